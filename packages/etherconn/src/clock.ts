@@ -1,0 +1,53 @@
+/**
+ * Time, as everything above the links sees it. A relay has exactly one clock (its link's), and all
+ * deadlines, retries and ageing go by it: over a memory network with virtual time a lease of an hour
+ * expires in a microsecond, and a test replays exactly.
+ */
+export interface Clock {
+  /** Milliseconds (with a fraction) since some fixed point; never runs backwards. */
+  now(): number;
+  /** Milliseconds since the Unix epoch, for timestamps in captures and for deadlines given as a Date. */
+  wallTime(): number;
+  /**
+   * Calls `callback` once, after `delay` milliseconds. Never calls it synchronously.
+   * With `unref` (default false) the timer does not keep the process alive.
+   */
+  setTimer(callback: () => void, delay: number, unref?: boolean): ClockTimer;
+}
+
+/** A pending timer of a {@link Clock}. */
+export interface ClockTimer {
+  /** Cancels it; harmless when it has fired. */
+  cancel(): void;
+}
+
+/** Node's setTimeout wraps delays over 2^31 - 1 ms to 1 ms: longer ones are taken in steps. */
+const MAX_TIMEOUT = 0x7fffffff;
+
+class SystemTimer implements ClockTimer {
+  #handle: NodeJS.Timeout | undefined;
+
+  constructor(callback: () => void, delay: number, unref: boolean) {
+    this.#arm(callback, Math.max(0, delay), unref);
+  }
+
+  #arm(callback: () => void, delay: number, unref: boolean): void {
+    const step = Math.min(delay, MAX_TIMEOUT);
+    this.#handle = setTimeout(() => {
+      if (delay > step) this.#arm(callback, delay - step, unref);
+      else callback();
+    }, step);
+    if (unref) this.#handle.unref();
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+}
+
+/** The machine's time: `performance.now()`, `Date.now()` and Node's timers. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wallTime: () => Date.now(),
+  setTimer: (callback, delay, unref = false) => new SystemTimer(callback, delay, unref),
+};

@@ -1,0 +1,56 @@
+import { OptionError } from './errors.ts';
+
+/**
+ * Checks of option objects, done before anything is opened. Each throws an {@link OptionError} that names
+ * the option and says what is allowed.
+ */
+
+/** Refuses names that are not options, so that a misspelled one is not silently ignored. */
+export function checkKnown(options: object, allowed: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (!allowed.includes(name)) {
+      throw new OptionError(name, `is not an option here; known are ${allowed.join(', ')}`);
+    }
+  }
+}
+
+/** An integer within [min, max]; `fallback` when undefined. */
+export function checkInteger(name: string, value: unknown, min: number, max: number, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
+    throw new OptionError(name, `must be an integer from ${min} to ${max}, got ${show(value)}`);
+  }
+  return value as number;
+}
+
+/** A finite number within [min, max]; `fallback` when undefined. */
+export function checkNumber(name: string, value: unknown, min: number, max: number, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || !(value >= min && value <= max)) {
+    throw new OptionError(name, `must be a number from ${min} to ${max}, got ${show(value)}`);
+  }
+  return value;
+}
+
+/** A boolean; `fallback` when undefined. */
+export function checkBoolean(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') throw new OptionError(name, `must be true or false, got ${show(value)}`);
+  return value;
+}
+
+/** One of a list of strings; `fallback` when undefined. */
+export function checkOneOf<T extends string>(name: string, value: unknown, allowed: readonly T[], fallback: T): T {
+  if (value === undefined) return fallback;
+  if (!allowed.includes(value as T)) {
+    throw new OptionError(name, `must be one of '${allowed.join("', '")}', got ${show(value)}`);
+  }
+  return value as T;
+}
+
+/** A value as it is shown in a message; long ones are cut. */
+export function show(value: unknown): string {
+  const text =
+    typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? Object.prototype.toString.call(value) : String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

@@ -1,0 +1,270 @@
+import type { Clock, ClockTimer } from './clock.ts';
+import { checkBoolean, checkKnown, checkNumber } from './options.ts';
+
+/** Options of a {@link VirtualClock}. */
+export interface VirtualClockOptions {
+  /** Wall time at the start, milliseconds since the Unix epoch. Default 2000-01-01T00:00Z. */
+  wallTime?: number;
+  /** See {@link VirtualClock.autoAdvance}. Default false. */
+  autoAdvance?: boolean;
+}
+
+const YEAR_2000 = 946_684_800_000;
+/**
+ * Timers fire at least this much (milliseconds) after they were set, unless the delay is 0 or less. Else a
+ * delay could be so small that adding it changes nothing, and code that waits for the rest of an interval would
+ * wait in circles.
+ */
+const RESOLUTION = 0.001;
+/** Turns of the event loop in which nothing happened, after which it is taken to be quiet. */
+const QUIET_TURNS = 3;
+
+/**
+ * Time that goes on only when told to, and then in no time. It starts at 0.
+ *
+ * Between two timers, also those due at the same moment, it lets everything run that is ready in the event loop:
+ * microtasks, `nextTick`s, immediates, and frames on their way in a memory network. So what a timer sets off has
+ * happened before the next one fires. Things outside of the process (other sockets, files, child processes,
+ * workers) are not waited for.
+ */
+export class VirtualClock implements Clock {
+  #now = 0;
+  readonly #epoch: number;
+  #autoAdvance = false;
+  #sequence = 0;
+  /** A binary heap, ordered by time and then by creation. */
+  readonly #timers: VirtualTimer[] = [];
+  /** Pending timers that were not made with `unref`. */
+  #referenced = 0;
+  readonly #activities = new Set<() => boolean>();
+  /** Ends when the last of those who let time go on is done: only one does so at a time. */
+  #driver: Promise<unknown> = Promise.resolve();
+  #driving = false;
+
+  /** @throws OptionError */
+  constructor(options: VirtualClockOptions = {}) {
+    checkKnown(options, ['wallTime', 'autoAdvance']);
+    this.#epoch = checkNumber('wallTime', options.wallTime, 0, 8.64e15, YEAR_2000);
+    this.autoAdvance = checkBoolean('autoAdvance', options.autoAdvance, false);
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  wallTime(): number {
+    return this.#epoch + this.#now;
+  }
+
+  setTimer(callback: () => void, delay: number, unref = false): ClockTimer {
+    const after = delay > 0 ? Math.max(delay, RESOLUTION) : 0;
+    const timer = new VirtualTimer(this.#cancel, callback, this.#now + after, this.#sequence++, unref);
+    if (after !== Infinity) {
+      this.#timers.push(timer);
+      this.#rise(this.#timers.length - 1, timer);
+      if (!unref) this.#referenced++;
+      this.#startAutomatic();
+    }
+    return timer;
+  }
+
+  /** Timers that have not fired. */
+  get pendingTimers(): number {
+    return this.#timers.length;
+  }
+
+  /**
+   * Whether the clock jumps to the next timer by itself whenever the event loop is quiet, as long as there is
+   * one that was not made with `unref` (so that `await conn.readFrom()` with a deadline of an hour takes a
+   * moment). Programs with periodic timers never come to rest then: switch it off, or close them.
+   */
+  get autoAdvance(): boolean {
+    return this.#autoAdvance;
+  }
+
+  set autoAdvance(on: boolean) {
+    this.#autoAdvance = on;
+    this.#startAutomatic();
+  }
+
+  /**
+   * Lets `ms` milliseconds pass: runs the timers that come due, in order. Calls follow each other; it rejects
+   * with what a timer's callback throws. Do not await it inside of what another call has to wait for.
+   */
+  advance(ms: number): Promise<void> {
+    return this.#drive(async () => {
+      await this.#quiet();
+      const target = this.#now + Math.max(0, ms);
+      while (await this.#fire(target)) await this.#quiet();
+      this.#now = target;
+    });
+  }
+
+  /**
+   * Runs timers until `predicate` holds, which is asked whenever the event loop is quiet. False when nothing is
+   * left that could happen, or when `limit` milliseconds (default: unlimited) have passed before.
+   */
+  runUntil(predicate: () => boolean, limit: number = Infinity): Promise<boolean> {
+    return this.#drive(async () => {
+      const target = this.#now + limit;
+      await this.#quiet();
+      while (!predicate()) {
+        if (!(await this.#fire(target))) {
+          if (limit !== Infinity) this.#now = target;
+          return false;
+        }
+        await this.#quiet();
+      }
+      return true;
+    });
+  }
+
+  /** Lets everything run that is ready, without time going on. */
+  settle(): Promise<void> {
+    return this.#drive(() => this.#quiet());
+  }
+
+  /**
+   * Adds something that time has to wait for: while `busy` returns true, the event loop is not quiet. Returns
+   * how to take it away again.
+   */
+  addActivity(busy: () => boolean): () => void {
+    this.#activities.add(busy);
+    return () => {
+      this.#activities.delete(busy);
+    };
+  }
+
+  #drive<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#driver.then(run);
+    this.#driver = result.catch(() => undefined);
+    return result;
+  }
+
+  #startAutomatic(): void {
+    if (this.#driving || !this.#autoAdvance || this.#referenced === 0) return;
+    this.#driving = true;
+    // What a timer's callback throws becomes an unhandled rejection, as it would be uncaught from a real timer.
+    void this.#driveAutomatic();
+  }
+
+  async #driveAutomatic(): Promise<void> {
+    try {
+      while (this.#autoAdvance && this.#referenced > 0) {
+        await this.#drive(async () => {
+          await this.#quiet();
+          // Somebody may have switched it off, or cancelled the timer, in between.
+          if (this.#autoAdvance && this.#referenced > 0) await this.#fire(Infinity);
+        });
+      }
+    } finally {
+      this.#driving = false;
+    }
+  }
+
+  async #quiet(): Promise<void> {
+    for (let turns = 0; turns < QUIET_TURNS; turns++) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      for (const busy of this.#activities) if (busy()) turns = -1;
+    }
+  }
+
+  /**
+   * Fires the next timer if it is due at `target` or before. It fires in a turn of the event loop of its own, so
+   * that `nextTick`s and microtasks follow it in the order that they have after a real timer.
+   */
+  #fire(target: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      setImmediate(() => {
+        const timer = this.#timers[0];
+        if (timer === undefined || timer.time > target) {
+          resolve(false);
+          return;
+        }
+        this.#cancel(timer);
+        if (timer.time > this.#now) this.#now = timer.time;
+        try {
+          timer.callback();
+          resolve(true);
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  readonly #cancel = (timer: VirtualTimer): void => {
+    const place = timer.place;
+    if (place < 0) return;
+    timer.place = -1;
+    if (!timer.unref) this.#referenced--;
+    const last = this.#timers.pop()!;
+    if (last === timer) return;
+    if (!this.#rise(place, last)) this.#sink(place, last);
+  };
+
+  /** Puts a timer at `from` or above; returns whether it went up. */
+  #rise(from: number, timer: VirtualTimer): boolean {
+    const timers = this.#timers;
+    let at = from;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!timer.before(timers[parent]!)) break;
+      this.#put(at, timers[parent]!);
+      at = parent;
+    }
+    this.#put(at, timer);
+    return at < from;
+  }
+
+  #sink(from: number, timer: VirtualTimer): void {
+    const timers = this.#timers;
+    let at = from;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= timers.length) break;
+      if (child + 1 < timers.length && timers[child + 1]!.before(timers[child]!)) child++;
+      if (!timers[child]!.before(timer)) break;
+      this.#put(at, timers[child]!);
+      at = child;
+    }
+    this.#put(at, timer);
+  }
+
+  #put(at: number, timer: VirtualTimer): void {
+    this.#timers[at] = timer;
+    timer.place = at;
+  }
+}
+
+class VirtualTimer implements ClockTimer {
+  readonly callback: () => void;
+  readonly time: number;
+  readonly unref: boolean;
+  /** Index in the clock's heap; -1 when it is not pending. */
+  place = -1;
+  readonly #sequence: number;
+  readonly #cancel: (timer: VirtualTimer) => void;
+
+  constructor(
+    cancel: (timer: VirtualTimer) => void,
+    callback: () => void,
+    time: number,
+    sequence: number,
+    unref: boolean,
+  ) {
+    this.#cancel = cancel;
+    this.callback = callback;
+    this.time = time;
+    this.#sequence = sequence;
+    this.unref = unref;
+  }
+
+  cancel(): void {
+    this.#cancel(this);
+  }
+
+  before(other: VirtualTimer): boolean {
+    return this.time < other.time || (this.time === other.time && this.#sequence < other.#sequence);
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Wire formats: pure functions over bytes, one file per protocol. Nothing here needs Node.
+ *
+ * Contract: `parseFrame` takes any bytes. If it leaves `record.error` at 0, every range and accessor of the layers
+ * that the record names lies inside the frame; if not, the layers before the faulty one are still right.
+ */
+export * from './arp.ts';
+export * from './build.ts';
+export * from './checksum.ts';
+export * from './crc32c.ts';
+export * from './ethernet.ts';
+export * from './ethertype.ts';
+export * from './icmpv4.ts';
+export * from './icmpv6.ts';
+export * from './ip.ts';
+export * from './ipv4.ts';
+export * from './ipv6.ts';
+export * from './mac.ts';
+export * from './nd.ts';
+export { parseFrame, parsePacket } from './parse.ts';
+export * from './parse-error.ts';
+export * from './print.ts';
+export * from './protocol.ts';
+export * from './record.ts';
+export * from './sctp.ts';
+export * from './tcp.ts';
+export * from './transport-checksum.ts';
+export * from './udp.ts';
+export * from './vlan.ts';
