@@ -1,0 +1,171 @@
+import { readU16 } from '../wire/bytes.ts';
+import { ChecksumState, checksumStateName } from '../wire/checksum.ts';
+import { ETHERNET_DESTINATION, ETHERNET_HEADER_LENGTH, ETHERNET_SOURCE } from '../wire/ethernet.ts';
+import { formatEtherType } from '../wire/ethertype.ts';
+import { formatIp } from '../wire/ip.ts';
+import { ipv4ChecksumState } from '../wire/ipv4.ts';
+import { IPV6_FRAGMENT_LENGTH } from '../wire/ipv6.ts';
+import { formatMac } from '../wire/mac.ts';
+import { parseFrame } from '../wire/parse.ts';
+import { ParseError, parseErrorText } from '../wire/parse-error.ts';
+import { IpProtocol } from '../wire/protocol.ts';
+import { Fragment, FrameRecord } from '../wire/record.ts';
+import { SCTP_HEADER_LENGTH } from '../wire/sctp.ts';
+import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
+import { transportChecksumState } from '../wire/transport-checksum.ts';
+import { UDP_HEADER_LENGTH, UDP_LENGTH } from '../wire/udp.ts';
+import { vlanId, vlanTciAt } from '../wire/vlan.ts';
+import { type CapturePacket, LinkType } from './packet.ts';
+import { formatTimestamp } from './timestamp.ts';
+
+/**
+ * `good`: right. `bad`: wrong, also where a sender left it to be completed by hardware. `zero`: the field of
+ * UDP is 0, the sender computed none. `unverified`: it cannot be computed, because bytes are missing, the frame
+ * is a fragment, or the length is wrong. `absent`: IPv6 has no header checksum.
+ */
+export type DecodedChecksum = 'good' | 'bad' | 'zero' | 'unverified' | 'absent';
+
+/**
+ * What is in a frame, flat and ready for JSON. The fields of a layer are there when its header is wholly
+ * there; `error` says what is malformed.
+ */
+export interface DecodedFrame {
+  /** Lower case, with colons. */
+  'eth.src'?: string;
+  'eth.dst'?: string;
+  /** Innermost EtherType, as '0x0800'; left out on IEEE 802.3 length frames. */
+  'eth.type'?: string;
+  /** VIDs of all tags (0 in a priority tag), outermost first; left out when there are none. */
+  'vlan.ids'?: number[];
+  'ip.version'?: 4 | 6;
+  /** Canonical text (IPv6: RFC 5952). */
+  'ip.src'?: string;
+  'ip.dst'?: string;
+  /**
+   * Protocol number. IPv6: what follows the hop-by-hop, routing, destination and fragment headers; in later
+   * fragments the fragment header's next header; left out when the chain is cut off.
+   */
+  'ip.proto'?: number;
+  /** Whether this is a fragment; false for an IPv6 atomic fragment (RFC 6946). */
+  'ip.frag'?: boolean;
+  'ip.checksum'?: 'good' | 'bad' | 'absent';
+  'udp.srcport'?: number;
+  'udp.dstport'?: number;
+  /** The header's length field: header and payload. */
+  'udp.length'?: number;
+  /** Bytes of payload that are really there: within the frame, the IP packet and the UDP length. */
+  'udp.payloadLength'?: number;
+  'udp.checksum'?: Exclude<DecodedChecksum, 'absent'>;
+  /** What is wrong, and which header is not wholly there. */
+  error?: string;
+}
+
+/** {@link DecodedFrame} of a packet in a capture. */
+export interface DecodedPacket extends DecodedFrame {
+  /** Position in the capture, from 1. */
+  'frame.number': number;
+  /** UTC with nine digits of fraction; left out when the capture does not say. */
+  'frame.time'?: string;
+}
+
+/** Decodes the frame `[start, start + length)` of `u8`; default: all of it. Never throws, whatever the bytes. */
+export function decodeFrame(u8: Uint8Array, start = 0, length: number = u8.length - start): DecodedFrame {
+  const decoded: DecodedFrame = {};
+  addLayers(decoded, u8, start, length);
+  return decoded;
+}
+
+/** Decodes a packet of a capture; of another link type than Ethernet there is only an `error` to say so. */
+export function decodePacket(packet: CapturePacket, number: number): DecodedPacket {
+  const decoded: DecodedPacket = { 'frame.number': number };
+  if (packet.timestamp !== undefined) decoded['frame.time'] = formatTimestamp(packet.timestamp);
+  if (packet.linkType === LinkType.ETHERNET) addLayers(decoded, packet.data, 0, packet.data.length);
+  else decoded.error = `link type ${packet.linkType} is not Ethernet`;
+  return decoded;
+}
+
+function addLayers(decoded: DecodedFrame, u8: Uint8Array, start: number, length: number): void {
+  const record = new FrameRecord();
+  parseFrame(u8, start, length, record);
+  if (length >= ETHERNET_HEADER_LENGTH) addEthernet(decoded, u8, record);
+  if (record.ipVersion !== 0) addIp(decoded, u8, record);
+  if (record.protocol === IpProtocol.UDP && record.payload !== 0) addUdp(decoded, u8, record);
+  const error = errorText(record);
+  if (error !== '') decoded.error = error;
+}
+
+/** Transport headers: shortest length, and the error when that is not there. */
+const TRANSPORT_HEADERS: ReadonlyMap<number, readonly [number, number]> = new Map([
+  [IpProtocol.UDP, [UDP_HEADER_LENGTH, ParseError.UDP_TRUNCATED]],
+  [IpProtocol.TCP, [TCP_HEADER_LENGTH, ParseError.TCP_TRUNCATED]],
+  [IpProtocol.SCTP, [SCTP_HEADER_LENGTH, ParseError.SCTP_TRUNCATED]],
+]);
+
+/**
+ * What is wrong. The record keeps the first thing found, which for a frame that lacks its end is the network
+ * layer's length, and takes no offence at a first fragment that is too short for its headers: here the layer
+ * that is left out for it is named as well.
+ */
+function errorText(record: FrameRecord): string {
+  const { error } = record;
+  const isCut = error === ParseError.IPV4_LENGTH_OVER || error === ParseError.IPV6_LENGTH_OVER;
+  if (error !== 0 && !isCut) return parseErrorText(error);
+  const further = incompleteHeader(record);
+  if (error === 0 || further === 0) return parseErrorText(error || further);
+  return `${parseErrorText(error)}; ${parseErrorText(further)}`;
+}
+
+/** The error of the header that is not wholly there behind an IP header, 0 when there is none. */
+function incompleteHeader(record: FrameRecord): number {
+  if (record.ipVersion === 0 || record.fragment === Fragment.LATER) return 0;
+  if (record.protocol < 0) return ParseError.IPV6_EXTENSION_TRUNCATED;
+  const header = TRANSPORT_HEADERS.get(record.protocol);
+  return header !== undefined && record.l3End - record.l4 < header[0] ? header[1] : 0;
+}
+
+function addEthernet(decoded: DecodedFrame, u8: Uint8Array, record: FrameRecord): void {
+  decoded['eth.src'] = formatMac(u8, record.start + ETHERNET_SOURCE);
+  decoded['eth.dst'] = formatMac(u8, record.start + ETHERNET_DESTINATION);
+  if (record.etherType !== 0) decoded['eth.type'] = formatEtherType(record.etherType);
+  // A tag whose type field is not there any more has been counted, but is not whole.
+  const whole =
+    record.error === ParseError.VLAN_TRUNCATED
+      ? (record.end - record.start - ETHERNET_HEADER_LENGTH) >> 2
+      : record.vlanCount;
+  if (whole === 0) return;
+  const ids: number[] = [];
+  for (let i = 0; i < whole; i++) ids.push(vlanId(vlanTciAt(u8, record, i)));
+  decoded['vlan.ids'] = ids;
+}
+
+function addIp(decoded: DecodedFrame, u8: Uint8Array, record: FrameRecord): void {
+  const version = record.ipVersion === 4 ? 4 : 6;
+  decoded['ip.version'] = version;
+  decoded['ip.src'] = formatIp(u8, record.ipSource, version);
+  decoded['ip.dst'] = formatIp(u8, record.ipDestination, version);
+  const protocol = record.protocol < 0 ? laterFragmentProtocol(u8, record) : record.protocol;
+  if (protocol >= 0) decoded['ip.proto'] = protocol;
+  decoded['ip.frag'] = record.fragment !== Fragment.NONE;
+  if (version === 6) decoded['ip.checksum'] = 'absent';
+  else decoded['ip.checksum'] = ipv4ChecksumState(u8, record) === ChecksumState.GOOD ? 'good' : 'bad';
+}
+
+/**
+ * The record leaves the protocol open where a later fragment begins with an extension header: what follows
+ * that is in the first fragment. The number in the fragment header, 8 bytes before, is shown all the same.
+ */
+function laterFragmentProtocol(u8: Uint8Array, record: FrameRecord): number {
+  return record.fragment === Fragment.LATER && record.l4 !== 0 ? u8[record.l4 - IPV6_FRAGMENT_LENGTH]! : -1;
+}
+
+function addUdp(decoded: DecodedFrame, u8: Uint8Array, record: FrameRecord): void {
+  decoded['udp.srcport'] = record.sourcePort;
+  decoded['udp.dstport'] = record.destinationPort;
+  decoded['udp.length'] = readU16(u8, record.l4 + UDP_LENGTH);
+  decoded['udp.payloadLength'] = record.payloadEnd - record.payload;
+  const state = transportChecksumState(u8, record);
+  decoded['udp.checksum'] =
+    state === ChecksumState.PARTIAL
+      ? 'bad'
+      : (checksumStateName(state) as Exclude<DecodedChecksum, 'absent'>);
+}

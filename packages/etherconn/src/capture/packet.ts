@@ -1,0 +1,70 @@
+/**
+ * What a capture holds, whichever the file format: packets with the time they were seen. The optional
+ * fields exist in pcapng only (draft-ietf-opsawg-pcapng, section 4.3).
+ */
+
+/** Link-layer types (draft-ietf-opsawg-pcaplinktype) that etherconn has a use for. */
+export const LinkType = {
+  NULL: 0,
+  /** Ethernet frames without preamble. The only one whose packets etherconn decodes. */
+  ETHERNET: 1,
+  RAW: 101,
+  LINUX_SLL: 113,
+  LINUX_SLL2: 276,
+} as const;
+
+/** Which way a packet went, as the capturing interface saw it (epb_flags, bits 0 and 1). */
+export type CaptureDirection = 'in' | 'out';
+
+/** One packet of a capture. */
+export interface CapturePacket {
+  /** Nanoseconds since the Unix epoch; undefined in a pcapng Simple Packet Block, which has no time. */
+  timestamp: bigint | undefined;
+  /** The bytes that were captured; a copy that belongs to the receiver. */
+  data: Uint8Array;
+  /** Bytes the packet had on the wire; more than `data.length` when the capture cut it. */
+  originalLength: number;
+  /** Number of the interface within its pcapng section, from 0; always 0 in pcap. */
+  interfaceId: number;
+  /** Link-layer type of the interface: {@link LinkType}. */
+  linkType: number;
+  /** if_name of the interface. */
+  interfaceName?: string;
+  /** From epb_flags; left out when the file does not say. */
+  direction?: CaptureDirection;
+  /** The whole epb_flags word. */
+  flags?: number;
+  /** epb_queue: interface queue that the packet came by. */
+  queue?: number;
+  /** epb_dropcount: packets lost by interface and system between the previous packet and this one. */
+  dropCount?: number;
+  /** epb_packetid. */
+  packetId?: bigint;
+  /** epb_verdict, first one: one octet of type ({@link VerdictType}) and what belongs to it. */
+  verdict?: Uint8Array;
+  /** opt_comment, first one. */
+  comment?: string;
+}
+
+/** First octet of {@link CapturePacket.verdict}. */
+export const VerdictType = {
+  HARDWARE: 0,
+  /** Followed by the 64-bit TC_ACT_ value. */
+  EBPF_TC: 1,
+  /** Followed by the 64-bit XDP_ value. */
+  EBPF_XDP: 2,
+} as const;
+
+/**
+ * Longest Ethernet packet that a capture may hold, bytes: what libpcap and Wireshark allow too. A longer
+ * one is taken for a damaged header, so that no file can make us allocate at will.
+ */
+export const MAX_ETHERNET_LENGTH: number = 262_144;
+
+/** Longest packet of any other link type, bytes. */
+export const MAX_PACKET_LENGTH: number = 16 * 1024 * 1024;
+
+/** Longest packet allowed for a link type, bytes. */
+export function maxPacketLength(linkType: number): number {
+  return linkType === LinkType.ETHERNET ? MAX_ETHERNET_LENGTH : MAX_PACKET_LENGTH;
+}

@@ -1,0 +1,98 @@
+import { OptionError } from '../errors.ts';
+import { checkInteger, checkKnown, checkOneOf } from '../options.ts';
+import { LinkType, maxPacketLength } from './packet.ts';
+import {
+  PCAP_FILE_HEADER_LENGTH,
+  PCAP_MAGIC_MICROSECONDS,
+  PCAP_MAGIC_NANOSECONDS,
+  PCAP_PACKET_HEADER_LENGTH,
+} from './pcap.ts';
+import { type CaptureSink, sinkFunction } from './sink.ts';
+
+/** Options of a {@link PcapWriter}. */
+export interface PcapWriterOptions {
+  /** Unit of the timestamps in the file. Default 'microsecond', which every reader knows. */
+  resolution?: 'microsecond' | 'nanosecond';
+  /** Most bytes kept of a packet. Default and most: 262144 for Ethernet, 16 MiB for other link types. */
+  snapLength?: number;
+  /** Default {@link LinkType.ETHERNET}. */
+  linkType?: number;
+  /** Default 'little'. */
+  byteOrder?: 'little' | 'big';
+}
+
+/** What a {@link PcapWriter} needs of a packet. */
+export interface PcapPacket {
+  /** Nanoseconds since the Unix epoch, before the year 2106 (2^32 s). */
+  timestamp: bigint;
+  data: Uint8Array;
+  /** Length on the wire. Default: that of `data`. */
+  originalLength?: number;
+}
+
+const NANOS_PER_SECOND = 1_000_000_000n;
+
+/**
+ * Writes a pcap file (draft-ietf-opsawg-pcap). The file header is written at once, so a capture without
+ * packets is valid too. Nothing is buffered and there is nothing to close; ending the sink is the caller's.
+ */
+export class PcapWriter {
+  readonly #put: (bytes: Uint8Array) => boolean;
+  readonly #littleEndian: boolean;
+  readonly #nanosPerFraction: bigint;
+  readonly #snapLength: number;
+
+  /** Throws an OptionError when an option is wrong, before anything is written. */
+  constructor(sink: CaptureSink, options: PcapWriterOptions = {}) {
+    checkKnown(options, ['resolution', 'snapLength', 'linkType', 'byteOrder']);
+    const resolution = checkOneOf(
+      'resolution',
+      options.resolution,
+      ['microsecond', 'nanosecond'],
+      'microsecond',
+    );
+    const linkType = checkInteger('linkType', options.linkType, 0, 0xffff, LinkType.ETHERNET);
+    const limit = maxPacketLength(linkType);
+    this.#snapLength = checkInteger('snapLength', options.snapLength, 1, limit, limit);
+    this.#littleEndian = checkOneOf('byteOrder', options.byteOrder, ['little', 'big'], 'little') === 'little';
+    this.#nanosPerFraction = resolution === 'nanosecond' ? 1n : 1000n;
+    this.#put = sinkFunction(sink);
+
+    const header = new DataView(new ArrayBuffer(PCAP_FILE_HEADER_LENGTH));
+    const le = this.#littleEndian;
+    header.setUint32(0, resolution === 'nanosecond' ? PCAP_MAGIC_NANOSECONDS : PCAP_MAGIC_MICROSECONDS, le);
+    header.setUint16(4, 2, le);
+    header.setUint16(6, 4, le);
+    header.setUint32(16, this.#snapLength, le);
+    header.setUint32(20, linkType, le);
+    this.#put(new Uint8Array(header.buffer));
+  }
+
+  /**
+   * Writes one packet, cut to the snap length. The result is false when the sink wants a pause ('drain').
+   * Throws an OptionError when the time cannot be represented.
+   */
+  write(packet: PcapPacket): boolean {
+    const { timestamp, data } = packet;
+    if (typeof timestamp !== 'bigint' || timestamp < 0n || timestamp >= NANOS_PER_SECOND << 32n) {
+      throw new OptionError('timestamp', 'must be a bigint of nanoseconds from 0 to below 2^32 seconds');
+    }
+    const original = checkInteger(
+      'originalLength',
+      packet.originalLength,
+      data.length,
+      0xffffffff,
+      data.length,
+    );
+    const captured = Math.min(data.length, this.#snapLength);
+    const bytes = new Uint8Array(PCAP_PACKET_HEADER_LENGTH + captured);
+    const header = new DataView(bytes.buffer);
+    const le = this.#littleEndian;
+    header.setUint32(0, Number(timestamp / NANOS_PER_SECOND), le);
+    header.setUint32(4, Number((timestamp % NANOS_PER_SECOND) / this.#nanosPerFraction), le);
+    header.setUint32(8, captured, le);
+    header.setUint32(12, original, le);
+    bytes.set(captured === data.length ? data : data.subarray(0, captured), PCAP_PACKET_HEADER_LENGTH);
+    return this.#put(bytes);
+  }
+}
