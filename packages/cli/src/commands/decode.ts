@@ -1,0 +1,64 @@
+import { Command } from 'commander';
+import {
+  CaptureError,
+  type CapturePacket,
+  decodePacket,
+  formatTimestamp,
+  LinkType,
+  readCapture,
+  readCaptureFile,
+} from 'etherconn/capture';
+import { printFrame } from 'etherconn/wire';
+import { ExitCode } from '../exit-code.ts';
+import { LineOutput } from '../line-output.ts';
+
+export function decodeCommand(): Command {
+  return new Command('decode')
+    .description("print the frames of a pcap or pcapng capture, also gzip'd")
+    .argument('<file>', 'capture file, - for standard input')
+    .option('--json', 'one JSON object per frame and line')
+    .action(async (file: string, options: { json?: boolean }) => {
+      process.exitCode = await decode(file, options.json === true);
+    });
+}
+
+async function decode(file: string, json: boolean): Promise<number> {
+  if (file === '-' && process.stdin.isTTY) {
+    process.stderr.write('etherconn: standard input is a terminal; give a file, or pipe a capture in\n');
+    return ExitCode.USAGE;
+  }
+  const output = new LineOutput(process.stdout);
+  const packets = file === '-' ? readCapture(process.stdin) : readCaptureFile(file);
+  let number = 0;
+  try {
+    for await (const packet of packets) {
+      number++;
+      const full = output.line(json ? JSON.stringify(decodePacket(packet, number)) : toText(packet, number));
+      if (full !== undefined) await full;
+      if (output.closed) break;
+    }
+  } catch (error) {
+    await output.flush();
+    process.stderr.write(`etherconn: ${file === '-' ? 'standard input' : file}: ${explain(error)}\n`);
+    return ExitCode.ERROR;
+  }
+  await output.flush();
+  return ExitCode.OK;
+}
+
+function toText(packet: CapturePacket, number: number): string {
+  const time = packet.timestamp === undefined ? '-' : formatTimestamp(packet.timestamp);
+  const direction = packet.direction === undefined ? '' : ` ${packet.direction}`;
+  const frame =
+    packet.linkType === LinkType.ETHERNET
+      ? printFrame(packet.data, 0, packet.data.length)
+      : `link type ${packet.linkType} is not Ethernet, ${packet.data.length} bytes`;
+  return `${number} ${time}${direction} ${frame}`;
+}
+
+/** What a reader threw, for people; anything but a broken or unreadable capture is thrown on. */
+function explain(error: unknown): string {
+  if (error instanceof CaptureError) return error.message;
+  if (error instanceof Error && 'syscall' in error) return `cannot be read: ${error.message}`;
+  throw error;
+}

@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { MemoryNetwork, type PacketRelay, RawSocketRelay } from 'etherconn';
+import { addVethPair, openNamespace } from 'etherconn/testing';
+import { Machine } from './machine.ts';
+
+export const SERVER_IP: Uint8Array = Uint8Array.of(10, 77, 0, 1);
+export const SERVER_PORT = 7;
+const SERVER_MAC = Uint8Array.of(0x02, 0xec, 0xff, 0xff, 0xff, 0xff);
+
+/** Where the demo takes place: a relay for the machines, and an echo server that they can reach. */
+export interface Stage {
+  readonly relay: PacketRelay;
+  /** What the far side is, for people. */
+  readonly description: string;
+  close(): Promise<void>;
+}
+
+/** Two network namespaces with a veth pair between; the far one runs a plain node:dgram server on the kernel's stack. */
+export async function kernelStage(): Promise<Stage> {
+  const near = await openNamespace();
+  const far = await openNamespace();
+  try {
+    addVethPair(
+      { namespace: near, name: 'machines' },
+      { namespace: far, name: 'server', addresses: ['10.77.0.1/16'] },
+    );
+    const script = fileURLToPath(new URL('./echo-server.js', import.meta.url));
+    const server = far.spawn(process.execPath, script, '10.77.0.1', String(SERVER_PORT));
+    server.stderr?.pipe(process.stderr);
+    const [first] = await Promise.race([once(server.stdout!, 'data'), once(server, 'exit')]);
+    if (String(first).trim() !== 'ready') throw new Error('the echo server did not start');
+    const relay = await RawSocketRelay.open('machines', { netns: near.path, sendingMode: 'batch' });
+    return {
+      relay,
+      description: "a node:dgram echo server on the kernel's stack, in another network namespace",
+      async close() {
+        await relay.close();
+        await far.close();
+        await near.close();
+      },
+    };
+  } catch (error) {
+    await far.close();
+    await near.close();
+    throw error;
+  }
+}
+
+/** The same in this process, over a memory network: one more machine is the server. */
+export async function memoryStage(): Promise<Stage> {
+  const network = new MemoryNetwork();
+  const relay = network.relay({ sendingMode: 'batch' });
+  const serverRelay = network.relay({ sendingMode: 'batch' });
+  const server = new Machine(serverRelay, SERVER_MAC, SERVER_IP, SERVER_PORT, () => null);
+  server.udp.onBatch((batch) => {
+    while (batch.next()) {
+      const { u8, payloadOffset, payloadLength } = batch;
+      batch.reply(u8.subarray(payloadOffset, payloadOffset + payloadLength));
+    }
+  });
+  return {
+    relay,
+    description: 'a simulated echo server on an in-memory network',
+    async close() {
+      await network.close();
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import { type System, thisSystem } from './system.ts';
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly name: string;
+  /** `missing`: does not work or is not there; `unknown`: could not be found out. */
+  readonly state: 'ok' | 'missing' | 'unknown';
+  readonly detail: string;
+  /** What to do, when there is something. */
+  readonly advice?: string;
+}
+
+/** Bits of the capability sets in /proc/self/status (linux/capability.h), and what needs them. */
+const CAPABILITIES = [
+  { name: 'CAP_NET_RAW', bit: 13n, use: 'opens AF_PACKET and AF_XDP sockets' },
+  { name: 'CAP_NET_ADMIN', bit: 12n, use: 'sets up interfaces, attaches XDP programs' },
+  { name: 'CAP_BPF', bit: 39n, use: 'loads XDP programs' },
+] as const;
+
+const TOOLS = [
+  { name: 'ip', package: 'iproute2', use: 'makes the virtual interfaces of the demo and the tests' },
+  { name: 'unshare', package: 'util-linux', use: 'makes network namespaces without root' },
+  { name: 'nsenter', package: 'util-linux', use: 'runs programs in a network namespace' },
+  { name: 'ethtool', package: 'ethtool', use: 'shows and sets offloads of an interface' },
+  { name: 'tcpdump', package: 'tcpdump', use: 'captures what is on the wire' },
+  { name: 'tshark', package: 'tshark', use: 'is compared with our decoder in the tests' },
+] as const;
+
+const MIN_NODE = [20, 19] as const;
+const MIN_XDP_KERNEL = [5, 10] as const;
+
+/** Looks at everything that decides what works here. Never throws, on no operating system. */
+export async function examine(system: System = thisSystem): Promise<Finding[]> {
+  const findings = [examineNode(system), MEMORY_LINK];
+  if (system.platform !== 'linux') {
+    findings.push({
+      name: 'AF_PACKET link',
+      state: 'missing',
+      detail: `needs Linux, this is ${system.platform}`,
+      advice: 'captures, wire formats and the memory link work everywhere; for real interfaces use Linux',
+    });
+    return findings;
+  }
+  const addon = await examineAddon(system);
+  const capabilities = examineCapabilities(system);
+  const namespaces = examineNamespaces(system);
+  findings.push(
+    packetLink(addon, capabilities[0]!, namespaces),
+    addon,
+    ...capabilities,
+    namespaces,
+    examineKernel(system),
+    ...TOOLS.map((tool) => examineTool(system, tool)),
+  );
+  return findings;
+}
+
+const MEMORY_LINK: Finding = {
+  name: 'memory link',
+  state: 'ok',
+  detail: 'networks inside the process need nothing of the machine',
+};
+
+function examineNode(system: System): Finding {
+  const name = 'Node.js';
+  if (isAtLeast(system.nodeVersion, MIN_NODE)) return { name, state: 'ok', detail: system.nodeVersion };
+  const detail = `${system.nodeVersion}, ${MIN_NODE.join('.')} or later is needed`;
+  return { name, state: 'missing', detail, advice: 'install a newer Node.js' };
+}
+
+async function examineAddon(system: System): Promise<Finding> {
+  const name = 'native addon';
+  const { available, reason } = await system.addon();
+  return available ? { name, state: 'ok', detail: 'loads' } : { name, state: 'missing', detail: reason };
+}
+
+function examineCapabilities(system: System): Finding[] {
+  const status = system.readFile('/proc/self/status') ?? '';
+  const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return CAPABILITIES.map(({ name, bit, use }): Finding => {
+    if (mask === undefined) return { name, state: 'unknown', detail: '/proc/self/status does not tell' };
+    if ((BigInt(`0x${mask}`) >> bit) & 1n) return { name, state: 'ok', detail: use };
+    const advice =
+      'run as root, or give it to the process as an ambient capability (systemd, capsh, container)';
+    return { name, state: 'missing', detail: `this process does not have it; it ${use}`, advice };
+  });
+}
+
+/** Settings that forbid user namespaces to ordinary users: path, forbidding value, remedy. */
+const NAMESPACE_SETTINGS = [
+  ['/proc/sys/user/max_user_namespaces', '0', 'sysctl user.max_user_namespaces=15000'],
+  ['/proc/sys/kernel/unprivileged_userns_clone', '0', 'sysctl kernel.unprivileged_userns_clone=1'],
+  [
+    '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
+    '1',
+    'sysctl kernel.apparmor_restrict_unprivileged_userns=0',
+  ],
+] as const;
+
+function examineNamespaces(system: System): Finding {
+  const name = 'user namespaces';
+  const unshare = system.findProgram('unshare');
+  if (unshare === undefined) return { name, state: 'unknown', detail: 'unshare is not there to try them' };
+  // Trying is the only sure way: sysctls, security modules and container runtimes all have a say.
+  const failure = system.tryProgram(unshare, '--user', '--map-root-user', '--net', 'true');
+  if (failure === '') return { name, state: 'ok', detail: 'a network of its own can be made without root' };
+  const setting = NAMESPACE_SETTINGS.find(
+    ([path, forbidding]) => system.readFile(path)?.trim() === forbidding,
+  );
+  return {
+    name,
+    state: 'missing',
+    detail: failure,
+    advice:
+      setting === undefined
+        ? 'the container runtime or a security module forbids them'
+        : `as root: ${setting[2]}`,
+  };
+}
+
+function packetLink(addon: Finding, netRaw: Finding, namespaces: Finding): Finding {
+  const name = 'AF_PACKET link';
+  if (addon.state !== 'ok') return { name, state: 'missing', detail: 'needs the native addon, see below' };
+  if (netRaw.state === 'ok')
+    return { name, state: 'ok', detail: 'on every interface of this network namespace' };
+  if (namespaces.state === 'ok') {
+    return {
+      name,
+      state: 'ok',
+      detail: 'in a user namespace only: this process does not have CAP_NET_RAW',
+      advice: 'unshare --user --map-root-user --net gives a shell with a network of its own',
+    };
+  }
+  return { name, state: 'missing', detail: 'needs CAP_NET_RAW, see below' };
+}
+
+function examineKernel(system: System): Finding {
+  const name = 'kernel';
+  const needed = `AF_XDP needs ${MIN_XDP_KERNEL.join('.')} or later`;
+  const detail = `Linux ${system.release}; ${needed}`;
+  return isAtLeast(system.release, MIN_XDP_KERNEL)
+    ? { name, state: 'ok', detail }
+    : { name, state: 'missing', detail, advice: 'AF_PACKET works on this kernel too' };
+}
+
+function examineTool(system: System, tool: (typeof TOOLS)[number]): Finding {
+  const path = system.findProgram(tool.name);
+  if (path !== undefined) return { name: tool.name, state: 'ok', detail: path };
+  const advice = `on Debian: apt install ${tool.package}`;
+  return { name: tool.name, state: 'missing', detail: `not found; it ${tool.use}`, advice };
+}
+
+/** Whether a version like '20.19.1' or '6.18.0-rc1' is at least `[major, minor]`. */
+function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
+  const parts = /^(\d+)\.(\d+)/.exec(version);
+  if (parts === null) return false;
+  const found = Number(parts[1]);
+  return found > major || (found === major && Number(parts[2]) >= minor);
+}

@@ -1,0 +1,45 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError } from 'commander';
+import { decodeCommand } from './commands/decode.ts';
+import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { ExitCode } from './exit-code.ts';
+
+/** All commands, in the order of the help text. */
+const commands: readonly (() => Command)[] = [demoCommand, decodeCommand, doctorCommand];
+
+/**
+ * Runs the command line `argv` (as `process.argv`: two words come before the arguments) and sets
+ * `process.exitCode`: see {@link ExitCode}.
+ */
+export async function run(argv: readonly string[]): Promise<void> {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('etherconn')
+    .description('User-space Ethernet for Node.js')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(etherconn --help lists the commands and options)');
+  for (const command of commands) program.addCommand(command().copyInheritedSettings(program));
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    // Commander has printed help, version or what is wrong, and would have called process.exit.
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
+  }
+}
+
+/** Whether this file is what node was started with, and not a module of it. */
+function isStarted(): boolean {
+  try {
+    return realpathSync(process.argv[1]!) === fileURLToPath(import.meta.url);
+  } catch {
+    // No script (node --eval), or an argument in its place.
+    return false;
+  }
+}
+
+if (isStarted()) await run(process.argv);
