@@ -1,0 +1,63 @@
+/* AF_PACKET: what it needs beyond the calls of every socket, sending many frames with one call. */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "error.h"
+#include "socket.h"
+#include "value.h"
+
+/* Frames per sendmmsg: the headers lie on the stack. */
+#define SEND_BATCH 64
+
+/*
+ * packetSend(socket, memory, descriptors, head, count): sends `count` frames named by pairs (offset, length) in
+ * `descriptors`, a ring of a power of two of pairs whose first to send is number `head`. Returns how many the
+ * kernel took, or the negative errno with which it refused the first one.
+ */
+static napi_value packet_send(napi_env env, napi_callback_info info) {
+  napi_value arguments[5];
+  uint8_t *memory, *descriptor_bytes;
+  size_t memory_length, descriptor_length;
+  int head, count;
+  if (!get_arguments(env, info, 5, arguments)) return NULL;
+  struct socket_handle *socket_handle = get_socket(env, arguments[0]);
+  if (socket_handle == NULL || !get_bytes(env, arguments[1], &memory, &memory_length) ||
+      !get_bytes(env, arguments[2], &descriptor_bytes, &descriptor_length) || !get_int(env, arguments[3], &head) ||
+      !get_int(env, arguments[4], &count)) {
+    return NULL;
+  }
+  if (descriptor_length < 8) return make_int(env, -EFAULT);
+  const uint32_t *descriptors = (const uint32_t *)descriptor_bytes;
+  size_t mask = descriptor_length / 8 - 1;
+  struct mmsghdr messages[SEND_BATCH];
+  struct iovec vectors[SEND_BATCH];
+  int sent = 0;
+  memset(messages, 0, sizeof messages);
+  while (sent < count) {
+    int batch = count - sent < SEND_BATCH ? count - sent : SEND_BATCH;
+    for (int i = 0; i < batch; i++) {
+      size_t pair = ((size_t)(head + sent + i) & mask) * 2;
+      size_t offset = descriptors[pair], length = descriptors[pair + 1];
+      /* Also refuses everything when the user has detached the memory: it has length 0 then. */
+      if (offset > memory_length || length > memory_length - offset) return make_int(env, -EFAULT);
+      vectors[i].iov_base = memory + offset;
+      vectors[i].iov_len = length;
+      messages[i].msg_hdr.msg_iov = &vectors[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    int taken = sendmmsg(socket_handle->fd, messages, (unsigned)batch, MSG_DONTWAIT);
+    if (taken < 0) {
+      if (errno == EINTR) continue;
+      return make_int(env, sent > 0 ? sent : -errno);
+    }
+    sent += taken;
+    if (taken < batch) break;
+  }
+  return make_int(env, sent);
+}
+
+void export_packet_socket(napi_env env, napi_value exports) {
+  export_function(env, exports, "packetSend", packet_send);
+}

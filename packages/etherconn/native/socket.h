@@ -1,0 +1,39 @@
+/* A socket of any family, with the rings mapped from it. */
+#ifndef ETHERCONN_SOCKET_H
+#define ETHERCONN_SOCKET_H
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* More than any family maps: AF_XDP's four rings. */
+#define MAX_MAPPINGS 4
+
+struct mapping {
+  void *address;
+  size_t length;
+  /* Strong: the ArrayBuffer must not be collected while it names mapped memory. */
+  napi_ref buffer;
+  /* Whether the ArrayBuffer is external, or an ordinary one with the ring mapped over its inside. */
+  bool external;
+};
+
+struct socket_handle {
+  /* -1 once closed. */
+  int fd;
+  struct mapping mappings[MAX_MAPPINGS];
+  size_t mapping_count;
+  /* Strong until closed: a forgotten socket leaks like a forgotten fd, but never unmaps what a view still names. */
+  napi_ref self;
+};
+
+/* The open socket behind a JavaScript handle; throws and returns NULL when it is none, or closed. */
+struct socket_handle *get_socket(napi_env env, napi_value value);
+
+void export_socket(napi_env env, napi_value exports);
+void export_packet_socket(napi_env env, napi_value exports);
+void export_xdp_socket(napi_env env, napi_value exports);
+void export_netdev(napi_env env, napi_value exports);
+void export_poll(napi_env env, napi_value exports);
+
+#endif

@@ -1,0 +1,26 @@
+/**
+ * Links: moving whole Ethernet frames between this process and an interface, see {@link Link}. Here are the
+ * contract, the network inside the process, time that can be told to pass, and what can be put over any link.
+ */
+export { type Clock, type ClockTimer, systemClock } from '../clock.ts';
+export { VirtualClock, type VirtualClockOptions } from '../virtual-clock.ts';
+export type { ImpairmentStats, Impairments } from './impairments/impairments.ts';
+export {
+  FrameFlag,
+  type FrameMemory,
+  type Link,
+  type LinkInfo,
+  type LinkReceiver,
+  type LinkStats,
+  type LinkTx,
+  type LinkWants,
+  type Station,
+} from './link.ts';
+export type { Direction, MemoryLink, MemoryPortOptions } from './memory/memory-link.ts';
+export {
+  MemoryNetwork,
+  type MemoryNetworkOptions,
+  type MemoryNetworkStats,
+} from './memory/memory-network.ts';
+export { type CaptureLinkOptions, type CaptureSink, captureLink } from './middleware/capture-link.ts';
+export { type FaultLink, type FaultLinkOptions, faultLink } from './middleware/fault-link.ts';

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { OptionError } from '../../errors.ts';
+import { LinkProbe, STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
+import type { FrameMemory, Link } from '../link.ts';
+import { MemoryNetwork } from '../memory/memory-network.ts';
+import { type CaptureSink, captureLink } from './capture-link.ts';
+import { WrappedLink } from './wrapped-link.ts';
+
+interface Captured {
+  bytes: Uint8Array;
+  direction: string;
+  timestamp: number;
+  queue: number;
+}
+
+function recorder(): [Captured[], CaptureSink] {
+  const log: Captured[] = [];
+  return [
+    log,
+    (u8, offset, length, direction, timestamp, queue) => {
+      log.push({ bytes: u8.slice(offset, offset + length), direction, timestamp, queue });
+    },
+  ];
+}
+
+/** What a link without reply and with steering looks like. */
+class Steered extends WrappedLink {
+  override readonly reply = undefined as never;
+  readonly log: unknown[] = [];
+  override readonly steer = (...args: unknown[]): void => {
+    this.log.push(args);
+  };
+}
+
+test('both directions are captured, with the time of the clock', async () => {
+  const network = new MemoryNetwork({ time: 'virtual' });
+  const { virtualClock } = network;
+  const [log, sink] = recorder();
+  const a = captureLink(network.port(), sink);
+  const b = network.port();
+  const probeA = new LinkProbe(a);
+  const probeB = new LinkProbe(b);
+  a.start(probeA);
+  b.start(probeB);
+  const there = testFrame(STATION_B, STATION_A, 1, 60);
+  const back = testFrame(STATION_A, STATION_B, 2, 70);
+  await virtualClock.advance(100);
+  sendFrame(a, there);
+  const cancelled = a.tx.reserve(60);
+  a.tx.cancel(cancelled);
+  a.tx.flush();
+  await virtualClock.advance(50);
+  sendFrame(b, back);
+  b.tx.flush();
+  await virtualClock.settle();
+  const start = virtualClock.wallTime() - 150;
+  assert.deepEqual(log, [
+    { bytes: there, direction: 'out', timestamp: start + 100, queue: 0 },
+    { bytes: back, direction: 'in', timestamp: start + 150, queue: 0 },
+  ]);
+  assert.deepEqual(probeA.frames, [back]);
+  assert.deepEqual(probeB.frames, [there]);
+  await network.close();
+});
+
+test('a reply is captured as it arrived and as it left', async () => {
+  const network = new MemoryNetwork({ time: 'virtual' });
+  const [log, sink] = recorder();
+  const a = network.port();
+  const b = captureLink(network.port(), sink);
+  const probeB = new LinkProbe(b);
+  a.start(new LinkProbe(a));
+  b.start(probeB);
+  probeB.onFrame = (memory: FrameMemory, offset: number, length: number) => {
+    memory.u8.set(STATION_A, offset);
+    memory.u8.set(STATION_B, offset + 6);
+    assert.equal(b.reply!(offset, length), true);
+  };
+  sendFrame(a, testFrame(STATION_B, STATION_A, 1, 60));
+  a.tx.flush();
+  await network.virtualClock.settle();
+  assert.deepEqual(
+    log.map(({ bytes, direction }) => [direction, bytes]),
+    [
+      ['in', testFrame(STATION_B, STATION_A, 1, 60)],
+      ['out', testFrame(STATION_A, STATION_B, 1, 60)],
+    ],
+  );
+  await network.close();
+});
+
+test('one direction only', async () => {
+  for (const direction of ['in', 'out'] as const) {
+    const network = new MemoryNetwork({ time: 'virtual' });
+    const [log, sink] = recorder();
+    const a = captureLink(network.port(), sink, { direction });
+    const b = network.port();
+    a.start(new LinkProbe(a));
+    for (const link of [a, b]) {
+      sendFrame(link, testFrame(STATION_B, STATION_A, 1, 60));
+      link.tx.flush();
+    }
+    await network.virtualClock.settle();
+    assert.deepEqual(
+      log.map((entry) => entry.direction),
+      [direction],
+    );
+    await network.close();
+  }
+});
+
+test('a sink that closes the link gets no more frames, nor does the receiver', async () => {
+  const network = new MemoryNetwork({ time: 'virtual' });
+  const a = network.port();
+  let captured = 0;
+  const b: Link = captureLink(network.port(), () => {
+    captured++;
+    void b.close();
+  });
+  const probe = new LinkProbe(b);
+  b.start(probe);
+  for (const sequence of [1, 2, 3]) sendFrame(a, testFrame(STATION_B, STATION_A, sequence, 60));
+  a.tx.flush();
+  await network.virtualClock.settle();
+  assert.deepEqual(
+    { captured, count: probe.count, inBatch: probe.inBatch },
+    { captured: 1, count: 0, inBatch: false },
+  );
+  await network.close();
+});
+
+test('reply and steer are there exactly if the inner link has them', async () => {
+  const network = new MemoryNetwork();
+  const port = network.port();
+  assert.equal(typeof captureLink(port, () => undefined).reply, 'function');
+  assert.equal(captureLink(port, () => undefined).steer, undefined);
+  const steered = new Steered(port);
+  const link = captureLink(steered, () => undefined);
+  assert.equal(link.reply, undefined);
+  const wants = { all: true, group: false };
+  link.steer!([], [], wants);
+  assert.deepEqual(steered.log, [[[], [], wants]]);
+  await network.close();
+});
+
+test('wrong options are refused', async () => {
+  const network = new MemoryNetwork();
+  const port = network.port();
+  assert.throws(() => captureLink(port, () => undefined, { direction: 'up' as 'in' }), OptionError);
+  assert.throws(() => captureLink(port, () => undefined, { snap: 1 } as object), OptionError);
+  await network.close();
+});

@@ -1,0 +1,84 @@
+import type { Clock } from '../../clock.ts';
+import type { Link, LinkInfo, LinkReceiver, LinkStats, LinkTx, LinkWants, Station } from '../link.ts';
+
+/**
+ * A link that passes everything on to another one: what middleware starts from. `reply` and `steer` are there
+ * exactly if the inner link has them.
+ */
+export class WrappedLink implements Link {
+  protected readonly inner: Link;
+  readonly reply?: (offset: number, length: number) => boolean;
+  readonly steer?: (added: readonly Station[], removed: readonly Station[], wants: LinkWants) => void;
+
+  constructor(inner: Link) {
+    this.inner = inner;
+    if (inner.reply !== undefined) this.reply = (offset, length) => this.passReply(offset, length);
+    if (inner.steer !== undefined)
+      this.steer = (added, removed, wants) => inner.steer!(added, removed, wants);
+  }
+
+  get kind(): Link['kind'] {
+    return this.inner.kind;
+  }
+
+  get interfaceName(): string {
+    return this.inner.interfaceName;
+  }
+
+  get hardwareAddress(): Uint8Array {
+    return this.inner.hardwareAddress;
+  }
+
+  get mtu(): number {
+    return this.inner.mtu;
+  }
+
+  get maxFrameLength(): number {
+    return this.inner.maxFrameLength;
+  }
+
+  get clock(): Clock {
+    return this.inner.clock;
+  }
+
+  get tx(): LinkTx {
+    return this.inner.tx;
+  }
+
+  get partialChecksums(): boolean {
+    return this.inner.partialChecksums;
+  }
+
+  get closed(): boolean {
+    return this.inner.closed;
+  }
+
+  start(receiver: LinkReceiver): void {
+    this.inner.start(receiver);
+  }
+
+  stats(): LinkStats {
+    return this.inner.stats();
+  }
+
+  info(): LinkInfo {
+    return this.inner.info();
+  }
+
+  ref(): void {
+    this.inner.ref();
+  }
+
+  unref(): void {
+    this.inner.unref();
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+
+  /** What `reply` does, on links that have it. */
+  protected passReply(offset: number, length: number): boolean {
+    return this.inner.reply!(offset, length);
+  }
+}

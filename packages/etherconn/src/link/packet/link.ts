@@ -1,0 +1,324 @@
+import { markAsUntransferable } from 'node:worker_threads';
+import { type Clock, systemClock } from '../../clock.ts';
+import { OptionError } from '../../errors.ts';
+import { type Addon, loadAddon, type NativePoll } from '../../native/addon.ts';
+import { systemError } from '../../native/system-error.ts';
+import { formatMac } from '../../wire/mac.ts';
+import { allocateFrameMemory } from '../frame-memory.ts';
+import { checkInterfaceName, mayHavePartialChecksums } from '../interface.ts';
+import { InterfaceState } from '../interface-monitor.ts';
+import type { FrameMemory, Link, LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
+import { framesPerBlock, type RingGeometry, SLOT_OVERHEAD } from './if-packet.ts';
+import { type CheckedPacketLinkOptions, checkPacketLinkOptions, type PacketLinkOptions } from './options.ts';
+import type { ReceiveRing } from './receive-ring.ts';
+import { RingV2 } from './ring-v2.ts';
+import { RingV3 } from './ring-v3.ts';
+import { PacketSocket } from './socket.ts';
+import { Steering } from './steering.ts';
+import { PacketTx, Refusal } from './transmit.ts';
+
+/** Frames delivered per wake-up. What is left keeps the socket readable, so the next turn of the loop goes on. */
+const BUDGET = 256;
+const ETHERNET_HEADER = 14;
+const VLAN_TAG = 4;
+
+const DEFAULT_RECEIVE_RING = 4096;
+const DEFAULT_RECEIVE_BYTES = 32 << 20;
+const DEFAULT_SEND_RING = 1024;
+const DEFAULT_SEND_BYTES = 16 << 20;
+/** Least number of bytes the kernel is asked for in one piece; a power of two and so a multiple of any page size. */
+const MIN_BLOCK = 64 << 10;
+const MIN_BLOCKS = 4;
+const MAX_BYTES = 1 << 30;
+const CACHE_LINE = 64;
+
+/**
+ * Opens a link to a network interface over an AF_PACKET socket: it works on any Ethernet-like interface, in
+ * containers, and without root inside a user namespace.
+ *
+ * Throws an OptionError for a wrong name or option, an EtherconnError (`ERR_ETHERCONN_ADDON`) where the native addon
+ * cannot be loaded, (`ERR_ETHERCONN_INTERFACE`) when the interface is no Ethernet, and a SystemError when the kernel
+ * refuses: EPERM without CAP_NET_RAW, ENODEV when there is no such interface.
+ */
+export function openPacketLink(interfaceName: string, options: PacketLinkOptions = {}): PacketLink {
+  const name = checkInterfaceName(interfaceName);
+  const checked = checkPacketLinkOptions(options);
+  return new PacketLink(loadAddon(), name, checked);
+}
+
+/** A link over AF_PACKET; see {@link openPacketLink}. */
+export class PacketLink implements Link {
+  readonly kind = 'packet';
+  readonly interfaceName: string;
+  readonly hardwareAddress: Uint8Array;
+  readonly mtu: number;
+  /** MTU + 14 + 4: the kernel's packet sockets allow for one 802.1Q tag, not for two. */
+  readonly maxFrameLength: number;
+  readonly clock: Clock = systemClock;
+  readonly tx: PacketTx;
+  readonly partialChecksums: boolean;
+
+  readonly #addon: Addon;
+  readonly #options: CheckedPacketLinkOptions;
+  readonly #socket: PacketSocket;
+  readonly #ring: ReceiveRing;
+  readonly #geometry: RingGeometry;
+  readonly #sendSlots: number;
+  readonly #steering: Steering;
+  readonly #sendBuffer: number;
+  #poll: NativePoll | undefined;
+  #receiver: LinkReceiver | undefined;
+  #up = true;
+  #wakeups = 0;
+  #draining = false;
+  #referenced = true;
+  #released = false;
+  #closing: Promise<void> | undefined;
+  #resolveClosing: (() => void) | undefined;
+
+  /** Use {@link openPacketLink}. */
+  constructor(addon: Addon, interfaceName: string, options: CheckedPacketLinkOptions) {
+    this.#addon = addon;
+    this.#options = options;
+    this.interfaceName = interfaceName;
+    this.#socket = new PacketSocket(addon, interfaceName, options.netns);
+    try {
+      const { mtu, address, type, driver } = this.#socket.interface;
+      this.mtu = mtu;
+      this.hardwareAddress = address;
+      this.maxFrameLength = mtu + ETHERNET_HEADER + VLAN_TAG;
+      this.partialChecksums = mayHavePartialChecksums(type, driver);
+
+      const version = options.receive === 'latency' ? 2 : 3;
+      this.#geometry = ringGeometry(mtu, options.receiveRing);
+      checkBytes('receiveRing', this.#geometry.blockSize * this.#geometry.blockCount, mtu);
+      const mapping = this.#socket.mapReceiveRing(version, this.#geometry);
+      // Handing the mapped memory to another thread would outlive the unmapping at close.
+      markAsUntransferable(mapping.buffer);
+      const memory = viewsOver(mapping.buffer);
+      const Ring = version === 2 ? RingV2 : RingV3;
+      this.#ring = new Ring(memory, mapping.byteOffset, this.#geometry);
+
+      const stride = roundUp(this.maxFrameLength + 2, CACHE_LINE);
+      this.#sendSlots = options.sendRing ?? fitting(DEFAULT_SEND_RING, DEFAULT_SEND_BYTES, stride);
+      checkBytes('sendRing', this.#sendSlots * stride, mtu);
+      this.tx = new PacketTx(
+        allocateFrameMemory(this.#sendSlots * stride),
+        this.#sendSlots,
+        stride,
+        this.maxFrameLength,
+        (bytes, descriptors, head, count) => this.#socket.send(bytes, descriptors, head, count),
+        (errno) => this.#refused(errno),
+      );
+
+      this.#steering = new Steering((program) => this.#socket.attachFilter(program));
+      this.#socket.bind(options.promiscuous);
+      this.#sendBuffer = this.#socket.sendBuffer();
+    } catch (error) {
+      this.#socket.close();
+      throw error;
+    }
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  start(receiver: LinkReceiver): void {
+    if (this.closed || this.#receiver !== undefined) {
+      throw new Error(this.closed ? 'start: the link is closed' : 'start: the link has been started already');
+    }
+    this.#receiver = receiver;
+    this.#poll = this.#addon.pollOpen(this.#socket.fd, (events) => this.#wake(events));
+    this.#addon.pollRef(this.#poll, this.#referenced);
+    this.#addon.pollStart(this.#poll);
+    this.#socket.monitor.start(() => this.#checkState());
+    // The interface may be down, or gone, since before there was somebody to tell.
+    setImmediate(() => this.#checkState());
+  }
+
+  steer(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void {
+    if (!this.closed) this.#steering.update(added, removed, wants);
+  }
+
+  stats(): LinkStats {
+    if (!this.#released) this.#socket.readStatistics();
+    return {
+      rxFrames: this.#ring.rxFrames,
+      rxBytes: this.#ring.rxBytes,
+      rxDropped: this.#socket.dropped,
+      rxRunts: this.#ring.rxRunts,
+      rxOversize: this.#ring.rxOversize,
+      txFrames: this.tx.txFrames,
+      txBytes: this.tx.txBytes,
+      txErrors: this.tx.txErrors,
+      txNoRoom: this.tx.txNoRoom,
+      wakeups: this.#wakeups,
+    };
+  }
+
+  info(): LinkInfo {
+    const geometry = this.#geometry;
+    return {
+      kind: this.kind,
+      interfaceName: this.interfaceName,
+      hardwareAddress: formatMac(this.hardwareAddress),
+      mtu: this.mtu,
+      driver: this.#socket.interface.driver,
+      netns: this.#options.netns,
+      up: this.#up,
+      receive: this.#options.receive,
+      receiveRing: framesPerBlock(geometry) * geometry.blockCount,
+      receiveRingBytes: geometry.blockSize * geometry.blockCount,
+      sendRing: this.#sendSlots,
+      sendBuffer: this.#sendBuffer,
+      promiscuous: this.#options.promiscuous,
+      filter: this.#steering.describe(),
+      partialChecksums: this.partialChecksums,
+    };
+  }
+
+  ref(): void {
+    this.#setReferenced(true);
+  }
+
+  unref(): void {
+    this.#setReferenced(false);
+  }
+
+  /**
+   * Sends what is committed if there is room, then gives everything back. Inside a receive callback the memory lives
+   * on until the batch has ended.
+   */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = new Promise((resolve) => {
+        this.#resolveClosing = resolve;
+      });
+      this.tx.flush();
+      this.#ring.stopped = true;
+      this.#steering.stop();
+      this.tx.stop();
+      if (this.#poll !== undefined) this.#addon.pollClose(this.#poll);
+      if (!this.#draining) this.#release();
+    }
+    return this.#closing;
+  }
+
+  #setReferenced(referenced: boolean): void {
+    this.#referenced = referenced;
+    this.tx.retry.setReferenced(referenced);
+    if (this.#poll !== undefined) this.#addon.pollRef(this.#poll, referenced);
+  }
+
+  #release(): void {
+    if (this.#released) return;
+    this.#socket.readStatistics();
+    this.#released = true;
+    this.#socket.close();
+    const sendMemory = this.tx.memory.u8.buffer as ArrayBuffer;
+    // Moving a buffer away detaches the views that are left behind.
+    if (sendMemory.byteLength > 0) structuredClone(sendMemory, { transfer: [sendMemory] });
+    this.#resolveClosing?.();
+  }
+
+  /** The socket is readable, or has an error (negative; polling has stopped then). */
+  #wake(events: number): void {
+    this.#wakeups++;
+    if (events < 0) {
+      // The kernel reports the interface's going down (ENETDOWN) this way, before and beside rtnetlink.
+      this.#socket.takeError();
+      this.#addon.pollStart(this.#poll!);
+      this.#checkState();
+      if (this.closed) return;
+    }
+    this.#drain(BUDGET);
+    if (!this.closed) this.tx.retry.wake();
+  }
+
+  #drain(budget: number): void {
+    this.#draining = true;
+    try {
+      this.#ring.drain(this.#receiver!, budget);
+    } finally {
+      this.#draining = false;
+      if (this.closed) this.#release();
+    }
+  }
+
+  #checkState(): void {
+    if (this.closed) return;
+    const state = this.#socket.monitor.state();
+    if (state === InterfaceState.GONE) {
+      this.#fail();
+      return;
+    }
+    const up = state === InterfaceState.UP;
+    if (up === this.#up) return;
+    this.#up = up;
+    this.#receiver?.state(up);
+    // Down: what waits is given up. Up: it may go now.
+    if (!this.closed) this.tx.retry.wake();
+  }
+
+  /** The interface is gone: what it has delivered still counts, then the link closes itself and says so. */
+  #fail(): void {
+    try {
+      while (this.#ring.ready) this.#drain(BUDGET);
+    } finally {
+      if (!this.closed) {
+        void this.close();
+        const what = `interface '${this.interfaceName}' was deleted, or moved to another network namespace`;
+        this.#receiver?.error(systemError(-19, 'poll', what));
+      }
+    }
+  }
+
+  /** What becomes of a frame that the kernel has refused with a negative errno. */
+  #refused(errno: number): number {
+    switch (errno) {
+      case -11: // EAGAIN: the send buffer is full
+      case -12: // ENOMEM
+        return Refusal.AGAIN;
+      case -105: // ENOBUFS: the interface's queue is full, or it has no carrier and drops everything
+      case -100: // ENETDOWN: now, or since the last call
+        return this.#socket.monitor.state() === InterfaceState.UP ? Refusal.AGAIN : Refusal.ALL;
+      case -6: // ENXIO: deleted under us; the monitor tells the receiver
+      case -19: // ENODEV
+        return Refusal.ALL;
+      default:
+        return Refusal.FRAME; // EMSGSIZE, EINVAL: this frame
+    }
+  }
+}
+
+function viewsOver(buffer: ArrayBuffer): FrameMemory {
+  return {
+    u8: new Uint8Array(buffer),
+    u16: new Uint16Array(buffer),
+    u32: new Uint32Array(buffer),
+    view: new DataView(buffer),
+  };
+}
+
+function ringGeometry(mtu: number, frames: number | undefined): RingGeometry {
+  const frameSize = roundUp(SLOT_OVERHEAD + mtu + ETHERNET_HEADER + 2 * VLAN_TAG, CACHE_LINE);
+  const blockSize = Math.max(MIN_BLOCK, 2 ** Math.ceil(Math.log2(frameSize)));
+  const perBlock = Math.floor(blockSize / frameSize);
+  const wanted = frames ?? fitting(DEFAULT_RECEIVE_RING, DEFAULT_RECEIVE_BYTES, blockSize / perBlock);
+  return { blockSize, blockCount: Math.max(MIN_BLOCKS, Math.ceil(wanted / perBlock)), frameSize };
+}
+
+/** Offsets must stay 32-bit integers; no ring in use comes near. */
+function checkBytes(option: string, bytes: number, mtu: number): void {
+  if (bytes > MAX_BYTES) throw new OptionError(option, `is over 1 GiB at an MTU of ${mtu}; ask for fewer`);
+}
+
+/** `count` pieces of `size` bytes, fewer when that is more than `bytes`, but never fewer than 64. */
+function fitting(count: number, bytes: number, size: number): number {
+  return Math.min(count, Math.max(64, Math.floor(bytes / size)));
+}
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}

@@ -1,0 +1,58 @@
+import { OptionError } from '../../errors.ts';
+import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../../options.ts';
+
+/** Options of {@link openPacketLink}. */
+export interface PacketLinkOptions {
+  /**
+   * Path of the network namespace the interface is in, like `/run/netns/lab` or `/proc/1234/ns/net`. Needs
+   * CAP_SYS_ADMIN, in the namespace's own user namespace too. Default: the calling thread's namespace.
+   */
+  netns?: string;
+  /**
+   * 'latency' (default) sees every frame at once (TPACKET_V2); 'throughput' carries more frames per second, each up
+   * to a millisecond later (TPACKET_V3).
+   */
+  receive?: 'latency' | 'throughput';
+  /** Frames that the receive ring holds, 64 to 1,048,576. Default 4096, fewer where they would take over 32 MiB. */
+  receiveRing?: number;
+  /** Frames that wait for sending at most, 16 to 65,536. Default 1024, fewer where they would take over 16 MiB. */
+  sendRing?: number;
+  /**
+   * Receive frames for all MAC addresses (default). When false, the interface's hardware passes only what is for the
+   * machine itself, and software interfaces pass everything as before.
+   */
+  promiscuous?: boolean;
+}
+
+/** The options, checked and with their defaults; sizes are undefined where the default depends on the MTU. */
+export interface CheckedPacketLinkOptions {
+  readonly netns: string | undefined;
+  readonly receive: 'latency' | 'throughput';
+  readonly receiveRing: number | undefined;
+  readonly sendRing: number | undefined;
+  readonly promiscuous: boolean;
+}
+
+const NAMES = ['netns', 'receive', 'receiveRing', 'sendRing', 'promiscuous'] as const;
+
+/** Throws an OptionError for the first option that is wrong. */
+export function checkPacketLinkOptions(options: PacketLinkOptions): CheckedPacketLinkOptions {
+  checkKnown(options, NAMES);
+  return {
+    netns: checkNamespacePath(options.netns),
+    receive: checkOneOf('receive', options.receive, ['latency', 'throughput'], 'latency'),
+    receiveRing: checkSize('receiveRing', options.receiveRing, 64, 1 << 20),
+    sendRing: checkSize('sendRing', options.sendRing, 16, 1 << 16),
+    promiscuous: checkBoolean('promiscuous', options.promiscuous, true),
+  };
+}
+
+function checkSize(name: string, value: unknown, min: number, max: number): number | undefined {
+  return value === undefined ? undefined : checkInteger(name, value, min, max, min);
+}
+
+function checkNamespacePath(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
+  throw new OptionError('netns', `must be the path of a network namespace, got ${show(value)}`);
+}

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
+import { allocateFrameMemory } from '../frame-memory.ts';
+import { FrameFlag } from '../link.ts';
+import type { ReceiveRing } from './receive-ring.ts';
+import { RingV2 } from './ring-v2.ts';
+import { RingV3 } from './ring-v3.ts';
+
+/** The rings over memory that the test fills as the kernel would. */
+
+const GEOMETRY = { blockSize: 1024, blockCount: 4, frameSize: 192 };
+const SLOTS = 5 * GEOMETRY.blockCount;
+const BASE = 64;
+
+interface Written {
+  readonly bytes: Buffer;
+  /** Length on the wire when it was longer than what is there. */
+  readonly length?: number;
+  readonly status?: number;
+  readonly tci?: number;
+  readonly tpid?: number;
+  readonly packetType?: number;
+}
+
+function frame(mark: number, length = 60): Buffer {
+  const bytes = Buffer.alloc(length, mark);
+  Buffer.from('02000000000b02000000000a0800', 'hex').copy(bytes);
+  return bytes;
+}
+
+/** One kernel side per ring format: writes frames, and tells which are the kernel's again. */
+interface KernelSide {
+  readonly ring: ReceiveRing;
+  write(...frames: Written[]): void;
+  /** Whether everything that was written has been given back. */
+  returned(): boolean;
+}
+
+function kernelV2(): KernelSide {
+  const memory = allocateFrameMemory(BASE + GEOMETRY.blockSize * GEOMETRY.blockCount);
+  const ring = new RingV2(memory, BASE, GEOMETRY);
+  const { view, u8 } = memory;
+  const slotAt = (slot: number) => BASE + Math.floor(slot / 5) * 1024 + (slot % 5) * 192;
+  let next = 0;
+  return {
+    ring,
+    write(...frames) {
+      for (const { bytes, length = bytes.length, status = 0, tci = 0, tpid = 0, packetType = 0 } of frames) {
+        const at = slotAt(next);
+        assert.equal(view.getUint32(at, true), 0, 'the ring is full');
+        view.setUint32(at + 4, length, true);
+        view.setUint32(at + 8, bytes.length, true);
+        view.setUint16(at + 12, 70, true);
+        view.setUint16(at + 24, tci, true);
+        view.setUint16(at + 26, tpid, true);
+        u8[at + 42] = packetType;
+        u8.set(bytes, at + 70);
+        view.setUint32(at, status | 1, true);
+        next = (next + 1) % SLOTS;
+      }
+    },
+    returned: () =>
+      Array.from({ length: SLOTS }, (_, slot) => view.getUint32(slotAt(slot), true)).every((s) => s === 0),
+  };
+}
+
+function kernelV3(): KernelSide {
+  const memory = allocateFrameMemory(BASE + GEOMETRY.blockSize * GEOMETRY.blockCount);
+  const ring = new RingV3(memory, BASE, GEOMETRY);
+  const { view, u8 } = memory;
+  let block = 0;
+  const closeBlock = (frames: readonly Written[]) => {
+    const start = BASE + block * 1024;
+    assert.equal(view.getUint32(start + 8, true), 0, 'the ring is full');
+    let at = start + 48;
+    for (const { bytes, length = bytes.length, status = 0, tci = 0, tpid = 0, packetType = 0 } of frames) {
+      const size = Math.ceil((86 + bytes.length) / 8) * 8;
+      view.setUint32(at, size, true);
+      view.setUint32(at + 12, bytes.length, true);
+      view.setUint32(at + 16, length, true);
+      view.setUint32(at + 20, status | 1, true);
+      view.setUint16(at + 24, 86, true);
+      view.setUint32(at + 32, tci, true);
+      view.setUint16(at + 36, tpid, true);
+      u8[at + 58] = packetType;
+      u8.set(bytes, at + 86);
+      at += size;
+    }
+    view.setUint32(start + 12, frames.length, true);
+    view.setUint32(start + 16, 48, true);
+    view.setUint32(start + 8, 1, true);
+    block = (block + 1) % 4;
+  };
+  return {
+    ring,
+    write(...frames) {
+      for (let i = 0; i < frames.length; i += 5) closeBlock(frames.slice(i, i + 5));
+    },
+    returned: () => [0, 1, 2, 3].every((block) => view.getUint32(BASE + block * 1024 + 8, true) === 0),
+  };
+}
+
+for (const [name, makeKernel] of [
+  ['V2', kernelV2],
+  ['V3', kernelV3],
+] as const) {
+  test(`${name}: frames in order, round and round, all given back`, () => {
+    const kernel = makeKernel();
+    const receiver = new CollectingReceiver();
+    assert.ok(!kernel.ring.ready);
+    assert.equal(kernel.ring.drain(receiver, 100), 0);
+    assert.equal(receiver.batches.length, 0);
+    const written: Buffer[] = [];
+    for (let round = 0; round < 7; round++) {
+      const frames = Array.from({ length: 13 }, (_, i) => frame(round * 13 + i));
+      written.push(...frames);
+      kernel.write(...frames.map((bytes) => ({ bytes })));
+      assert.ok(kernel.ring.ready);
+      assert.equal(kernel.ring.drain(receiver, 100), 13);
+      assert.ok(kernel.returned());
+    }
+    assert.deepEqual(
+      receiver.frames.map(({ bytes }) => bytes),
+      written,
+    );
+    assert.equal(kernel.ring.rxFrames, 91);
+    assert.equal(kernel.ring.rxBytes, 91 * 60);
+  });
+
+  test(`${name}: a budget ends a batch, the rest stays ready`, () => {
+    const kernel = makeKernel();
+    const receiver = new CollectingReceiver();
+    kernel.write(...Array.from({ length: 12 }, (_, i) => ({ bytes: frame(i) })));
+    assert.equal(kernel.ring.drain(receiver, 7), 7);
+    assert.ok(kernel.ring.ready);
+    assert.equal(kernel.ring.drain(receiver, 7), 5);
+    assert.ok(!kernel.ring.ready);
+    assert.ok(kernel.returned());
+    assert.deepEqual(receiver.batches, [7, 5]);
+    assert.deepEqual(
+      receiver.frames.map(({ bytes }) => bytes[59]),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+    );
+  });
+
+  test(`${name}: a full ring is one batch`, () => {
+    const kernel = makeKernel();
+    const receiver = new CollectingReceiver();
+    kernel.write(...Array.from({ length: SLOTS }, (_, i) => ({ bytes: frame(i) })));
+    assert.equal(kernel.ring.drain(receiver, 1000), SLOTS);
+    assert.ok(kernel.returned());
+    assert.deepEqual(receiver.batches, [SLOTS]);
+  });
+
+  test(`${name}: VLAN tags are put back, with priority, DEI and TPID`, () => {
+    const kernel = makeKernel();
+    const receiver = new CollectingReceiver();
+    const bytes = frame(7);
+    kernel.write(
+      { bytes, status: 0x10 | 0x40, tci: 0xb064, tpid: 0x88a8 },
+      { bytes, status: 0x10, tci: 0x2001 },
+      { bytes, status: 0x40, tci: 5, tpid: 0x8100 },
+    );
+    kernel.ring.drain(receiver, 10);
+    const addresses = bytes.subarray(0, 12);
+    const rest = bytes.subarray(12);
+    assert.deepEqual(
+      receiver.frames.map(({ bytes }) => bytes),
+      [
+        Buffer.concat([addresses, Buffer.from('88a8b064', 'hex'), rest]),
+        Buffer.concat([addresses, Buffer.from('81002001', 'hex'), rest]),
+        bytes,
+      ],
+    );
+    assert.equal(kernel.ring.rxBytes, 64 + 64 + 60);
+  });
+
+  test(`${name}: checksum and truncation flags, outgoing copies and runts`, () => {
+    const kernel = makeKernel();
+    const receiver = new CollectingReceiver();
+    const bytes = frame(1);
+    kernel.write(
+      { bytes, status: 0x08 },
+      { bytes, status: 0x80 },
+      { bytes, length: 2000 },
+      { bytes, packetType: 4 },
+      { bytes: bytes.subarray(0, 13) },
+      { bytes: bytes.subarray(0, 14) },
+    );
+    assert.equal(kernel.ring.drain(receiver, 10), 6);
+    assert.deepEqual(
+      receiver.frames.map(({ flags }) => flags),
+      [FrameFlag.CHECKSUM_PARTIAL, FrameFlag.CHECKSUM_VALID, FrameFlag.TRUNCATED, 0],
+    );
+    assert.deepEqual([kernel.ring.rxFrames, kernel.ring.rxRunts, kernel.ring.rxOversize], [4, 1, 1]);
+    assert.ok(kernel.returned());
+  });
+
+  test(`${name}: slots belong to the receiver until end returns`, () => {
+    const kernel = makeKernel();
+    const receiver = new CollectingReceiver();
+    kernel.write({ bytes: frame(1) }, { bytes: frame(2) });
+    receiver.onFrame = () => assert.ok(!kernel.returned());
+    const end = receiver.end.bind(receiver);
+    receiver.end = () => {
+      assert.ok(!kernel.returned());
+      end();
+    };
+    kernel.ring.drain(receiver, 10);
+    assert.ok(kernel.returned());
+  });
+
+  test(`${name}: a receiver that throws costs one frame`, () => {
+    const kernel = makeKernel();
+    const receiver = new CollectingReceiver();
+    kernel.write({ bytes: frame(1) }, { bytes: frame(2) }, { bytes: frame(3) });
+    receiver.onFrame = ({ bytes }) => {
+      if (bytes[59] === 2) throw new Error('receiver');
+    };
+    assert.throws(() => kernel.ring.drain(receiver, 10), /receiver/);
+    assert.ok(kernel.ring.ready);
+    kernel.ring.drain(receiver, 10);
+    assert.deepEqual(
+      receiver.frames.map(({ bytes }) => bytes[59]),
+      [1, 2, 3],
+    );
+    assert.deepEqual(receiver.batches, [2, 1]);
+    assert.ok(kernel.returned());
+  });
+
+  test(`${name}: stopped inside a batch, no further frame but end`, () => {
+    const kernel = makeKernel();
+    const receiver = new CollectingReceiver();
+    let ends = 0;
+    const end = receiver.end.bind(receiver);
+    receiver.end = () => {
+      ends++;
+      end();
+    };
+    kernel.write({ bytes: frame(1) }, { bytes: frame(2) });
+    receiver.onFrame = () => {
+      kernel.ring.stopped = true;
+    };
+    assert.equal(kernel.ring.drain(receiver, 10), 1);
+    assert.equal(ends, 1);
+    assert.ok(!kernel.ring.ready);
+    assert.equal(kernel.ring.drain(receiver, 10), 0);
+  });
+}

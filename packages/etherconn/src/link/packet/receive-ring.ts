@@ -1,0 +1,97 @@
+import type { FrameMemory, LinkReceiver } from '../link.ts';
+import { FrameFlag } from '../link.ts';
+import {
+  networkOrder16,
+  PACKET_OUTGOING,
+  TP_STATUS_CSUM_VALID,
+  TP_STATUS_CSUMNOTREADY,
+  TP_STATUS_VLAN_TPID_VALID,
+  TP_STATUS_VLAN_VALID,
+} from './if-packet.ts';
+
+/** Bytes of an Ethernet header; what is shorter is no frame. */
+const MIN_FRAME = 14;
+const TPID_8021Q = 0x8100;
+
+/** Where the two ring formats keep what this link reads, in bytes from a frame's header. */
+export interface FrameHeader {
+  readonly status: number;
+  readonly length: number;
+  readonly capturedLength: number;
+  /** Offset of the frame from the header, 16 bits. */
+  readonly mac: number;
+  readonly vlanTci: number;
+  readonly vlanTpid: number;
+  /** sll_pkttype of the struct sockaddr_ll behind the header. */
+  readonly packetType: number;
+}
+
+/**
+ * A mapped receive ring, and the frames of it handed to a receiver. The two formats of AF_PACKET differ in who
+ * owns what when (frames, or blocks of frames); what stands before a frame they have in common.
+ */
+export abstract class ReceiveRing {
+  readonly memory: FrameMemory;
+  rxFrames = 0;
+  rxBytes = 0;
+  rxRunts = 0;
+  rxOversize = 0;
+  /** Set when the link is closed, also from inside a receiver: no further frame is delivered. */
+  stopped = false;
+  readonly #header: FrameHeader;
+
+  constructor(memory: FrameMemory, header: FrameHeader) {
+    this.memory = memory;
+    this.#header = header;
+  }
+
+  /** Whether a frame waits. */
+  abstract get ready(): boolean;
+
+  /**
+   * Delivers up to `budget` frames as one batch, then gives their slots back to the kernel. Returns how many.
+   * When the receiver throws, the ring is in order and its error passes through.
+   */
+  abstract drain(receiver: LinkReceiver, budget: number): number;
+
+  /** Delivers the frame whose header is at `at`. */
+  protected deliver(receiver: LinkReceiver, at: number): void {
+    const { u8, u16, u32 } = this.memory;
+    const header = this.#header;
+    // The kernel is asked not to show what this machine sends; those before Linux 4.20 do not understand.
+    if (u8[at + header.packetType] === PACKET_OUTGOING) return;
+    const status = u32[(at + header.status) >>> 2];
+    let length = u32[(at + header.capturedLength) >>> 2];
+    if (length < MIN_FRAME) {
+      this.rxRunts++;
+      return;
+    }
+    let flags = 0;
+    if (length < u32[(at + header.length) >>> 2]) {
+      flags = FrameFlag.TRUNCATED;
+      this.rxOversize++;
+    }
+    if ((status & TP_STATUS_CSUMNOTREADY) !== 0) flags |= FrameFlag.CHECKSUM_PARTIAL;
+    if ((status & TP_STATUS_CSUM_VALID) !== 0) flags |= FrameFlag.CHECKSUM_VALID;
+    let offset = at + u16[(at + header.mac) >>> 1];
+    if ((status & TP_STATUS_VLAN_VALID) !== 0) {
+      // The kernel takes the outer tag out of every frame: the addresses move 4 bytes down, the tag goes behind.
+      const to = (offset - 4) >>> 1;
+      u16[to] = u16[to + 2];
+      u16[to + 1] = u16[to + 3];
+      u16[to + 2] = u16[to + 4];
+      u16[to + 3] = u16[to + 5];
+      u16[to + 4] = u16[to + 6];
+      u16[to + 5] = u16[to + 7];
+      const tpid =
+        (status & TP_STATUS_VLAN_TPID_VALID) !== 0 ? u16[(at + header.vlanTpid) >>> 1] : TPID_8021Q;
+      u16[to + 6] = networkOrder16(tpid);
+      u16[to + 7] = networkOrder16(u16[(at + header.vlanTci) >>> 1]);
+      offset -= 4;
+      length += 4;
+    }
+    this.rxFrames++;
+    this.rxBytes += length;
+    receiver.frame(offset, length, flags);
+  }
+}

@@ -1,0 +1,199 @@
+import { closeSync, openSync } from 'node:fs';
+import { EtherconnError } from '../../errors.ts';
+import type { Addon, InterfaceQuery, NativeMapping, NativeSocket } from '../../native/addon.ts';
+import { withAdvice } from '../../native/system-error.ts';
+import { isEthernet } from '../interface.ts';
+import { InterfaceMonitor } from '../interface-monitor.ts';
+import {
+  AF_PACKET,
+  bindAddress,
+  intOption,
+  PACKET_ADD_MEMBERSHIP,
+  PACKET_IGNORE_OUTGOING,
+  PACKET_QDISC_BYPASS,
+  PACKET_RESERVE,
+  PACKET_RX_RING,
+  PACKET_STATISTICS,
+  PACKET_VERSION,
+  promiscuousMembership,
+  type RingGeometry,
+  ringRequestV2,
+  ringRequestV3,
+  SO_ERROR,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOCK_RAW,
+  SOL_PACKET,
+  SOL_SOCKET,
+  TPACKET_V2,
+  TPACKET_V3,
+  VLAN_RESERVE,
+} from './if-packet.ts';
+
+/** Bytes of frames that may be on their way in the interface's queues before the kernel says "again". */
+const SEND_BUFFER = 4 << 20;
+/** Milliseconds after which a V3 block that is not full is handed over; the least the kernel knows. */
+const BLOCK_TIMEOUT = 1;
+
+/** An AF_PACKET socket in the namespace of its interface, and that interface. */
+export class PacketSocket {
+  readonly native: NativeSocket;
+  readonly interface: InterfaceQuery;
+  readonly monitor: InterfaceMonitor;
+  readonly #addon: Addon;
+  readonly #statistics = new Uint32Array(3);
+  /** Frames the kernel dropped since open because the ring was full. */
+  dropped = 0;
+
+  /** Receives nothing until {@link bind}. Throws a SystemError that says what to do. */
+  constructor(addon: Addon, interfaceName: string, netns: string | undefined) {
+    this.#addon = addon;
+    const advise = (code: string, syscall: string) => advice(code, syscall, interfaceName, netns);
+    const opened = withAdvice(`opening '${interfaceName}'`, advise, () => {
+      const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
+      try {
+        return openSockets(addon, interfaceName, namespaceFd);
+      } finally {
+        if (namespaceFd >= 0) closeSync(namespaceFd);
+      }
+    });
+    this.native = opened.socket;
+    this.interface = opened.query;
+    this.monitor = opened.monitor;
+    if (!isEthernet(this.interface.type)) {
+      this.close();
+      throw new EtherconnError(
+        'ERR_ETHERCONN_INTERFACE',
+        `opening '${interfaceName}': its frames have no Ethernet header (hardware type ${this.interface.type})`,
+      );
+    }
+  }
+
+  get fd(): number {
+    return this.#addon.socketFd(this.native);
+  }
+
+  /** Makes the receive ring and maps it. */
+  mapReceiveRing(version: 2 | 3, geometry: RingGeometry): NativeMapping {
+    const bytes = geometry.blockSize * geometry.blockCount;
+    const advise = (code: string) =>
+      code === 'ENOMEM' || code === 'EINVAL'
+        ? `no memory for a receive ring of ${bytes} bytes; lower receiveRing`
+        : undefined;
+    return withAdvice('making the receive ring', advise, () => {
+      this.#set(SOL_PACKET, PACKET_VERSION, intOption(version === 2 ? TPACKET_V2 : TPACKET_V3));
+      this.#set(SOL_PACKET, PACKET_RESERVE, intOption(VLAN_RESERVE));
+      const request = version === 2 ? ringRequestV2(geometry) : ringRequestV3(geometry, BLOCK_TIMEOUT);
+      this.#set(SOL_PACKET, PACKET_RX_RING, request);
+      return this.#addon.socketMap(this.native, bytes, 0, true);
+    });
+  }
+
+  attachFilter(program: Uint8Array): void {
+    withAdvice(
+      'setting the receive filter',
+      () => undefined,
+      () => this.#addon.socketAttachFilter(this.native, program),
+    );
+  }
+
+  /** Starts reception: the filter and the ring must be there, so that no frame comes unfiltered. */
+  bind(promiscuous: boolean): void {
+    const advise = (code: string) => (code === 'ENODEV' ? 'the interface has been deleted' : undefined);
+    withAdvice('starting reception', advise, () => {
+      // Linux 4.20 and later; before, the filter drops our own frames and the ring looks again.
+      this.#try(SOL_PACKET, PACKET_IGNORE_OUTGOING, intOption(1));
+      this.#try(SOL_PACKET, PACKET_QDISC_BYPASS, intOption(1));
+      // Above the system's limit only with CAP_NET_ADMIN; up to the limit always.
+      this.#try(SOL_SOCKET, SO_SNDBUF, intOption(SEND_BUFFER));
+      this.#try(SOL_SOCKET, SO_SNDBUFFORCE, intOption(SEND_BUFFER));
+      this.#addon.socketBind(this.native, bindAddress(this.interface.index));
+      if (promiscuous)
+        this.#set(SOL_PACKET, PACKET_ADD_MEMBERSHIP, promiscuousMembership(this.interface.index));
+    });
+  }
+
+  /** The send buffer that was really got, in bytes as the kernel counts them. */
+  sendBuffer(): number {
+    const value = new Uint32Array(1);
+    this.#addon.socketGetOption(this.native, SOL_SOCKET, SO_SNDBUF, value);
+    return value[0];
+  }
+
+  /** Reading resets the kernel's counters, so they are added up here. */
+  readStatistics(): void {
+    this.#addon.socketGetOption(this.native, SOL_PACKET, PACKET_STATISTICS, this.#statistics);
+    this.dropped += this.#statistics[1];
+  }
+
+  /** The pending error as a positive errno, 0 when there is none; reading clears it. */
+  takeError(): number {
+    const value = new Uint32Array(1);
+    this.#addon.socketGetOption(this.native, SOL_SOCKET, SO_ERROR, value);
+    return value[0];
+  }
+
+  send(memory: Uint8Array, descriptors: Uint32Array, head: number, count: number): number {
+    return this.#addon.packetSend(this.native, memory, descriptors, head, count);
+  }
+
+  /** Unmaps the ring (its views read as detached), ends promiscuity, closes. Harmless when repeated. */
+  close(): void {
+    this.monitor.close();
+    this.#addon.socketClose(this.native);
+  }
+
+  #set(level: number, name: number, value: Uint8Array | Uint32Array): void {
+    this.#addon.socketSetOption(this.native, level, name, value);
+  }
+
+  #try(level: number, name: number, value: Uint32Array): void {
+    try {
+      this.#set(level, name, value);
+    } catch {
+      // Wanted, not needed: each caller says what is there without it.
+    }
+  }
+}
+
+interface OpenedSockets {
+  readonly socket: NativeSocket;
+  readonly query: InterfaceQuery;
+  readonly monitor: InterfaceMonitor;
+}
+
+function openSockets(addon: Addon, interfaceName: string, namespaceFd: number): OpenedSockets {
+  // Protocol 0: nothing is received before bind names the interface, or frames of all others would come first.
+  const socket = addon.socketOpen(AF_PACKET, SOCK_RAW, 0, namespaceFd);
+  try {
+    const query = addon.interfaceQuery(socket, interfaceName);
+    return { socket, query, monitor: new InterfaceMonitor(addon, namespaceFd, query.index) };
+  } catch (error) {
+    addon.socketClose(socket);
+    throw error;
+  }
+}
+
+function advice(
+  code: string,
+  syscall: string,
+  interfaceName: string,
+  netns: string | undefined,
+): string | undefined {
+  const where = netns === undefined ? 'this network namespace' : `the network namespace ${netns}`;
+  if (syscall === 'socket' && (code === 'EPERM' || code === 'EACCES')) {
+    return (
+      'packet sockets need CAP_NET_RAW: run as root, give it to the node binary ' +
+      "(setcap cap_net_raw+ep), or run in a user namespace ('unshare -Urn')"
+    );
+  }
+  if (syscall === 'socket' && code === 'EAFNOSUPPORT')
+    return 'this kernel has no packet sockets (CONFIG_PACKET)';
+  if (syscall === 'setns' && code === 'EPERM') {
+    return `entering ${where} needs CAP_SYS_ADMIN, here and in the user namespace that owns it`;
+  }
+  if (syscall === 'setns' && code === 'EINVAL') return `netns: ${netns} is not a network namespace`;
+  if (syscall === 'open') return `netns: ${netns} cannot be opened`;
+  if (code === 'ENODEV') return `no interface '${interfaceName}' in ${where}`;
+  return undefined;
+}

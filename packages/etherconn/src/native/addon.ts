@@ -1,0 +1,191 @@
+import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { EtherconnError } from '../errors.ts';
+
+/**
+ * The C addon: the system calls that JavaScript cannot make. Nothing is loaded until a kernel link is opened,
+ * so that wire/, the memory link and everything over it work where the addon does not.
+ *
+ * Its functions throw an Error with `errno` and `syscall` when a system call fails, unless said otherwise; see
+ * system-error.ts. They check their arguments, but only as far as memory safety needs it.
+ */
+
+declare const socketBrand: unique symbol;
+declare const pollBrand: unique symbol;
+
+/** An open socket of the addon. */
+export interface NativeSocket {
+  readonly [socketBrand]: true;
+}
+
+/** A file descriptor in Node's event loop. */
+export interface NativePoll {
+  readonly [pollBrand]: true;
+}
+
+/** What `ioctl` tells of an interface. */
+export interface InterfaceQuery {
+  readonly index: number;
+  /** Bytes. */
+  readonly mtu: number;
+  /** ARPHRD_* of linux/if_arp.h. */
+  readonly type: number;
+  /** 6 bytes. */
+  readonly address: Uint8Array;
+  /** The driver's name as ethtool shows it; '' when the interface has none. */
+  readonly driver: string;
+}
+
+/** A mapped ring: `length` bytes of `buffer` from `byteOffset`. */
+export interface NativeMapping {
+  readonly buffer: ArrayBuffer;
+  readonly byteOffset: number;
+}
+
+export interface Addon {
+  /**
+   * A non-blocking socket in the network namespace behind `namespaceFd`, or in the thread's own when that is
+   * negative. It stays in that namespace, with all that is asked of it later.
+   */
+  socketOpen(domain: number, type: number, protocol: number, namespaceFd: number): NativeSocket;
+  socketFd(socket: NativeSocket): number;
+  socketSetOption(socket: NativeSocket, level: number, name: number, value: Uint8Array | Uint32Array): void;
+  /** Fills `value`; returns the number of bytes. */
+  socketGetOption(socket: NativeSocket, level: number, name: number, value: Uint8Array | Uint32Array): number;
+  /** `program`: struct sock_filter after struct sock_filter (linux/filter.h). Replaces the one before. */
+  socketAttachFilter(socket: NativeSocket, program: Uint8Array): void;
+  /** `address`: the family's struct sockaddr. */
+  socketBind(socket: NativeSocket, address: Uint8Array): void;
+  /** Throws away what is queued for reading. */
+  socketDrain(socket: NativeSocket): void;
+  /**
+   * Maps the socket's ring. With `external` false, or where the runtime refuses external ArrayBuffers, it is
+   * mapped over the inside of an ordinary one.
+   */
+  socketMap(socket: NativeSocket, length: number, offset: number, external: boolean): NativeMapping;
+  /** Detaches the mappings' buffers, unmaps them, closes the socket. Harmless when repeated. */
+  socketClose(socket: NativeSocket): void;
+
+  /**
+   * Sends `count` frames of `memory` named by pairs (offset, length) in `descriptors`, a ring of a power of two
+   * of pairs, from pair number `head`. Returns how many were taken, or a negative errno for the first. Does not
+   * throw.
+   */
+  packetSend(
+    socket: NativeSocket,
+    memory: Uint8Array,
+    descriptors: Uint32Array,
+    head: number,
+    count: number,
+  ): number;
+
+  /** Makes `memory`, which starts on a page and never moves, the packet memory (UMEM) of an AF_XDP socket. */
+  xdpRegisterUmem(socket: NativeSocket, memory: Uint8Array, chunkSize: number, headroom: number): void;
+  /** Gives the pages of packet memory back to the system; their content is lost. */
+  xdpDiscard(memory: Uint8Array): void;
+  /** Has the kernel look at the TX ring. Returns 0 or a negative errno; does not throw. */
+  xdpKick(socket: NativeSocket): number;
+  /** Has the driver look at the fill ring. Returns 0 or a negative errno; does not throw. */
+  xdpWake(socket: NativeSocket): number;
+
+  /** The interface called `name` (at most 15 bytes) in the socket's namespace. */
+  interfaceQuery(socket: NativeSocket, name: string): InterfaceQuery;
+  /**
+   * 1 when the interface with that index is up and has a carrier, 0 when not, or a negative errno (-ENODEV when it
+   * is gone). Does not throw.
+   */
+  interfaceState(socket: NativeSocket, index: number): number;
+
+  /**
+   * Watches `fd` for being readable, from `pollStart` on. The callback gets a positive number, or a negative one
+   * when the fd reports an error: then the poll has stopped, and may be started again.
+   */
+  pollOpen(fd: number, callback: (events: number) => void): NativePoll;
+  pollStart(poll: NativePoll): void;
+  pollStop(poll: NativePoll): void;
+  /** Whether the started poll keeps the process alive (the default). */
+  pollRef(poll: NativePoll, keep: boolean): void;
+  /** No callback comes after it, and the fd may be closed. Harmless when repeated. */
+  pollClose(poll: NativePoll): void;
+}
+
+/** Whether the addon can be used here, and if not, why. */
+export interface AddonStatus {
+  readonly available: boolean;
+  /** Empty when available. */
+  readonly reason: string;
+}
+
+const ADDON_FILE = 'etherconn.node';
+const PREBUILDS = new URL('../../prebuilds/', import.meta.url);
+
+let loaded: Addon | undefined;
+
+/** The addon, loaded at the first call. Throws an EtherconnError (`ERR_ETHERCONN_ADDON`) that says why it cannot be. */
+export function loadAddon(): Addon {
+  loaded ??= load();
+  return loaded;
+}
+
+/** For `doctor` and for tests: tries to load the addon, and does not throw. */
+export function addonStatus(): AddonStatus {
+  try {
+    loadAddon();
+    return { available: true, reason: '' };
+  } catch (error) {
+    return { available: false, reason: (error as Error).message };
+  }
+}
+
+function load(): Addon {
+  if (process.platform !== 'linux') {
+    throw addonError(`kernel links need Linux; this is ${process.platform}`);
+  }
+  const target = `linux-${process.arch}-${cLibrary()}`;
+  const path = fileURLToPath(new URL(`${target}/${ADDON_FILE}`, PREBUILDS));
+  try {
+    return createRequire(import.meta.url)(path) as Addon;
+  } catch (error) {
+    throw addonError(explain(error as NodeJS.ErrnoException, target, path), error);
+  }
+}
+
+function explain(error: NodeJS.ErrnoException, target: string, path: string): string {
+  switch (error.code) {
+    case 'ERR_DLOPEN_DISABLED':
+      return "Node's permission model forbids native addons; start node with --allow-addons";
+    case 'ERR_ACCESS_DENIED':
+      return `Node's permission model forbids reading ${path}; start node with --allow-fs-read for it and --allow-addons`;
+    case 'MODULE_NOT_FOUND':
+      return (
+        `there is no build of the native addon for ${target} (there are: ${builds()}); ` +
+        "in a checkout, 'npm run build:native' makes it with the system's C compiler"
+      );
+    default:
+      return `the native addon ${path} cannot be loaded: ${error.message}`;
+  }
+}
+
+function builds(): string {
+  try {
+    return readdirSync(PREBUILDS).join(', ') || 'none';
+  } catch {
+    return 'none';
+  }
+}
+
+/** Node's report names the glibc it runs on, and none on musl. */
+function cLibrary(): 'glibc' | 'musl' {
+  const report = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean };
+  // The report looks up the names of the hosts of all open connections unless told not to (Node 22 and later).
+  const before = report.excludeNetwork;
+  if (before !== undefined) report.excludeNetwork = true;
+  const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  if (before !== undefined) report.excludeNetwork = before;
+  return header.glibcVersionRuntime ? 'glibc' : 'musl';
+}
+
+function addonError(reason: string, cause?: unknown): EtherconnError {
+  return new EtherconnError('ERR_ETHERCONN_ADDON', reason, cause === undefined ? {} : { cause });
+}

@@ -1,0 +1,42 @@
+import { getSystemErrorName } from 'node:util';
+import { SystemError } from '../errors.ts';
+
+/** What the addon throws when a system call fails. */
+interface NativeFailure extends Error {
+  readonly errno: number;
+  readonly syscall: string;
+}
+
+/**
+ * Calls `action`; a failed system call in it becomes a {@link SystemError}. `advise` is given the code ('EPERM')
+ * and the call, and returns what to tell the user, or undefined for the system's own words.
+ */
+export function withAdvice<T>(
+  operation: string,
+  advise: (code: string, syscall: string) => string | undefined,
+  action: () => T,
+): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!isNativeFailure(error)) throw error;
+    const code = getSystemErrorName(error.errno);
+    const advice = advise(code, error.syscall) ?? error.message;
+    throw new SystemError(
+      code,
+      error.errno,
+      error.syscall,
+      `${operation}: ${advice} (${code}, ${error.syscall})`,
+    );
+  }
+}
+
+/** A {@link SystemError} for a negative errno that a call has returned. */
+export function systemError(errno: number, syscall: string, message: string): SystemError {
+  const code = getSystemErrorName(errno);
+  return new SystemError(code, errno, syscall, `${message} (${code}, ${syscall})`);
+}
+
+function isNativeFailure(error: unknown): error is NativeFailure {
+  return error instanceof Error && 'errno' in error && typeof error.errno === 'number' && 'syscall' in error;
+}

@@ -1,0 +1,250 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { addonStatus } from '../native/addon.ts';
+
+/**
+ * Network namespaces for tests and the demo, on any Linux machine: as root, or as an ordinary user inside
+ * `unshare -Urn` (a running Node process cannot enter a user namespace itself).
+ *
+ * Each namespace is held by a child process that ends when its standard input closes, so that nothing is left
+ * behind however we end, SIGKILL included: with the last process in it the namespace goes, and its interfaces.
+ */
+
+/** What a command printed. */
+export interface CommandOutput {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Namespace {
+  /** Path for the `netns` option of links, and for nsenter. */
+  readonly path: string;
+  /** Process id of the holder. */
+  readonly pid: number;
+  /** Runs a command inside and waits for it. Throws with its error output when it fails. */
+  run(command: string, ...args: string[]): CommandOutput;
+  /** Starts a command inside; its three streams are pipes. It is killed by `close`. */
+  spawn(command: string, ...args: string[]): ChildProcess;
+  /** Kills what was spawned inside and lets the namespace go. Harmless when repeated. */
+  close(): Promise<void>;
+}
+
+/** One end of a veth pair. */
+export interface VethEnd {
+  readonly namespace: Namespace;
+  /** Interface name. */
+  readonly name: string;
+  /** MAC address as text; the kernel's choice when undefined. */
+  readonly mac?: string;
+  /** With prefix length, like '10.0.0.1/24'. None by default. */
+  readonly addresses?: readonly string[];
+}
+
+export interface VethOptions {
+  /** Bytes; default 1500. */
+  readonly mtu?: number;
+  /** RX and TX queues of both ends; default 1. */
+  readonly queues?: number;
+  /** Let the kernel speak IPv6 on the pair. Default false: then a quiet wire carries no frames at all. */
+  readonly ipv6?: boolean;
+}
+
+/**
+ * Why tests that need namespaces, interfaces and packet sockets cannot run here; false when they can. In the form of
+ * node:test's `skip` option: `test('…', { skip: requireNamespaces() }, …)`.
+ */
+export function requireNamespaces(): string | false {
+  cachedRequirement ??= findObstacle();
+  return cachedRequirement;
+}
+
+let cachedRequirement: string | false | undefined;
+
+function findObstacle(): string | false {
+  if (process.platform !== 'linux') return 'network namespaces need Linux';
+  const addon = addonStatus();
+  if (!addon.available) return addon.reason;
+  if (spawnSync('ip', ['-V']).error) return "the 'ip' command (iproute2) is missing";
+  if (spawnSync('nsenter', ['-V']).error) return "the 'nsenter' command (util-linux) is missing";
+  const attempt = spawnSync('unshare', [
+    '-n',
+    'ip',
+    'link',
+    'add',
+    'name',
+    'a',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'b',
+  ]);
+  if (attempt.error) return "the 'unshare' command (util-linux) is missing";
+  if (attempt.status !== 0) {
+    return `network namespaces cannot be made here (run as root, or under 'unshare -Urn'): ${attempt.stderr.toString().trim()}`;
+  }
+  return false;
+}
+
+/** Why a test that compares with this program cannot run here; false when it can. */
+export function requireCommand(command: string): string | false {
+  return spawnSync(command, ['--version']).error ? `'${command}' is not installed` : false;
+}
+
+/** Makes a network namespace with its loopback up. */
+export async function openNamespace(): Promise<Namespace> {
+  const holder = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && echo ready && exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // Ctrl-C on the terminal must not take the network away from a program that still cleans up.
+    detached: true,
+  });
+  const namespace = new HeldNamespace(holder);
+  const [first] = await Promise.race([once(holder.stdout!, 'data'), once(holder, 'exit')]);
+  if (String(first).trim() !== 'ready')
+    throw new Error('the process that holds the network namespace has ended');
+  // The holder alone does not keep the test process alive.
+  holder.unref();
+  for (const stream of [holder.stdin, holder.stdout]) (stream as unknown as { unref(): void }).unref();
+  return namespace;
+}
+
+/** Makes a veth pair between two namespaces (or within one), with both ends up. */
+export function addVethPair(a: VethEnd, b: VethEnd, options: VethOptions = {}): void {
+  const { mtu = 1500, queues = 1, ipv6 = false } = options;
+  const shape = ['mtu', `${mtu}`, 'numrxqueues', `${queues}`, 'numtxqueues', `${queues}`];
+  const mac = (end: VethEnd) => (end.mac === undefined ? [] : ['address', end.mac]);
+  const near = ['name', a.name, ...mac(a), ...shape];
+  const far = ['name', b.name, ...mac(b), ...shape, 'netns', `${b.namespace.pid}`];
+  a.namespace.run('ip', 'link', 'add', ...near, 'type', 'veth', 'peer', ...far);
+  for (const { namespace, name, addresses = [] } of [a, b]) {
+    if (!ipv6) namespace.run('sh', '-c', `echo 1 > /proc/sys/net/ipv6/conf/${name}/disable_ipv6`);
+    for (const address of addresses) namespace.run('ip', 'address', 'add', address, 'dev', name);
+    namespace.run('ip', 'link', 'set', name, 'up');
+  }
+}
+
+/** Frames that a program of the system has captured, as an oracle beside our own code. */
+export interface Capture {
+  /** Waits until that many frames are there, ends the capture, and returns them. Throws after 10 s. */
+  frames(count: number): Promise<Buffer[]>;
+  /** The capture as a classic pcap file, after `frames`. */
+  readonly file: Buffer;
+}
+
+/** Captures on an interface with tcpdump; resolves once it is listening. `filter` in tcpdump's language. */
+export async function startCapture(
+  namespace: Namespace,
+  interfaceName: string,
+  filter = '',
+): Promise<Capture> {
+  // -Z root: in a user namespace there is no other user to become.
+  const args = ['-i', interfaceName, '-U', '-w', '-', '--immediate-mode', '-s', '0', '-Z', 'root'];
+  const child = namespace.spawn('tcpdump', ...args, ...(filter === '' ? [] : [filter]));
+  const capture = new TcpdumpCapture(child);
+  await capture.listening;
+  return capture;
+}
+
+class HeldNamespace implements Namespace {
+  readonly path: string;
+  readonly pid: number;
+  readonly #holder: ChildProcess;
+  readonly #children = new Set<ChildProcess>();
+
+  constructor(holder: ChildProcess) {
+    this.#holder = holder;
+    this.pid = holder.pid!;
+    this.path = `/proc/${this.pid}/ns/net`;
+  }
+
+  run(command: string, ...args: string[]): CommandOutput {
+    const result = spawnSync('nsenter', [`--net=${this.path}`, command, ...args], { encoding: 'utf8' });
+    if (result.error) throw result.error;
+    if (result.status !== 0) {
+      throw new Error(
+        `${command} ${args.join(' ')}: status ${result.status}\n${result.stderr}${result.stdout}`,
+      );
+    }
+    return { stdout: result.stdout, stderr: result.stderr };
+  }
+
+  spawn(command: string, ...args: string[]): ChildProcess {
+    const child = spawn('nsenter', [`--net=${this.path}`, command, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
+    this.#children.add(child);
+    child.on('exit', () => this.#children.delete(child));
+    return child;
+  }
+
+  async close(): Promise<void> {
+    for (const child of [...this.#children, this.#holder]) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.ref();
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    }
+  }
+}
+
+const FILE_HEADER = 24;
+const RECORD_HEADER = 16;
+const CAPTURE_TIMEOUT = 10_000;
+
+class TcpdumpCapture implements Capture {
+  readonly listening: Promise<void>;
+  file: Buffer = Buffer.alloc(0);
+  readonly #child: ChildProcess;
+  #more: () => void = () => {};
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    let errors = '';
+    this.listening = new Promise((resolve, reject) => {
+      child.stderr!.on('data', (chunk: Buffer) => {
+        errors += chunk;
+        if (errors.includes('listening on')) resolve();
+      });
+      child.on('exit', () => reject(new Error(`tcpdump: ${errors}`)));
+      child.on('error', reject);
+    });
+    child.stdout!.on('data', (chunk: Buffer) => {
+      this.file = Buffer.concat([this.file, chunk]);
+      this.#more();
+    });
+  }
+
+  async frames(count: number): Promise<Buffer[]> {
+    const end = Date.now() + CAPTURE_TIMEOUT;
+    try {
+      while (this.#parse().length < count) {
+        const left = end - Date.now();
+        if (left <= 0) throw new Error(`captured ${this.#parse().length} of ${count} frames`);
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, left);
+          this.#more = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+    } finally {
+      this.#child.kill('SIGKILL');
+    }
+    return this.#parse();
+  }
+
+  #parse(): Buffer[] {
+    const frames: Buffer[] = [];
+    let at = FILE_HEADER;
+    while (at + RECORD_HEADER <= this.file.length) {
+      const end = at + RECORD_HEADER + this.file.readUInt32LE(at + 8);
+      if (end > this.file.length) break;
+      frames.push(this.file.subarray(at + RECORD_HEADER, end));
+      at = end;
+    }
+    return frames;
+  }
+}

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Installs what the tests and the demo can use and what is missing here: on Debian and its kin, as root. What
+# cannot be installed is named, one line each, and the tests that need it are skipped. Never fails its caller.
+
+# Command, the Debian package it comes in, and what it is for.
+tools='gcc:gcc:compiling the native addon
+ip:iproute2:namespaces and veth pairs, in tests and the demo
+nsenter:util-linux:namespaces, in tests and the demo
+ping:iputils-ping:tests against the kernel network stack
+tshark:tshark:comparing our decoding
+tcpdump:tcpdump:capturing in tests
+ethtool:ethtool:offload tests
+dnsmasq:dnsmasq-base:DHCP tests
+clang:clang:the in-kernel program'
+
+PATH="$PATH:/usr/sbin:/sbin"
+
+# Prints the lines of $tools whose command is not there.
+missing() {
+  echo "$tools" | while IFS=: read -r command package purpose; do
+    command -v "$command" >/dev/null 2>&1 || echo "$command:$package:$purpose"
+  done
+  # The compiler is of no use without the C library's headers.
+  if command -v gcc >/dev/null 2>&1 && ! echo '#include <errno.h>' | gcc -E -x c -o /dev/null - >/dev/null 2>&1; then
+    echo 'errno.h:libc6-dev:compiling the native addon'
+  fi
+}
+
+# Prints a line for each of what is missing, and the command that would install it.
+report() {
+  echo "$1" | while IFS=: read -r command package purpose; do
+    echo "missing: $command (Debian package $package), for $purpose"
+  done
+}
+
+wanted=$(missing)
+[ -z "$wanted" ] && exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+  report "$wanted"
+  exit 0
+fi
+
+# gcc alone brings no headers.
+packages=$(echo "$wanted" | cut -d: -f2 | sed 's/^gcc$/gcc libc6-dev/')
+export DEBIAN_FRONTEND=noninteractive
+install() {
+  # shellcheck disable=SC2086 # one word per package
+  apt-get install -y -q --no-install-recommends "$@" >/dev/null 2>&1 </dev/null
+}
+# shellcheck disable=SC2086
+if ! install $packages; then
+  apt-get update -q >/dev/null 2>&1 </dev/null
+  # One by one, so that a package that is not to be had does not keep the others out.
+  # shellcheck disable=SC2086
+  install $packages || for package in $packages; do install "$package"; done
+fi
+
+wanted=$(missing)
+[ -z "$wanted" ] || report "$wanted"
+exit 0
