@@ -26,7 +26,11 @@ export class TimeoutError extends EtherconnError {
 export class RelayStoppedError extends EtherconnError {
   constructor(operation: string, cause?: unknown) {
     const why = cause instanceof Error ? ` (${cause.message})` : '';
-    super('ERR_ETHERCONN_RELAY_STOPPED', `${operation}: relay stopped${why}`, cause === undefined ? {} : { cause });
+    super(
+      'ERR_ETHERCONN_RELAY_STOPPED',
+      `${operation}: relay stopped${why}`,
+      cause === undefined ? {} : { cause },
+    );
   }
 }
 

@@ -15,7 +15,13 @@ export function checkKnown(options: object, allowed: readonly string[]): void {
 }
 
 /** An integer within [min, max]; `fallback` when undefined. */
-export function checkInteger(name: string, value: unknown, min: number, max: number, fallback: number): number {
+export function checkInteger(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number,
+  fallback: number,
+): number {
   if (value === undefined) return fallback;
   if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
     throw new OptionError(name, `must be an integer from ${min} to ${max}, got ${show(value)}`);
@@ -24,7 +30,13 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
 }
 
 /** A finite number within [min, max]; `fallback` when undefined. */
-export function checkNumber(name: string, value: unknown, min: number, max: number, fallback: number): number {
+export function checkNumber(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number,
+  fallback: number,
+): number {
   if (value === undefined) return fallback;
   if (typeof value !== 'number' || !(value >= min && value <= max)) {
     throw new OptionError(name, `must be a number from ${min} to ${max}, got ${show(value)}`);
@@ -40,7 +52,12 @@ export function checkBoolean(name: string, value: unknown, fallback: boolean): b
 }
 
 /** One of a list of strings; `fallback` when undefined. */
-export function checkOneOf<T extends string>(name: string, value: unknown, allowed: readonly T[], fallback: T): T {
+export function checkOneOf<T extends string>(
+  name: string,
+  value: unknown,
+  allowed: readonly T[],
+  fallback: T,
+): T {
   if (value === undefined) return fallback;
   if (!allowed.includes(value as T)) {
     throw new OptionError(name, `must be one of '${allowed.join("', '")}', got ${show(value)}`);
@@ -51,6 +68,10 @@ export function checkOneOf<T extends string>(name: string, value: unknown, allow
 /** A value as it is shown in a message; long ones are cut. */
 export function show(value: unknown): string {
   const text =
-    typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? Object.prototype.toString.call(value) : String(value);
+    typeof value === 'string'
+      ? `'${value}'`
+      : typeof value === 'object'
+        ? Object.prototype.toString.call(value)
+        : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

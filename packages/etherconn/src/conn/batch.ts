@@ -1,0 +1,202 @@
+import type { FrameMemory } from '../link/link.ts';
+import { type BatchStore, Field } from '../relay/batch-store.ts';
+import { frameVlans, L2Endpoint } from '../relay/l2-endpoint.ts';
+import { formatIp } from '../wire/ip.ts';
+import { formatMac } from '../wire/mac.ts';
+
+/** What a conn adds to the cursor: how a packet of its kind is answered. */
+export interface Replier {
+  /** Answers the packet the cursor stands on; 1, or 0 when there is no room. */
+  reply(batch: Batch, payload: Uint8Array): number;
+}
+
+/** What a cursor reads that stands on no packet: all zero. */
+const NO_ROW = new Int32Array(16);
+
+/**
+ * A reusable cursor over the packets that one wake-up brought to one conn. Everything is numbers until text
+ * or a copy is asked for; the bytes are those of the ring itself. It is valid only inside the callback.
+ *
+ * ```ts
+ * conn.onBatch((batch) => {
+ *   while (batch.next()) bytes += batch.payloadLength;
+ * });
+ * ```
+ */
+export class Batch {
+  /** Packets in this batch. */
+  length = 0;
+  #memory: FrameMemory | null = null;
+  /** Rows of this batch; `#words` is the same while the cursor stands on a packet. */
+  #rows: Int32Array = NO_ROW;
+  #words: Int32Array = NO_ROW;
+  #at = 0;
+  #next = -1;
+  #replier: Replier | null = null;
+
+  /** @internal Runs `callback` over the list of `count` rows that begins at row `head`. */
+  run(
+    store: BatchStore,
+    head: number,
+    count: number,
+    replier: Replier,
+    callback: (batch: Batch) => void,
+  ): void {
+    this.length = count;
+    this.#memory = store.memory;
+    this.#rows = store.words;
+    this.#next = head;
+    this.#replier = replier;
+    try {
+      callback(this);
+    } finally {
+      this.length = 0;
+      this.#memory = null;
+      this.#rows = NO_ROW;
+      this.#words = NO_ROW;
+      this.#at = 0;
+      this.#next = -1;
+      this.#replier = null;
+    }
+  }
+
+  /** Moves to the next packet (to the first at the beginning); false when there is none, or the relay was closed. */
+  next(): boolean {
+    const at = this.#next;
+    if (at < 0 || this.u8.length === 0) return false;
+    this.#at = at;
+    this.#words = this.#rows;
+    this.#next = this.#rows[at + Field.NEXT];
+    return true;
+  }
+
+  /** The memory that all offsets of this batch are in. */
+  get memory(): FrameMemory {
+    if (this.#memory === null) throw new Error('a batch is valid only inside the onBatch callback');
+    return this.#memory;
+  }
+
+  get u8(): Uint8Array {
+    return this.memory.u8;
+  }
+
+  /** Offset of the Ethernet header. */
+  get frameOffset(): number {
+    return this.#words[this.#at + Field.START];
+  }
+
+  get frameLength(): number {
+    return this.#words[this.#at + Field.END] - this.#words[this.#at + Field.START];
+  }
+
+  /** Offset of the payload: of UDP for UDP conns, of Ethernet for an EtherConn. Cut by the headers' own lengths. */
+  get payloadOffset(): number {
+    return this.#words[this.#at + Field.PAYLOAD];
+  }
+
+  get payloadLength(): number {
+    return this.#words[this.#at + Field.PAYLOAD_END] - this.#words[this.#at + Field.PAYLOAD];
+  }
+
+  get etherType(): number {
+    return this.#words[this.#at + Field.ETHER_TYPE];
+  }
+
+  /** VLAN tags, all of them. */
+  get vlanCount(): number {
+    return this.#words[this.#at + Field.VLAN_COUNT];
+  }
+
+  /** Offset of the network header. */
+  get networkOffset(): number {
+    return this.#words[this.#at + Field.L3];
+  }
+
+  /** Offset of the transport header, 0 when there is none. */
+  get transportOffset(): number {
+    return this.#words[this.#at + Field.L4];
+  }
+
+  /** 4, 6, or 0. */
+  get ipVersion(): number {
+    return this.#words[this.#at + Field.KINDS] & 0xf;
+  }
+
+  /** IP protocol number, -1 without IP. */
+  get protocol(): number {
+    return ((this.#words[this.#at + Field.KINDS] >> 4) & 0x1ff) - 1;
+  }
+
+  /** Bits of `FrameFlag`. */
+  get flags(): number {
+    return this.#words[this.#at + Field.KINDS] >> 13;
+  }
+
+  /** Source port; meaningful where the protocol has ports. */
+  get remotePort(): number {
+    return this.#words[this.#at + Field.PORTS] >>> 16;
+  }
+
+  get localPort(): number {
+    return this.#words[this.#at + Field.PORTS] & 0xffff;
+  }
+
+  /** Offset of the source IP address (4 or 16 bytes), 0 without IP. */
+  get remoteAddressOffset(): number {
+    return this.#words[this.#at + Field.IP_SOURCE];
+  }
+
+  get localAddressOffset(): number {
+    return this.#words[this.#at + Field.IP_DESTINATION];
+  }
+
+  /** Source IP address as text; makes a string. */
+  remoteAddress(): string {
+    return formatIp(this.u8, this.remoteAddressOffset, this.ipVersion);
+  }
+
+  /** Destination IP address as text; makes a string. */
+  localAddress(): string {
+    return formatIp(this.u8, this.localAddressOffset, this.ipVersion);
+  }
+
+  /** Source MAC address as text; makes a string. */
+  remoteMac(): string {
+    return formatMac(this.u8, this.frameOffset + 6);
+  }
+
+  /** The VLANs as one integer, see `FrameRecord.vlanKey`. */
+  get vlanKey(): number {
+    return this.#words[this.#at + Field.VLAN_KEY];
+  }
+
+  /** VLAN ids, outermost first; makes an array. */
+  vlans(): readonly number[] {
+    return frameVlans(this.u8, this.frameOffset, this.vlanCount);
+  }
+
+  /** Source side of the frame as an object. */
+  remoteEndpoint(): L2Endpoint {
+    const at = this.frameOffset + 6;
+    return new L2Endpoint(this.u8.subarray(at, at + 6), this.etherType, this.vlans());
+  }
+
+  /** A copy of the payload, to keep. */
+  copyPayload(): Buffer {
+    const copy = Buffer.allocUnsafe(this.payloadLength);
+    const at = this.payloadOffset;
+    copy.set(this.u8.subarray(at, at + copy.length));
+    return copy;
+  }
+
+  /**
+   * Sends `payload` back to where this packet came from: addresses and ports swapped, in the conn's VLANs (those of
+   * the frame for a catch-all conn). 1, or 0 when there is no room now. Throws as the conn's trySend does.
+   */
+  reply(payload: Uint8Array): number {
+    if (this.#replier === null || this.#words === NO_ROW) {
+      throw new Error('reply: the cursor stands on no packet; it is valid only inside the onBatch callback');
+    }
+    return this.#replier.reply(this, payload);
+  }
+}

@@ -1,0 +1,24 @@
+import type { Clock } from '../clock.ts';
+import type { RoomQueue } from '../relay/room-queue.ts';
+import type { FrameSender } from '../relay/transmit.ts';
+
+/** What conns that send need to have below them: a relay, or what stands in for one (see foreign-carrier.ts). */
+export interface Carrier {
+  readonly clock: Clock;
+  /** Default depth of receive queues. */
+  readonly receiveDepth: number;
+  /** Longest Ethernet payload, in bytes. */
+  readonly mtu: number;
+  /** Longest frame, in bytes. */
+  readonly maxFrameLength: number;
+  /** Whether partial checksums are to be expected, see `Link.partialChecksums`. */
+  readonly partialChecksums: boolean;
+  /** Changes when {@link senderFor} has to be asked again. */
+  readonly epoch: number;
+  /** Writers that wait for room. */
+  readonly waiting: RoomQueue;
+  /** Which way frames to a destination go. */
+  senderFor(macHigh: number, macLow: number, vlanKey: number, etherType: number): FrameSender;
+  /** Throws once nothing can be sent any more. */
+  checkOpen(operation: string): void;
+}

@@ -1,0 +1,219 @@
+import { InUseError, MessageTooLongError } from '../errors.ts';
+import type { CallOptions, DeadlineTime } from '../pending.ts';
+import { type BatchStore, Field } from '../relay/batch-store.ts';
+import type { FrameReceiver } from '../relay/frame-receiver.ts';
+import { frameVlans, L2Endpoint, type MacAddress } from '../relay/l2-endpoint.ts';
+import type { PacketRelay } from '../relay/packet-relay.ts';
+import { readU16, readU32, writeU16 } from '../wire/bytes.ts';
+import type { FrameRecord } from '../wire/record.ts';
+import type { Batch } from './batch.ts';
+import { checkPacket, type EthernetOptions, EthernetPort } from './ethernet-port.ts';
+import { Inbox, type InboxOwner } from './inbox.ts';
+import type { ReceiveCounters } from './receive-queue.ts';
+import { emitReplyEthernet, replyHeaderLength } from './reply.ts';
+
+/** A received Ethernet payload. */
+export interface Packet {
+  /** The payload, cut by the network layer's own length, never with Ethernet padding behind an IP packet. */
+  data: Buffer;
+  /** Who sent it. */
+  remote: L2Endpoint;
+}
+
+/** What a read into the caller's buffer says. */
+export interface ReadInto<Remote> {
+  /** The part of the caller's buffer that was filled. */
+  data: Uint8Array;
+  /** Bytes of the whole packet, more than `data.length` when it was truncated. */
+  length: number;
+  /** The buffer was too small; the rest of the packet is lost. */
+  truncated: boolean;
+  remote: Remote;
+}
+
+/** Counters of a conn. */
+export interface ConnStats extends ReceiveCounters {
+  sent: number;
+  /** Payload bytes. */
+  sentBytes: number;
+  /** Tries to send that found no room. */
+  noRoom: number;
+}
+
+/**
+ * Sends and receives Ethernet payloads from one MAC address (with its VLANs and EtherTypes), without any of
+ * them existing in the operating system. Packets go to the {@link EtherConn.onBatch} callback if there is one, else
+ * to the listeners of 'message' (`(data: Buffer, remote: L2Endpoint)`), else to who reads. Also emits 'replaced' (a key of ours was registered by
+ * somebody else) and 'close' (the conn or its relay was closed).
+ */
+export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
+  readonly #inbox: Inbox<Packet>;
+  /** Has taken over receiving: the RUDPConn on this conn. */
+  #user: FrameReceiver | null = null;
+
+  /**
+   * @param mac own address, text or 6 bytes
+   * @param relay where frames are sent and received
+   * @param etherTypes what to receive (0x0600 to 0xffff); empty: ARP, IPv4 and IPv6, for roles 'default' and
+   *   'mirror' everything
+   */
+  constructor(
+    mac: MacAddress,
+    relay: PacketRelay,
+    etherTypes: readonly number[] = [],
+    options: EthernetOptions = {},
+  ) {
+    super(mac, relay, etherTypes, options);
+    this.#inbox = new Inbox<Packet>(this.relay.clock, this.receiveDepth, this);
+  }
+
+  /** The next packet. Rejects with TimeoutError, ClosedError, RelayStoppedError or the signal's reason. */
+  readPacket(options: CallOptions = {}): Promise<Packet> {
+    return this.#inbox.queue.shift(options);
+  }
+
+  /** Copies the next packet's payload to `buffer`. */
+  async readPacketFrom(buffer: Uint8Array, options: CallOptions = {}): Promise<ReadInto<L2Endpoint>> {
+    return readInto(await this.#inbox.queue.shift(options), buffer);
+  }
+
+  /** A packet that is queued already, or undefined. */
+  tryReadPacket(): Packet | undefined {
+    return this.#inbox.queue.tryShift();
+  }
+
+  /** Packets until the conn is closed. */
+  [Symbol.asyncIterator](): AsyncGenerator<Packet, void, undefined> {
+    return readUntilClosed(
+      () => this.readPacket(),
+      () => this.#inbox.closed,
+    );
+  }
+
+  /** Calls back with all packets of a wake-up at once, by a cursor that is valid only inside; null to stop. */
+  onBatch(callback: ((batch: Batch) => void) | null): void {
+    this.#inbox.onBatch(callback);
+  }
+
+  setReadDeadline(time: DeadlineTime): void {
+    this.#inbox.queue.setDeadline(time);
+  }
+
+  /** Both deadlines. A time in the past fails waiting and later calls at once; null clears. */
+  setDeadline(time: DeadlineTime): void {
+    this.setReadDeadline(time);
+    this.setWriteDeadline(time);
+  }
+
+  stats(): ConnStats {
+    const { sent, sentBytes, noRoom } = this.writer;
+    return { ...this.#inbox.queue.counters(), sent, sentBytes, noRoom };
+  }
+
+  override on(...args: Parameters<EthernetPort['on']>): this {
+    super.on(...args);
+    if (args[0] === 'message') process.nextTick(() => this.#inbox.drainToListener());
+    return this;
+  }
+
+  override addListener(...args: Parameters<EthernetPort['on']>): this {
+    return this.on(...args);
+  }
+
+  /** @internal Hands all frames to a conn above. */
+  attach(user: FrameReceiver): void {
+    this.writer.checkOpen('attach');
+    if (this.#user !== null) throw new InUseError(`a conn on ${this.localAddr()}`);
+    this.#user = user;
+  }
+
+  /** @internal */
+  frame(store: BatchStore, record: FrameRecord, flags: number): void {
+    if (this.#user !== null) this.#user.frame(store, record, flags);
+    else this.#inbox.accept(store, record, record.l3, record.l3End, flags);
+  }
+
+  /** @internal */
+  batchEnd(store: BatchStore): void {
+    if (this.#user !== null) this.#user.batchEnd(store);
+    else this.#inbox.batchEnd(store);
+  }
+
+  protected override shutdown(error: Error): void {
+    super.shutdown(error);
+    this.#inbox.close(error);
+    this.#user?.relayStopped(error);
+  }
+
+  /** @internal */
+  makeItem(store: BatchStore, at: number): Packet {
+    const { words } = store;
+    const u8 = store.memory!.u8;
+    const from = words[at + Field.PAYLOAD];
+    const data = Buffer.allocUnsafe(words[at + Field.PAYLOAD_END] - from);
+    data.set(u8.subarray(from, from + data.length));
+    const start = words[at + Field.START];
+    const vlans = frameVlans(u8, start, words[at + Field.VLAN_COUNT]);
+    const remote = new L2Endpoint(u8.subarray(start + 6, start + 12), words[at + Field.ETHER_TYPE], vlans);
+    return { data, remote };
+  }
+
+  /** @internal */
+  hasListener(): boolean {
+    return this.listenerCount('message') > 0;
+  }
+
+  /** @internal */
+  emitItem(packet: Packet): void {
+    this.emit('message', packet.data, packet.remote);
+  }
+
+  /** @internal */
+  reply(batch: Batch, payload: Uint8Array): number {
+    this.writer.checkOpen('reply');
+    checkPacket(payload);
+    const header = replyHeaderLength(this, batch);
+    const limit = Math.min(this.relay.mtu, this.relay.maxFrameLength - header);
+    if (payload.length > limit) throw new MessageTooLongError('reply', payload.length, limit);
+    const mac = batch.frameOffset + 6;
+    const vlanKey = this.tagBytes === null ? batch.vlanKey : this.vlanKey;
+    const { u8 } = batch;
+    const sender = this.relay.senderFor(readU32(u8, mac), readU16(u8, mac + 4), vlanKey, batch.etherType);
+    const at = sender.reserve(header + payload.length);
+    if (at < 0) return this.writer.count(0, 0);
+    emitReplyEthernet(this, batch, sender.memory.u8, at);
+    // The sender of an IEEE 802.3 frame gave a length in place of an EtherType.
+    if (batch.etherType === 0) writeU16(sender.memory.u8, at + header - 2, payload.length);
+    sender.memory.u8.set(payload, at + header);
+    sender.commit(at, header + payload.length);
+    return this.writer.count(1, payload.length);
+  }
+}
+
+/** Copies a packet into the caller's buffer and says what became of it. */
+export function readInto<Remote>(
+  packet: { data: Buffer; remote: Remote },
+  buffer: Uint8Array,
+): ReadInto<Remote> {
+  const { data, remote } = packet;
+  const taken = Math.min(data.length, buffer.length);
+  buffer.set(data.subarray(0, taken));
+  return { data: buffer.subarray(0, taken), length: data.length, truncated: taken < data.length, remote };
+}
+
+/** Reads in a loop; closing the conn ends it, any other error (a deadline, a stopped relay) is thrown. */
+export async function* readUntilClosed<T>(
+  read: () => Promise<T>,
+  closed: () => boolean,
+): AsyncGenerator<T, void, undefined> {
+  for (;;) {
+    let item: T;
+    try {
+      item = await read();
+    } catch (error) {
+      if (closed() && (error as { code?: string }).code === 'ERR_ETHERCONN_CLOSED') return;
+      throw error;
+    }
+    yield item;
+  }
+}

@@ -1,0 +1,303 @@
+import { EventEmitter } from 'node:events';
+import { ClosedError, MessageTooLongError, OptionError } from '../errors.ts';
+import type { Station } from '../link/link.ts';
+import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../options.ts';
+import type { CallOptions, DeadlineTime } from '../pending.ts';
+import type { BatchStore } from '../relay/batch-store.ts';
+import type { FrameReceiver } from '../relay/frame-receiver.ts';
+import {
+  checkEtherType,
+  L2Endpoint,
+  type L2EndpointKey,
+  type MacAddress,
+  toMac,
+} from '../relay/l2-endpoint.ts';
+import type { PacketRelay } from '../relay/packet-relay.ts';
+import type { RegistrationRole, RelayRegistration } from '../relay/registration.ts';
+import { Relay } from '../relay/relay.ts';
+import { ETHERNET_HEADER_LENGTH, emitEthernet } from '../wire/ethernet.ts';
+import { EtherType } from '../wire/ethertype.ts';
+import { formatMac, isGroupMac, macHigh, macLow } from '../wire/mac.ts';
+import type { FrameRecord } from '../wire/record.ts';
+import { checkVlans, emitVlan, VLAN_TAG_LENGTH, type Vlan, vlanKey } from '../wire/vlan.ts';
+import type { Carrier } from './carrier.ts';
+import type { ReplySource } from './reply.ts';
+import { Writer } from './writer.ts';
+
+/** EtherTypes of a conn when none are given, as in the seed. */
+export const DEFAULT_ETHER_TYPES: readonly number[] = Object.freeze([
+  EtherType.ARP,
+  EtherType.IPV4,
+  EtherType.IPV6,
+]);
+
+/** Options of an EtherConn or SharedEtherConn. */
+export interface EthernetOptions {
+  /** Receive broadcast and multicast frames too (the seed's WithReceiveMulticast). Default false. */
+  receiveMulticast?: boolean;
+  /**
+   * VLAN tags, outermost first, at most two: ids (0 to 4094) or { id, pcp, dei, tpid }. Frames are sent with
+   * them and received by their ids. Default none.
+   */
+  vlans?: readonly (number | Vlan)[];
+  /** Packets queued for readers; when full the oldest is dropped. 1 to 1,048,576, default the relay's (1024). */
+  receiveDepth?: number;
+  /** Throw InUseError instead of overriding when the endpoint is registered already. Default false. */
+  exclusive?: boolean;
+  /**
+   * 'endpoint': frames to the own MAC address (the default). 'default': frames that no other conn of the
+   * relay wants, whatever their MAC address and VLANs. 'mirror': a copy of every frame that comes in. The
+   * latter two see group frames if `receiveMulticast` is true.
+   */
+  role?: RegistrationRole;
+}
+
+interface PortEvents {
+  /** A key of this conn was registered by somebody else; its frames go there now. */
+  replaced: [L2EndpointKey];
+  close: [];
+  /** An Ethernet payload (a copy, to keep) and who sent it. */
+  message: [Buffer, L2Endpoint];
+}
+
+const NO_VLANS: readonly Vlan[] = Object.freeze([]);
+const NO_OPTIONS: CallOptions = Object.freeze({});
+
+/**
+ * What EtherConn and SharedEtherConn have in common: one MAC address with its VLANs and EtherTypes, registered
+ * with a relay, and the sending side.
+ */
+export abstract class EthernetPort
+  extends EventEmitter<PortEvents>
+  implements FrameReceiver, ReplySource, AsyncDisposable
+{
+  /** @internal */
+  readonly relay: Relay;
+  /** @internal Own address as numbers, see Station. */
+  readonly macHigh: number;
+  readonly macLow: number;
+  readonly vlans: readonly Vlan[];
+  /** @internal */
+  readonly vlanKey: number;
+  readonly etherTypes: readonly number[];
+  /** @internal */
+  readonly writer: Writer;
+  protected readonly receiveDepth: number;
+  #registration: RelayRegistration;
+  #tagBytes: Uint8Array | undefined;
+  #closed = false;
+
+  constructor(
+    mac: MacAddress,
+    relay: PacketRelay,
+    etherTypes: readonly number[] | undefined,
+    options: EthernetOptions,
+  ) {
+    super();
+    const bytes = toMac('mac', mac);
+    if (isGroupMac(bytes)) throw new OptionError('mac', `must be a unicast address, got ${formatMac(bytes)}`);
+    if (!(relay instanceof Relay))
+      throw new OptionError('relay', `must be a relay of etherconn, got ${show(relay)}`);
+    checkKnown(options, ['receiveMulticast', 'vlans', 'receiveDepth', 'exclusive', 'role']);
+    for (const etherType of etherTypes ?? []) checkEtherType(etherType);
+    const multicast = checkBoolean('receiveMulticast', options.receiveMulticast, false);
+    const exclusive = checkBoolean('exclusive', options.exclusive, false);
+    const role = checkOneOf('role', options.role, ['endpoint', 'default', 'mirror'], 'endpoint');
+    this.receiveDepth = checkInteger('receiveDepth', options.receiveDepth, 1, 1_048_576, relay.receiveDepth);
+    this.vlans = toVlans(options.vlans);
+    this.vlanKey = this.vlans.length === 0 ? 0 : vlanKey(this.vlans.map((vlan) => vlan.id));
+    this.macHigh = macHigh(bytes);
+    this.macLow = macLow(bytes);
+    this.relay = relay;
+    this.writer = new Writer(relay);
+    if (role === 'endpoint') {
+      this.etherTypes =
+        etherTypes === undefined || etherTypes.length === 0 ? DEFAULT_ETHER_TYPES : [...new Set(etherTypes)];
+      const station: Station = {
+        macHigh: this.macHigh,
+        macLow: this.macLow,
+        vlanKey: this.vlanKey,
+        etherTypes: this.etherTypes,
+      };
+      this.#registration = relay.addEndpoint([station], multicast, exclusive);
+    } else {
+      this.etherTypes = etherTypes ?? [];
+      this.#registration = relay.addCatchAll(
+        role,
+        multicast,
+        this.etherTypes.length === 0 ? null : this.etherTypes,
+      );
+    }
+    this.#registration.receiver = this;
+  }
+
+  /** Whether this conn, or its relay, has been closed. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** @internal Own MAC address, 6 bytes, made anew. */
+  get macBytes(): Uint8Array {
+    const high = this.macHigh;
+    return Uint8Array.of(high >>> 24, high >>> 16, high >>> 8, high, this.macLow >>> 8, this.macLow);
+  }
+
+  /** The own side: MAC address, VLAN ids and the first EtherType. */
+  localAddr(): L2Endpoint {
+    return new L2Endpoint(
+      this.macBytes,
+      this.etherTypes[0] ?? 0,
+      this.vlans.map((vlan) => vlan.id),
+    );
+  }
+
+  /** Largest Ethernet payload, in bytes: the interface's MTU, or less where its frames have no room for all our tags. */
+  get mtu(): number {
+    return Math.min(this.relay.mtu, this.relay.maxFrameLength - this.headerLength);
+  }
+
+  /** @internal What UDP conns on this one send through. */
+  get carrier(): Carrier {
+    return this.relay;
+  }
+
+  /** @internal See {@link ReplySource}. Made on first use, as only answers need it. */
+  get tagBytes(): Uint8Array | null {
+    if (this.#registration.role !== 'endpoint') return null;
+    if (this.#tagBytes === undefined) {
+      this.#tagBytes = new Uint8Array(VLAN_TAG_LENGTH * this.vlans.length);
+      for (const [i, vlan] of this.vlans.entries()) emitVlan(this.#tagBytes, VLAN_TAG_LENGTH * i, vlan);
+    }
+    return this.#tagBytes;
+  }
+
+  /**
+   * Sends an Ethernet payload of `etherType` to `destMac`. Waits for room if there is none; resolves with
+   * the bytes sent. `packet` must not change until then.
+   */
+  async writePacketTo(
+    packet: Uint8Array,
+    etherType: number,
+    destMac: MacAddress,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<number> {
+    // What is wrong must not wait its turn to be told so.
+    this.#check(packet, etherType);
+    const destination = toMac('destMac', destMac);
+    const attempt = () => this.trySendPacketTo(packet, etherType, destination) === 1;
+    return this.writer.write(packet.length, attempt, options);
+  }
+
+  /** As {@link writePacketTo} without waiting: 1, or 0 when there is no room now. */
+  trySendPacketTo(packet: Uint8Array, etherType: number, destMac: MacAddress): number {
+    this.writer.checkOpen('write');
+    this.#check(packet, etherType);
+    const destination = toMac('destMac', destMac);
+    const header = this.headerLength;
+    const sender = this.relay.senderFor(macHigh(destination), macLow(destination), this.vlanKey, etherType);
+    const offset = sender.reserve(header + packet.length);
+    if (offset < 0) return this.writer.count(0, 0);
+    const u8 = sender.memory.u8;
+    emitEthernet(u8, offset, { destination, source: this.macBytes, vlans: this.vlans, etherType });
+    u8.set(packet, offset + header);
+    sender.commit(offset, header + packet.length);
+    return this.writer.count(1, packet.length);
+  }
+
+  /** Sends a whole IPv4 or IPv6 packet to `destMac`; the EtherType is told by its version. */
+  async writeIPData(
+    packet: Uint8Array,
+    destMac: MacAddress,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<number> {
+    return this.writePacketTo(packet, ipEtherType(packet), destMac, options);
+  }
+
+  /** As {@link writeIPData} without waiting. */
+  trySendIPData(packet: Uint8Array, destMac: MacAddress): number {
+    return this.trySendPacketTo(packet, ipEtherType(packet), destMac);
+  }
+
+  /** @internal Bytes of the Ethernet header with this conn's tags. */
+  get headerLength(): number {
+    return ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH * this.vlans.length;
+  }
+
+  /** Writes that wait, and later ones, fail with TimeoutError at this time; null for none. */
+  setWriteDeadline(time: DeadlineTime): void {
+    this.writer.setDeadline(time);
+  }
+
+  /** Gives the registration back and fails readers and writers that wait with ClosedError, at once. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#registration.close();
+    this.#finish(new ClosedError('conn'));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** @internal */
+  relayStopped(error: Error): void {
+    if (!this.#closed) this.#finish(error);
+  }
+
+  /** @internal */
+  keyReplaced(key: L2EndpointKey): void {
+    process.nextTick(() => this.emit('replaced', key));
+  }
+
+  /** Keys of this conn that somebody else has registered since. */
+  get replaced(): readonly L2EndpointKey[] {
+    return this.#registration.lost ?? [];
+  }
+
+  /** @internal */
+  abstract frame(store: BatchStore, record: FrameRecord, flags: number): void;
+  /** @internal */
+  abstract batchEnd(store: BatchStore): void;
+
+  /** Fails whoever waits; called once, when the conn or the relay is closed. */
+  protected shutdown(error: Error): void {
+    this.writer.close(error);
+  }
+
+  #finish(error: Error): void {
+    this.#closed = true;
+    this.shutdown(error);
+    process.nextTick(() => this.emit('close'));
+  }
+
+  #check(packet: Uint8Array, etherType: number): void {
+    checkEtherType(etherType);
+    checkPacket(packet);
+    if (packet.length > this.mtu) throw new MessageTooLongError('write', packet.length, this.mtu);
+  }
+}
+
+function toVlans(vlans: readonly (number | Vlan)[] | undefined): readonly Vlan[] {
+  if (vlans === undefined || (Array.isArray(vlans) && vlans.length === 0)) return NO_VLANS;
+  const tags = Array.isArray(vlans)
+    ? vlans.map((vlan) => (typeof vlan === 'number' ? { id: vlan } : vlan))
+    : vlans;
+  const checked = checkVlans('vlans', tags);
+  if (checked.length > 2)
+    throw new OptionError('vlans', `at most two tags make an endpoint, got ${checked.length}`);
+  return checked;
+}
+
+/** Throws an OptionError when a packet is none. */
+export function checkPacket(packet: unknown): void {
+  if (!(packet instanceof Uint8Array))
+    throw new OptionError('packet', `must be a Uint8Array, got ${show(packet)}`);
+}
+
+function ipEtherType(packet: Uint8Array): number {
+  checkPacket(packet);
+  const version = packet.length > 0 ? packet[0] >> 4 : 0;
+  if (version === 4) return EtherType.IPV4;
+  if (version === 6) return EtherType.IPV6;
+  throw new OptionError('packet', `must begin with an IPv4 or IPv6 header, its version is ${version}`);
+}

@@ -1,0 +1,107 @@
+import type { Clock } from '../clock.ts';
+import type { BatchStore } from '../relay/batch-store.ts';
+import { Field } from '../relay/batch-store.ts';
+import { FrameList } from '../relay/frame-receiver.ts';
+import { rethrowLater } from '../rethrow.ts';
+import type { FrameRecord } from '../wire/record.ts';
+import { Batch, type Replier } from './batch.ts';
+import { ReceiveQueue } from './receive-queue.ts';
+
+/** What an inbox needs of its conn. */
+export interface InboxOwner<T> extends Replier {
+  /** Copies the packet of a row out of the batch's memory. */
+  makeItem(store: BatchStore, at: number): T;
+  /** Whether somebody listens to 'message'. */
+  hasListener(): boolean;
+  emitItem(item: T): void;
+}
+
+/** One cursor serves all conns of a thread: batches never nest, for links deliver only from the event loop. */
+const cursor = new Batch();
+
+/**
+ * Where a conn's packets arrive, and the three ways to take them out: a batch callback, events, or pulling
+ * from a bounded queue. All three are fed from the same list at the end of a wake-up.
+ */
+export class Inbox<T> {
+  readonly queue: ReceiveQueue<T>;
+  closed = false;
+  readonly #owner: InboxOwner<T>;
+  readonly #list = new FrameList();
+  #onBatch: ((batch: Batch) => void) | null = null;
+
+  constructor(clock: Clock, depth: number, owner: InboxOwner<T>) {
+    this.queue = new ReceiveQueue<T>(clock, depth);
+    this.#owner = owner;
+  }
+
+  onBatch(callback: ((batch: Batch) => void) | null): void {
+    this.#onBatch = callback;
+  }
+
+  /** Takes a frame of the batch under way in. */
+  accept(store: BatchStore, record: FrameRecord, payload: number, payloadEnd: number, flags: number): void {
+    const at = store.append(record, payload, payloadEnd, flags);
+    const list = this.#list;
+    if (list.tail < 0) list.head = at;
+    else store.words[list.tail + Field.NEXT] = at;
+    list.tail = at;
+    list.count++;
+  }
+
+  batchEnd(store: BatchStore): void {
+    const list = this.#list;
+    if (list.count === 0) return;
+    let at = list.head;
+    let left = list.count;
+    list.reset();
+    if (this.#onBatch !== null) {
+      this.queue.countDirect(left);
+      cursor.run(store, at, left, this.#owner, this.#onBatch);
+      return;
+    }
+    for (; at >= 0 && !this.closed; at = store.words[at + Field.NEXT]) {
+      left--;
+      this.#hand(this.#owner.makeItem(store, at));
+    }
+    if (left > 0) this.queue.countDropped(left);
+  }
+
+  /** Gives what is queued to a listener that has come late. */
+  drainToListener(): void {
+    while (!this.closed && this.#owner.hasListener()) {
+      const item = this.queue.tryShift();
+      if (item === undefined) return;
+      this.#emit(item);
+    }
+  }
+
+  /** Fails readers with `error`; frames of a batch under way are dropped and counted. */
+  close(error: Error): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.queue.countDropped(this.#list.count);
+    this.#list.reset();
+    this.queue.close(error);
+  }
+
+  #hand(item: T): void {
+    if (!this.#owner.hasListener()) {
+      this.queue.push(item);
+      return;
+    }
+    // A listener that has come late is given what is older first.
+    if (this.queue.size > 0) this.drainToListener();
+    this.queue.countDirect(1);
+    this.#emit(item);
+  }
+
+  /** A listener that throws must not cost the packets behind its own: it is an uncaught exception a tick later. */
+  #emit(item: T): void {
+    try {
+      this.#owner.emitItem(item);
+    } catch (error) {
+      rethrowLater(error);
+    }
+  }
+}

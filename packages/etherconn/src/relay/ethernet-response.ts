@@ -1,0 +1,59 @@
+import { EtherType } from '../wire/ethertype.ts';
+import { formatIp } from '../wire/ip.ts';
+import { IpProtocol } from '../wire/protocol.ts';
+import type { FrameRecord } from '../wire/record.ts';
+import { frameVlans, L2Endpoint } from './l2-endpoint.ts';
+
+/** EtherTypes whose payload a response carries when nothing else is said, as in the seed. */
+export const DEFAULT_PAYLOAD_ETHER_TYPES: readonly number[] = [EtherType.IPV4, EtherType.IPV6];
+
+/**
+ * A received frame, copied and parsed: what a relay hands to users who registered by themselves. The
+ * fields of layers that are not there (or not whole) are null, 0 or undefined as said with each.
+ */
+export class EthernetResponse {
+  readonly localEndpoint: L2Endpoint;
+  readonly remoteEndpoint: L2Endpoint;
+  /** The Ethernet frame, without FCS. */
+  readonly etherBytes: Buffer;
+  /** The payload, cut by its own length field, if its EtherType is one of the relay's `ethernetTypes`; else null. */
+  readonly etherPayloadBytes: Buffer | null;
+  /** Payload of UDP, TCP or SCTP; null for other protocols, later fragments and broken headers. */
+  readonly transportPayloadBytes: Buffer | null;
+  /** Canonical text, null without IP. */
+  readonly remoteIP: string | null;
+  /** 0 without ports. */
+  readonly remotePort: number;
+  /** IP protocol number (for IPv6 the one after the extension headers), 0 without IP. */
+  readonly protocol: number;
+  readonly localIP: string | null;
+  readonly localPort: number;
+
+  /** Copies the frame that `record` describes out of `u8`. */
+  constructor(
+    u8: Uint8Array,
+    record: FrameRecord,
+    payloadEtherTypes: readonly number[] = DEFAULT_PAYLOAD_ETHER_TYPES,
+  ) {
+    const bytes = Buffer.from(u8.subarray(record.start, record.end));
+    const cut = (from: number, to: number) => bytes.subarray(from - record.start, to - record.start);
+    const vlans = frameVlans(u8, record.start, record.l3 === 0 ? 0 : record.vlanCount);
+    this.etherBytes = bytes;
+    this.localEndpoint = new L2Endpoint(bytes.subarray(0, 6), record.etherType, vlans);
+    this.remoteEndpoint = new L2Endpoint(bytes.subarray(6, 12), record.etherType, vlans);
+    this.etherPayloadBytes =
+      record.l3 > 0 && payloadEtherTypes.includes(record.etherType) ? cut(record.l3, record.l3End) : null;
+    const hasPorts = record.sourcePort >= 0;
+    const transport = hasPorts && PORT_PROTOCOLS.includes(record.protocol);
+    this.transportPayloadBytes =
+      transport && record.payload > 0 ? cut(record.payload, record.payloadEnd) : null;
+    this.remoteIP = record.ipVersion > 0 ? formatIp(u8, record.ipSource, record.ipVersion as 4 | 6) : null;
+    this.localIP =
+      record.ipVersion > 0 ? formatIp(u8, record.ipDestination, record.ipVersion as 4 | 6) : null;
+    this.protocol = Math.max(0, record.protocol);
+    this.remotePort = hasPorts ? record.sourcePort : 0;
+    this.localPort = hasPorts ? record.destinationPort : 0;
+  }
+}
+
+const PORT_PROTOCOLS = [IpProtocol.UDP, IpProtocol.TCP, IpProtocol.SCTP] as readonly number[];

@@ -1,0 +1,35 @@
+import type { MemoryLink, MemoryPortOptions } from '../link/memory/memory-link.ts';
+import { MemoryNetwork as Switch } from '../link/memory/memory-network.ts';
+import { Relay, type RelayOptions, splitOptions } from './relay.ts';
+
+/** Options of {@link MemoryNetwork.relay}: those of the port and those of the relay. */
+export interface MemoryRelayOptions extends RelayOptions, MemoryPortOptions {}
+
+/** A relay on a port of a {@link MemoryNetwork}. */
+export class MemoryRelay extends Relay {
+  /** The port: `port.impair({ … })`, `port.setUp(false)`. */
+  readonly port: MemoryLink;
+
+  /** Takes the port over. */
+  constructor(port: MemoryLink, options: RelayOptions = {}) {
+    super(port, options);
+    this.port = port;
+  }
+}
+
+/**
+ * An Ethernet in this process, with loss, delay and reordering as wanted, for tests and simulations; no
+ * privileges needed.
+ *
+ * ```ts
+ * const network = new MemoryNetwork({ seed: 7, impair: { loss: 0.01 } });
+ * const relay = network.relay();
+ * ```
+ */
+export class MemoryNetwork extends Switch {
+  /** Makes a port with a relay on it. Wrong options throw an OptionError. */
+  relay(options: MemoryRelayOptions = {}): MemoryRelay {
+    const [relayOptions, portOptions] = splitOptions(options);
+    return new MemoryRelay(this.port(portOptions), relayOptions);
+  }
+}

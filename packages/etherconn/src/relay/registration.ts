@@ -1,0 +1,56 @@
+import type { Station } from '../link/link.ts';
+import type { FrameReceiver } from './frame-receiver.ts';
+import type { L2EndpointKey } from './l2-endpoint.ts';
+import type { Relay } from './relay.ts';
+
+/** What part of the traffic a registration gets. */
+export type RegistrationRole =
+  /** Unicast frames of its keys (and group frames, if asked). */
+  | 'endpoint'
+  /** Frames that no endpoint or listener wants. */
+  | 'default'
+  /** A copy of every frame that comes in. */
+  | 'mirror';
+
+/**
+ * A relay's own side of a registration: what conns hold. Small on purpose, for there may be 100,000.
+ */
+export class RelayRegistration {
+  readonly id: number;
+  /** Place in the relay's list; part of the id. */
+  readonly index: number;
+  readonly role: RegistrationRole;
+  readonly multicast: boolean;
+  /** EtherTypes of a default or mirror registration, null for all. Endpoints have theirs with the stations. */
+  readonly etherTypes: readonly number[] | null;
+  stations: Station[];
+  receiver: FrameReceiver | null = null;
+  closed = false;
+  /** Keys taken over by others, made when the first is. */
+  lost: L2EndpointKey[] | null = null;
+  /** Number of the last batch in which a frame came, so that it is told of the batch's end once. */
+  lastBatch = 0;
+  readonly #relay: Relay;
+
+  constructor(
+    relay: Relay,
+    id: number,
+    index: number,
+    role: RegistrationRole,
+    multicast: boolean,
+    etherTypes: readonly number[] | null,
+    stations: Station[],
+  ) {
+    this.#relay = relay;
+    this.id = id;
+    this.index = index;
+    this.role = role;
+    this.multicast = multicast;
+    this.etherTypes = etherTypes;
+    this.stations = stations;
+  }
+
+  close(): void {
+    this.#relay.closeRegistration(this);
+  }
+}

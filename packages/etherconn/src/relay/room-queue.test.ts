@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type PendingCall, PendingCalls } from '../pending.ts';
+import { VirtualClock } from '../virtual-clock.ts';
+import { RoomQueue } from './room-queue.ts';
+
+/** A waiting call that succeeds while `room` lasts. */
+function waiter(
+  calls: PendingCalls<number>,
+  room: { left: number },
+  log: number[],
+  name: number,
+): PendingCall<number> {
+  const call = calls.add('write', {});
+  call.promise.catch(() => undefined);
+  call.attempt = () => {
+    if (room.left === 0) return false;
+    room.left--;
+    log.push(name);
+    call.resolve(name);
+    return true;
+  };
+  return call;
+}
+
+describe('RoomQueue', () => {
+  it('lets writers try again, oldest first, until one finds no room', () => {
+    const calls = new PendingCalls<number>(new VirtualClock());
+    const queue = new RoomQueue(10);
+    const room = { left: 0 };
+    const log: number[] = [];
+    for (let i = 0; i < 4; i++) queue.add(waiter(calls, room, log, i));
+    queue.retry();
+    assert.deepEqual(log, []);
+    room.left = 2;
+    queue.retry();
+    assert.deepEqual(log, [0, 1]);
+    assert.equal(queue.size, 2);
+  });
+
+  it('is full at its depth, and depth 0 is always full', () => {
+    const calls = new PendingCalls<number>(new VirtualClock());
+    assert.equal(new RoomQueue(0).full, true);
+    const queue = new RoomQueue(1);
+    assert.equal(queue.full, false);
+    const call = waiter(calls, { left: 0 }, [], 0);
+    queue.add(call);
+    assert.equal(queue.full, true);
+    call.reject(new Error('timeout'));
+    assert.equal(queue.full, false);
+    assert.equal(queue.empty, true);
+  });
+
+  it('skips calls that were settled while they stood in line', () => {
+    const calls = new PendingCalls<number>(new VirtualClock());
+    const queue = new RoomQueue(10);
+    const room = { left: 1 };
+    const log: number[] = [];
+    const first = waiter(calls, room, log, 0);
+    queue.add(first);
+    queue.add(waiter(calls, room, log, 1));
+    first.reject(new Error('timeout'));
+    queue.retry();
+    assert.deepEqual(log, [1]);
+  });
+
+  it('counts those who wait under any order of adding, settling and retrying', () => {
+    const steps = fc.array(fc.tuple(fc.nat({ max: 3 }), fc.nat({ max: 1000 })), { maxLength: 300 });
+    fc.assert(
+      fc.property(steps, (list) => {
+        const calls = new PendingCalls<number>(new VirtualClock());
+        const queue = new RoomQueue(1000);
+        const room = { left: 0 };
+        const log: number[] = [];
+        const all: PendingCall<number>[] = [];
+        for (const [action, number] of list) {
+          if (action <= 1) {
+            const call = waiter(calls, room, log, all.length);
+            all.push(call);
+            queue.add(call);
+          } else if (action === 2) {
+            all[number % (all.length || 1)]?.reject(new Error('timeout'));
+          } else {
+            room.left = number % 5;
+            queue.retry();
+            room.left = 0;
+          }
+          assert.equal(queue.size, all.filter((call) => !call.settled).length);
+        }
+        assert.deepEqual(
+          log,
+          log.toSorted((x, y) => x - y),
+        );
+        queue.rejectAll(new Error('stopped'));
+        assert.equal(queue.empty, true);
+        assert.ok(all.every((call) => call.settled));
+      }),
+    );
+  });
+});

@@ -1,0 +1,69 @@
+/** A call that waits for room; `PendingCall` is one. */
+export interface RoomCall {
+  readonly settled: boolean;
+  /** Tries again; true when it needs no more tries. */
+  attempt: (() => boolean) | null;
+  /** Called once when it settles, in whichever way. */
+  onSettled: (() => void) | null;
+  reject(error: unknown): void;
+}
+
+/** Settled calls that may stand in line before it is tidied up. */
+const SETTLED_MAX = 64;
+
+/**
+ * The writers of all conns of a relay that wait for transmit room, in the order in which they came; at
+ * most `depth` (the seed's send channel depth). Calls that time out or are aborted stay in line, settled,
+ * until they are met or outnumber the others.
+ */
+export class RoomQueue {
+  readonly #depth: number;
+  #calls: RoomCall[] = [];
+  #waiting = 0;
+
+  constructor(depth: number) {
+    this.#depth = depth;
+  }
+
+  /** Writers that wait now. */
+  get size(): number {
+    return this.#waiting;
+  }
+
+  get full(): boolean {
+    return this.#waiting >= this.#depth;
+  }
+
+  get empty(): boolean {
+    return this.#waiting === 0;
+  }
+
+  add(call: RoomCall): void {
+    const before = call.onSettled;
+    call.onSettled = () => {
+      this.#waiting--;
+      before?.();
+    };
+    this.#waiting++;
+    if (this.#calls.length > 2 * this.#waiting + SETTLED_MAX)
+      this.#calls = this.#calls.filter((one) => !one.settled);
+    this.#calls.push(call);
+  }
+
+  /** Lets writers try again, oldest first, until one finds no room. */
+  retry(): void {
+    let done = 0;
+    while (done < this.#calls.length) {
+      const call = this.#calls[done];
+      if (!call.settled && call.attempt?.() === false) break;
+      done++;
+    }
+    this.#calls.splice(0, done);
+  }
+
+  rejectAll(error: Error): void {
+    const calls = this.#calls;
+    this.#calls = [];
+    for (const call of calls) call.reject(error);
+  }
+}

@@ -1,0 +1,6 @@
+/** Makes an exception of user code what it would be without us in between: uncaught. */
+export function rethrowLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}
