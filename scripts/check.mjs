@@ -1,0 +1,38 @@
+/** `npm run check`: format and lint, types, layers, and the packages as they would be published. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { checkLayers } from './check-layers.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const PACKAGES = ['packages/etherconn', 'packages/cli'];
+
+const steps = [
+  ['format and lint', () => npx('biome', 'ci', '--error-on-warnings', '.')],
+  ['types', () => PACKAGES.every((folder) => npx('tsc', '-p', folder))],
+  ['imports point down', () => checkLayers(root)],
+  [
+    'lock file names no host',
+    () => !/"resolved": "http/.test(readFileSync(`${root}/package-lock.json`, 'utf8')),
+  ],
+  ['publint', () => PACKAGES.every((folder) => npx('publint', '--strict', folder))],
+  [
+    'are the types wrong',
+    () => PACKAGES.every((folder) => npx('attw', '--pack', folder, '--profile', 'esm-only')),
+  ],
+];
+
+let failed = 0;
+for (const [name, step] of steps) {
+  console.log(`\n== ${name}`);
+  if (!step()) {
+    failed++;
+    console.log(`== ${name}: FAILED`);
+  }
+}
+console.log(failed === 0 ? '\nall checks passed' : `\n${failed} of ${steps.length} checks failed`);
+process.exit(failed === 0 ? 0 : 1);
+
+function npx(...args) {
+  return spawnSync('npx', ['--no-install', ...args], { cwd: root, stdio: 'inherit' }).status === 0;
+}
