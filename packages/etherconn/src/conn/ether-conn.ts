@@ -7,8 +7,9 @@ import type { PacketRelay } from '../relay/packet-relay.ts';
 import { readU16, readU32, writeU16 } from '../wire/bytes.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import type { Batch } from './batch.ts';
-import { checkPacket, type EthernetOptions, EthernetPort } from './ethernet-port.ts';
+import { checkPacket, type EthernetOptions, EthernetPort, type PortEvents } from './ethernet-port.ts';
 import { Inbox, type InboxOwner } from './inbox.ts';
+import type { Listener } from './listener.ts';
 import type { ReceiveCounters } from './receive-queue.ts';
 import { emitReplyEthernet, replyHeaderLength } from './reply.ts';
 
@@ -110,14 +111,14 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
     return { ...this.#inbox.queue.counters(), sent, sentBytes, noRoom };
   }
 
-  override on(...args: Parameters<EthernetPort['on']>): this {
-    super.on(...args);
-    if (args[0] === 'message') process.nextTick(() => this.#inbox.drainToListener());
+  override on<K>(eventName: K | keyof PortEvents, listener: Listener<PortEvents, K>): this {
+    super.on(eventName, listener);
+    if (eventName === 'message') process.nextTick(() => this.#inbox.drainToListener());
     return this;
   }
 
-  override addListener(...args: Parameters<EthernetPort['on']>): this {
-    return this.on(...args);
+  override addListener<K>(eventName: K | keyof PortEvents, listener: Listener<PortEvents, K>): this {
+    return this.on(eventName, listener);
   }
 
   /** @internal Hands all frames to a conn above. */

@@ -52,7 +52,8 @@ export interface EthernetOptions {
   role?: RegistrationRole;
 }
 
-interface PortEvents {
+/** Events of conns on the Ethernet layer. */
+export interface PortEvents {
   /** A key of this conn was registered by somebody else; its frames go there now. */
   replaced: [L2EndpointKey];
   close: [];

@@ -19,6 +19,7 @@ import type { Batch } from './batch.ts';
 import type { Carrier } from './carrier.ts';
 import { type ConnStats, type ReadInto, readInto, readUntilClosed } from './ether-conn.ts';
 import { Inbox, type InboxOwner } from './inbox.ts';
+import type { Listener } from './listener.ts';
 import { type NextHopResolver, resolveNextHopMACWithBroadcast } from './next-hop.ts';
 import type { ReplySource } from './reply.ts';
 import { isWildcard, toUdpAddress, type UdpAddress, type UdpEndpointAddress } from './udp-address.ts';
@@ -132,7 +133,8 @@ export interface UdpLower extends ReplySource {
   readonly vlanKey: number;
 }
 
-interface UdpEvents {
+/** Events of UDP conns. */
+export interface UdpEvents {
   message: [Buffer, UdpRemote];
   close: [];
 }
@@ -345,14 +347,14 @@ export abstract class UdpEndpoint
     this.setWriteDeadline(time);
   }
 
-  override on(...args: Parameters<EventEmitter<UdpEvents>['on']>): this {
-    super.on(...args);
-    if (args[0] === 'message') process.nextTick(() => this.inbox.drainToListener());
+  override on<K>(eventName: K | keyof UdpEvents, listener: Listener<UdpEvents, K>): this {
+    super.on(eventName, listener);
+    if (eventName === 'message') process.nextTick(() => this.inbox.drainToListener());
     return this;
   }
 
-  override addListener(...args: Parameters<EventEmitter<UdpEvents>['on']>): this {
-    return this.on(...args);
+  override addListener<K>(eventName: K | keyof UdpEvents, listener: Listener<UdpEvents, K>): this {
+    return this.on(eventName, listener);
   }
 
   abstract close(): Promise<void>;

@@ -74,7 +74,7 @@ describe('the ledger', () => {
   });
 
   it('agrees with the links on random traffic between two relays', async (t: TestContext) => {
-    const { a, b, network } = twoRelays(t, { sendingMode: 'batch' });
+    const { a, b } = twoRelays(t, { sendingMode: 'batch' });
     const conns = [
       new EtherConn('02:00:00:00:00:01', a, [], { receiveMulticast: true }),
       new EtherConn('02:00:00:00:00:02', b, [0x0800], { receiveMulticast: true }),
@@ -86,7 +86,7 @@ describe('the ledger', () => {
       while (raw.trySend(frame) === 0) await new Promise((resolve) => setImmediate(resolve));
       sent++;
     }
-    await eventually('all frames have arrived', () => b.stats().received === network.stats().frames);
+    await eventually('all frames have arrived', () => b.stats().received === sent);
     assert.equal(a.stats().sent, sent);
     for (const relay of [a, b]) {
       const stats = relay.stats();

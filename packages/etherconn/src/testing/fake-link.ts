@@ -113,7 +113,12 @@ export class FakeLink implements Link {
   }
 
   info(): LinkInfo {
-    return { kind: 'memory', interfaceName: this.interfaceName, hardwareAddress: '02:00:00:00:fa:ce', mtu: this.mtu };
+    return {
+      kind: 'memory',
+      interfaceName: this.interfaceName,
+      hardwareAddress: '02:00:00:00:fa:ce',
+      mtu: this.mtu,
+    };
   }
 
   ref(): void {

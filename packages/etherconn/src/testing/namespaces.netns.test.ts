@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { eventually } from './eventually.ts';
-import { addVethPair, openNamespace, requireCommand, requireNamespaces, startCapture } from './namespaces.ts';
+import { addVethPair, openNamespace, requireCapture, requireNamespaces, startCapture } from './namespaces.ts';
 
 const skip = requireNamespaces();
 
@@ -61,7 +61,7 @@ test('nothing is left of a process that is killed', { skip }, async () => {
   });
 });
 
-test('a capture has the frames that were sent', { skip: skip || requireCommand('tcpdump') }, async () => {
+test('a capture has the frames that were sent', { skip: skip || requireCapture() }, async () => {
   const [a, b] = [await openNamespace(), await openNamespace()];
   addVethPair(
     { namespace: a, name: 'va', addresses: ['10.0.0.1/24'] },

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { addonStatus } from '../native/addon.ts';
 
 /**
@@ -131,16 +132,38 @@ export interface Capture {
   readonly file: Buffer;
 }
 
-/** Captures on an interface with tcpdump; resolves once it is listening. `filter` in tcpdump's language. */
+/**
+ * Programs that capture, the better first: tcpdump gives up its privileges when it starts, which inside of a user
+ * namespace it cannot, and so it ends.
+ */
+const CAPTURERS = [
+  { command: 'dumpcap', ready: 'File: -', options: ['-q', '-P', '-w', '-'], filter: '-f' },
+  {
+    command: 'tcpdump',
+    ready: 'listening on',
+    options: ['-U', '--immediate-mode', '-w', '-'],
+    filter: undefined,
+  },
+] as const;
+
+/** Why tests that capture cannot run here; false when they can. */
+export function requireCapture(): string | false {
+  if (requireCommand('dumpcap') === false) return false;
+  if (requireCommand('tcpdump') !== false) return "neither 'dumpcap' nor 'tcpdump' is installed";
+  const inUserNamespace = !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
+  return inUserNamespace && "'dumpcap' is not installed, and 'tcpdump' does not work in a user namespace";
+}
+
+/** Captures on an interface; resolves once the capture has begun. `filter` in tcpdump's language. */
 export async function startCapture(
   namespace: Namespace,
   interfaceName: string,
   filter = '',
 ): Promise<Capture> {
-  // -Z root: in a user namespace there is no other user to become.
-  const args = ['-i', interfaceName, '-U', '-w', '-', '--immediate-mode', '-s', '0', '-Z', 'root'];
-  const child = namespace.spawn('tcpdump', ...args, ...(filter === '' ? [] : [filter]));
-  const capture = new TcpdumpCapture(child);
+  const { command, ready, options, filter: flag } = CAPTURERS[requireCommand('dumpcap') === false ? 0 : 1];
+  const args: string[] = [...options, '-i', interfaceName];
+  if (filter !== '') args.push(...(flag === undefined ? [] : [flag]), filter);
+  const capture = new PipedCapture(namespace.spawn(command, ...args), ready);
   await capture.listening;
   return capture;
 }
@@ -193,21 +216,21 @@ const FILE_HEADER = 24;
 const RECORD_HEADER = 16;
 const CAPTURE_TIMEOUT = 10_000;
 
-class TcpdumpCapture implements Capture {
+class PipedCapture implements Capture {
   readonly listening: Promise<void>;
   file: Buffer = Buffer.alloc(0);
   readonly #child: ChildProcess;
   #more: () => void = () => {};
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, ready: string) {
     this.#child = child;
     let errors = '';
     this.listening = new Promise((resolve, reject) => {
       child.stderr!.on('data', (chunk: Buffer) => {
         errors += chunk;
-        if (errors.includes('listening on')) resolve();
+        if (errors.includes(ready)) resolve();
       });
-      child.on('exit', () => reject(new Error(`tcpdump: ${errors}`)));
+      child.on('exit', () => reject(new Error(`${child.spawnargs.join(' ')}: ${errors}`)));
       child.on('error', reject);
     });
     child.stdout!.on('data', (chunk: Buffer) => {

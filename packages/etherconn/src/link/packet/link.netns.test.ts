@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { sendFrame } from '../../testing/link-probe.ts';
-import { requireCommand, requireNamespaces, startCapture } from '../../testing/namespaces.ts';
+import { requireCapture, requireNamespaces, startCapture } from '../../testing/namespaces.ts';
 import { tsharkFields, tsharkMissing } from '../../testing/tshark.ts';
 import { FAR, NEAR, openVethBench, type VethBench } from '../../testing/veth-links.ts';
 import { FrameFlag, type Station } from '../link.ts';
@@ -88,8 +88,8 @@ describe('AF_PACKET link on a veth pair', { skip }, () => {
     });
   }
 
-  test('tcpdump sees the very frames, and tshark the tags', {
-    skip: requireCommand('tcpdump') || tsharkMissing,
+  test('a capture on the far side has the very frames, and tshark sees the tags', {
+    skip: requireCapture() || tsharkMissing,
   }, async () => {
     const capture = await startCapture(bench.far, FAR);
     const near = bench.open(NEAR);
