@@ -40,9 +40,19 @@ function hostTarget() {
 
 const candidates = options.cc ? [options.cc] : [process.env.CC, 'cc', 'gcc', 'clang'].filter(Boolean);
 
+/**
+ * musl's compiler wrapper looks nowhere but in its own folder, which has no kernel headers. They are the same for
+ * every C library, so those of the system serve, after everything else.
+ */
+function kernelHeaders() {
+  if (!target.endsWith('musl') || !hostTarget().endsWith('glibc')) return [];
+  const machine = target.includes('arm64') ? 'aarch64' : 'x86_64';
+  return ['/usr/include', `/usr/include/${machine}-linux-gnu`].flatMap((folder) => ['-idirafter', folder]);
+}
+
 /** The first compiler (a command and its arguments) that finds the C library's and the kernel's headers. */
 function findCompiler() {
-  const compilers = candidates.map((candidate) => candidate.split(' '));
+  const compilers = candidates.map((candidate) => [...candidate.split(' '), ...kernelHeaders()]);
   return compilers.find(([command, ...args]) => {
     const probe = spawnSync(command, [...args, '-E', '-x', 'c', '-o', '/dev/null', '-'], { input: PROBE });
     return probe.status === 0;

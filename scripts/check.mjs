@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const PACKAGES = ['packages/etherconn', 'packages/cli'];
 
 const steps = [
-  ['format and lint', () => npx('biome', 'ci', '--error-on-warnings', '.')],
+  ['format and lint', () => npx('biome', 'ci', '--colors=off', '--error-on-warnings', '.')],
   ['types', () => PACKAGES.every((folder) => npx('tsc', '-p', folder))],
   ['imports point down', () => checkLayers(root)],
   [
