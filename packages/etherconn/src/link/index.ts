@@ -24,3 +24,5 @@ export {
 } from './memory/memory-network.ts';
 export { type CaptureLinkOptions, type CaptureSink, captureLink } from './middleware/capture-link.ts';
 export { type FaultLink, type FaultLinkOptions, faultLink } from './middleware/fault-link.ts';
+export { openPacketLink, PacketLink } from './packet/link.ts';
+export type { PacketLinkOptions } from './packet/options.ts';

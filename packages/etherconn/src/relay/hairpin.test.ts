@@ -40,7 +40,10 @@ describe('hairpin', () => {
     assert.equal(String(remote), 'l2ep&02:00:00:00:00:01|5#0x88b5');
     assert.equal(link.sent.length, 0);
     const { sent, hairpinned, received, delivered } = relay.stats();
-    assert.deepEqual({ sent, hairpinned, received, delivered }, { sent: 1, hairpinned: 1, received: 1, delivered: 1 });
+    assert.deepEqual(
+      { sent, hairpinned, received, delivered },
+      { sent: 1, hairpinned: 1, received: 1, delivered: 1 },
+    );
   });
 
   it('frames to stations of other VLANs, or that nobody here has, go to the wire', async (t) => {
@@ -107,7 +110,9 @@ describe('hairpin', () => {
     const { relay } = open(t);
     const one = new EtherConn(MAC1, relay, [ETHERTYPE]);
     const two = new EtherConn(MAC2, relay, [ETHERTYPE], { receiveDepth: 5000 });
-    const writes = Array.from({ length: 1400 }, (_, i) => one.writePacketTo(Buffer.alloc(2, i), ETHERTYPE, MAC2));
+    const writes = Array.from({ length: 1400 }, (_, i) =>
+      one.writePacketTo(Buffer.alloc(2, i), ETHERTYPE, MAC2),
+    );
     assert.ok(relay.stats().waitingWriters > 0);
     await Promise.all(writes);
     await settleTurns();

@@ -22,7 +22,12 @@ function bytesOf(mac: string): Uint8Array {
 }
 
 /** A frame with an Ethernet header, tags and a payload of 46 bytes. */
-function frame(destination: string, etherType: number, vlans: readonly number[] = [], tpid = 0x8100): Uint8Array {
+function frame(
+  destination: string,
+  etherType: number,
+  vlans: readonly number[] = [],
+  tpid = 0x8100,
+): Uint8Array {
   const u8 = new Uint8Array(14 + 4 * vlans.length + 46);
   emitEthernet(u8, 0, {
     destination: bytesOf(destination),
@@ -95,11 +100,18 @@ describe('relay delivery', () => {
     const b = conn(relay, [0x0800], listen, '02:00:00:00:00:02');
     const tagged = conn(relay, [0x0800], { ...listen, vlans: [5] }, '02:00:00:00:00:03');
     const deaf = conn(relay, [0x0800], {}, '02:00:00:00:00:04');
-    link.deliver([frame(BROADCAST, 0x0800), frame('01:00:5e:00:00:01', 0x0806), frame(BROADCAST, 0x0800, [5])]);
+    link.deliver([
+      frame(BROADCAST, 0x0800),
+      frame('01:00:5e:00:00:01', 0x0806),
+      frame(BROADCAST, 0x0800, [5]),
+    ]);
     link.deliver([frame(BROADCAST, 0x86dd), frame(BROADCAST, 0x0800, [5, 6])]);
     assert.deepEqual(counts(a, b, tagged, deaf), [2, 1, 1, 0]);
     const { deliveredGroup, groupCopies, noListener } = relay.stats();
-    assert.deepEqual({ deliveredGroup, groupCopies, noListener }, { deliveredGroup: 3, groupCopies: 4, noListener: 2 });
+    assert.deepEqual(
+      { deliveredGroup, groupCopies, noListener },
+      { deliveredGroup: 3, groupCopies: 4, noListener: 2 },
+    );
     void a.close();
     link.deliver([frame(BROADCAST, 0x0800)]);
     assert.deepEqual(counts(a, b), [2, 2]);
@@ -129,12 +141,15 @@ describe('relay delivery', () => {
     ]);
     assert.deepEqual(counts(owner, rest, arpRest, mirror), [1, 2, 1, 3]);
     const { delivered, deliveredDefault, noListener, mirrored } = relay.stats();
-    assert.deepEqual({ delivered, deliveredDefault, noListener, mirrored }, {
-      delivered: 1,
-      deliveredDefault: 2,
-      noListener: 1,
-      mirrored: 3,
-    });
+    assert.deepEqual(
+      { delivered, deliveredDefault, noListener, mirrored },
+      {
+        delivered: 1,
+        deliveredDefault: 2,
+        noListener: 1,
+        mirrored: 3,
+      },
+    );
   });
 
   it('default and mirror conns hear group frames when they ask for them', (t) => {
@@ -171,4 +186,3 @@ describe('relay delivery', () => {
     assert.equal(remote.ethernetType, 0);
   });
 });
-

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { EtherConn } from '../conn/ether-conn.ts';
-import { FakeLink } from '../testing/fake-link.ts';
 import { eventually } from '../testing/eventually.ts';
+import { FakeLink } from '../testing/fake-link.ts';
 import { twoRelays } from '../testing/two-relays.ts';
 import type { RelayStats } from './packet-relay.ts';
 import { Relay } from './relay.ts';
@@ -25,7 +25,12 @@ function dispositions(stats: RelayStats): number {
 /** Frames that hit and miss: few MAC addresses, EtherTypes and VLANs, and any bytes behind. */
 const anyFrame = fc
   .tuple(
-    fc.constantFrom([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 3], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+    fc.constantFrom(
+      [2, 0, 0, 0, 0, 1],
+      [2, 0, 0, 0, 0, 2],
+      [2, 0, 0, 0, 0, 3],
+      [0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+    ),
     fc.constantFrom([], [0x81, 0, 0, 5], [0x81, 0, 0, 0], [0x88, 0xa8, 0, 5, 0x81, 0, 0, 6], [0x81, 0]),
     fc.constantFrom([8, 0], [8, 6], [0x86, 0xdd], [0, 4], [0x88, 0xcc]),
     fc.uint8Array({ maxLength: 60 }),
@@ -51,8 +56,10 @@ describe('the ledger', () => {
           new EtherConn('02:00:00:00:00:02', relay, [0x0800], { ...options, vlans: [5] }),
         ];
         relay.register([conns[0].localAddr().getKey()]);
-        if (hasDefault) conns.push(new EtherConn('02:00:00:00:00:07', relay, [], { ...options, role: 'default' }));
-        if (hasMirror) conns.push(new EtherConn('02:00:00:00:00:08', relay, [], { ...options, role: 'mirror' }));
+        if (hasDefault)
+          conns.push(new EtherConn('02:00:00:00:00:07', relay, [], { ...options, role: 'default' }));
+        if (hasMirror)
+          conns.push(new EtherConn('02:00:00:00:00:08', relay, [], { ...options, role: 'mirror' }));
         for (let at = 0; at < frames.length; at += 7) {
           if (at >= closeAt) void relay.close();
           if (!link.closed) link.deliver(frames.slice(at, at + 7));

@@ -8,6 +8,7 @@ import { RUDPConn } from '../conn/rudp-conn.ts';
 import { OptionError, RelayStoppedError } from '../errors.ts';
 import { FakeLink } from '../testing/fake-link.ts';
 import { settleTurns } from '../testing/memory-pair.ts';
+import { uncaught } from '../testing/uncaught.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
 import { MemoryNetwork, MemoryRelay } from './memory-relay.ts';
@@ -28,22 +29,6 @@ function frameTo(destinationMac: string): Uint8Array {
   return buildUdpFrame({ sourceMac: '02:00:00:00:00:99', destinationMac, ...addresses });
 }
 
-/** Runs `act` and gives back what became an uncaught exception a moment later. */
-async function uncaught(act: () => void): Promise<unknown[]> {
-  const errors: unknown[] = [];
-  const listeners = process.listeners('uncaughtException');
-  process.removeAllListeners('uncaughtException');
-  process.on('uncaughtException', (error) => errors.push(error));
-  try {
-    act();
-    await settleTurns();
-  } finally {
-    process.removeAllListeners('uncaughtException');
-    for (const listener of listeners) process.on('uncaughtException', listener);
-  }
-  return errors;
-}
-
 describe('closing a relay', () => {
   it('fails readers and writers that wait, and later ones, with RelayStoppedError', async (t) => {
     const { relay } = open(t, 1);
@@ -57,7 +42,9 @@ describe('closing a relay', () => {
     for (const call of [read, udpRead, write]) await assert.rejects(call, RelayStoppedError);
     await closing;
     await assert.rejects(conn.readPacket(), RelayStoppedError);
-    await assert.rejects(conn.writePacketTo(Buffer.alloc(1), 0x0800, PEER), { code: 'ERR_ETHERCONN_RELAY_STOPPED' });
+    await assert.rejects(conn.writePacketTo(Buffer.alloc(1), 0x0800, PEER), {
+      code: 'ERR_ETHERCONN_RELAY_STOPPED',
+    });
     await assert.rejects(udp.writeTo(Buffer.alloc(1), { address: '10.0.0.2', port: 2 }), RelayStoppedError);
     assert.throws(() => conn.trySendPacketTo(Buffer.alloc(1), 0x0800, PEER), RelayStoppedError);
     assert.throws(() => relay.register([L2EndpointKey.of(MAC, 0x0800)]), RelayStoppedError);
@@ -91,7 +78,6 @@ describe('closing a relay', () => {
     await Promise.all(closes);
     assert.equal(stopped.aborted, true);
     assert.ok(stopped.reason instanceof RelayStoppedError);
-    assert.ok(relay.register === Relay.prototype.register);
   });
 
   it('is possible with await using', async () => {
@@ -253,7 +239,9 @@ describe('relay options and info', () => {
       assert.throws(() => new Relay(new FakeLink(), { [option]: value }), OptionError, option);
       assert.throws(() => new MemoryNetwork().relay({ [option]: value }), OptionError, option);
     }
-    assert.throws(() => new Relay(new FakeLink(), { ethernetTypes: 5 as never }), { option: 'ethernetTypes' });
+    assert.throws(() => new Relay(new FakeLink(), { ethernetTypes: 5 as never }), {
+      option: 'ethernetTypes',
+    });
   });
 
   it('a memory relay takes the options of its port, too', async () => {
@@ -287,12 +275,18 @@ describe('the process', () => {
       const relay = network.relay();
       const conn = new EtherConn('02:00:00:00:00:01', relay);
       ${program}`;
-    const child = spawnSync(process.execPath, ['--input-type=module', '-e', code], { timeout, encoding: 'utf8' });
-    return child.signal === null ? `${child.stdout}${child.stderr}` : 'killed';
+    const child = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+      timeout,
+      encoding: 'utf8',
+    });
+    return `${child.stdout}${child.stderr}${child.signal === null ? '' : 'killed'}`;
   }
 
   it('ends when the relay is closed: everything is given back', () => {
-    assert.equal(run("conn.readPacket().catch((e) => console.log(e.code)); await relay.close();"), 'ERR_ETHERCONN_RELAY_STOPPED\n');
+    assert.equal(
+      run('conn.readPacket().catch((e) => console.log(e.code)); await relay.close();'),
+      'ERR_ETHERCONN_RELAY_STOPPED\n',
+    );
   });
 
   it('ends while an unref relay is open', () => {
@@ -300,6 +294,6 @@ describe('the process', () => {
   });
 
   it('goes on while a relay is open, also after unref and ref', () => {
-    assert.equal(run('relay.unref().ref();', 1500), 'killed');
+    assert.equal(run("relay.unref().ref(); console.log('open');", 3000), 'open\nkilled');
   });
 });

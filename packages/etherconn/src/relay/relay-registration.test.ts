@@ -45,12 +45,15 @@ describe('relay registrations', () => {
     link.deliver([frameTo(MAC)]);
     assert.equal(got.length, 1);
     const { delivered, noEndpoint, noReceiver, registrations } = relay.stats();
-    assert.deepEqual({ delivered, noEndpoint, noReceiver, registrations }, {
-      delivered: 1,
-      noEndpoint: 1,
-      noReceiver: 1,
-      registrations: 1,
-    });
+    assert.deepEqual(
+      { delivered, noEndpoint, noReceiver, registrations },
+      {
+        delivered: 1,
+        noEndpoint: 1,
+        noReceiver: 1,
+        registrations: 1,
+      },
+    );
   });
 
   it('takes several keys in one registration, the same one twice too', (t) => {

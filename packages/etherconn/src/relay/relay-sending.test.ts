@@ -72,7 +72,9 @@ describe('send depth', () => {
   it('writers wait for room, and go in the order in which they came', async (t) => {
     const { link, relay, conn } = open(t, {}, { slots: 2 });
     const other = new EtherConn(PEER, relay, [ETHERTYPE]);
-    const writes = [0, 1, 2, 3, 4, 5].map((i) => (i % 2 ? conn : other).writePacketTo(payload(i), ETHERTYPE, PEER));
+    const writes = [0, 1, 2, 3, 4, 5].map((i) =>
+      (i % 2 ? conn : other).writePacketTo(payload(i), ETHERTYPE, PEER),
+    );
     assert.equal(relay.stats().waitingWriters, 4);
     link.release(1);
     assert.deepEqual(payloads(link), [0, 1, 2]);
@@ -166,7 +168,11 @@ describe('steering', () => {
     assert.deepEqual(wants, { all: false, group: true });
     await other.close();
     await settleTurns();
-    assert.deepEqual(link.steered[1], { added: [], removed: [added[1]], wants: { all: false, group: false } });
+    assert.deepEqual(link.steered[1], {
+      added: [],
+      removed: [added[1]],
+      wants: { all: false, group: false },
+    });
   });
 
   it('wants everything while there is a default or mirror conn', async (t) => {
