@@ -8,7 +8,6 @@
 NAPI_MODULE_INIT() {
   export_socket(env, exports);
   export_packet_socket(env, exports);
-  export_xdp_socket(env, exports);
   export_netdev(env, exports);
   export_poll(env, exports);
   return exports;

@@ -9,6 +9,7 @@ export { type ConnStats, EtherConn, type Packet, type ReadInto } from './conn/et
 export { DEFAULT_ETHER_TYPES, type EthernetOptions } from './conn/ethernet-port.ts';
 export { L4HashKey } from './conn/l4-hash-key.ts';
 export { BroadCastMAC, type NextHopResolver, resolveNextHopMACWithBroadcast } from './conn/next-hop.ts';
+export type { ReceiveCounters } from './conn/receive-queue.ts';
 export { RUDPConn, type RUDPConnOptions } from './conn/rudp-conn.ts';
 export {
   type L4Registration,
@@ -46,5 +47,7 @@ export { L2Endpoint, L2EndpointKey, type MacAddress } from './relay/l2-endpoint.
 export { MemoryNetwork, MemoryRelay, type MemoryRelayOptions } from './relay/memory-relay.ts';
 export type { PacketRelay, RegisterOptions, Registration, RelayStats } from './relay/packet-relay.ts';
 export { RawSocketRelay, type RawSocketRelayOptions } from './relay/raw-socket-relay.ts';
+export type { RegistrationRole } from './relay/registration.ts';
 export { type Logger, Relay, type RelayOptions } from './relay/relay.ts';
 export { VirtualClock } from './virtual-clock.ts';
+export type { Vlan } from './wire/vlan.ts';

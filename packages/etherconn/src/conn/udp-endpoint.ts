@@ -301,7 +301,7 @@ export abstract class UdpEndpoint
     // Whoever comes while an answer is awaited goes by that answer.
     if (peer.resolving) return peer;
     const answer = this.#resolve(address);
-    if (isPromise(answer)) peer.setPending(answer.then((mac) => nextHopMac(mac, address)));
+    if (isPromise(answer)) peer.setPending(Promise.resolve(answer).then((mac) => nextHopMac(mac, address)));
     else peer.setMac(nextHopMac(answer, address));
     return peer;
   }

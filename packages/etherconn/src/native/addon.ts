@@ -80,15 +80,6 @@ export interface Addon {
     count: number,
   ): number;
 
-  /** Makes `memory`, which starts on a page and never moves, the packet memory (UMEM) of an AF_XDP socket. */
-  xdpRegisterUmem(socket: NativeSocket, memory: Uint8Array, chunkSize: number, headroom: number): void;
-  /** Gives the pages of packet memory back to the system; their content is lost. */
-  xdpDiscard(memory: Uint8Array): void;
-  /** Has the kernel look at the TX ring. Returns 0 or a negative errno; does not throw. */
-  xdpKick(socket: NativeSocket): number;
-  /** Has the driver look at the fill ring. Returns 0 or a negative errno; does not throw. */
-  xdpWake(socket: NativeSocket): number;
-
   /** The interface called `name` (at most 15 bytes) in the socket's namespace. */
   interfaceQuery(socket: NativeSocket, name: string): InterfaceQuery;
   /**

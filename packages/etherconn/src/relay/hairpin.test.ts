@@ -135,16 +135,18 @@ describe('hairpin', () => {
   });
 
   it('answers from inside of a batch come in a later batch', async (t) => {
-    const { relay } = open(t);
-    const one = new RUDPConn({ address: '10.0.0.1', port: 1 }, new EtherConn(MAC1, relay), {
+    const { link, relay } = open(t);
+    const vlans = { vlans: [5] };
+    const one = new RUDPConn({ address: '10.0.0.1', port: 1 }, new EtherConn(MAC1, relay, [], vlans), {
       resolveNextHop: () => MAC2,
     });
-    const two = new RUDPConn({ address: '10.0.0.2', port: 2 }, new EtherConn(MAC2, relay));
+    const two = new RUDPConn({ address: '10.0.0.2', port: 2 }, new EtherConn(MAC2, relay, [], vlans));
     two.onBatch((batch) => {
       while (batch.next()) assert.equal(batch.reply(Buffer.from('pong')), 1);
     });
     await one.writeTo(Buffer.from('ping'), { address: '10.0.0.2', port: 2 });
     assert.equal((await one.readFrom()).data.toString(), 'pong');
+    assert.equal(link.sent.length, 0);
   });
 
   it('counts what is under way when the relay is closed as dropped', async (t) => {
