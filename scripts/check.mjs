@@ -11,6 +11,7 @@ const steps = [
   ['format and lint', () => npx('biome', 'ci', '--colors=off', '--error-on-warnings', '.')],
   ['types', () => PACKAGES.every((folder) => npx('tsc', '-p', folder))],
   ['imports point down', () => checkLayers(root)],
+  ['steering program is of its sources', () => node('scripts/build-bpf.mjs', '--check')],
   [
     'lock file names no host',
     () => !/"resolved": "http/.test(readFileSync(`${root}/package-lock.json`, 'utf8')),
@@ -35,4 +36,8 @@ process.exit(failed === 0 ? 0 : 1);
 
 function npx(...args) {
   return spawnSync('npx', ['--no-install', ...args], { cwd: root, stdio: 'inherit' }).status === 0;
+}
+
+function node(...args) {
+  return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
 }

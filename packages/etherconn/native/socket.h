@@ -32,6 +32,7 @@ struct socket_handle *get_socket(napi_env env, napi_value value);
 
 void export_socket(napi_env env, napi_value exports);
 void export_packet_socket(napi_env env, napi_value exports);
+void export_xdp_socket(napi_env env, napi_value exports);
 void export_netdev(napi_env env, napi_value exports);
 void export_poll(napi_env env, napi_value exports);
 

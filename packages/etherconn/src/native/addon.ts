@@ -2,6 +2,8 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { EtherconnError } from '../errors.ts';
+import type { BpfFunctions } from './bpf.ts';
+import type { InterfaceFunctions } from './interface-functions.ts';
 
 /**
  * The C addon: the system calls that JavaScript cannot make. Nothing is loaded until a kernel link is opened,
@@ -43,7 +45,7 @@ export interface NativeMapping {
   readonly byteOffset: number;
 }
 
-export interface Addon {
+export interface Addon extends BpfFunctions, InterfaceFunctions {
   /**
    * A non-blocking socket in the network namespace behind `namespaceFd`, or in the thread's own when that is
    * negative. It stays in that namespace, with all that is asked of it later.
@@ -79,6 +81,15 @@ export interface Addon {
     head: number,
     count: number,
   ): number;
+
+  /** Makes `memory`, which starts on a page and never moves, the packet memory (UMEM) of an AF_XDP socket. */
+  xdpRegisterUmem(socket: NativeSocket, memory: Uint8Array, chunkSize: number, headroom: number): void;
+  /** Gives the pages of packet memory back to the system; their content is lost. */
+  xdpDiscard(memory: Uint8Array): void;
+  /** Has the kernel look at the TX ring. Returns 0 or a negative errno; does not throw. */
+  xdpKick(socket: NativeSocket): number;
+  /** Has the driver look at the fill ring. Returns 0 or a negative errno; does not throw. */
+  xdpWake(socket: NativeSocket): number;
 
   /** The interface called `name` (at most 15 bytes) in the socket's namespace. */
   interfaceQuery(socket: NativeSocket, name: string): InterfaceQuery;

@@ -1,0 +1,38 @@
+/* Objects of bpf(2): maps, programs, and links that attach a program to an interface. */
+#ifndef ETHERCONN_BPF_H
+#define ETHERCONN_BPF_H
+
+#include <linux/bpf.h>
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bpf_handle {
+  napi_env env;
+  /* -1 once closed. */
+  int fd;
+  /* Sizes in bytes of a map's keys and values; 0 for what is no map. */
+  uint32_t key_size;
+  uint32_t value_size;
+  /* Strong until closed: what is attached stays so although nobody holds the JavaScript object. */
+  napi_ref self;
+};
+
+/* The open object behind a JavaScript handle; throws and returns NULL when it is none, or closed. */
+struct bpf_handle *get_bpf(napi_env env, napi_value value);
+
+/* bpf(2), with errno; the memory behind `attributes` beyond `size` is not looked at. */
+int call_bpf(int command, union bpf_attr *attributes, size_t size);
+
+/* Looks up one element; false with errno ENOENT when there is none. */
+bool map_lookup(int map_fd, const void *key, void *value);
+bool map_update(int map_fd, const void *key, const void *value);
+bool map_delete(int map_fd, const void *key);
+
+void export_bpf(napi_env env, napi_value exports);
+void export_steering(napi_env env, napi_value exports);
+void export_ethtool(napi_env env, napi_value exports);
+void export_netlink(napi_env env, napi_value exports);
+
+#endif

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { attachError } from './attach-error.ts';
+import type { AttachedProgram, LinkDetails } from './rtnetlink.ts';
+
+function details(name: string, programs: readonly AttachedProgram[] = [], kind = 'veth'): LinkDetails {
+  return {
+    index: 7,
+    name,
+    mtu: 9000,
+    kind,
+    rxQueues: 1,
+    txQueues: 4,
+    peerIndex: 8,
+    peerIsHere: true,
+    programs,
+  };
+}
+
+function message(
+  code: string,
+  mode: 'native' | 'generic',
+  near: LinkDetails | undefined,
+  peer?: LinkDetails,
+): string {
+  const error = attachError(code, -1, 'bpf', mode, { index: 7, details: near, peer });
+  assert.equal(error.code, code === 'EEXIST' ? 'EBUSY' : near === undefined ? 'ENODEV' : code);
+  assert.ok(error.message.includes(`'${near?.name ?? 'number 7'}' in ${mode} mode`));
+  return error.message;
+}
+
+test('an XDP program is there already', () => {
+  for (const code of ['EBUSY', 'EEXIST']) {
+    const text = message(code, 'native', details('eth0', [{ id: 42, mode: 'generic' }]));
+    assert.match(text, /already \(id 42, generic mode\); nothing was replaced.*bpftool prog show id 42/);
+    assert.match(text, /EBUSY/);
+  }
+  assert.match(message('EEXIST', 'native', details('eth0')), /on top of it/);
+});
+
+test('what a veth refuses', () => {
+  const peer = details('peer0');
+  assert.match(
+    message('ERANGE', 'native', details('veth0'), peer),
+    /peer \(9000\).*ip link set dev peer0 mtu/,
+  );
+  assert.match(message('ERANGE', 'native', details('veth0')), /dev PEER mtu/);
+  assert.match(
+    message('ENOSPC', 'native', details('veth0'), peer),
+    /ethtool -L veth0 rx.*ethtool -L peer0 tx/,
+  );
+  assert.match(message('ENOTCONN', 'native', details('veth0')), /peer is gone/);
+});
+
+test('what others refuse', () => {
+  for (const code of ['ERANGE', 'ENOSPC', 'ENOTCONN', 'EINVAL']) {
+    assert.match(message(code, 'native', details('eth0', [], '')), /driver refuses.*'generic' works/);
+  }
+  assert.match(message('ENOTSUP', 'native', details('eth0', [], '')), /no XDP of its own.*'generic' works/);
+  assert.match(message('EINVAL', 'generic', details('eth0', [], '')), /the kernel refuses/);
+  for (const code of ['ENODEV', 'EINVAL']) {
+    assert.match(message(code, 'generic', undefined), /no such interface.*ENODEV/);
+  }
+});

@@ -1,0 +1,441 @@
+import { type Clock, systemClock } from '../../clock.ts';
+import { EtherconnError } from '../../errors.ts';
+import { type Addon, loadAddon } from '../../native/addon.ts';
+import { systemError } from '../../native/system-error.ts';
+import { formatMac } from '../../wire/mac.ts';
+import { copyFrame } from '../frame-memory.ts';
+import { checkInterfaceName, mayHavePartialChecksums } from '../interface.ts';
+import { InterfaceState } from '../interface-monitor.ts';
+import type { Link, LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
+import { auditChunks } from './audit.ts';
+import { checkKernel } from './kernel.ts';
+import { type CheckedXdpLinkOptions, checkXdpLinkOptions, type XdpLinkOptions } from './options.ts';
+import { Polling } from './polling.ts';
+import type { SharedProgram, SteeringCounters, SteeringProgram } from './program.ts';
+import { RxQueue } from './rx.ts';
+import { releaseParts, setUp, type XdpParts } from './setup.ts';
+import { chunkCount } from './shape.ts';
+import { XdpTx } from './tx.ts';
+
+/** Frames delivered per wake-up and queue. What is left keeps the socket readable, so the next turn goes on. */
+const BUDGET = 256;
+
+/** Counters of an {@link XdpLink}: those of every link, and what the kernel says of its sockets. */
+export interface XdpLinkStats extends LinkStats {
+  /** Frames dropped because an RX ring was full (in `rxDropped`). */
+  rxRingFull: number;
+  /** Frames dropped because a fill ring was empty. Copy mode counts them in `rxDropped`. */
+  rxFillRingEmpty: number;
+  /** Descriptors that the kernel, or this link, found to be wrong. */
+  rxInvalidDescriptors: number;
+  txInvalidDescriptors: number;
+  /** Times the kernel found nothing to send. */
+  txRingEmpty: number;
+  /** Frames among `rxFrames` that came past the program: group frames, or those for nobody. */
+  rxSideFrames: number;
+  /** What the in-kernel program counted; null when it is not ours to ask. */
+  steering: SteeringCounters | null;
+}
+
+/** What was got for one queue. */
+export interface XdpQueueInfo {
+  readonly queue: number;
+  readonly zeroCopy: boolean;
+  readonly rxRing: number;
+  /** 0 where the queue does not send. */
+  readonly txRing: number;
+  readonly fillRing: number;
+  readonly completionRing: number;
+}
+
+/**
+ * Opens a link to a network interface over AF_XDP sockets, one for each queue. Only frames for stations that it is
+ * steered to come here ({@link Link.steer}); all others go on to the kernel, unless `steering: 'all'` is asked for.
+ * Broadcast and multicast frames reach both; their order relative to unicast frames is not kept.
+ *
+ * Rejects with an OptionError for a wrong name or option, before anything is opened where the interface need not be
+ * asked; an EtherconnError where the addon cannot be loaded (`ERR_ETHERCONN_ADDON`), the kernel is older than 5.10
+ * (`ERR_ETHERCONN_KERNEL`), the MTU is too large (`ERR_ETHERCONN_MTU`), a queue is in use (`ERR_ETHERCONN_QUEUE_BUSY`);
+ * a SystemError when the kernel refuses, which says what is missing.
+ */
+export async function openXdpLink(interfaceName: string, options: XdpLinkOptions = {}): Promise<XdpLink> {
+  const name = checkInterfaceName(interfaceName);
+  const checked = checkXdpLinkOptions(options);
+  checkKernel();
+  const addon = loadAddon();
+  return new XdpLink(addon, name, checked, await setUp(addon, name, checked));
+}
+
+/** A link over AF_XDP; see {@link openXdpLink}. */
+export class XdpLink implements Link {
+  readonly kind = 'xdp';
+  readonly interfaceName: string;
+  readonly hardwareAddress: Uint8Array;
+  readonly mtu: number;
+  readonly maxFrameLength: number;
+  readonly clock: Clock = systemClock;
+  readonly tx: XdpTx;
+  readonly partialChecksums: boolean;
+
+  readonly #addon: Addon;
+  readonly #options: CheckedXdpLinkOptions;
+  readonly #parts: XdpParts;
+  readonly #rx: readonly RxQueue[];
+  readonly #polling: Polling;
+  readonly #ownMacHigh: number;
+  readonly #ownMacLow: number;
+  /** Bit n for queue n. */
+  readonly #queueMask: bigint;
+  #receiver: LinkReceiver | undefined;
+  #batchQueue: RxQueue | undefined;
+  #up = true;
+  #sideWakeups = 0;
+  #draining = false;
+  #released = false;
+  #lastStats: XdpLinkStats | undefined;
+  #closing: Promise<void> | undefined;
+  #resolveClosing: (() => void) | undefined;
+
+  /** Use {@link openXdpLink}. */
+  constructor(addon: Addon, interfaceName: string, options: CheckedXdpLinkOptions, parts: XdpParts) {
+    this.#addon = addon;
+    this.#options = options;
+    this.#parts = parts;
+    this.interfaceName = interfaceName;
+    const { side, shape, sockets, umem, zeroCopy } = parts;
+    const { mtu, address, type, driver } = side.interface;
+    this.mtu = mtu;
+    this.hardwareAddress = address;
+    this.maxFrameLength = shape.maxFrameLength;
+    this.partialChecksums = mayHavePartialChecksums(type, driver);
+    const own = new DataView(address.buffer, address.byteOffset);
+    this.#ownMacHigh = own.getUint32(0);
+    this.#ownMacLow = own.getUint16(4);
+    this.#queueMask = shape.queues.reduce((mask, queue) => mask | (1n << BigInt(queue)), 0n);
+
+    const sender = sockets[shape.queues.indexOf(shape.sendQueue)];
+    this.tx = new XdpTx(
+      umem,
+      sender.rings.tx!,
+      sender.rings.completion,
+      { first: shape.queues.length * shape.ringSize, count: shape.ringSize },
+      shape.maxFrameLength,
+      {
+        copyMode: !zeroCopy[shape.queues.indexOf(shape.sendQueue)],
+        needWakeup: options.needWakeup,
+        kick: () => sender.kick(),
+        refused: () => this.#checkState(),
+      },
+    );
+    const rxSetup = {
+      umem,
+      tx: this.tx,
+      maxFrameLength: shape.maxFrameLength,
+      multiBuffer: shape.multiBuffer,
+    };
+    this.#rx = sockets.map((socket, index) => {
+      const first = index * shape.ringSize;
+      const wake = () => socket.wake();
+      const { rx, fill } = socket.rings;
+      return new RxQueue(shape.queues[index], rxSetup, rx, fill, first, shape.ringSize, wake);
+    });
+    // Chunks first, then frames: a socket in the map without a chunk would only drop.
+    for (const [index, socket] of sockets.entries()) parts.program.setSocket(shape.queues[index], socket.fd);
+    this.#polling = new Polling(
+      addon,
+      sockets.map((socket) => socket.fd),
+      options.polling,
+      { drain: (index) => this.#drainQueue(index), failed: () => this.#checkState() },
+    );
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** The in-kernel program, for services on the interface's own address. */
+  get steeringProgram(): SteeringProgram {
+    return this.#parts.program;
+  }
+
+  /** What another thread of this process needs to put its sockets into the same program: its option `program`. */
+  get program(): SharedProgram {
+    return this.#parts.program.share();
+  }
+
+  /** Bit n for queue n of those this link receives from. */
+  get queueMask(): bigint {
+    return this.#queueMask;
+  }
+
+  start(receiver: LinkReceiver): void {
+    if (this.closed || this.#receiver !== undefined) {
+      throw new Error(this.closed ? 'start: the link is closed' : 'start: the link has been started already');
+    }
+    this.#receiver = receiver;
+    this.#polling.start();
+    this.#parts.side.start(receiver, (events) => this.#wakeSide(events));
+    this.#parts.side.monitor.start(() => this.#checkState());
+    // The interface may be down, or gone, since before there was somebody to tell.
+    setImmediate(() => this.#checkState());
+  }
+
+  /**
+   * Throws an EtherconnError (`ERR_ETHERCONN_TAKEOVER`) for a station with the interface's own MAC address, which is
+   * the kernel's, unless the link was opened with `takeover: true`. For whoever wants to know before it calls `steer`.
+   */
+  admit(stations: readonly Station[]): void {
+    if (this.#options.takeover || this.#options.steering === 'all') return;
+    for (const { macHigh, macLow } of stations) {
+      if (macHigh !== this.#ownMacHigh || macLow !== this.#ownMacLow) continue;
+      throw new EtherconnError(
+        'ERR_ETHERCONN_TAKEOVER',
+        `${formatMac(this.hardwareAddress)} is the own address of '${this.interfaceName}': registering it would take ` +
+          'its traffic away from the kernel (ssh included); open with takeover: true if that is meant, or register a ' +
+          'service on its address',
+      );
+    }
+  }
+
+  /** Until it is called, nothing comes here but with `steering: 'all'`. Throws as {@link admit} does. */
+  steer(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void {
+    if (this.closed) return;
+    this.admit(added);
+    this.#parts.program.update(added, removed, this.#queueMask);
+    this.#parts.side.want(wants);
+  }
+
+  /** Only inside a receive batch. Without copying where a frame and a slot are one chunk each. */
+  reply(offset: number, length: number): boolean {
+    if (this.closed) return false;
+    if (this.#batchQueue !== undefined) return this.#batchQueue.reply(offset, length);
+    const memory = this.#parts.side.batchMemory;
+    if (memory === undefined) return false;
+    const slot = this.tx.reserve(length);
+    if (slot < 0) return false;
+    copyFrame(this.tx.memory, slot, memory, offset, length);
+    this.tx.commit(slot, length);
+    return true;
+  }
+
+  stats(): XdpLinkStats {
+    this.#lastStats = this.#released ? this.#lastStats! : this.#readStats();
+    return { ...this.#lastStats };
+  }
+
+  info(): LinkInfo {
+    const { side, shape, sockets, zeroCopy, attached, fallback } = this.#parts;
+    const queues: XdpQueueInfo[] = sockets.map(({ sizes }, index) => ({
+      queue: shape.queues[index],
+      zeroCopy: zeroCopy[index],
+      rxRing: sizes.rx,
+      txRing: sizes.tx,
+      fillRing: sizes.fill,
+      completionRing: sizes.completion,
+    }));
+    return {
+      kind: this.kind,
+      interfaceName: this.interfaceName,
+      hardwareAddress: formatMac(this.hardwareAddress),
+      mtu: this.mtu,
+      driver: side.interface.driver,
+      netns: this.#options.netns,
+      up: this.#up,
+      mode: describeMode(attached, zeroCopy),
+      attached,
+      fallback,
+      queues,
+      sendQueue: shape.sendQueue,
+      chunkSize: shape.chunkSize,
+      headroom: shape.headroom,
+      umemBytes: chunkCount(shape) * shape.chunkSize,
+      multiBuffer: shape.multiBuffer,
+      needWakeup: this.#options.needWakeup,
+      polling: this.#options.polling,
+      steering: this.#options.steering,
+      side: side.describe(),
+      promiscuous: this.#options.promiscuous,
+      partialChecksums: this.partialChecksums,
+    };
+  }
+
+  ref(): void {
+    this.#setReferenced(true);
+  }
+
+  unref(): void {
+    this.#setReferenced(false);
+  }
+
+  /**
+   * Sends what is committed if there is room, then gives everything back: the program first, so that the interface is
+   * the kernel's again at once. Inside a receive callback the memory lives on until the batch has ended.
+   */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = new Promise((resolve) => {
+        this.#resolveClosing = resolve;
+      });
+      this.tx.flush();
+      this.tx.stop();
+      for (const rx of this.#rx) rx.stopped = true;
+      this.#parts.side.stop();
+      this.#polling.close();
+      if (!this.#draining) this.#release();
+    }
+    return this.#closing;
+  }
+
+  /**
+   * For debugging: throws an Error that says what is wrong when a chunk is not in exactly one place. Not from inside
+   * a receive callback, nor after close.
+   */
+  audit(): void {
+    const { umem, sockets, shape } = this.#parts;
+    auditChunks(
+      umem,
+      sockets.map(({ rings }) => ({ ...rings, ringSize: shape.ringSize })),
+      this.tx.freeSlots(),
+    );
+  }
+
+  #setReferenced(referenced: boolean): void {
+    this.tx.retry.setReferenced(referenced);
+    this.#parts.side.setReferenced(referenced);
+    this.#polling.setReferenced(referenced);
+  }
+
+  #release(): void {
+    if (this.#released) return;
+    this.#lastStats = this.#readStats();
+    this.#released = true;
+    releaseParts(this.#addon, this.#parts);
+    this.#resolveClosing?.();
+  }
+
+  #readStats(): XdpLinkStats {
+    const { side, sockets, program } = this.#parts;
+    side.readStatistics();
+    const stats: XdpLinkStats = {
+      rxFrames: side.rxFrames,
+      rxBytes: side.rxBytes,
+      rxDropped: side.dropped,
+      rxRunts: side.rxRunts,
+      rxOversize: side.rxOversize,
+      txFrames: this.tx.txFrames,
+      txBytes: this.tx.txBytes,
+      txErrors: this.tx.txErrors,
+      txNoRoom: this.tx.txNoRoom,
+      wakeups: this.#polling.wakeups + this.#sideWakeups,
+      rxRingFull: 0,
+      rxFillRingEmpty: 0,
+      rxInvalidDescriptors: 0,
+      txInvalidDescriptors: this.tx.invalidCompletions,
+      txRingEmpty: 0,
+      rxSideFrames: side.rxFrames,
+      steering: program.counters(),
+    };
+    for (const queue of this.#rx) {
+      stats.rxFrames += queue.rxFrames;
+      stats.rxBytes += queue.rxBytes;
+      stats.rxRunts += queue.rxRunts;
+      stats.rxOversize += queue.rxOversize;
+      stats.rxInvalidDescriptors += queue.rxInvalid;
+    }
+    for (const socket of sockets) {
+      const kernel = socket.statistics();
+      stats.rxDropped += kernel.rxDropped + kernel.rxRingFull;
+      stats.rxRingFull += kernel.rxRingFull;
+      stats.rxFillRingEmpty += kernel.rxFillRingEmpty;
+      stats.rxInvalidDescriptors += kernel.rxInvalidDescriptors;
+      stats.txInvalidDescriptors += kernel.txInvalidDescriptors;
+      stats.txRingEmpty += kernel.txRingEmpty;
+    }
+    return stats;
+  }
+
+  /** Delivers from one queue. Returns how much there was. */
+  #drainQueue(index: number): number {
+    if (this.closed) return 0;
+    const rx = this.#rx[index];
+    let count = 0;
+    this.#draining = true;
+    this.#batchQueue = rx;
+    try {
+      count = rx.drain(this.#receiver!, BUDGET);
+    } finally {
+      this.#batchQueue = undefined;
+      this.#afterBatch();
+    }
+    return count;
+  }
+
+  #wakeSide(events: number): void {
+    this.#sideWakeups++;
+    if (events < 0) {
+      // The kernel reports the interface's going down (ENETDOWN) this way.
+      this.#parts.side.resume();
+      this.#checkState();
+      if (this.closed) return;
+    }
+    this.#draining = true;
+    try {
+      this.#parts.side.drain();
+    } finally {
+      this.#afterBatch();
+    }
+  }
+
+  #afterBatch(): void {
+    this.#draining = false;
+    if (this.closed) {
+      this.#release();
+      return;
+    }
+    this.tx.retry.wake();
+    if (this.#options.audit && !this.closed) this.audit();
+  }
+
+  #checkState(): void {
+    if (this.closed) return;
+    const state = this.#parts.side.monitor.state();
+    if (state === InterfaceState.GONE) {
+      // Not from inside a call of the user's: the receiver is to be told.
+      setImmediate(() => this.#fail());
+      return;
+    }
+    const up = state === InterfaceState.UP;
+    if (up === this.#up) return;
+    this.#up = up;
+    this.tx.setUp(up);
+    if (this.#receiver !== undefined) setImmediate(() => this.#tellState(up));
+  }
+
+  #tellState(up: boolean): void {
+    if (!this.closed) this.#receiver?.state(up);
+  }
+
+  /** The interface is gone: what it has delivered still counts, then the link closes itself and says so. */
+  #fail(): void {
+    if (this.closed) return;
+    try {
+      for (const [index, rx] of this.#rx.entries()) {
+        while (this.#receiver !== undefined && rx.ready && this.#drainQueue(index) > 0) {
+          // Until the ring is empty: nobody wakes us for the rest.
+        }
+      }
+    } finally {
+      if (!this.closed) {
+        void this.close();
+        const what = `interface '${this.interfaceName}' was deleted, or moved to another network namespace`;
+        this.#receiver?.error(systemError(-19, 'poll', what));
+      }
+    }
+  }
+}
+
+function describeMode(attached: 'native' | 'generic' | 'foreign', zeroCopy: readonly boolean[]): string {
+  if (attached === 'generic') return 'generic';
+  if (zeroCopy.every((is) => is)) return 'zerocopy';
+  return attached === 'native' ? 'native' : 'copy';
+}

@@ -1,0 +1,198 @@
+import { OptionError } from '../../errors.ts';
+import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../../options.ts';
+import type { SharedProgram } from './program.ts';
+
+/** How hard a link was to try for the fastest way; see {@link XdpLinkOptions.mode}. */
+export type XdpMode = 'auto' | 'zerocopy' | 'native' | 'generic';
+
+/** Options of {@link openXdpLink}. */
+export interface XdpLinkOptions {
+  /** Numbers of the queues to receive from, each once. Default: all of the interface's. */
+  queues?: readonly number[];
+  /** Which of `queues` sends. One does, so that frames leave in order. Default: the first. */
+  sendQueue?: number;
+  /**
+   * 'zerocopy': the driver works on the packet memory itself; 'native': it copies; 'generic': the kernel copies, with
+   * any driver; each fails where it cannot be had. 'auto' (default): the first of these that works.
+   */
+  mode?: XdpMode;
+  /**
+   * Bytes of a chunk, 2048 or 4096. Default 2048 where every frame fits one (up to an MTU of 1768), else 4096. The
+   * kernel keeps 256 of them, and `headroom`, free before each received frame.
+   */
+  chunkSize?: 2048 | 4096;
+  /**
+   * Chunks per queue, a power of two from 64 to 65,536: half of them is the size of each ring. Default 8192, fewer
+   * where they would take over 512 MiB. The half for sending is there once, since one queue sends.
+   */
+  chunks?: number;
+  /** More bytes to be kept free before received frames, 0 to 1024. Default 0. */
+  headroom?: number;
+  /** Let the driver sleep until it is woken (XDP_USE_NEED_WAKEUP). Default true. */
+  needWakeup?: boolean;
+  /**
+   * 'interrupt' (default): woken by the kernel; 'adaptive': after traffic looks at the rings from turn to turn of the
+   * event loop for half a millisecond before it waits to be woken; 'busy': always looks. A link that is `unref()`ed is
+   * woken by the kernel, whatever is chosen.
+   */
+  polling?: 'interrupt' | 'adaptive' | 'busy';
+  /** Stations that the in-kernel program can steer, 1 to 16,777,216. Default 131,072. */
+  maxEndpoints?: number;
+  /** Path of the network namespace the interface is in. Default: the calling thread's namespace. */
+  netns?: string;
+  /** Allow stations with the interface's own MAC address, which takes their traffic from the kernel. Default false. */
+  takeover?: boolean;
+  /**
+   * 'endpoints' (default): only frames for steered stations come here, all others go on to the kernel; 'all': all
+   * unicast frames come here, so the kernel is cut off.
+   */
+  steering?: 'endpoints' | 'all';
+  /**
+   * False to attach no program of our own, but put the sockets into the map of one that is attached already: named by
+   * `xskMapFd`, `xskMapPath` or `program`. Default true.
+   */
+  attach?: boolean;
+  /** With `attach: false`: file descriptor of the program's XSKMAP, which stays the caller's. */
+  xskMapFd?: number;
+  /** With `attach: false`: where the XSKMAP is pinned. */
+  xskMapPath?: string;
+  /** With `attach: false`: the program of another link of this process, also in another thread: its `program`. */
+  program?: SharedProgram;
+  /** Receive frames for all MAC addresses (default), by a membership that ends with the process. */
+  promiscuous?: boolean;
+  /** For debugging: prove after every batch and every flush that no chunk is lost. Slow. Default false. */
+  audit?: boolean;
+}
+
+/** The options, checked and with their defaults; undefined where the default depends on the interface. */
+export interface CheckedXdpLinkOptions {
+  readonly queues: readonly number[] | undefined;
+  readonly sendQueue: number | undefined;
+  readonly mode: XdpMode;
+  readonly chunkSize: 2048 | 4096 | undefined;
+  readonly chunks: number | undefined;
+  readonly headroom: number;
+  readonly needWakeup: boolean;
+  readonly polling: 'interrupt' | 'adaptive' | 'busy';
+  readonly maxEndpoints: number;
+  readonly netns: string | undefined;
+  readonly takeover: boolean;
+  readonly steering: 'endpoints' | 'all';
+  readonly attach: boolean;
+  readonly xskMapFd: number | undefined;
+  readonly xskMapPath: string | undefined;
+  readonly program: SharedProgram | undefined;
+  readonly promiscuous: boolean;
+  readonly audit: boolean;
+}
+
+const NAMES = [
+  'queues',
+  'sendQueue',
+  'mode',
+  'chunkSize',
+  'chunks',
+  'headroom',
+  'needWakeup',
+  'polling',
+  'maxEndpoints',
+  'netns',
+  'takeover',
+  'steering',
+  'attach',
+  'xskMapFd',
+  'xskMapPath',
+  'program',
+  'promiscuous',
+  'audit',
+] as const;
+
+/** Bits that the steering program has for queues. */
+export const MAX_QUEUES = 64;
+const MIN_CHUNKS = 64;
+const MAX_CHUNKS = 65_536;
+const MAX_HEADROOM = 1024;
+
+/** Throws an OptionError for the first option that is wrong. */
+export function checkXdpLinkOptions(options: XdpLinkOptions): CheckedXdpLinkOptions {
+  checkKnown(options, NAMES);
+  const queues = checkQueues(options.queues);
+  const attach = checkBoolean('attach', options.attach, true);
+  checkMap(options, attach);
+  return {
+    queues,
+    sendQueue: checkSendQueue(options.sendQueue, queues),
+    mode: checkOneOf('mode', options.mode, ['auto', 'zerocopy', 'native', 'generic'], 'auto'),
+    chunkSize: checkChunkSize(options.chunkSize),
+    chunks: checkChunks(options.chunks),
+    headroom: checkInteger('headroom', options.headroom, 0, MAX_HEADROOM, 0),
+    needWakeup: checkBoolean('needWakeup', options.needWakeup, true),
+    polling: checkOneOf('polling', options.polling, ['interrupt', 'adaptive', 'busy'], 'interrupt'),
+    maxEndpoints: checkInteger('maxEndpoints', options.maxEndpoints, 1, 1 << 24, 131_072),
+    netns: checkPath('netns', options.netns, 'a network namespace'),
+    takeover: checkBoolean('takeover', options.takeover, false),
+    steering: checkOneOf('steering', options.steering, ['endpoints', 'all'], 'endpoints'),
+    attach,
+    xskMapFd: options.xskMapFd,
+    xskMapPath: checkPath('xskMapPath', options.xskMapPath, 'a pinned XSKMAP'),
+    program: options.program,
+    promiscuous: checkBoolean('promiscuous', options.promiscuous, true),
+    audit: checkBoolean('audit', options.audit, false),
+  };
+}
+
+function checkQueues(value: unknown): readonly number[] | undefined {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_QUEUES) {
+    throw new OptionError('queues', `must be a list of 1 to ${MAX_QUEUES} queue numbers, got ${show(value)}`);
+  }
+  for (const queue of value) checkInteger('queues', queue ?? null, 0, MAX_QUEUES - 1, 0);
+  if (new Set(value).size !== value.length) throw new OptionError('queues', 'must name each queue once');
+  return [...value];
+}
+
+function checkSendQueue(value: unknown, queues: readonly number[] | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const queue = checkInteger('sendQueue', value, 0, MAX_QUEUES - 1, 0);
+  if (queues !== undefined && !queues.includes(queue)) {
+    throw new OptionError('sendQueue', `must be one of queues (${queues.join(', ')}), got ${queue}`);
+  }
+  return queue;
+}
+
+function checkChunkSize(value: unknown): 2048 | 4096 | undefined {
+  if (value === undefined || value === 2048 || value === 4096) return value;
+  throw new OptionError('chunkSize', `must be 2048 or 4096, got ${show(value)}`);
+}
+
+function checkChunks(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  const chunks = checkInteger('chunks', value, MIN_CHUNKS, MAX_CHUNKS, MIN_CHUNKS);
+  if ((chunks & (chunks - 1)) === 0) return chunks;
+  throw new OptionError(
+    'chunks',
+    `must be a power of two from ${MIN_CHUNKS} to ${MAX_CHUNKS}, got ${chunks}`,
+  );
+}
+
+function checkMap(options: XdpLinkOptions, attach: boolean): void {
+  const names = (['xskMapFd', 'xskMapPath', 'program'] as const).filter(
+    (name) => options[name] !== undefined,
+  );
+  if (attach && names.length > 0) {
+    throw new OptionError(
+      names[0],
+      'names the map of a program that is there already; it needs attach: false',
+    );
+  }
+  if (!attach && names.length !== 1) {
+    throw new OptionError('attach', 'false needs exactly one of xskMapFd, xskMapPath and program');
+  }
+  if (options.xskMapFd !== undefined) checkInteger('xskMapFd', options.xskMapFd, 0, 0x7fffffff, 0);
+}
+
+function checkPath(name: string, value: unknown, what: string): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
+  throw new OptionError(name, `must be the path of ${what}, got ${show(value)}`);
+}

@@ -1,0 +1,440 @@
+import { EtherconnError, OptionError } from '../../errors.ts';
+import type { Addon, NativeSocket } from '../../native/addon.ts';
+import type { NativeBpf } from '../../native/bpf.ts';
+import { withAdvice } from '../../native/system-error.ts';
+import type { Station } from '../link.ts';
+import { type AttachMode, type AttachTarget, attachError } from './attach-error.ts';
+import { XDP_ACTIONS, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, type XdpAction } from './bpf.ts';
+import {
+  checkXskMap,
+  createMaps,
+  loadProgram,
+  MAX_SERVICES,
+  type SteeringMaps,
+  type SteeringProgramOptions,
+} from './load-program.ts';
+import { explainRefusal, privilegeFacts } from './privileges.ts';
+import { openRouteSocket, queryLink } from './rtnetlink.ts';
+import { DISPOSITIONS, encodeMask, encodeService, MASK_QUEUES, type Service } from './steer-maps.ts';
+import { Steering } from './steering.ts';
+
+const E2BIG = 7;
+const ALL_QUEUES: bigint = (1n << BigInt(MASK_QUEUES)) - 1n;
+
+/** What names a program that is there already: the map of its sockets, by descriptor or by path. */
+export interface ProgramSource {
+  /** Stays the giver's, like all descriptors here, and must be open until {@link SteeringProgram.share} returns. */
+  readonly xskMapFd?: number | undefined;
+  /** Where the map is pinned in a BPF file system. */
+  readonly xskMapPath?: string | undefined;
+  /** The rest of a program of ours. Without it, somebody else steers. */
+  readonly steering?: SteeringFds | undefined;
+}
+
+/** A steering program for another thread of this process; can be posted to it. */
+export interface SharedProgram extends ProgramSource {
+  readonly xskMapFd: number;
+}
+
+/** File descriptors. */
+export interface SteeringFds {
+  readonly endpointsFd: number;
+  readonly servicesFd: number;
+  readonly settingsFd: number;
+  readonly countersFd: number;
+  readonly programFd: number;
+  /** -1 when not attached. */
+  readonly linkFd: number;
+}
+
+/** What became of the frames that the program has seen since it was loaded, on all queues. */
+export interface SteeringCounters {
+  /** Given to a socket of ours. (A full RX ring still drops some: that is counted at the socket.) */
+  readonly redirected: number;
+  /** Left to the kernel: the sum of all below. */
+  readonly passed: number;
+  /** For us, but no socket is at that queue. */
+  readonly noSocket: number;
+  /** For an endpoint or service of ours that does not take frames from that queue. */
+  readonly otherQueue: number;
+  /** For an endpoint of ours that does not take that EtherType. */
+  readonly otherType: number;
+  /** For nobody here. */
+  readonly noEndpoint: number;
+  /** Broadcast and multicast. */
+  readonly group: number;
+  /** Shorter than their headers, or with more than 4 VLAN tags. */
+  readonly unreadable: number;
+}
+
+/** For {@link SteeringProgram.testRun}. */
+export interface TestRunOptions {
+  /** The interface, with XDP enabled natively, whose queue the frame seems to come from. Default: loopback's only one. */
+  readonly interfaceIndex?: number;
+  /** Default 0. */
+  readonly queue?: number;
+  /** The interface's network namespace; negative (default): the calling thread's. */
+  readonly namespaceFd?: number;
+}
+
+/** The mask of a list of queues; bit n for queue n. Throws an OptionError for a queue that is not from 0 to 63. */
+export function queueMask(queues: readonly number[]): bigint {
+  let mask = 0n;
+  for (const queue of queues) {
+    if (!Number.isInteger(queue) || queue < 0 || queue >= MASK_QUEUES) {
+      throw new OptionError('queues', `must be integers from 0 to ${MASK_QUEUES - 1}, got ${queue}`);
+    }
+    mask |= 1n << BigInt(queue);
+  }
+  return mask;
+}
+
+/**
+ * The program that the kernel runs for each received frame, and its maps: which frames go to the AF_XDP socket of their
+ * queue. See bpf/steer.c. It is held by file descriptors: when the last thread that shares it has closed it or ended,
+ * however it ended, the kernel detaches it.
+ *
+ * Threads that share one must be of one process, and take frames of different queues.
+ */
+export class SteeringProgram {
+  readonly #addon: Addon;
+  readonly #xsks: NativeBpf;
+  readonly #maps: SteeringMaps | undefined;
+  readonly #program: NativeBpf | undefined;
+  readonly #steering = new Steering();
+  readonly #services = new Map<string, { readonly service: Service; queues: bigint }>();
+  #link: NativeBpf | undefined;
+  #endpointQueues = 0n;
+  #takeAllQueues = 0n;
+  #shared: boolean;
+  #closed = false;
+
+  /** Places for sockets: queues 0 to this, exclusive. */
+  readonly queues: number;
+  /** Most endpoints that can be steered; 0 when somebody else steers. */
+  readonly maxEndpoints: number;
+
+  private constructor(
+    addon: Addon,
+    xsks: NativeBpf,
+    maps: SteeringMaps | undefined,
+    program: NativeBpf | undefined,
+    link: NativeBpf | undefined,
+    shared: boolean,
+  ) {
+    this.#addon = addon;
+    this.#xsks = xsks;
+    this.#maps = maps;
+    this.#program = program;
+    this.#link = link;
+    this.#shared = shared;
+    this.queues = addon.bpfDescribe(xsks).maxEntries;
+    this.maxEndpoints = maps === undefined ? 0 : addon.bpfDescribe(maps.endpoints).maxEntries;
+  }
+
+  /**
+   * Loads the program with maps of its own. Throws a SystemError: EPERM names the capabilities that are missing, or
+   * the limit of locked memory.
+   */
+  static load(addon: Addon, options: SteeringProgramOptions): SteeringProgram {
+    const opened: NativeBpf[] = [];
+    const keep = (object: NativeBpf): NativeBpf => {
+      opened.push(object);
+      return object;
+    };
+    try {
+      const { xsks, ...maps } = createMaps(addon, options, keep);
+      const program = keep(loadProgram(addon, { xsks, ...maps }, options.frags));
+      const steering = new SteeringProgram(addon, xsks, maps, program, undefined, false);
+      if (options.takeAll) steering.setTakeAll(true);
+      return steering;
+    } catch (error) {
+      for (const object of opened) addon.bpfClose(object);
+      throw error;
+    }
+  }
+
+  /** Joins a program of another thread, or the sockets of one that somebody else has loaded and steers. */
+  static share(addon: Addon, source: ProgramSource): SteeringProgram {
+    const opened: NativeBpf[] = [];
+    const adopt = (fd: number): NativeBpf => {
+      opened.push(addon.bpfAdopt(fd));
+      return opened.at(-1)!;
+    };
+    try {
+      const xsks = openXskMap(addon, source);
+      opened.push(xsks);
+      checkXskMap(addon, xsks, source.xskMapPath === undefined ? 'xskMapFd' : 'xskMapPath');
+      if (source.steering === undefined) {
+        return new SteeringProgram(addon, xsks, undefined, undefined, undefined, true);
+      }
+      const { endpointsFd, servicesFd, settingsFd, countersFd, programFd, linkFd } = source.steering;
+      const maps = {
+        endpoints: adopt(endpointsFd),
+        services: adopt(servicesFd),
+        settings: adopt(settingsFd),
+        counters: adopt(countersFd),
+      };
+      const program = adopt(programFd);
+      const link = linkFd < 0 ? undefined : adopt(linkFd);
+      return new SteeringProgram(addon, xsks, maps, program, link, true);
+    } catch (error) {
+      for (const object of opened) addon.bpfClose(object);
+      throw error;
+    }
+  }
+
+  /** Whether frames are steered by what is told here; false with a map of sockets alone. */
+  get steers(): boolean {
+    return this.#maps !== undefined;
+  }
+
+  get attached(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** Endpoints that this thread has steered. */
+  get size(): number {
+    return this.#steering.size;
+  }
+
+  /**
+   * Attaches the program to an interface of the namespace (negative: the calling thread's). Throws a SystemError: EBUSY
+   * when there is an XDP program already, which is left alone; ENOTSUP when the driver has no native XDP.
+   */
+  attach(interfaceIndex: number, namespaceFd: number, mode: AttachMode): void {
+    if (this.#program === undefined || this.#link !== undefined) {
+      throw new Error(`attach: ${this.#link === undefined ? 'somebody else steers' : 'attached already'}`);
+    }
+    const flags = mode === 'native' ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
+    try {
+      this.#link = withAdvice(
+        'attaching the XDP program',
+        () => undefined,
+        () => this.#addon.bpfLinkCreate(this.#program!, interfaceIndex, flags, namespaceFd),
+      );
+    } catch (error) {
+      const { code, errno, syscall } = error as NodeJS.ErrnoException;
+      if (code === undefined || errno === undefined || syscall === undefined) throw error;
+      throw attachError(code, errno, syscall, mode, describeTarget(this.#addon, interfaceIndex, namespaceFd));
+    }
+  }
+
+  /** Lets go of the interface; the program goes from it with the last thread that shares it. Harmless when repeated. */
+  detach(): void {
+    if (this.#link !== undefined) this.#addon.bpfClose(this.#link);
+    this.#link = undefined;
+  }
+
+  /** Frames of `queue` go to that AF_XDP socket. It leaves the map by itself when it is closed. */
+  setSocket(queue: number, socketFd: number): void {
+    const advise = (code: string): string | undefined =>
+      code === 'E2BIG' ? `the map of sockets has places for ${this.queues} queues only` : undefined;
+    withAdvice(`putting the socket of queue ${queue} into the map`, advise, () =>
+      this.#addon.bpfMapUpdate(this.#xsks, encodeU32(queue), encodeU32(socketFd)),
+    );
+  }
+
+  /** Harmless when there is none. */
+  clearSocket(queue: number): void {
+    withAdvice(
+      `taking the socket of queue ${queue} out of the map`,
+      () => undefined,
+      () => this.#addon.bpfMapDelete(this.#xsks, encodeU32(queue)),
+    );
+  }
+
+  /**
+   * Frames for the stations that were added go to `queues` (see {@link queueMask}; the same in every call), those for
+   * the removed ones no more. Stations are counted: one that was added twice must be removed twice. With more than 6
+   * EtherTypes one (MAC address, VLANs) takes all.
+   *
+   * Throws an EtherconnError (`ERR_ETHERCONN_LIMIT`) when there is no room: then nothing of `added` is steered, and
+   * `removed` is removed.
+   */
+  update(added: readonly Station[], removed: readonly Station[], queues: bigint): void {
+    if (this.#maps === undefined) return;
+    this.#endpointQueues |= queues;
+    this.#steering.add(added);
+    this.#steering.remove(removed);
+    let full = this.#steering.size > this.maxEndpoints;
+    // Other threads have theirs in the map too: only the kernel knows whether all of them fit.
+    if (!full) full = !this.#merge();
+    if (!full) return;
+    this.#steering.remove(added);
+    this.#merge();
+    throw new EtherconnError(
+      'ERR_ETHERCONN_LIMIT',
+      `steering: no room for ${added.length} more endpoints, ${this.#steering.size} of at most ${this.maxEndpoints} ` +
+        'are there; raise maxEndpoints',
+    );
+  }
+
+  /** Every unicast frame of `queues` (default all) goes to its queue's socket, or only what is steered does. */
+  setTakeAll(on: boolean, queues: bigint = ALL_QUEUES): void {
+    if (this.#maps === undefined) return;
+    this.#addon.steeringTakeAll(this.#maps.settings, encodeMask(queues), on);
+    this.#takeAllQueues = on ? this.#takeAllQueues | queues : this.#takeAllQueues & ~queues;
+  }
+
+  /**
+   * Datagrams for a UDP service go to `queues`. Fragments never do, nor datagrams behind IPv6 extension headers: the
+   * kernel has them. Throws an EtherconnError (`ERR_ETHERCONN_LIMIT`) for more than 1,024 services.
+   */
+  addService(service: Service, queues: bigint): void {
+    if (this.#maps === undefined) return;
+    const key = encodeService(service);
+    const entry = this.#services.get(Buffer.from(key).toString('latin1')) ?? { service, queues: 0n };
+    try {
+      this.#addon.steeringService(this.#maps.services, this.#maps.settings, key, encodeMask(queues), true);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).errno !== -E2BIG) throw error;
+      throw new EtherconnError(
+        'ERR_ETHERCONN_LIMIT',
+        `steering: at most ${MAX_SERVICES} services on one interface`,
+      );
+    }
+    entry.queues |= queues;
+    this.#services.set(Buffer.from(key).toString('latin1'), entry);
+  }
+
+  /** Harmless when it is not there. */
+  removeService(service: Service, queues: bigint): void {
+    if (this.#maps === undefined) return;
+    const key = encodeService(service);
+    const name = Buffer.from(key).toString('latin1');
+    const entry = this.#services.get(name);
+    if (entry === undefined) return;
+    this.#addon.steeringService(this.#maps.services, this.#maps.settings, key, encodeMask(queues), false);
+    entry.queues &= ~queues;
+    if (entry.queues === 0n) this.#services.delete(name);
+  }
+
+  /** Null when somebody else steers. */
+  counters(): SteeringCounters | null {
+    if (this.#maps === undefined) return null;
+    const totals = new Uint8Array(DISPOSITIONS.length * 8);
+    this.#addon.bpfMapSum(this.#maps.counters, totals);
+    const view = new DataView(totals.buffer);
+    const [redirected, noSocket, otherQueue, otherType, noEndpoint, group, unreadable] = DISPOSITIONS.map(
+      (_, i) => Number(view.getBigUint64(8 * i, true)),
+    );
+    const passed = noSocket + otherQueue + otherType + noEndpoint + group + unreadable;
+    return { redirected, passed, noSocket, otherQueue, otherType, noEndpoint, group, unreadable };
+  }
+
+  /** Runs the program over a frame of at least 14 bytes, without receiving or moving it. It is counted. */
+  testRun(frame: Uint8Array, options: TestRunOptions = {}): { readonly verdict: XdpAction } {
+    if (this.#program === undefined) throw new Error('testRun: somebody else steers');
+    const { interfaceIndex = 0, queue = 0, namespaceFd = -1 } = options;
+    const verdict = withAdvice(
+      'running the steering program',
+      () => undefined,
+      () => this.#addon.bpfTestRun(this.#program!, frame, interfaceIndex, queue, namespaceFd),
+    );
+    return { verdict: XDP_ACTIONS[verdict] };
+  }
+
+  /** What another thread's {@link SteeringProgram.share} needs. */
+  share(): SharedProgram {
+    this.#shared = true;
+    const fd = (object: NativeBpf) => this.#addon.bpfFd(object);
+    const xskMapFd = fd(this.#xsks);
+    if (this.#maps === undefined) return { xskMapFd };
+    const { endpoints, services, settings, counters } = this.#maps;
+    const steering = {
+      endpointsFd: fd(endpoints),
+      servicesFd: fd(services),
+      settingsFd: fd(settings),
+      countersFd: fd(counters),
+      programFd: fd(this.#program!),
+      linkFd: this.#link === undefined ? -1 : fd(this.#link),
+    };
+    return { xskMapFd, steering };
+  }
+
+  /** Pins the map of sockets at `path` in a BPF file system, for the `xskMapPath` of a process that may not attach programs. */
+  pin(path: string): void {
+    withAdvice(
+      `pinning the map of sockets at '${path}'`,
+      (code) => (code === 'EPERM' ? 'this is no BPF file system, or may not be written' : undefined),
+      () => this.#addon.bpfPin(this.#xsks, path),
+    );
+  }
+
+  /** Takes back what this thread has steered, and lets go of the program. Harmless when repeated. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      if (this.#shared) this.#takeBack();
+    } finally {
+      const objects = [this.#link, this.#program, ...Object.values(this.#maps ?? {}), this.#xsks];
+      for (const object of objects) if (object !== undefined) this.#addon.bpfClose(object);
+    }
+  }
+
+  /** Others go on with the maps. */
+  #takeBack(): void {
+    this.#steering.clear();
+    this.#merge();
+    for (const { service, queues } of [...this.#services.values()]) this.removeService(service, queues);
+    if (this.#takeAllQueues !== 0n) this.setTakeAll(false, this.#takeAllQueues);
+  }
+
+  /** Brings the map in step with what is wanted; false when it is full. */
+  #merge(): boolean {
+    if (this.#maps === undefined) return true;
+    const { keys, wishes } = this.#steering.takeChanges(this.#endpointQueues);
+    try {
+      this.#addon.steeringMerge(
+        this.#maps.endpoints,
+        keys,
+        wishes,
+        encodeMask(this.#endpointQueues),
+        this.#shared,
+      );
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).errno === -E2BIG) return false;
+      throw error;
+    }
+  }
+}
+
+function openXskMap(addon: Addon, { xskMapFd, xskMapPath }: ProgramSource): NativeBpf {
+  if (xskMapPath !== undefined) {
+    const advise = (code: string): string | undefined => {
+      if (code === 'ENOENT') return 'nothing is pinned there';
+      if (code === 'EPERM') return explainRefusal(privilegeFacts());
+      return undefined;
+    };
+    return withAdvice(`opening xskMapPath '${xskMapPath}'`, advise, () => addon.bpfOpen(xskMapPath));
+  }
+  try {
+    return addon.bpfAdopt(xskMapFd ?? -1);
+  } catch {
+    throw new OptionError('xskMapFd', `must be an open file descriptor, got ${xskMapFd}`);
+  }
+}
+
+function describeTarget(addon: Addon, index: number, namespaceFd: number): AttachTarget {
+  let socket: NativeSocket | undefined;
+  try {
+    socket = openRouteSocket(addon, namespaceFd);
+    const details = queryLink(addon, socket, index);
+    const peerIndex = details?.peerIsHere ? details.peerIndex : 0;
+    return { index, details, peer: peerIndex > 0 ? queryLink(addon, socket, peerIndex) : undefined };
+  } catch {
+    // It only makes the message better.
+    return { index, details: undefined, peer: undefined };
+  } finally {
+    if (socket !== undefined) addon.socketClose(socket);
+  }
+}
+
+function encodeU32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}

@@ -1,0 +1,245 @@
+import type { LinkReceiver } from '../link.ts';
+import { XDP_PKT_CONTD } from './if-xdp.ts';
+import type { FillRing, RxRing } from './ring.ts';
+import type { XdpTx } from './tx.ts';
+import { ChunkState, type Umem } from './umem.ts';
+
+const MIN_FRAME = 14;
+/** Frames of several chunks that one batch can have; what is left comes with the next. */
+const SCRATCH_FRAMES = 64;
+/** A frame starts 2 bytes into its place in the scratch memory, as it does in chunks. */
+const SCRATCH_START = 2;
+
+/** Bytes of scratch that frames of up to `maxFrameLength` bytes need where they may take several chunks. */
+export function scratchBytes(maxFrameLength: number): number {
+  return SCRATCH_FRAMES * scratchStride(maxFrameLength);
+}
+
+function scratchStride(maxFrameLength: number): number {
+  return Math.ceil((maxFrameLength + SCRATCH_START) / 4) * 4;
+}
+
+/** Has the driver look at the fill ring. */
+export type Wake = () => void;
+
+/** What is the same for all queues of a link. */
+export interface RxSetup {
+  readonly umem: Umem;
+  readonly tx: XdpTx;
+  readonly maxFrameLength: number;
+  /** Frames of several descriptors may come (XDP_USE_SG); the memory has scratch for them. */
+  readonly multiBuffer: boolean;
+}
+
+/**
+ * Receiving from one queue. A chunk goes from the fill ring through the kernel and the RX ring into a batch, and when
+ * the batch has ended back into the fill ring. Frames of several chunks are copied together first.
+ */
+export class RxQueue {
+  readonly queue: number;
+  rxFrames = 0;
+  rxBytes = 0;
+  rxRunts = 0;
+  rxOversize = 0;
+  /** Descriptors that name no chunk the kernel was given. */
+  rxInvalid = 0;
+  /** Set when the link is closed, also from inside a receiver: no further frame is delivered. */
+  stopped = false;
+
+  readonly #setup: RxSetup;
+  readonly #state: Uint8Array;
+  readonly #shift: number;
+  readonly #chunkSize: number;
+  readonly #rx: RxRing;
+  readonly #fill: FillRing;
+  readonly #wake: Wake;
+  /** Chunks of the batch under way. */
+  readonly #taken: Uint32Array;
+  #takenCount = 0;
+  /** Chunks of the batch that were sent back, and those that are filled in their place. */
+  readonly #replied: Uint32Array;
+  readonly #replacements: Uint32Array;
+  #repliedCount = 0;
+  #inBatch = false;
+  #scratchUsed = 0;
+
+  /** `first` and `count` say which chunks this queue receives into; they are all given to the kernel here. */
+  constructor(
+    queue: number,
+    setup: RxSetup,
+    rx: RxRing,
+    fill: FillRing,
+    first: number,
+    count: number,
+    wake: Wake,
+  ) {
+    this.queue = queue;
+    this.#setup = setup;
+    this.#state = setup.umem.state;
+    this.#shift = setup.umem.shift;
+    this.#chunkSize = setup.umem.chunkSize;
+    this.#rx = rx;
+    this.#fill = fill;
+    this.#wake = wake;
+    this.#taken = new Uint32Array(rx.size);
+    this.#replied = new Uint32Array(rx.size);
+    this.#replacements = new Uint32Array(rx.size);
+    for (let chunk = first; chunk < first + count; chunk++) this.#refill(chunk);
+    fill.publish();
+    if (fill.needsWakeup) wake();
+  }
+
+  /** Whether a frame waits. */
+  get ready(): boolean {
+    return !this.stopped && this.#rx.available > 0;
+  }
+
+  /**
+   * Delivers what `budget` descriptors hold as one batch, then gives their chunks back to the kernel. Returns the
+   * number of descriptors. When the receiver throws, the rings are in order and its error passes through.
+   */
+  drain(receiver: LinkReceiver, budget: number): number {
+    const available = this.stopped ? 0 : this.#rx.available;
+    if (available === 0) return 0;
+    const most = Math.min(available, budget);
+    const { umem, multiBuffer } = this.#setup;
+    let count = 0;
+    this.#inBatch = true;
+    this.#scratchUsed = 0;
+    receiver.begin(umem.memory, this.queue);
+    try {
+      while (count < most && !this.stopped) {
+        if (multiBuffer && (this.#rx.optionsAt(count) & XDP_PKT_CONTD) !== 0) {
+          const parts = this.#partsAt(count, available);
+          if (parts === 0 || this.#scratchUsed === SCRATCH_FRAMES) break;
+          const at = count;
+          count += parts;
+          this.#deliverParts(receiver, at, parts);
+        } else {
+          this.#deliver(receiver, count++);
+        }
+      }
+    } finally {
+      this.#rx.release(count);
+      try {
+        receiver.end();
+      } finally {
+        this.#inBatch = false;
+        this.#giveBack();
+      }
+    }
+    return count;
+  }
+
+  /** Sends a frame of the batch under way; see `Link.reply`. */
+  reply(offset: number, length: number): boolean {
+    if (!this.#inBatch || this.stopped) return false;
+    const { tx, umem, maxFrameLength } = this.#setup;
+    if (!(length >= MIN_FRAME && length <= maxFrameLength)) {
+      throw new RangeError(`reply of ${length} bytes: a frame has ${MIN_FRAME} to ${maxFrameLength}`);
+    }
+    const inScratch = offset >= umem.bytes && offset + length <= umem.memory.u8.length;
+    if (!inScratch) {
+      const chunk = offset >>> this.#shift;
+      const inChunk = (offset & (this.#chunkSize - 1)) + length <= this.#chunkSize;
+      if (this.#state[chunk] !== ChunkState.RECEIVED || !inChunk) {
+        throw new RangeError(`reply of ${length} bytes at ${offset}: not in a frame of this batch`);
+      }
+      if (tx.swaps) return this.#swap(chunk, offset, length);
+    }
+    const slot = tx.reserve(length);
+    if (slot < 0) return false;
+    umem.memory.u8.copyWithin(slot, offset, offset + length);
+    tx.commit(slot, length);
+    return true;
+  }
+
+  #swap(chunk: number, offset: number, length: number): boolean {
+    const replacement = this.#setup.tx.swap(offset, length);
+    if (replacement < 0) return false;
+    this.#replied[this.#repliedCount] = chunk;
+    this.#replacements[this.#repliedCount++] = replacement;
+    return true;
+  }
+
+  /** Takes the chunk of an entry into the batch. Returns whether it is one, with that much data in it. */
+  #take(address: number, length: number): boolean {
+    const chunk = address >>> this.#shift;
+    if (this.#state[chunk] !== ChunkState.FILLING) {
+      this.rxInvalid++;
+      return false;
+    }
+    this.#state[chunk] = ChunkState.RECEIVED;
+    this.#taken[this.#takenCount++] = chunk;
+    if ((address & (this.#chunkSize - 1)) + length <= this.#chunkSize) return true;
+    this.rxInvalid++;
+    return false;
+  }
+
+  #deliver(receiver: LinkReceiver, index: number): void {
+    const address = this.#rx.addressAt(index);
+    const length = this.#rx.lengthAt(index);
+    if (!this.#take(address, length)) return;
+    if (length < MIN_FRAME) {
+      this.rxRunts++;
+      return;
+    }
+    this.rxFrames++;
+    this.rxBytes += length;
+    receiver.frame(address, length, 0);
+  }
+
+  /** Entries of the frame that begins at `index`; 0 when its end is not there yet. */
+  #partsAt(index: number, available: number): number {
+    for (let at = index; at < available; at++) {
+      if ((this.#rx.optionsAt(at) & XDP_PKT_CONTD) === 0) return at - index + 1;
+    }
+    return 0;
+  }
+
+  /** Copies a frame of several entries together and delivers it. */
+  #deliverParts(receiver: LinkReceiver, index: number, parts: number): void {
+    const { umem, maxFrameLength } = this.#setup;
+    const start = umem.bytes + this.#scratchUsed * scratchStride(maxFrameLength) + SCRATCH_START;
+    let length = 0;
+    let valid = true;
+    for (let at = index; at < index + parts; at++) {
+      const address = this.#rx.addressAt(at);
+      const part = this.#rx.lengthAt(at);
+      if (!this.#take(address, part)) valid = false;
+      else if (length + part <= maxFrameLength) {
+        umem.memory.u8.copyWithin(start + length, address, address + part);
+      }
+      length += part;
+    }
+    if (!valid) return;
+    if (length > maxFrameLength) {
+      this.rxOversize++;
+      return;
+    }
+    this.#scratchUsed++;
+    this.rxFrames++;
+    this.rxBytes += length;
+    receiver.frame(start, length, 0);
+  }
+
+  #refill(chunk: number): void {
+    this.#state[chunk] = ChunkState.FILLING;
+    this.#fill.write(chunk * this.#chunkSize);
+  }
+
+  #giveBack(): void {
+    for (let i = 0; i < this.#takenCount; i++) {
+      const chunk = this.#taken[i];
+      if (this.#state[chunk] === ChunkState.RECEIVED) this.#refill(chunk);
+    }
+    for (let i = 0; i < this.#repliedCount; i++) {
+      this.#refill(this.#replacements[i]);
+      this.#setup.tx.letGo(this.#replied[i]);
+    }
+    this.#takenCount = 0;
+    this.#repliedCount = 0;
+    this.#fill.publish();
+    if (this.#fill.needsWakeup) this.#wake();
+  }
+}

@@ -1,0 +1,105 @@
+import { EtherconnError, OptionError } from '../../errors.ts';
+import { XDP_PACKET_HEADROOM } from './if-xdp.ts';
+import { kernelHas, Since } from './kernel.ts';
+import { type CheckedXdpLinkOptions, MAX_QUEUES } from './options.ts';
+import { scratchBytes } from './rx.ts';
+
+/** Ethernet header and two VLAN tags. */
+const HEADERS = 22;
+/** Makes frames start at 2 modulo 4, so that an IP header behind an untagged Ethernet header is aligned. */
+const ALIGNMENT = 2;
+
+/** Frames longer than this may not fit one buffer of a driver: the smallest limits known are a little above it. */
+const SINGLE_BUFFER = 3000;
+
+const DEFAULT_CHUNKS = 8192;
+const MIN_CHUNKS = 64;
+/** The defaults take no more than this; what is asked for may take twice as much. */
+const DEFAULT_BYTES = 512 << 20;
+const MAX_BYTES = 1 << 30;
+
+/** How a link's packet memory and rings are laid out. */
+export interface XdpShape {
+  readonly queues: readonly number[];
+  readonly sendQueue: number;
+  readonly maxFrameLength: number;
+  readonly chunkSize: number;
+  /** Chunks that each queue receives into, and the size of each ring. */
+  readonly ringSize: number;
+  /** Bytes before each received frame, beside the kernel's own. */
+  readonly headroom: number;
+  /** Frames may take several chunks (XDP_USE_SG). */
+  readonly multiBuffer: boolean;
+  /** The in-kernel program is to accept frames in several buffers. */
+  readonly frags: boolean;
+  /** Bytes for frames that are copied together. */
+  readonly scratch: number;
+}
+
+/** All chunks: for receiving in the order of the queues, then those for sending. */
+export function chunkCount(shape: XdpShape): number {
+  return (shape.queues.length + 1) * shape.ringSize;
+}
+
+/**
+ * Lays out a link on an interface with `queueCount` queues. Throws an OptionError where an option does not fit the
+ * interface, an EtherconnError (`ERR_ETHERCONN_MTU`) where this kernel cannot receive its longest frames.
+ */
+export function xdpShape(
+  options: CheckedXdpLinkOptions,
+  mtu: number,
+  queueCount: number,
+  kernel?: string,
+): XdpShape {
+  const queues = chooseQueues(options.queues, queueCount);
+  const maxFrameLength = mtu + HEADERS;
+  const headroom = Math.ceil(options.headroom / 4) * 4 + ALIGNMENT;
+  const overhead = XDP_PACKET_HEADROOM + headroom;
+  const chunkSize = options.chunkSize ?? (maxFrameLength + overhead <= 2048 ? 2048 : 4096);
+  const multiBuffer = maxFrameLength + overhead > chunkSize;
+  if (multiBuffer && !kernelHas(Since.MULTI_BUFFER, kernel)) {
+    throw new EtherconnError(
+      'ERR_ETHERCONN_MTU',
+      `frames of several chunks need Linux 6.6 or later; with chunks of ${chunkSize} bytes the largest MTU is ` +
+        `${chunkSize - overhead - HEADERS}, the interface's is ${mtu}`,
+    );
+  }
+  const sendQueue = options.sendQueue ?? queues[0];
+  if (!queues.includes(sendQueue)) {
+    throw new OptionError('sendQueue', `must be one of the queues ${queues.join(', ')}, got ${sendQueue}`);
+  }
+  const bytesOf = (chunks: number) => (queues.length + 1) * (chunks / 2) * chunkSize;
+  let chunks = options.chunks ?? DEFAULT_CHUNKS;
+  while (options.chunks === undefined && bytesOf(chunks) > DEFAULT_BYTES && chunks > MIN_CHUNKS) chunks /= 2;
+  if (bytesOf(chunks) > MAX_BYTES) {
+    throw new OptionError(
+      'chunks',
+      `${chunks} for each of ${queues.length} queues are over 1 GiB; ask for fewer`,
+    );
+  }
+  return {
+    queues,
+    sendQueue,
+    maxFrameLength,
+    chunkSize,
+    ringSize: chunks / 2,
+    headroom,
+    multiBuffer,
+    frags: multiBuffer || maxFrameLength > SINGLE_BUFFER,
+    scratch: multiBuffer ? scratchBytes(maxFrameLength) : 0,
+  };
+}
+
+function chooseQueues(wanted: readonly number[] | undefined, count: number): readonly number[] {
+  if (wanted === undefined) {
+    if (count <= MAX_QUEUES) return Array.from({ length: count }, (_, queue) => queue);
+    throw new OptionError(
+      'queues',
+      `the interface has ${count}, a link takes at most ${MAX_QUEUES}: name them`,
+    );
+  }
+  const missing = wanted.find((queue) => queue >= count);
+  if (missing === undefined) return wanted;
+  const has = count === 1 ? 'only queue 0' : `queues 0 to ${count - 1}`;
+  throw new OptionError('queues', `the interface has ${has}, got ${missing}`);
+}

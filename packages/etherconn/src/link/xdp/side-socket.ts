@@ -1,0 +1,172 @@
+import { markAsUntransferable } from 'node:worker_threads';
+import type { Addon, InterfaceQuery, NativePoll } from '../../native/addon.ts';
+import type { InterfaceMonitor } from '../interface-monitor.ts';
+import type { FrameMemory, LinkReceiver, LinkWants } from '../link.ts';
+import { type FilterRule, filterProgram } from '../packet/filter.ts';
+import {
+  framesPerBlock,
+  PACKET_ADD_MEMBERSHIP,
+  promiscuousMembership,
+  type RingGeometry,
+  SLOT_OVERHEAD,
+  SOL_PACKET,
+} from '../packet/if-packet.ts';
+import { RingV2 } from '../packet/ring-v2.ts';
+import { PacketSocket } from '../packet/socket.ts';
+import { viewsOver } from './umem.ts';
+
+/** Frames delivered per wake-up. */
+const BUDGET = 256;
+/** Frames that the ring holds. */
+const FRAMES = 1024;
+/** Bytes the kernel is asked for in one piece at least; a power of two and so a multiple of any page size. */
+const MIN_BLOCK = 64 << 10;
+/** Ethernet header and two VLAN tags. */
+const HEADERS = 22;
+const CACHE_LINE = 64;
+
+/**
+ * The AF_PACKET socket beside the AF_XDP ones. The in-kernel program passes broadcast and multicast frames on to the
+ * kernel, which cannot be done for us as well; our copies come from here. Frames that are redirected to an AF_XDP
+ * socket reach no packet socket, so nothing comes twice. The socket holds promiscuity too, and knows the interface.
+ *
+ * It costs nothing, not even memory, until somebody wants such frames.
+ */
+export class SideSocket {
+  readonly #addon: Addon;
+  readonly #socket: PacketSocket;
+  #ring: RingV2 | undefined;
+  #poll: NativePoll | undefined;
+  #rule = '';
+  #receiver: LinkReceiver | undefined;
+  #woken: (events: number) => void = () => {};
+  #referenced = true;
+  #draining = false;
+
+  /** Throws a SystemError that says what to do. */
+  constructor(addon: Addon, interfaceName: string, netns: string | undefined) {
+    this.#addon = addon;
+    this.#socket = new PacketSocket(addon, interfaceName, netns);
+  }
+
+  get interface(): InterfaceQuery {
+    return this.#socket.interface;
+  }
+
+  get monitor(): InterfaceMonitor {
+    return this.#socket.monitor;
+  }
+
+  /** The memory of the batch that is being delivered, if it comes from here. */
+  get batchMemory(): FrameMemory | undefined {
+    return this.#draining ? this.#ring?.memory : undefined;
+  }
+
+  get rxFrames(): number {
+    return this.#ring?.rxFrames ?? 0;
+  }
+
+  get rxBytes(): number {
+    return this.#ring?.rxBytes ?? 0;
+  }
+
+  get rxRunts(): number {
+    return this.#ring?.rxRunts ?? 0;
+  }
+
+  get rxOversize(): number {
+    return this.#ring?.rxOversize ?? 0;
+  }
+
+  /** Frames the kernel dropped because the ring was full, as of the last {@link readStatistics}. */
+  get dropped(): number {
+    return this.#socket.dropped;
+  }
+
+  readStatistics(): void {
+    if (this.#ring !== undefined) this.#socket.readStatistics();
+  }
+
+  /** Receives frames for all addresses from now on, until this is closed or the process ends. */
+  holdPromiscuity(): void {
+    const membership = promiscuousMembership(this.interface.index);
+    this.#addon.socketSetOption(this.#socket.native, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
+  }
+
+  /** `woken` is called (from the event loop) when frames wait, or with a negative number when the socket has an error. */
+  start(receiver: LinkReceiver, woken: (events: number) => void): void {
+    this.#receiver = receiver;
+    this.#woken = woken;
+    this.#startPolling();
+  }
+
+  /** Which of the frames that the program passes on are wanted here, too. */
+  want({ all, group }: LinkWants): void {
+    const rule = all ? 'all' : group ? 'group' : 'none';
+    if (rule === this.#rule || (rule === 'none' && this.#ring === undefined)) return;
+    const filter: FilterRule = { all, group, addresses: new Set() };
+    this.#socket.attachFilter(filterProgram(filter));
+    this.#rule = rule;
+    if (this.#ring !== undefined) return;
+    const geometry = ringGeometry(this.interface.mtu);
+    const { buffer, byteOffset } = this.#socket.mapReceiveRing(2, geometry);
+    markAsUntransferable(buffer);
+    this.#ring = new RingV2(viewsOver(buffer), byteOffset, geometry);
+    this.#socket.bind(false);
+    if (this.#receiver !== undefined) this.#startPolling();
+  }
+
+  /** For people: what comes from here. */
+  describe(): string {
+    return this.#rule === '' ? 'none' : this.#rule;
+  }
+
+  /** Delivers a batch; returns the number of frames. */
+  drain(): number {
+    if (this.#ring === undefined || this.#receiver === undefined) return 0;
+    this.#draining = true;
+    try {
+      return this.#ring.drain(this.#receiver, BUDGET);
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  /** After an error: goes on. */
+  resume(): void {
+    this.#socket.takeError();
+    if (this.#poll !== undefined) this.#addon.pollStart(this.#poll);
+  }
+
+  setReferenced(referenced: boolean): void {
+    this.#referenced = referenced;
+    if (this.#poll !== undefined) this.#addon.pollRef(this.#poll, referenced);
+  }
+
+  /** No further frame is delivered; the memory stays. */
+  stop(): void {
+    if (this.#ring !== undefined) this.#ring.stopped = true;
+    if (this.#poll !== undefined) this.#addon.pollClose(this.#poll);
+    this.#poll = undefined;
+  }
+
+  /** Detaches and unmaps the ring, ends promiscuity, closes. Harmless when repeated. */
+  close(): void {
+    this.stop();
+    this.#socket.close();
+  }
+
+  #startPolling(): void {
+    if (this.#ring === undefined || this.#poll !== undefined) return;
+    this.#poll = this.#addon.pollOpen(this.#socket.fd, (events) => this.#woken(events));
+    this.#addon.pollRef(this.#poll, this.#referenced);
+    this.#addon.pollStart(this.#poll);
+  }
+}
+
+function ringGeometry(mtu: number): RingGeometry {
+  const frameSize = Math.ceil((SLOT_OVERHEAD + mtu + HEADERS) / CACHE_LINE) * CACHE_LINE;
+  const blockSize = Math.max(MIN_BLOCK, 2 ** Math.ceil(Math.log2(frameSize)));
+  const shape = { blockSize, blockCount: 1, frameSize };
+  return { ...shape, blockCount: Math.ceil(FRAMES / framesPerBlock(shape)) };
+}

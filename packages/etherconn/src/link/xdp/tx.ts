@@ -1,0 +1,397 @@
+import type { FrameMemory, LinkTx } from '../link.ts';
+import { Attempt, RoomRetry } from '../room.ts';
+import { XDP_PKT_CONTD } from './if-xdp.ts';
+import type { CompletionRing, TxRing } from './ring.ts';
+import { ChunkState, type Umem } from './umem.ts';
+
+const MIN_FRAME = 14;
+/** A frame starts 2 bytes into its chunk, so that an IP header behind an untagged Ethernet header is aligned. */
+export const SLOT_START = 2;
+
+const EAGAIN = -11;
+const ENOMEM = -12;
+const EBUSY = -16;
+const ENOBUFS = -105;
+
+/** What sending needs to know of its socket and interface. */
+export interface TxPort {
+  /** The kernel copies frames inside of the kick, as against hardware that fetches them later. */
+  readonly copyMode: boolean;
+  /** The socket was bound with XDP_USE_NEED_WAKEUP. */
+  readonly needWakeup: boolean;
+  /** Has the kernel look at the TX ring; 0 or a negative errno. */
+  kick(): number;
+  /** The kernel will not send with this negative errno: the interface may be down, or gone. */
+  refused(errno: number): void;
+}
+
+/** The chunks that a {@link XdpTx} starts with. */
+export interface TxChunks {
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * Sending by one socket. A committed frame is written into the TX ring at once, and published by `flush`. Chunks come
+ * back through the completion ring. A slot is one chunk, or several adjacent ones where frames can be longer.
+ *
+ * Room in the rings needs no check: both have as many entries as there are chunks to send from.
+ */
+export class XdpTx implements LinkTx {
+  readonly memory: FrameMemory;
+  onRoom: (() => void) | null = null;
+  readonly retry: RoomRetry;
+  txFrames = 0;
+  txBytes = 0;
+  txErrors = 0;
+  txNoRoom = 0;
+  /** Addresses in the completion ring that we have not sent. */
+  invalidCompletions = 0;
+
+  readonly #umem: Umem;
+  readonly #state: Uint8Array;
+  readonly #shift: number;
+  readonly #chunkMask: number;
+  readonly #ring: TxRing;
+  readonly #completion: CompletionRing;
+  readonly #maxFrameLength: number;
+  readonly #port: TxPort;
+  readonly #firstChunk: number;
+  readonly #chunksPerSlot: number;
+  /** Slots of several chunks: descriptors that are not completed yet, by the number of the slot. */
+  readonly #parts: Uint8Array;
+  /** A stack of the offsets of free slots. */
+  readonly #free: Uint32Array;
+  #freeCount: number;
+  /** Slots between commit and completion. */
+  #inFlight = 0;
+  /** Frames and bytes that are written and not published. */
+  #frames = 0;
+  #bytes = 0;
+  /** Published descriptors that the kernel has not taken, as far as we know. */
+  #waiting = 0;
+  #up = true;
+  #roomWanted = false;
+  #roomCall: NodeJS.Immediate | undefined;
+  #stopped = false;
+
+  constructor(
+    umem: Umem,
+    ring: TxRing,
+    completion: CompletionRing,
+    chunks: TxChunks,
+    maxFrameLength: number,
+    port: TxPort,
+  ) {
+    this.memory = umem.memory;
+    this.#umem = umem;
+    this.#state = umem.state;
+    this.#shift = umem.shift;
+    this.#chunkMask = umem.chunkSize - 1;
+    this.#ring = ring;
+    this.#completion = completion;
+    this.#maxFrameLength = maxFrameLength;
+    this.#port = port;
+    this.#firstChunk = chunks.first;
+    const perSlot = Math.ceil((maxFrameLength + SLOT_START) / umem.chunkSize);
+    this.#chunksPerSlot = perSlot;
+    const slots = Math.floor(chunks.count / perSlot);
+    this.#parts = new Uint8Array(slots);
+    this.#free = new Uint32Array(slots);
+    for (let slot = slots - 1, i = 0; slot >= 0; slot--, i++) {
+      const chunk = chunks.first + slot * perSlot;
+      this.#free[i] = chunk * umem.chunkSize + SLOT_START;
+      this.#state[chunk] = ChunkState.FREE;
+      for (let part = 1; part < perSlot; part++) this.#state[chunk + part] = ChunkState.PART;
+    }
+    for (let chunk = chunks.first + slots * perSlot; chunk < chunks.first + chunks.count; chunk++) {
+      this.#state[chunk] = ChunkState.SPARE;
+    }
+    this.#freeCount = slots;
+    this.retry = new RoomRetry(() => this.#attempt());
+  }
+
+  /** Whether received chunks can be sent as they are: slots and chunks must be the same thing. */
+  get swaps(): boolean {
+    return this.#chunksPerSlot === 1;
+  }
+
+  reserve(length: number): number {
+    if (!(length <= this.#maxFrameLength)) {
+      throw new RangeError(`frame of ${length} bytes: this link sends at most ${this.#maxFrameLength}`);
+    }
+    return this.#take(ChunkState.RESERVED);
+  }
+
+  commit(offset: number, length: number): void {
+    if (this.#stopped) return;
+    this.#checkReserved(offset, 'commit');
+    if (!(length >= MIN_FRAME && length <= this.#maxFrameLength)) {
+      throw new RangeError(`commit of ${length} bytes: a frame has ${MIN_FRAME} to ${this.#maxFrameLength}`);
+    }
+    this.#state[offset >>> this.#shift] = ChunkState.SENDING;
+    this.#write(offset, length);
+  }
+
+  cancel(offset: number): void {
+    if (this.#stopped) return;
+    this.#checkReserved(offset, 'cancel');
+    this.#state[offset >>> this.#shift] = ChunkState.FREE;
+    this.#free[this.#freeCount++] = offset;
+    this.#announceRoom();
+  }
+
+  flush(): number {
+    if (this.#stopped) return 0;
+    if (!this.#up) {
+      this.#withdraw();
+      this.#announceRoom();
+      return 0;
+    }
+    this.#reclaim();
+    const taken = this.#frames;
+    if (taken > 0) {
+      this.#waiting += this.#ring.unpublished;
+      this.#ring.publish();
+      this.txFrames += taken;
+      this.txBytes += this.#bytes;
+      this.#frames = 0;
+      this.#bytes = 0;
+    }
+    if (this.#waiting > 0) {
+      this.#drive();
+      this.#reclaim();
+    }
+    if (this.#waiting > 0 || (this.#roomWanted && this.#inFlight > 0)) this.retry.arm();
+    this.#announceRoom();
+    return taken;
+  }
+
+  /**
+   * Sends a received frame from where it lies. Returns the chunk that is to be filled in its chunk's place, or -1
+   * when there is none.
+   */
+  swap(offset: number, length: number): number {
+    const replacement = this.#take(ChunkState.PROMISED);
+    if (replacement < 0) return -1;
+    this.#state[offset >>> this.#shift] = ChunkState.REPLIED;
+    this.#write(offset, length);
+    return replacement >>> this.#shift;
+  }
+
+  /** The batch that a replied chunk came with has ended. */
+  letGo(chunk: number): void {
+    if (this.#state[chunk] === ChunkState.REPLIED) this.#state[chunk] = ChunkState.SENDING;
+    else this.#giveBack(chunk);
+  }
+
+  /** The interface is down: what is committed is given up. Or up again: what waits can go. */
+  setUp(up: boolean): void {
+    this.#up = up;
+    if (this.#stopped) return;
+    if (up) this.retry.arm();
+    else this.#withdraw();
+    this.#announceRoom();
+  }
+
+  /** Nothing is sent any more. What the kernel has not taken counts as an error. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#withdraw();
+    for (let back = 1; back <= this.#waiting; back++) this.#unsent(back);
+    this.#stopped = true;
+    this.#freeCount = 0;
+    this.#roomWanted = false;
+    this.retry.stop();
+    clearImmediate(this.#roomCall);
+  }
+
+  /** For the audit: the free slots' offsets. */
+  freeSlots(): Uint32Array {
+    return this.#free.subarray(0, this.#freeCount);
+  }
+
+  #take(state: number): number {
+    if (this.#freeCount === 0) {
+      if (this.#stopped || this.#reclaim() === 0) {
+        if (this.#stopped) return -1;
+        this.txNoRoom++;
+        this.#roomWanted = true;
+        if (this.#inFlight > this.#frames) this.retry.arm();
+        return -1;
+      }
+    }
+    const offset = this.#free[--this.#freeCount];
+    this.#state[offset >>> this.#shift] = state;
+    return offset;
+  }
+
+  #checkReserved(offset: number, operation: string): void {
+    const reserved =
+      (offset & this.#chunkMask) === SLOT_START &&
+      this.#state[offset >>> this.#shift] === ChunkState.RESERVED;
+    if (!reserved) throw new RangeError(`${operation} of ${offset}: not a reserved slot`);
+  }
+
+  /** Describes a frame in the TX ring, chunk by chunk. */
+  #write(offset: number, length: number): void {
+    this.#inFlight++;
+    this.#frames++;
+    this.#bytes += length;
+    const chunkSize = this.#chunkMask + 1;
+    let room = chunkSize - (offset & this.#chunkMask);
+    if (this.#chunksPerSlot === 1) {
+      this.#ring.write(offset, length, 0);
+      return;
+    }
+    const slot = this.#slotOf(offset >>> this.#shift);
+    let at = offset;
+    let left = length;
+    while (left > room) {
+      this.#ring.write(at, room, XDP_PKT_CONTD);
+      this.#parts[slot]++;
+      at += room;
+      left -= room;
+      room = chunkSize;
+    }
+    this.#ring.write(at, left, 0);
+    this.#parts[slot]++;
+  }
+
+  #slotOf(chunk: number): number {
+    return Math.floor((chunk - this.#firstChunk) / this.#chunksPerSlot);
+  }
+
+  /** Makes the kernel send. Returns whether it has taken anything. */
+  #drive(): boolean {
+    const port = this.#port;
+    const before = this.#waiting;
+    if (!port.copyMode) {
+      if (!port.needWakeup || this.#ring.needsWakeup) this.#heed(port.kick());
+      this.#waiting = this.#ring.waiting;
+      return this.#waiting < before;
+    }
+    // A call takes at most 32 frames (the socket's transmit budget), and ends with the first that is dropped.
+    while (this.#waiting > 0) {
+      const result = port.kick();
+      const visible = this.#ring.waiting;
+      if (visible < this.#waiting) this.#waiting = visible;
+      // The kernel does not show at once that it took a frame when it dropped the first one of a call.
+      else if (result === EBUSY) this.#waiting -= this.#descriptorsOfNext();
+      else {
+        this.#heed(result);
+        break;
+      }
+      if (result === EBUSY) this.#dropped();
+      else this.#heed(result);
+    }
+    return this.#waiting < before;
+  }
+
+  #heed(result: number): void {
+    const again = result >= 0 || result === EAGAIN || result === EBUSY || result === ENOBUFS;
+    if (!again && result !== ENOMEM) this.#port.refused(result);
+  }
+
+  /** Descriptors of the frame that the kernel takes next. */
+  #descriptorsOfNext(): number {
+    let back = this.#waiting + this.#ring.unpublished;
+    let count = 1;
+    while ((this.#ring.optionsAt(back) & XDP_PKT_CONTD) !== 0) {
+      back--;
+      count++;
+    }
+    return count;
+  }
+
+  /** The interface has refused the frame that the kernel took last. Its chunks are completed nonetheless. */
+  #dropped(): void {
+    let back = this.#waiting + this.#ring.unpublished + 1;
+    this.txErrors++;
+    this.txFrames--;
+    do {
+      this.txBytes -= this.#ring.lengthAt(back);
+      back++;
+    } while ((this.#ring.optionsAt(back) & XDP_PKT_CONTD) !== 0);
+  }
+
+  /** A published descriptor that will not be sent. */
+  #unsent(back: number): void {
+    this.txBytes -= this.#ring.lengthAt(back);
+    if ((this.#ring.optionsAt(back) & XDP_PKT_CONTD) === 0) {
+      this.txFrames--;
+      this.txErrors++;
+    }
+  }
+
+  /** Takes back what is written and not published. */
+  #withdraw(): void {
+    while (this.#ring.unpublished > 0) {
+      const address = this.#ring.addressAt(1);
+      this.#ring.unwrite();
+      this.#complete(address >>> this.#shift);
+    }
+    this.txErrors += this.#frames;
+    this.#frames = 0;
+    this.#bytes = 0;
+  }
+
+  /** Takes chunks out of the completion ring. Returns how many slots are free by that. */
+  #reclaim(): number {
+    const completion = this.#completion;
+    const count = completion.available;
+    if (count === 0) return 0;
+    const before = this.#freeCount;
+    for (let i = 0; i < count; i++) this.#complete(completion.addressAt(i) >>> this.#shift);
+    completion.release(count);
+    return this.#freeCount - before;
+  }
+
+  #complete(chunk: number): void {
+    if (this.#chunksPerSlot > 1) {
+      const slot = this.#slotOf(chunk);
+      const first = this.#firstChunk + slot * this.#chunksPerSlot;
+      if (!(this.#parts[slot] > 0)) this.invalidCompletions++;
+      else if (--this.#parts[slot] === 0) this.#giveBack(first);
+    } else if (this.#state[chunk] === ChunkState.REPLIED) {
+      this.#state[chunk] = ChunkState.REPLIED_SENT;
+    } else if (this.#state[chunk] === ChunkState.SENDING) {
+      this.#giveBack(chunk);
+    } else {
+      this.invalidCompletions++;
+    }
+  }
+
+  #giveBack(chunk: number): void {
+    this.#state[chunk] = ChunkState.FREE;
+    this.#inFlight--;
+    if (!this.#stopped) this.#free[this.#freeCount++] = chunk * this.#umem.chunkSize + SLOT_START;
+  }
+
+  /** For {@link RoomRetry}, so from the event loop. */
+  #attempt(): number {
+    const reclaimed = this.#reclaim();
+    const moved = this.#waiting > 0 && this.#up && this.#drive();
+    if (this.#freeCount > 0) this.#callOnRoom();
+    // Down: setUp comes before there is anything to try.
+    if (this.#stopped || !this.#up) return Attempt.DONE;
+    if (this.#waiting === 0 && !(this.#roomWanted && this.#inFlight > this.#frames)) return Attempt.DONE;
+    return moved || reclaimed > 0 ? Attempt.PROGRESS : Attempt.BLOCKED;
+  }
+
+  /** Room came up inside a call of the writer's, who must hear of it from the event loop only. */
+  #announceRoom(): void {
+    const due = this.#roomWanted && this.#freeCount > 0 && this.#roomCall === undefined && !this.#stopped;
+    if (!due) return;
+    this.#roomCall = setImmediate(() => {
+      this.#roomCall = undefined;
+      if (this.#freeCount > 0) this.#callOnRoom();
+    });
+  }
+
+  #callOnRoom(): void {
+    if (!this.#roomWanted || this.#stopped) return;
+    this.#roomWanted = false;
+    this.onRoom?.();
+  }
+}

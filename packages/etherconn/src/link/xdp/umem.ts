@@ -1,0 +1,103 @@
+import { EtherconnError } from '../../errors.ts';
+import type { FrameMemory } from '../link.ts';
+
+/**
+ * Where a chunk is. Every chunk is in exactly one place; each change is checked where it happens, and `audit.ts`
+ * checks the whole.
+ */
+export const ChunkState = {
+  /** On the stack of slots to send from. */
+  FREE: 0,
+  /** Reserved by a writer. */
+  RESERVED: 1,
+  /** In the TX ring, in the kernel's hands, or in the completion ring. */
+  SENDING: 2,
+  /** In the fill ring, in the kernel's hands, or in the RX ring. */
+  FILLING: 3,
+  /** In the batch that is being received. */
+  RECEIVED: 4,
+  /** As SENDING, but its frame belongs to the batch that is being received, and stays readable until its end. */
+  REPLIED: 5,
+  /** As REPLIED, and sent already. */
+  REPLIED_SENT: 6,
+  /** Taken from the free ones, to be filled in the place of a replied one at the end of the batch. */
+  PROMISED: 7,
+  /** Belongs to the slot of several chunks that begins before it. */
+  PART: 8,
+  /** Not used: what is left over where slots have several chunks. */
+  SPARE: 9,
+} as const;
+
+/** JavaScript's own interface, which no type library of Node's declares. */
+interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+type WasmMemoryConstructor = new (limits: { initial: number; maximum: number }) => WasmMemory;
+
+const WASM_PAGE = 64 << 10;
+
+/**
+ * Packet memory: chunks of equal size that all queues of a link share. It lies in a WebAssembly.Memory, which starts
+ * on a page and never moves, as the kernel needs it, and can be detached and left to the garbage collector: the
+ * kernel holds the pages for itself.
+ */
+export class Umem {
+  readonly memory: FrameMemory;
+  readonly chunkSize: number;
+  /** Binary logarithm of the chunk size. */
+  readonly shift: number;
+  readonly chunks: number;
+  /** Bytes of chunks, from the start of the memory. Behind them is scratch that the kernel does not know of. */
+  readonly bytes: number;
+  /** One of {@link ChunkState} for each chunk. */
+  readonly state: Uint8Array;
+  readonly #wasm: WasmMemory;
+
+  /**
+   * `chunkSize` is a power of two, `scratch` a number of bytes that are put behind the chunks (default 0). Throws an
+   * EtherconnError where there is not that much memory.
+   */
+  constructor(chunks: number, chunkSize: number, scratch = 0) {
+    this.chunks = chunks;
+    this.bytes = chunks * chunkSize;
+    this.chunkSize = chunkSize;
+    this.shift = 31 - Math.clz32(chunkSize);
+    this.state = new Uint8Array(chunks);
+    this.#wasm = allocate(this.bytes + scratch);
+    this.memory = viewsOver(this.#wasm.buffer);
+  }
+
+  /** Views that were kept read as detached from here on. */
+  detach(): void {
+    this.#wasm.grow(0);
+  }
+}
+
+function allocate(bytes: number): WasmMemory {
+  const pages = Math.ceil(bytes / WASM_PAGE);
+  const { WebAssembly } = globalThis as unknown as { WebAssembly?: { Memory: WasmMemoryConstructor } };
+  if (WebAssembly === undefined) {
+    throw new EtherconnError('ERR_ETHERCONN_MEMORY', 'XDP links need WebAssembly, which --jitless disables');
+  }
+  try {
+    // The maximum makes it unable to grow, and so to move.
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch (cause) {
+    throw new EtherconnError(
+      'ERR_ETHERCONN_MEMORY',
+      `no ${bytes} bytes of memory for packets: lower 'chunks', or raise the limit of address space (ulimit -v)`,
+      { cause },
+    );
+  }
+}
+
+/** Views over a whole buffer. */
+export function viewsOver(buffer: ArrayBuffer): FrameMemory {
+  return {
+    u8: new Uint8Array(buffer),
+    u16: new Uint16Array(buffer),
+    u32: new Uint32Array(buffer),
+    view: new DataView(buffer),
+  };
+}

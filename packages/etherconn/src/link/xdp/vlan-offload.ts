@@ -1,0 +1,128 @@
+import { closeSync, openSync } from 'node:fs';
+import { EtherconnError, OptionError } from '../../errors.ts';
+import { type Addon, loadAddon, type NativeSocket } from '../../native/addon.ts';
+import { withAdvice } from '../../native/system-error.ts';
+import { checkKnown, show } from '../../options.ts';
+import { checkInterfaceName } from '../interface.ts';
+import { type Feature, RX_VLAN_FEATURES, readFeatures, switchFeature, TX_VLAN_FEATURES } from './ethtool.ts';
+import { type LinkDetails, openRouteSocket, queryLink } from './rtnetlink.ts';
+
+/**
+ * An interface that takes the VLAN tag out of received frames does so before the XDP program sees them: tagged frames
+ * look untagged, and reach the wrong endpoint or none. On a veth pair it is the peer that leaves the tag beside the
+ * frame when it sends (tx-vlan-offload), and the receiver has no say.
+ */
+
+/** Whether tags are taken out before XDP. */
+export interface VlanOffload {
+  /** 'unknown' when it depends on a veth's peer in another network namespace, which cannot be asked from here. */
+  readonly state: 'off' | 'on' | 'unknown';
+  /** What to do about it; '' when it is off. */
+  readonly advice: string;
+}
+
+/** Options of {@link setVlanOffload}. */
+export interface SetVlanOffloadOptions {
+  /** Path of the interface's network namespace. Default: the calling thread's. */
+  netns?: string;
+}
+
+/** Asked on any socket of the interface's namespace. An interface whose driver tells of no features has none. */
+export function vlanOffload(addon: Addon, socket: NativeSocket, details: LinkDetails): VlanOffload {
+  if (details.kind !== 'veth') return offloadOf(addon, socket, details.name, RX_VLAN_FEATURES);
+  if (!details.peerIsHere) {
+    const advice = `${command('PEER', TX_VLAN_FEATURES)} in the network namespace of the veth's peer`;
+    return { state: 'unknown', advice };
+  }
+  const peer = queryLink(addon, socket, details.peerIndex);
+  return offloadOf(addon, socket, peer?.name ?? '', TX_VLAN_FEATURES);
+}
+
+/**
+ * Switches an interface's VLAN offload: whether it takes tags out of received frames (rxvlan), and whether it puts
+ * them into sent ones, or leaves them beside them for a veth's peer (txvlan). With `on` false, for 802.1Q and 802.1ad
+ * tags, XDP sees the tags of what a network card receives; on a veth pair it is the peer of the receiving interface
+ * that must be switched. With `on` true only 802.1Q is switched on, since some cards cannot do both.
+ *
+ * Returns whether something has changed. Needs CAP_NET_ADMIN. The setting belongs to the interface: it stays when this
+ * process ends. Throws an OptionError for a wrong name, a SystemError when the kernel refuses, and an EtherconnError
+ * (`ERR_ETHERCONN_INTERFACE`) when the driver cannot switch a feature that is not as asked.
+ */
+export function setVlanOffload(
+  interfaceName: string,
+  on: boolean,
+  options: SetVlanOffloadOptions = {},
+): boolean {
+  const name = checkInterfaceName(interfaceName);
+  checkKnown(options, ['netns']);
+  const { netns } = options;
+  if (netns !== undefined && (typeof netns !== 'string' || netns === '')) {
+    throw new OptionError('netns', `must be the path of a network namespace, got ${show(netns)}`);
+  }
+  const addon = loadAddon();
+  const operation = `switching VLAN offload of '${name}'`;
+  return withAdvice(operation, advise, () => {
+    const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
+    try {
+      const socket = openRouteSocket(addon, namespaceFd);
+      try {
+        return switchOffload(addon, socket, name, on, operation);
+      } finally {
+        addon.socketClose(socket);
+      }
+    } finally {
+      if (namespaceFd >= 0) closeSync(namespaceFd);
+    }
+  });
+}
+
+function switchOffload(
+  addon: Addon,
+  socket: NativeSocket,
+  name: string,
+  on: boolean,
+  operation: string,
+): boolean {
+  const features = readFeatures(addon, socket, name);
+  let changed = false;
+  const all = [...RX_VLAN_FEATURES, ...TX_VLAN_FEATURES];
+  for (const feature of on ? [RX_VLAN_FEATURES[0], TX_VLAN_FEATURES[0]] : all) {
+    const before = features.get(feature);
+    // A feature that the driver has not is as good as off.
+    if (before === undefined || before.on === on) continue;
+    if (!before.changeable || !switchFeature(addon, socket, name, feature, on)) {
+      const reason = `${operation}: the driver cannot switch ${feature} ${on ? 'on' : 'off'}`;
+      throw new EtherconnError('ERR_ETHERCONN_INTERFACE', reason);
+    }
+    changed = true;
+  }
+  return changed;
+}
+
+function advise(code: string): string | undefined {
+  if (code === 'EPERM') return 'needs CAP_NET_ADMIN in the network namespace of the interface';
+  if (code === 'ENODEV') return 'no such interface in this network namespace';
+  return undefined;
+}
+
+function offloadOf(addon: Addon, socket: NativeSocket, name: string, names: readonly string[]): VlanOffload {
+  let features: ReadonlyMap<string, Feature> = new Map();
+  try {
+    features = readFeatures(addon, socket, name);
+  } catch {
+    // A driver that tells nothing takes nothing out either.
+  }
+  const active = names.filter((feature) => features.get(feature)?.on);
+  return active.length === 0 ? { state: 'off', advice: '' } : { state: 'on', advice: command(name, active) };
+}
+
+/** The ethtool program knows the kernel's names too, when it is new enough; for 802.1Q old ones of its own. */
+function command(name: string, features: readonly string[]): string {
+  const words = features.map((feature) => `${SHORT_NAMES.get(feature) ?? feature} off`);
+  return `'ethtool -K ${name} ${words.join(' ')}'`;
+}
+
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
+  [RX_VLAN_FEATURES[0], 'rxvlan'],
+  [TX_VLAN_FEATURES[0], 'txvlan'],
+]);

@@ -1,0 +1,21 @@
+import { SteeringProgram } from '../link/xdp/program.ts';
+import { loadAddon } from '../native/addon.ts';
+import { requireNamespaces } from './namespaces.ts';
+
+let cached: string | false | undefined;
+
+/** Why tests that load XDP programs cannot run here; false when they can. In the form of node:test's `skip` option. */
+export function requireBpf(): string | false {
+  cached ??= requireNamespaces() || findObstacle();
+  return cached;
+}
+
+function findObstacle(): string | false {
+  try {
+    const options = { endpoints: 1, queues: 1, frags: false, takeAll: false };
+    SteeringProgram.load(loadAddon(), options).close();
+    return false;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

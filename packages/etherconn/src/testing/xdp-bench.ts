@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { openXdpLink, type XdpLink } from '../link/xdp/link.ts';
+import type { XdpLinkOptions } from '../link/xdp/options.ts';
+import {
+  addVethPair,
+  type Namespace,
+  openNamespace,
+  requireNamespaces,
+  type VethOptions,
+} from './namespaces.ts';
+import { FAR, FAR_MAC, NEAR, NEAR_MAC } from './veth-links.ts';
+
+/** Why tests of XDP links cannot run here; false when they can. In the form of node:test's `skip` option. */
+export function requireXdp(): string | false {
+  if (requireNamespaces() !== false) return requireNamespaces();
+  // bpf(2) goes by the capabilities of the first user namespace, whatever those in ours are.
+  return process.getuid?.() === 0 && ownsFirstNamespace()
+    ? false
+    : 'loading XDP programs needs root, not only in a user namespace';
+}
+
+/** Options of {@link openXdpBench}. */
+export interface XdpBenchOptions extends VethOptions {
+  /** IPv4 addresses with prefix length, for the kernels at both ends. */
+  readonly nearAddress?: string;
+  readonly farAddress?: string;
+}
+
+/** Two namespaces with a quiet veth pair between them, and the XDP links that tests open on it. */
+export interface XdpBench {
+  readonly near: Namespace;
+  readonly far: Namespace;
+  /** Opens a link on the interface of that name. Closed by `close` at the latest. */
+  open(interfaceName: typeof NEAR | typeof FAR, options?: XdpLinkOptions): Promise<XdpLink>;
+  close(): Promise<void>;
+}
+
+export async function openXdpBench(options: XdpBenchOptions = {}): Promise<XdpBench> {
+  const [near, far] = await Promise.all([openNamespace(), openNamespace()]);
+  const links: XdpLink[] = [];
+  const { nearAddress, farAddress } = options;
+  addVethPair(
+    { namespace: near, name: NEAR, mac: NEAR_MAC, addresses: nearAddress === undefined ? [] : [nearAddress] },
+    { namespace: far, name: FAR, mac: FAR_MAC, addresses: farAddress === undefined ? [] : [farAddress] },
+    options,
+  );
+  return {
+    near,
+    far,
+    async open(interfaceName, linkOptions = {}) {
+      const netns = interfaceName === NEAR ? near.path : far.path;
+      const link = await openXdpLink(interfaceName, { netns, audit: true, ...linkOptions });
+      links.push(link);
+      return link;
+    },
+    async close() {
+      for (const link of links) await link.close();
+      await near.close();
+      await far.close();
+    },
+  };
+}
+
+/** In a user namespace of our own this file has other lines than this one. */
+function ownsFirstNamespace(): boolean {
+  return readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).join(' ') === '0 0 4294967295';
+}
