@@ -59,6 +59,8 @@ function toText(packet: CapturePacket, number: number): string {
 /** What a reader threw, for people; anything but a broken or unreadable capture is thrown on. */
 function explain(error: unknown): string {
   if (error instanceof CaptureError) return error.message;
-  if (error instanceof Error && 'syscall' in error) return `cannot be read: ${error.message}`;
+  const isSystem = error instanceof Error && 'syscall' in error;
+  const isDenied = (error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED';
+  if (isSystem || isDenied) return `cannot be read: ${(error as Error).message}`;
   throw error;
 }

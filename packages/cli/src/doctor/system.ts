@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -47,11 +47,17 @@ export const thisSystem: System = {
   },
 
   tryProgram(path, ...args) {
-    const result = spawnSync(path, args, {
-      encoding: 'utf8',
-      timeout: 10_000,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    let result: SpawnSyncReturns<string>;
+    try {
+      result = spawnSync(path, args, {
+        encoding: 'utf8',
+        timeout: 10_000,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+    } catch (error) {
+      // Node's permission model throws where the system would only fail.
+      return `${(error as Error).message} (node --allow-child-process)`;
+    }
     if (result.error !== undefined) return result.error.message;
     if (result.status === 0) return '';
     return result.stderr.trim().split('\n')[0] || `exit status ${result.status ?? result.signal}`;

@@ -1,7 +1,7 @@
-import { markAsUntransferable } from 'node:worker_threads';
 import { type Clock, systemClock } from '../../clock.ts';
 import { OptionError } from '../../errors.ts';
 import { type Addon, loadAddon, type NativePoll } from '../../native/addon.ts';
+import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { systemError } from '../../native/system-error.ts';
 import { formatMac } from '../../wire/mac.ts';
 import { allocateFrameMemory } from '../frame-memory.ts';
@@ -94,7 +94,7 @@ export class PacketLink implements Link {
       checkBytes('receiveRing', this.#geometry.blockSize * this.#geometry.blockCount, mtu);
       const mapping = this.#socket.mapReceiveRing(version, this.#geometry);
       // Handing the mapped memory to another thread would outlive the unmapping at close.
-      markAsUntransferable(mapping.buffer);
+      keepOnThread(mapping.buffer);
       const memory = viewsOver(mapping.buffer);
       const Ring = version === 2 ? RingV2 : RingV3;
       this.#ring = new Ring(memory, mapping.byteOffset, this.#geometry);

@@ -1,5 +1,5 @@
-import { markAsUntransferable } from 'node:worker_threads';
 import type { Addon, InterfaceQuery, NativePoll } from '../../native/addon.ts';
+import { keepOnThread } from '../../native/keep-on-thread.ts';
 import type { InterfaceMonitor } from '../interface-monitor.ts';
 import type { FrameMemory, LinkReceiver, LinkWants } from '../link.ts';
 import { type FilterRule, filterProgram } from '../packet/filter.ts';
@@ -110,7 +110,7 @@ export class SideSocket {
     if (this.#ring !== undefined) return;
     const geometry = ringGeometry(this.interface.mtu);
     const { buffer, byteOffset } = this.#socket.mapReceiveRing(2, geometry);
-    markAsUntransferable(buffer);
+    keepOnThread(buffer);
     this.#ring = new RingV2(viewsOver(buffer), byteOffset, geometry);
     this.#socket.bind(false);
     if (this.#receiver !== undefined) this.#startPolling();

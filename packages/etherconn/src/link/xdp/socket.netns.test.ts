@@ -126,7 +126,10 @@ describe('AF_XDP sockets and the kernel', { skip: requireXdp() }, () => {
       for (let kicks = 0; tx.waiting > 0 && kicks < 10; kicks++) assert.equal(socket.kick(), 0);
       assert.equal(tx.waiting, 0);
       assert.equal(socket.statistics().txInvalidDescriptors, 3);
-      assert.equal(socket.rings.completion.available, 2);
+      // Newer kernels complete the others, too; older ones never give them back. A link sends none such.
+      const { completion } = socket.rings;
+      const completed = Array.from({ length: completion.available }, (_, i) => completion.addressAt(i));
+      assert.equal(completed.filter((address) => address === 2).length, 2);
       assert.ok(socket.statistics().txRingEmpty > 0);
     });
   });

@@ -1,5 +1,5 @@
-import { markAsUntransferable } from 'node:worker_threads';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
+import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { withAdvice } from '../../native/system-error.ts';
 import { intOption, SO_SNDBUF, SO_SNDBUFFORCE, SOL_SOCKET } from '../packet/if-packet.ts';
 import {
@@ -141,7 +141,7 @@ export class XdpSocket {
     const length = offsets.entries + size * entrySize;
     const { buffer, byteOffset } = this.#addon.socketMap(this.native, length, pageOffset, true);
     // Handing the mapped memory to another thread would outlive the unmapping at close.
-    markAsUntransferable(buffer);
+    keepOnThread(buffer);
     return {
       u32: new Uint32Array(buffer, byteOffset, length >>> 2),
       producer: offsets.producer >>> 2,

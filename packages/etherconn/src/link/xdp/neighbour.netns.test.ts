@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import { eventually } from '../../testing/eventually.ts';
+import type { Namespace } from '../../testing/namespaces.ts';
+import { FAR, NEAR } from '../../testing/veth-links.ts';
+import { openXdpBench, requireXdp } from '../../testing/xdp-bench.ts';
+import type { FrameMemory, LinkReceiver, Station } from '../link.ts';
+
+const STATIONS = 1000;
+const SOURCE_PORTS = 40;
+const IPV4 = 0x0800;
+const ARP = 0x0806;
+
+/** Station n: 02:ee:00:00:hh:ll at 10.1.hh.ll. */
+function station(n: number): Station {
+  return { macHigh: 0x02ee0000, macLow: n, vlanKey: 0, etherTypes: [IPV4, ARP] };
+}
+
+/** Counts datagrams by the station they are for, and by queue; and ARP requests. */
+class Stations implements LinkReceiver {
+  readonly datagrams = new Map<number, number>();
+  readonly queues = new Set<number>();
+  misdelivered = 0;
+  arpRequests = 0;
+  #memory: FrameMemory | undefined;
+  #queue = 0;
+
+  begin(memory: FrameMemory, queue: number): void {
+    this.#memory = memory;
+    this.#queue = queue;
+  }
+
+  frame(offset: number): void {
+    const { view } = this.#memory!;
+    const type = view.getUint16(offset + 12);
+    if (type === ARP) {
+      this.arpRequests++;
+      return;
+    }
+    const macLow = view.getUint16(offset + 4);
+    // An IPv4 header without options: the destination's last half, protocol UDP, the payload's first half.
+    const matches =
+      view.getUint32(offset) === 0x02ee0000 &&
+      view.getUint8(offset + 23) === 17 &&
+      view.getUint16(offset + 32) === macLow &&
+      view.getUint16(offset + 42) === macLow;
+    if (!matches) {
+      this.misdelivered++;
+      return;
+    }
+    this.queues.add(this.#queue);
+    this.datagrams.set(macLow, (this.datagrams.get(macLow) ?? 0) + 1);
+  }
+
+  end(): void {}
+  error(): void {}
+  state(): void {}
+
+  get total(): number {
+    return [...this.datagrams.values()].reduce((sum, count) => sum + count, 0);
+  }
+}
+
+/** Runs a program of Node's inside a namespace and waits for its end. */
+async function runNode(namespace: Namespace, program: string): Promise<string> {
+  const child = namespace.spawn(process.execPath, '-e', program);
+  let output = '';
+  child.stdout!.on('data', (chunk) => {
+    output += chunk;
+  });
+  let errors = '';
+  child.stderr!.on('data', (chunk) => {
+    errors += chunk;
+  });
+  const [status] = await once(child, 'exit');
+  assert.equal(status, 0, errors);
+  return output.trim();
+}
+
+async function startNode(namespace: Namespace, program: string): Promise<ChildProcess> {
+  const child = namespace.spawn(process.execPath, '-e', program);
+  child.stderr!.pipe(process.stderr);
+  await once(child.stdout!, 'data');
+  return child;
+}
+
+/** Sends one datagram from each of many ports to every station, with the station's number in it. */
+const SENDER = `
+  const dgram = require('node:dgram');
+  (async () => {
+    for (let port = 0; port < ${SOURCE_PORTS}; port++) {
+      const socket = dgram.createSocket('udp4');
+      await new Promise((done) => socket.bind(20000 + port, done));
+      for (let n = 0; n < ${STATIONS}; n += ${SOURCE_PORTS / 4}) {
+        const to = (n + port) % ${STATIONS};
+        const payload = Buffer.alloc(20);
+        payload.writeUInt16BE(to);
+        await new Promise((done, fail) =>
+          socket.send(payload, 9, '10.1.' + (to >> 8) + '.' + (to & 255), (e) => (e ? fail(e) : done())));
+      }
+      socket.close();
+    }
+  })();
+`;
+const SENT = SOURCE_PORTS * (STATIONS / (SOURCE_PORTS / 4));
+
+const TCP_BYTES = 20_000_000;
+const TCP_SERVER = `
+  require('node:net').createServer((socket) => {
+    socket.pipe(socket);
+  }).listen(7000, '10.0.0.2', () => console.log('ready'));
+`;
+const TCP_CLIENT = `
+  const socket = require('node:net').connect(7000, '10.0.0.2');
+  const chunk = Buffer.alloc(50000, 7);
+  let sent = 0, received = 0;
+  const fill = () => {
+    while (sent < ${TCP_BYTES}) {
+      sent += chunk.length;
+      if (!socket.write(chunk)) return;
+    }
+    socket.end();
+  };
+  socket.on('connect', fill).on('drain', fill);
+  socket.on('data', (data) => { received += data.length; });
+  socket.on('end', () => console.log(received));
+`;
+
+function hasPing(): boolean {
+  return spawnSync('ping', ['-V']).error === undefined;
+}
+
+for (const mode of ['native', 'generic'] as const) {
+  describe(`AF_XDP beside the kernel, ${mode}`, { skip: requireXdp() }, () => {
+    for (const queues of [1, 4]) {
+      test(`1,000 stations, ${queues} queues: their traffic comes here from any queue, the kernel keeps its own`, async () => {
+        const bench = await openXdpBench({ queues, nearAddress: '10.0.0.1/24', farAddress: '10.0.0.2/24' });
+        try {
+          const link = await bench.open(FAR, { mode });
+          const stations = new Stations();
+          link.start(stations);
+          const list = Array.from({ length: STATIONS }, (_, n) => station(n));
+          link.steer(list, [], { all: false, group: true });
+
+          const neighbours = list.map(({ macLow: n }) => {
+            const [high, low] = [n >> 8, n & 255].map((byte) => byte.toString(16).padStart(2, '0'));
+            return `neigh add 10.1.${n >> 8}.${n & 255} lladdr 02:ee:00:00:${high}:${low} dev ${NEAR}`;
+          });
+          bench.near.run('ip', 'route', 'add', '10.1.0.0/16', 'dev', NEAR);
+          bench.near.run('sh', '-c', `ip -batch - <<'END'\n${neighbours.join('\n')}\nEND`);
+
+          const server = await startNode(bench.far, TCP_SERVER);
+          assert.equal(stations.arpRequests, 0);
+          const [received] = await Promise.all([
+            runNode(bench.near, TCP_CLIENT),
+            runNode(bench.near, SENDER),
+            runNode(bench.near, SENDER),
+          ]);
+          server.kill('SIGKILL');
+          assert.equal(Number(received), TCP_BYTES);
+          assert.ok(stations.arpRequests > 0, 'the ARP request that the kernel answered came here, too');
+
+          await eventually('all datagrams', () => stations.total + link.stats().rxDropped >= 2 * SENT);
+          assert.equal(link.stats().rxDropped, 0);
+          assert.equal(stations.misdelivered, 0);
+          assert.equal(stations.total, 2 * SENT);
+          assert.equal(stations.datagrams.size, STATIONS);
+          assert.equal(stations.queues.size, queues);
+
+          if (hasPing()) {
+            const ping = bench.near.run('ping', '-c', '50', '-i', '0.01', '-W', '2', '10.0.0.2').stdout;
+            assert.match(ping, / 0% packet loss/);
+          }
+          link.audit();
+        } finally {
+          await bench.close();
+        }
+      });
+    }
+
+    test('the kernel’s addresses stay reachable while a station is flooded', async () => {
+      const bench = await openXdpBench({ nearAddress: '10.0.0.1/24', farAddress: '10.0.0.2/24' });
+      try {
+        const link = await bench.open(FAR, { mode, chunks: 64 });
+        link.start(new Stations());
+        link.steer([station(1)], [], { all: false, group: false });
+        bench.near.run('ip', 'neigh', 'add', '10.0.0.9', 'lladdr', '02:ee:00:00:00:01', 'dev', NEAR);
+        const flood = bench.near.spawn(
+          process.execPath,
+          '-e',
+          `const s = require('node:dgram').createSocket('udp4');
+           const go = () => { for (let i = 0; i < 100; i++) s.send('x', 9, '10.0.0.9'); setImmediate(go); };
+           s.bind(go);`,
+        );
+        await eventually('the flood', () => link.stats().rxFrames > 1000);
+        const server = await startNode(bench.far, TCP_SERVER);
+        assert.equal(Number(await runNode(bench.near, TCP_CLIENT)), TCP_BYTES);
+        for (const child of [flood, server]) child.kill('SIGKILL');
+        link.audit();
+      } finally {
+        await bench.close();
+      }
+    });
+  });
+}
