@@ -173,6 +173,8 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
   reply(batch: Batch, payload: Uint8Array): number {
     this.writer.checkOpen('reply');
     checkPacket(payload);
+    // A mirror sees frames whose tags are cut off: nobody can be answered there.
+    if (batch.networkOffset === 0) return this.writer.count(0, 0);
     const header = replyHeaderLength(this, batch);
     const limit = Math.min(this.relay.mtu, this.relay.maxFrameLength - header);
     if (payload.length > limit) throw new MessageTooLongError('reply', payload.length, limit);
