@@ -13,7 +13,7 @@ import { type CheckedXdpLinkOptions, checkXdpLinkOptions, type XdpLinkOptions } 
 import { Polling } from './polling.ts';
 import type { SharedProgram, SteeringCounters, SteeringProgram } from './program.ts';
 import { RxQueue } from './rx.ts';
-import { releaseParts, setUp, type XdpParts } from './setup.ts';
+import { askVlanOffload, releaseParts, setUp, type XdpParts } from './setup.ts';
 import { chunkCount } from './shape.ts';
 import { XdpTx } from './tx.ts';
 
@@ -89,6 +89,7 @@ export class XdpLink implements Link {
   #receiver: LinkReceiver | undefined;
   #batchQueue: RxQueue | undefined;
   #up = true;
+  #vlanAdmitted = false;
   #sideWakeups = 0;
   #draining = false;
   #released = false;
@@ -181,19 +182,22 @@ export class XdpLink implements Link {
   }
 
   /**
-   * Throws an EtherconnError (`ERR_ETHERCONN_TAKEOVER`) for a station with the interface's own MAC address, which is
-   * the kernel's, unless the link was opened with `takeover: true`. For whoever wants to know before it calls `steer`.
+   * For whoever wants to know before it calls `steer`. Throws an EtherconnError: `ERR_ETHERCONN_TAKEOVER` for a station
+   * with the interface's own MAC address, which is the kernel's, unless the link was opened with `takeover: true` or
+   * `steering: 'all'`; `ERR_ETHERCONN_VLAN_OFFLOAD` for one in a VLAN where the interface takes tags out of frames.
    */
   admit(stations: readonly Station[]): void {
-    if (this.#options.takeover || this.#options.steering === 'all') return;
-    for (const { macHigh, macLow } of stations) {
-      if (macHigh !== this.#ownMacHigh || macLow !== this.#ownMacLow) continue;
-      throw new EtherconnError(
-        'ERR_ETHERCONN_TAKEOVER',
-        `${formatMac(this.hardwareAddress)} is the own address of '${this.interfaceName}': registering it would take ` +
-          'its traffic away from the kernel (ssh included); open with takeover: true if that is meant, or register a ' +
-          'service on its address',
-      );
+    const ownAllowed = this.#options.takeover || this.#options.steering === 'all';
+    for (const { macHigh, macLow, vlanKey } of stations) {
+      if (!ownAllowed && macHigh === this.#ownMacHigh && macLow === this.#ownMacLow) {
+        throw new EtherconnError(
+          'ERR_ETHERCONN_TAKEOVER',
+          `${formatMac(this.hardwareAddress)} is the own address of '${this.interfaceName}': registering it would ` +
+            'take its traffic away from the kernel (ssh included); open with takeover: true if that is meant, or ' +
+            'register a service on its address',
+        );
+      }
+      if (vlanKey !== 0) this.#admitVlan();
     }
   }
 
@@ -352,6 +356,21 @@ export class XdpLink implements Link {
       stats.txRingEmpty += kernel.txRingEmpty;
     }
     return stats;
+  }
+
+  #admitVlan(): void {
+    // Asked until it is right, since what is wrong can be mended while the link is open.
+    if (this.#vlanAdmitted) return;
+    const { index } = this.#parts.side.interface;
+    const { state, advice } = askVlanOffload(this.#addon, this.#options.netns, index);
+    if (state === 'on') {
+      throw new EtherconnError(
+        'ERR_ETHERCONN_VLAN_OFFLOAD',
+        `'${this.interfaceName}' takes VLAN tags out of received frames, so stations in VLANs would not be found: ` +
+          `switch that off with ${advice}, or setVlanOffload()`,
+      );
+    }
+    this.#vlanAdmitted = true;
   }
 
   /** Delivers from one queue. Returns how much there was. */

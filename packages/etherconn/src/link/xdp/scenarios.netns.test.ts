@@ -13,11 +13,14 @@ import {
   TEST_ETHERTYPE,
   testFrame,
 } from '../../testing/link-probe.ts';
+import { requireCommand } from '../../testing/namespaces.ts';
 import { FAR, NEAR, promiscuity } from '../../testing/veth-links.ts';
 import { openXdpBench, requireXdp, type XdpBench, type XdpBenchOptions } from '../../testing/xdp-bench.ts';
+import { vlanKey } from '../../wire/vlan.ts';
 import type { FrameMemory, LinkWants, Station } from '../link.ts';
-import type { XdpLink } from './link.ts';
+import { openXdpLink, type XdpLink } from './link.ts';
 import type { XdpLinkOptions } from './options.ts';
+import { setVlanOffload } from './vlan-offload.ts';
 
 /** Scenarios after those of the kernel's own test of AF_XDP. Every link audits its chunks after every batch. */
 
@@ -369,6 +372,21 @@ for (const mode of MODES) {
   });
 }
 
+/** Runs this program of ours with fewer capabilities; returns what the open was rejected with. */
+function openWithout(capability: string): string {
+  const module = new URL('./link.js', import.meta.url).href;
+  const program = `
+    const { openXdpLink } = await import(${JSON.stringify(module)});
+    await openXdpLink('lo', { mode: 'generic', chunks: 64 }).catch((error) => console.log(error.message));
+  `;
+  const drop = ['--bounding-set', `-${capability}`, '--inh-caps', `-${capability}`];
+  const node = [process.execPath, '--input-type=module', '--eval', program];
+  const limited = ['sh', '-c', 'ulimit -l 64; exec "$@"', 'sh', 'setpriv', ...drop, ...node];
+  const result = spawnSync('unshare', ['-n', ...limited], { encoding: 'utf8' });
+  assert.equal(result.status, 0, result.stderr);
+  return result.stdout;
+}
+
 describe('AF_XDP links: refusals', { skip: requireXdp() }, () => {
   test('wrong options, before anything is opened', async () => {
     await withBench({}, async (bench) => {
@@ -413,6 +431,32 @@ describe('AF_XDP links: refusals', { skip: requireXdp() }, () => {
     });
   });
 
+  test('without a capability: it is named, and what can be done', { skip: requireCommand('setpriv') }, () => {
+    assert.match(openWithout('net_raw'), /need CAP_NET_RAW, which.*use RawSocketRelay/);
+    assert.match(openWithout('bpf,-sys_admin'), /need CAP_BPF, which.*use RawSocketRelay/);
+    assert.match(openWithout('net_admin,-sys_admin'), /need CAP_NET_ADMIN, which.*use RawSocketRelay/);
+    assert.match(openWithout('ipc_lock'), /locked memory is too low.*lower 'chunks'/);
+  });
+
+  test('stations in a VLAN where the tags are taken out before XDP', async () => {
+    const bench = await openXdpBench();
+    try {
+      bench.near.run('ip', 'link', 'add', 'left0', 'type', 'veth', 'peer', 'name', 'right0');
+      for (const name of ['left0', 'right0']) bench.near.run('ip', 'link', 'set', name, 'up');
+      const link = await openXdpLink('left0', { netns: bench.near.path, chunks: 256 });
+      const inVlan = { ...station(STATION_B), vlanKey: vlanKey([5]) };
+      assert.throws(() => link.steer([inVlan], [], GROUP), {
+        code: 'ERR_ETHERCONN_VLAN_OFFLOAD',
+        message: /ethtool -K right0 txvlan off/,
+      });
+      setVlanOffload('right0', false, { netns: bench.near.path });
+      link.steer([inVlan], [], GROUP);
+      await link.close();
+    } finally {
+      await bench.close();
+    }
+  });
+
   test('auto falls back to generic where native does not work, and says why', async () => {
     // Native XDP on veth wants as many RX queues as the peer has TX queues.
     const bench = await openXdpBench();
@@ -423,7 +467,6 @@ describe('AF_XDP links: refusals', { skip: requireXdp() }, () => {
         'ip link add name few0 numrxqueues 1 numtxqueues 1 type veth peer name many0 numrxqueues 4 numtxqueues 4 && ' +
           'ip link set few0 up && ip link set many0 up',
       );
-      const { openXdpLink } = await import('./link.ts');
       const link = await openXdpLink('few0', { netns: bench.near.path, chunks: 256 });
       assert.deepEqual([link.info().mode, link.info().attached], ['generic', 'generic']);
       assert.match(String(link.info().fallback), /queue/);

@@ -1,16 +1,18 @@
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EtherconnError } from '../../errors.ts';
-import type { Addon } from '../../native/addon.ts';
+import { EtherconnError, SystemError } from '../../errors.ts';
+import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { countQueues } from './ethtool.ts';
 import { BindFlag } from './if-xdp.ts';
 import type { CheckedXdpLinkOptions, XdpMode } from './options.ts';
+import { explainRefusal, privilegeFacts } from './privileges.ts';
 import { SteeringProgram } from './program.ts';
-import { openRouteSocket, queryLink } from './rtnetlink.ts';
+import { type LinkDetails, openRouteSocket, queryLink } from './rtnetlink.ts';
 import { chunkCount, type XdpShape, xdpShape } from './shape.ts';
 import { SideSocket } from './side-socket.ts';
 import { withXdpAdvice, XdpSocket } from './socket.ts';
 import { Umem } from './umem.ts';
+import { type VlanOffload, vlanOffload } from './vlan-offload.ts';
 
 /** How long a queue may stay busy, and how often it is tried: the kernel gives one that was just closed back later. */
 const BUSY_LIMIT = 1000;
@@ -59,8 +61,7 @@ export async function setUp(
   interfaceName: string,
   options: CheckedXdpLinkOptions,
 ): Promise<XdpParts> {
-  // Complains of a namespace that is none, of a missing interface and of missing privileges.
-  const side = new SideSocket(addon, interfaceName, options.netns);
+  const side = openSide(addon, interfaceName, options.netns);
   let namespaceFd = -1;
   let program: SteeringProgram | undefined;
   try {
@@ -106,12 +107,48 @@ interface Situation {
 
 type Bound = Pick<XdpParts, 'sockets' | 'zeroCopy' | 'attached' | 'fallback'>;
 
+/** Complains of a namespace that is none, of a missing interface, and of every capability that is missing. */
+function openSide(addon: Addon, interfaceName: string, netns: string | undefined): SideSocket {
+  try {
+    return new SideSocket(addon, interfaceName, netns);
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.syscall !== 'socket' || error.code !== 'EPERM') throw error;
+    const why = `opening '${interfaceName}': ${explainRefusal(privilegeFacts())} (EPERM, socket)`;
+    throw new SystemError(error.code, error.errno, error.syscall, why);
+  }
+}
+
 /** Queues of the interface: of those that receive, since the in-kernel program sees their numbers. */
 function queuesOf(addon: Addon, namespaceFd: number, index: number): number {
+  return askInterface(addon, namespaceFd, index, 1, (socket, details) =>
+    Math.max(1, countQueues(addon, socket, details).rx),
+  );
+}
+
+/** Whether the interface takes VLAN tags out of frames before the in-kernel program sees them. */
+export function askVlanOffload(addon: Addon, netns: string | undefined, index: number): VlanOffload {
+  const none: VlanOffload = { state: 'off', advice: '' };
+  const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
+  try {
+    return askInterface(addon, namespaceFd, index, none, (socket, details) =>
+      vlanOffload(addon, socket, details),
+    );
+  } finally {
+    if (namespaceFd >= 0) closeSync(namespaceFd);
+  }
+}
+
+function askInterface<T>(
+  addon: Addon,
+  namespaceFd: number,
+  index: number,
+  gone: T,
+  ask: (socket: NativeSocket, details: LinkDetails) => T,
+): T {
   const socket = openRouteSocket(addon, namespaceFd);
   try {
     const details = queryLink(addon, socket, index);
-    return details === undefined ? 1 : Math.max(1, countQueues(addon, socket, details).rx);
+    return details === undefined ? gone : ask(socket, details);
   } finally {
     addon.socketClose(socket);
   }
