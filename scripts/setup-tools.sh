@@ -1,6 +1,8 @@
 #!/bin/sh
 # Installs what the tests and the demo can use and what is missing here: on Debian and its kin, as root. What
 # cannot be installed is named, one line each, and the tests that need it are skipped. Never fails its caller.
+#
+#   setup-tools.sh [--daemons]   --daemons: also packages that bring a running service with them (for CI machines)
 
 # Command, the Debian package it comes in, and what it is for.
 tools='gcc:gcc:compiling the native addon
@@ -11,7 +13,11 @@ tshark:tshark:comparing our decoding
 tcpdump:tcpdump:capturing in tests
 ethtool:ethtool:offload tests
 dnsmasq:dnsmasq-base:DHCP tests
+arping:iputils-arping:tests of hosts
+ndisc6:ndisc6:tests of hosts
 clang:clang:the in-kernel program'
+[ "${1:-}" = --daemons ] && tools="$tools
+snmpd:snmpd:tests of SNMP from a host"
 
 PATH="$PATH:/usr/sbin:/sbin"
 
