@@ -89,7 +89,12 @@ if (!TARGET.test(target)) {
 
 const names = readdirSync(sourceFolder).filter((name) => /\.[ch]$/.test(name));
 const sources = names.filter((name) => name.endsWith('.c')).map((name) => join(sourceFolder, name));
-const inputs = [...names.map((name) => join(sourceFolder, name)), fileURLToPath(import.meta.url)];
+// The layout of the maps is shared with the in-kernel program.
+const inputs = [
+  ...names.map((name) => join(sourceFolder, name)),
+  join(sourceFolder, '../bpf/steer.h'),
+  fileURLToPath(import.meta.url),
+];
 const output = join(root, 'packages/etherconn/prebuilds', target, 'etherconn.node');
 if (!options.force && existsSync(output) && statSync(output).mtimeMs > newest(inputs)) process.exit(0);
 

@@ -2,7 +2,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative } from 'node:path';
 
 /** Floors of the library from the bottom up (docs/architecture.md): a file may import from its own and lower ones. */
-const FLOORS = [['wire'], ['native'], ['capture'], ['link'], ['relay'], ['conn'], ['host'], ['dgram'], ['testing']];
+const FLOORS = [
+  ['wire'],
+  ['native'],
+  ['capture'],
+  ['link'],
+  ['relay'],
+  ['conn'],
+  ['host'],
+  ['dgram'],
+  ['testing'],
+];
 /** Single files at the top of src/ that belong to every floor. */
 const COMMON = new Set([
   'clock.ts',

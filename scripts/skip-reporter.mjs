@@ -1,10 +1,14 @@
 /** A node:test reporter that says at the end what was skipped and why, so that no skip goes unseen. */
 export default async function* skipReporter(source) {
-  const skipped = [];
+  /** How often each was. */
+  const skipped = new Map();
   for await (const { type, data } of source) {
     if ((type === 'test:pass' || type === 'test:fail') && typeof data.skip === 'string') {
-      skipped.push(`  ${data.name}: ${data.skip}`);
+      const line = `  ${data.name}: ${data.skip}`;
+      skipped.set(line, (skipped.get(line) ?? 0) + 1);
     }
   }
-  if (skipped.length > 0) yield `\nSkipped here, with the reason:\n${[...new Set(skipped)].join('\n')}\n`;
+  if (skipped.size === 0) return;
+  const lines = [...skipped].map(([line, times]) => (times === 1 ? line : `${line} (${times} times)`));
+  yield `\nSkipped here, with the reason:\n${lines.join('\n')}\n`;
 }
