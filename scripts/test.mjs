@@ -9,6 +9,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -32,17 +33,6 @@ const files = folders
 if (files.length === 0) {
   console.error(`no test file matches ${patterns.join(' ')}`);
   process.exit(1);
-}
-
-// The AF_XDP link is being built: what works on real sockets is tested on request until the whole does.
-const unfinished = /link\/xdp\/(conformance|scenarios|socket|lifecycle|neighbour)\.netns/;
-if (process.env.ETHERCONN_XDP !== '1') {
-  const left = files.filter((file) => unfinished.test(file));
-  if (left.length > 0) console.log(`Left out until the AF_XDP link is finished (ETHERCONN_XDP=1 runs them):`);
-  for (const file of left) {
-    console.log(`  ${file}`);
-    files.splice(files.indexOf(file), 1);
-  }
 }
 
 const isRoot = process.getuid?.() === 0;
@@ -72,7 +62,10 @@ function run(prefix, list) {
     `--test-reporter=${reporter}`,
     '--test-reporter-destination=stdout',
   ]);
-  const command = [...prefix, process.execPath, '--enable-source-maps', '--test', ...reporters, ...list];
+  // Tests on real interfaces mostly wait for the kernel: two at a time, even on a small machine.
+  const concurrency = `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`;
+  const node = [process.execPath, '--enable-source-maps', '--test', concurrency];
+  const command = [...prefix, ...node, ...reporters, ...list];
   const { status } = spawnSync(command[0], command.slice(1), { cwd: root, stdio: 'inherit' });
   if (status !== 0) failed = true;
 }

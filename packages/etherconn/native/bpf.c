@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +14,27 @@
 #include "netns.h"
 #include "value.h"
 
-/* Times that a program is loaded again when a signal has interrupted the kernel's verifier. */
-#define LOAD_ATTEMPTS 5
-
 static const napi_type_tag BPF_TAG = {0x7be3a90d41f64c58, 0x8d25c6f01a9e7b34};
 
 #define ATTRIBUTES_SIZE(member) (offsetof(union bpf_attr, member) + sizeof(((union bpf_attr *)0)->member))
 
 int call_bpf(int command, union bpf_attr *attributes, size_t size) {
   return (int)syscall(SYS_bpf, command, attributes, size);
+}
+
+/*
+ * For calls that the kernel gives up (EAGAIN, EINTR) when a signal comes: a profiler sends one every millisecond, and
+ * verifying a program takes longer, so that trying again would not do.
+ */
+static int call_bpf_undisturbed(int command, union bpf_attr *attributes, size_t size) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  int result = call_bpf(command, attributes, size);
+  int error_number = errno;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  errno = error_number;
+  return result;
 }
 
 struct bpf_handle *get_bpf(napi_env env, napi_value value) {
@@ -179,11 +193,7 @@ static napi_value program_load(napi_env env, napi_callback_info info) {
     attributes.log_size = (uint32_t)log_length;
     attributes.log_buf = (uint64_t)(uintptr_t)log;
   }
-  int fd = -1;
-  for (int attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
-    fd = call_bpf(BPF_PROG_LOAD, &attributes, ATTRIBUTES_SIZE(expected_attach_type));
-    if (fd >= 0 || errno != EAGAIN) break;
-  }
+  int fd = call_bpf_undisturbed(BPF_PROG_LOAD, &attributes, ATTRIBUTES_SIZE(expected_attach_type));
   if (fd < 0) {
     throw_system_error(env, "bpf(BPF_PROG_LOAD)", errno);
     return NULL;
@@ -421,7 +431,7 @@ static napi_value test_run(napi_env env, napi_callback_info info) {
     throw_system_error(env, syscall_name, errno);
     return NULL;
   }
-  int result = call_bpf(BPF_PROG_TEST_RUN, &attributes, ATTRIBUTES_SIZE(test));
+  int result = call_bpf_undisturbed(BPF_PROG_TEST_RUN, &attributes, ATTRIBUTES_SIZE(test));
   int error_number = errno;
   if (previous >= 0) leave_namespace(previous);
   if (result != 0) {

@@ -26,3 +26,6 @@ export { type CaptureLinkOptions, type CaptureSink, captureLink } from './middle
 export { type FaultLink, type FaultLinkOptions, faultLink } from './middleware/fault-link.ts';
 export { openPacketLink, PacketLink } from './packet/link.ts';
 export type { PacketLinkOptions } from './packet/options.ts';
+export { openXdpLink, XdpLink, type XdpLinkStats, type XdpQueueInfo } from './xdp/link.ts';
+export type { XdpLinkOptions, XdpMode } from './xdp/options.ts';
+export type { SharedProgram, SteeringCounters } from './xdp/program.ts';

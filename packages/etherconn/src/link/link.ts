@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { SimdSum } from '../wire/memory-sum.ts';
 
 /**
  * The frame contract: a frame on the hot path is a place in some memory, named by numbers. No object is
@@ -19,6 +20,8 @@ export interface FrameMemory {
   readonly u16: Uint16Array;
   readonly u32: Uint32Array;
   readonly view: DataView;
+  /** Sums ranges of this memory for checksums, see wire/memory-sum.ts; undefined in memory that has no quick way. */
+  readonly simdSum?: SimdSum | undefined;
 }
 
 /** Bits of the `flags` that come with a received frame. */
@@ -155,7 +158,17 @@ export interface Link {
    * Undefined on links that cannot.
    */
   reply?(offset: number, length: number): boolean;
-  /** Stations added and removed since the last call; undefined on links that do not filter. */
+  /**
+   * Whether these stations could be steered: asked before they are registered, so that a registration fails where it is
+   * made. Throws an EtherconnError when they could not (the interface's own MAC address without takeover, VLAN tags
+   * that the interface takes away, no capacity left). What has been admitted is handed to {@link steer} within the turn
+   * of the event loop. Undefined on links that take any station.
+   */
+  admit?(stations: readonly Station[]): void;
+  /**
+   * Stations added and removed since the last call; undefined on links that do not filter. What it throws is a
+   * failure of the link: the relay stops.
+   */
   steer?(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void;
   stats(): LinkStats;
   info(): LinkInfo;

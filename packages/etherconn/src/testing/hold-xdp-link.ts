@@ -1,26 +1,48 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { FrameMemory, LinkWants } from '../link/link.ts';
 import { openXdpLink } from '../link/xdp/link.ts';
 import type { XdpLinkOptions } from '../link/xdp/options.ts';
+import { STATION_A, STATION_B } from './link-probe.ts';
+import { stationAt } from './xdp-bench.ts';
 
 /**
  * A program that holds an XDP link open until it is ended from outside, and says 'open' when it has it: as a process
- * (`node hold-xdp-link.js INTERFACE NETNS`), or as a worker thread with the same arguments, which takes more options as
- * its data, answers 'count' with the number of test frames received so far, and 'close' by closing the link.
+ * (`node hold-xdp-link.js INTERFACE NETNS OPTIONS`, an empty NETNS for its own), or as a worker thread with the same
+ * arguments or the options as its data, which answers 'count' with the number of frames received so far, and 'close' by
+ * closing the link.
  */
-const [interfaceName, netns] = process.argv.slice(2);
-const link = await openXdpLink(interfaceName, { netns, ...(workerData as XdpLinkOptions | null) });
+
+/** Options of the link and, beside them: */
+export interface HoldOptions extends XdpLinkOptions {
+  /** What it asks for beside its station's frames. Default neither. */
+  wants?: LinkWants;
+  /** Send every frame back. Default false. */
+  echo?: boolean;
+}
+
+const [interfaceName, netns, text = '{}'] = process.argv.slice(2);
+const data = (workerData ?? JSON.parse(text)) as HoldOptions;
+const { wants = { all: false, group: false }, echo = false, ...options } = data;
+const link = await openXdpLink(interfaceName, { ...options, ...(netns && { netns }) });
 let frames = 0;
+let memory: FrameMemory | undefined;
 link.start({
-  begin() {},
-  frame() {
-    frames++;
+  begin(given) {
+    memory = given;
   },
-  end() {},
+  frame(offset, length) {
+    frames++;
+    if (!echo) return;
+    memory!.u8.set(STATION_A, offset);
+    link.reply(offset, length);
+  },
+  end() {
+    if (echo) link.tx.flush();
+  },
   error() {},
   state() {},
 });
-const stations = [{ macHigh: 0x02ec0000, macLow: 0x0b, vlanKey: 0, etherTypes: [0x88b5] }];
-link.steer(stations, [], { all: false, group: false });
+link.steer([stationAt(STATION_B)], [], wants);
 if (parentPort === null) {
   console.log('open');
 } else {

@@ -46,6 +46,8 @@ export interface LinkConformanceOptions {
    * process alive. It must not register tests. Without it they are skipped.
    */
   module?: string;
+  /** What `makePair` of the module is called with; must fit JSON. Default: nothing. */
+  moduleArguments?: readonly unknown[];
   /** Why all of it is skipped here (no privilege, say). */
   skip?: string | false;
 }
@@ -620,7 +622,7 @@ export function linkConformance(
       const skip =
         options.skip || (options.module === undefined && 'no module to make a pair in a child process');
       test(title, { skip, timeout: 4 * PATIENCE }, async () => {
-        assert.equal(await outlives(options.module!, unref), alive);
+        assert.equal(await outlives(options.module!, options.moduleArguments ?? [], unref), alive);
       });
     }
   });
@@ -755,10 +757,10 @@ function difference(now: LinkStats, before: LinkStats): LinkStats {
 }
 
 /** Whether a process in which only link b is left (after `statement`) is still there when a timer fires. */
-function outlives(module: string, statement: string): Promise<boolean> {
+function outlives(module: string, args: readonly unknown[], statement: string): Promise<boolean> {
   const program = `
     const { makePair } = await import(${JSON.stringify(module)});
-    const pair = await makePair();
+    const pair = await makePair(...${JSON.stringify(args)});
     const receiver = { begin() {}, frame() {}, end() {}, error() {}, state() {} };
     pair.b.start(receiver);
     await pair.a.close();

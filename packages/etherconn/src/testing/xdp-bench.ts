@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Station } from '../link/link.ts';
 import { openXdpLink, type XdpLink } from '../link/xdp/link.ts';
 import type { XdpLinkOptions } from '../link/xdp/options.ts';
+import { macHigh, macLow } from '../wire/mac.ts';
+import { TEST_ETHERTYPE } from './link-probe.ts';
 import {
   addVethPair,
   type Namespace,
@@ -49,7 +52,9 @@ export async function openXdpBench(options: XdpBenchOptions = {}): Promise<XdpBe
     far,
     async open(interfaceName, linkOptions = {}) {
       const netns = interfaceName === NEAR ? near.path : far.path;
-      const link = await openXdpLink(interfaceName, { netns, audit: true, ...linkOptions });
+      // A large map takes milliseconds to make.
+      const usual = { netns, audit: true, maxEndpoints: 4096 };
+      const link = await openXdpLink(interfaceName, { ...usual, ...linkOptions });
       links.push(link);
       return link;
     },
@@ -59,6 +64,34 @@ export async function openXdpBench(options: XdpBenchOptions = {}): Promise<XdpBe
       await far.close();
     },
   };
+}
+
+/** Opens a bench for `body` and closes it, whatever happens. */
+export async function withXdpBench(
+  options: XdpBenchOptions,
+  body: (bench: XdpBench) => Promise<void>,
+): Promise<void> {
+  const bench = await openXdpBench(options);
+  try {
+    await body(bench);
+  } finally {
+    await bench.close();
+  }
+}
+
+/** A station, untagged, that listens for test frames, or for what is named. */
+export function stationAt(address: Uint8Array, etherTypes: readonly number[] = [TEST_ETHERTYPE]): Station {
+  return { macHigh: macHigh(address), macLow: macLow(address), vlanKey: 0, etherTypes };
+}
+
+/** This process's open file descriptors: interfaces, sockets and programs leave some behind only when something leaks. */
+export function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+/** Whether the interface has an XDP program, as the kernel shows it. */
+export function hasProgram(namespace: Namespace, interfaceName: string): boolean {
+  return /prog\/xdp|xdpgeneric/.test(namespace.run('ip', 'link', 'show', interfaceName).stdout);
 }
 
 /** In a user namespace of our own this file has other lines than this one. */

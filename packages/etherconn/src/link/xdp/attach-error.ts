@@ -74,7 +74,7 @@ function explain(code: string, name: string, mode: AttachMode, { details, peer }
       if (isVeth) {
         return (
           `it is a veth, and the MTU of its peer${peer === undefined ? '' : ` (${peer.mtu})`} does not fit one page: ` +
-          `'ip link set dev ${peerName} mtu 3000' on the peer, or a program for frames in several buffers (Linux 6.6)`
+          `'ip link set dev ${peerName} mtu 3000' on the peer, or Linux 5.18 here`
         );
       }
       break;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -173,6 +175,17 @@ describe('steering program on interfaces', { skip }, () => {
     });
   });
 
+  test('loads while a profiler interrupts the verifier again and again', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'etherconn-profile-'));
+    const profile = ['--cpu-prof', '--cpu-prof-interval', '100', '--cpu-prof-dir', folder];
+    const { stdout, stderr } = spawnSync(process.execPath, [...profile, HOLDER], {
+      encoding: 'utf8',
+      input: '',
+    });
+    rmSync(folder, { recursive: true });
+    assert.equal(stdout.trim(), 'open', stderr);
+  });
+
   test('nothing stays open', () => {
     const descriptors = () => readdirSync('/proc/self/fd').length;
     const before = descriptors();
@@ -263,6 +276,26 @@ describe('steering program on interfaces', { skip }, () => {
       assert.equal(verdict(8), 'redirect');
       one.close();
       addon.socketClose(socket);
+    });
+
+    test('what one thread was promised, another does not get', () => {
+      const one = SteeringProgram.load(addon, { ...OPTIONS, endpoints: 3 });
+      const [a, b, c, d] = [1, 2, 3, 4].map((low) => station(low, 0x0800));
+      one.admit([a], 1n);
+      const two = SteeringProgram.share(addon, one.share());
+      two.admit([b, c], 2n);
+      assert.throws(() => one.admit([d], 1n), {
+        code: 'ERR_ETHERCONN_LIMIT',
+        message: /1 of at most 3 are there, beside those of other threads; raise maxEndpoints/,
+      });
+      one.admit([station(2, 0x0806)], 1n);
+      one.update([a], [], 1n);
+      assert.throws(() => one.update([d], [], 1n), { code: 'ERR_ETHERCONN_LIMIT' });
+      two.update([b], [], 2n);
+      one.update([d], [], 1n);
+      assert.deepEqual([one.size, two.size], [2, 1]);
+      two.close();
+      one.close();
     });
 
     test('more EtherTypes together than an endpoint can name', () => {

@@ -16,30 +16,40 @@ export interface AuditedRings {
  */
 export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], freeSlots: Uint32Array): void {
   const { state, shift } = umem;
-  const seen = new Map<number, string>();
-  const expect = (address: number, allowed: readonly number[], place: string) => {
+  const places = ['nowhere'];
+  /** For each chunk, an index into `places`. Plain numbers, since tests audit after every batch. */
+  const seen = new Uint16Array(umem.chunks);
+  let allowed: readonly number[] = [];
+  const enter = (place: string, states: readonly number[]) => {
+    places.push(place);
+    allowed = states;
+  };
+  const expect = (address: number) => {
     const chunk = address >>> shift;
-    const before = seen.get(chunk);
-    if (before !== undefined) throw new Error(`audit: chunk ${chunk} is in ${place} and in ${before}`);
-    seen.set(chunk, place);
+    const place = places.length - 1;
+    if (seen[chunk] > 0) {
+      throw new Error(`audit: chunk ${chunk} is in ${places[place]} and in ${places[seen[chunk]]}`);
+    }
+    seen[chunk] = place;
     if (!allowed.includes(state[chunk])) {
-      throw new Error(`audit: chunk ${chunk} is in ${place}, but its state is ${state[chunk]}`);
+      throw new Error(`audit: chunk ${chunk} is in ${places[place]}, but its state is ${state[chunk]}`);
     }
   };
-  for (const offset of freeSlots) expect(offset, [ChunkState.FREE], 'the free slots');
+  enter('the free slots', [ChunkState.FREE]);
+  for (let i = 0; i < freeSlots.length; i++) expect(freeSlots[i]);
   for (const [index, { rx, fill, completion }] of sockets.entries()) {
-    const rxCount = rx.available;
-    for (let i = 0; i < rxCount; i++) expect(rx.addressAt(i), [ChunkState.FILLING], `RX ring ${index}`);
-    const fillCount = fill.waiting;
-    for (let back = 1; back <= fillCount; back++) {
-      expect(fill.addressAt(back), [ChunkState.FILLING], `fill ring ${index}`);
-    }
+    enter(`RX ring ${index}`, [ChunkState.FILLING]);
+    const received = rx.available;
+    for (let i = 0; i < received; i++) expect(rx.addressAt(i));
+    enter(`fill ring ${index}`, [ChunkState.FILLING]);
+    const filling = fill.waiting;
+    for (let back = 1; back <= filling; back++) expect(fill.addressAt(back));
+    enter(`completion ring ${index}`, [ChunkState.SENDING, ChunkState.PART, ChunkState.REPLIED]);
     const completed = completion.available;
-    const sending = [ChunkState.SENDING, ChunkState.PART, ChunkState.REPLIED];
-    for (let i = 0; i < completed; i++) expect(completion.addressAt(i), sending, `completion ring ${index}`);
+    for (let i = 0; i < completed; i++) expect(completion.addressAt(i));
   }
   const counts = new Array<number>(Object.keys(ChunkState).length).fill(0);
-  for (const place of state) counts[place]++;
+  for (let chunk = 0; chunk < state.length; chunk++) counts[state[chunk]]++;
   const filling = sockets.reduce((sum, { ringSize }) => sum + ringSize, 0);
   if (counts[ChunkState.FILLING] !== filling) {
     throw new Error(`audit: ${counts[ChunkState.FILLING]} chunks are there to be filled, not ${filling}`);

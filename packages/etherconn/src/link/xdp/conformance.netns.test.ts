@@ -1,30 +1,23 @@
 import { linkConformance } from '../../testing/link-conformance.ts';
+import type { VethOptions } from '../../testing/namespaces.ts';
 import { requireXdp } from '../../testing/xdp-bench.ts';
 import { makePair } from '../../testing/xdp-pair.ts';
+import type { XdpLinkOptions } from './options.ts';
 
-for (const mode of ['native', 'generic'] as const) {
-  for (const queues of [1, 4]) {
-    const name = `AF_XDP, ${mode}, ${queues} ${queues === 1 ? 'queue' : 'queues'}`;
-    linkConformance(name, () => makePair({ mode, chunks: 2048 }, { queues }), {
-      quietWire: true,
-      mappedMemory: true,
-      ...(queues === 1 ? { module: new URL('../../testing/xdp-pair.js', import.meta.url).href } : {}),
-      skip: requireXdp(),
-    });
-  }
-}
-
-linkConformance('AF_XDP, frames of several chunks', () => makePair({ chunks: 2048 }, { mtu: 9000 }), {
-  quietWire: true,
-  mappedMemory: true,
-  skip: requireXdp(),
-});
-
-for (const polling of ['adaptive', 'busy'] as const) {
-  linkConformance(`AF_XDP, polling: '${polling}'`, () => makePair({ polling, chunks: 2048 }), {
+/** With `child` also what keeps a process alive, which depends on how the link polls, not on the mode. */
+function conforms(name: string, options: XdpLinkOptions, veth: VethOptions = {}, child = false): void {
+  linkConformance(`AF_XDP, ${name}`, () => makePair(options, veth), {
     quietWire: true,
     mappedMemory: true,
-    module: new URL('../../testing/xdp-pair.js', import.meta.url).href,
     skip: requireXdp(),
+    ...(child && { module: new URL('../../testing/xdp-pair.js', import.meta.url).href }),
+    moduleArguments: [options, veth],
   });
 }
+
+conforms('native', { mode: 'native', chunks: 2048 }, {}, true);
+conforms('native, 4 queues', { mode: 'native', chunks: 2048 }, { queues: 4 });
+conforms('generic', { mode: 'generic', chunks: 2048 });
+conforms('frames of several chunks', { chunks: 2048 }, { mtu: 9000 });
+conforms("polling: 'adaptive'", { polling: 'adaptive', chunks: 2048 }, {}, true);
+conforms("polling: 'busy'", { polling: 'busy', chunks: 2048 }, {}, true);

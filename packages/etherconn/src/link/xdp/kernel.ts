@@ -5,6 +5,8 @@ import { EtherconnError } from '../../errors.ts';
 export const Since = {
   /** Queues that share packet memory. */
   SHARED_UMEM: [5, 10],
+  /** XDP programs for frames in several buffers. */
+  FRAGS: [5, 18],
   /** Frames of several descriptors (XDP_USE_SG). */
   MULTI_BUFFER: [6, 6],
 } as const;

@@ -1,40 +1,36 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
 import { eventually } from '../../testing/eventually.ts';
-import { STATION_A, STATION_B, sendFrame, TEST_ETHERTYPE, testFrame } from '../../testing/link-probe.ts';
-import type { Namespace } from '../../testing/namespaces.ts';
+import type { HoldOptions } from '../../testing/hold-xdp-link.ts';
+import { STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
 import { FAR, NEAR, promiscuity } from '../../testing/veth-links.ts';
-import { openXdpBench, requireXdp, type XdpBench, type XdpBenchOptions } from '../../testing/xdp-bench.ts';
+import {
+  hasProgram,
+  openDescriptors,
+  openXdpBench,
+  requireXdp,
+  stationAt,
+  withXdpBench,
+  type XdpBench,
+} from '../../testing/xdp-bench.ts';
 import type { Station } from '../link.ts';
 import type { XdpLink } from './link.ts';
 import type { XdpLinkOptions } from './options.ts';
 
 const HOLDER = fileURLToPath(new URL('../../testing/hold-xdp-link.js', import.meta.url));
-const B: Station = { macHigh: 0x02ec0000, macLow: 0x0b, vlanKey: 0, etherTypes: [TEST_ETHERTYPE] };
+const B: Station = stationAt(STATION_B);
 const MODES = ['native', 'generic'] as const;
 
-function openDescriptors(): number {
-  return readdirSync('/proc/self/fd').length;
-}
-
-/** Whether the interface has an XDP program, as the kernel shows it. */
-function hasProgram(namespace: Namespace, interfaceName: string): boolean {
-  return /prog\/xdp|xdpgeneric/.test(namespace.run('ip', 'link', 'show', interfaceName).stdout);
-}
-
-async function withBench(options: XdpBenchOptions, body: (bench: XdpBench) => Promise<void>): Promise<void> {
-  const bench = await openXdpBench(options);
-  try {
-    await body(bench);
-  } finally {
-    await bench.close();
-  }
-}
+/** A datagram to a port where nobody listens: that the kernel says so takes ARP and ICMP, both ways. */
+const ARP_AND_UDP = `
+  const socket = require('node:dgram').createSocket('udp4');
+  socket.connect(9, '10.0.0.2', () => socket.send('x'));
+  socket.on('error', ({ code }) => { console.log(code); socket.close(); });
+`;
 
 async function openFar(
   bench: XdpBench,
@@ -47,11 +43,6 @@ async function openFar(
   return { far, receiver };
 }
 
-/** The queue at which veth receives what was sent on one: in generic mode the kernel sees one less, and 0 twice. */
-function arrivesAt(mode: 'native' | 'generic', queue: number): number {
-  return mode === 'native' ? queue : Math.max(0, queue - 1);
-}
-
 function toB(number: number): Uint8Array {
   return testFrame(STATION_B, STATION_A, number, 60);
 }
@@ -59,7 +50,7 @@ function toB(number: number): Uint8Array {
 for (const mode of MODES) {
   describe(`AF_XDP link, ${mode}: what it holds, and gives back`, { skip: requireXdp() }, () => {
     test('the program and promiscuity are there with the link, and only with it', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const before = openDescriptors();
         const { far } = await openFar(bench, { mode });
         assert.ok(hasProgram(bench.far, FAR));
@@ -74,29 +65,49 @@ for (const mode of MODES) {
       });
     });
 
-    test('killed: the program is gone, and promiscuity', async () => {
-      await withBench({}, async (bench) => {
-        // In its own namespace: without the option netns.
-        const child = bench.far.spawn(process.execPath, HOLDER, FAR);
-        child.stderr!.pipe(process.stderr);
-        await once(child.stdout!, 'data');
-        assert.ok(hasProgram(bench.far, FAR));
-        assert.ok(promiscuity(bench.far, FAR) > 0);
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-        await eventually('no program', () => !hasProgram(bench.far, FAR));
-        await eventually('not promiscuous', () => promiscuity(bench.far, FAR) === 0);
-        // The interface goes on, for the kernel and for the next link.
-        const near = await bench.open(NEAR, { mode });
-        const { receiver } = await openFar(bench, { mode });
-        assert.ok(sendFrame(near, toB(1)));
-        near.tx.flush();
-        await eventually('the frame', () => receiver.frames.length === 1);
+    for (const [what, options] of [
+      ['for stations', {}],
+      ['wanting all', { wants: { all: true, group: true } }],
+      ["with steering: 'all'", { steering: 'all' }],
+    ] as const satisfies readonly (readonly [string, HoldOptions])[]) {
+      test(`killed under traffic, ${what}: the program is gone, and promiscuity; the interface forwards`, async () => {
+        const addresses = { nearAddress: '10.0.0.1/24', farAddress: '10.0.0.2/24' };
+        await withXdpBench(addresses, async (bench) => {
+          const near = await bench.open(NEAR, { mode, chunks: 256 });
+          // In its own namespace: without the option netns.
+          const settings = JSON.stringify({ mode, chunks: 256, echo: true, ...options });
+          const child = bench.far.spawn(process.execPath, HOLDER, FAR, '', settings);
+          child.stderr!.pipe(process.stderr);
+          await once(child.stdout!, 'data');
+          assert.ok(hasProgram(bench.far, FAR));
+          assert.ok(promiscuity(bench.far, FAR) > 0);
+          const nearReceiver = new CollectingReceiver();
+          near.start(nearReceiver);
+          near.steer([stationAt(STATION_A)], [], { all: false, group: false });
+          await eventually('answers', () => {
+            sendFrame(near, toB(0));
+            near.tx.flush();
+            return nearReceiver.frames.length > 0;
+          });
+          for (let i = 0; i < 100; i++) sendFrame(near, toB(i));
+          near.tx.flush();
+          child.kill('SIGKILL');
+          await once(child, 'exit');
+          await eventually('no program', () => !hasProgram(bench.far, FAR));
+          await eventually('not promiscuous', () => promiscuity(bench.far, FAR) === 0);
+          // The interface goes on, for the kernel and for the next link.
+          const echoed = bench.near.run(process.execPath, '-e', ARP_AND_UDP);
+          assert.equal(echoed.stdout.trim(), 'ECONNREFUSED');
+          const { receiver } = await openFar(bench, { mode });
+          assert.ok(sendFrame(near, toB(1)));
+          near.tx.flush();
+          await eventually('the frame', () => receiver.frames.length === 1);
+        });
       });
-    });
+    }
 
     test('a worker thread that is terminated gives everything back', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const before = openDescriptors();
         for (let round = 0; round < 3; round++) {
           const worker = new Worker(HOLDER, { argv: [FAR, bench.far.path], workerData: { mode } });
@@ -110,71 +121,8 @@ for (const mode of MODES) {
       });
     });
 
-    test('two workers with two queues each of one interface, one program', async (t) => {
-      await withBench({ queues: 4 }, async (bench) => {
-        const before = openDescriptors();
-        const owner = await bench.open(FAR, { mode, queues: [0, 1], chunks: 256 });
-        owner.start(new CollectingReceiver());
-        owner.steer([B], [], { all: false, group: false });
-        const worker = new Worker(HOLDER, {
-          argv: [FAR, bench.far.path],
-          workerData: { queues: [2, 3], attach: false, program: owner.program, chunks: 256 },
-        });
-        t.after(() => worker.terminate());
-        assert.deepEqual(await once(worker, 'message'), ['open']);
-        const counted = async (expected: number): Promise<void> => {
-          let frames = -1;
-          for (let tries = 0; frames !== expected && tries < 1000; tries++) {
-            worker.postMessage('count');
-            [frames] = await once(worker, 'message');
-          }
-          assert.equal(frames, expected);
-        };
-        let [here, there] = [0, 0];
-        for (let queue = 0; queue < 4; queue++) {
-          const near = await bench.open(NEAR, { queues: [queue], mode: 'generic', chunks: 256 });
-          for (let i = 0; i < 5; i++) assert.ok(sendFrame(near, toB(i)));
-          near.tx.flush();
-          if (arrivesAt(mode, queue) < 2) here += 5;
-          else there += 5;
-          await eventually('here', () => owner.stats().rxFrames === here);
-          await counted(there);
-          await near.close();
-        }
-        // The owner goes; the worker keeps the program, and its own queues.
-        await owner.close();
-        assert.ok(hasProgram(bench.far, FAR));
-        const near = await bench.open(NEAR, { queues: [3], mode: 'generic', chunks: 256 });
-        assert.ok(sendFrame(near, toB(9)));
-        near.tx.flush();
-        await counted(there + 1);
-        await near.close();
-        worker.postMessage('close');
-        await once(worker, 'exit');
-        assert.equal(hasProgram(bench.far, FAR), false);
-        assert.equal(openDescriptors(), before);
-      });
-    });
-
-    test('sockets in the map of a program that somebody else steers', async () => {
-      await withBench({ queues: 3 }, async (bench) => {
-        const other = await bench.open(FAR, { mode, queues: [0], chunks: 256 });
-        const { xskMapFd } = other.program;
-        const { far, receiver } = await openFar(bench, { attach: false, xskMapFd, queues: [1], chunks: 256 });
-        assert.equal(far.stats().steering, null);
-        other.steeringProgram.update([B], [], 0b11n);
-        const sender = [0, 1, 2].find((queue) => arrivesAt(mode, queue) === 1)!;
-        const near = await bench.open(NEAR, { queues: [sender], mode: 'generic', chunks: 256 });
-        assert.ok(sendFrame(near, toB(1)));
-        near.tx.flush();
-        await eventually('the frame', () => receiver.frames.length === 1);
-        await far.close();
-        assert.ok(hasProgram(bench.far, FAR));
-      });
-    });
-
     test('down and up: told, and usable again', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const near = await bench.open(NEAR, { mode });
         const nearReceiver = new CollectingReceiver();
         near.start(nearReceiver);
@@ -204,7 +152,7 @@ for (const mode of MODES) {
     });
 
     test('down before anybody noticed: what the ring holds is not lost without a trace', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const near = await bench.open(NEAR, { mode });
         bench.far.run('ip', 'link', 'set', FAR, 'down');
         for (let i = 0; i < 5; i++) assert.ok(sendFrame(near, toB(i)));
@@ -257,7 +205,7 @@ for (const mode of MODES) {
     });
 
     test('moved to another namespace: as good as deleted; deleted before start: told after it', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const { far, receiver } = await openFar(bench, { mode });
         bench.far.run('ip', 'link', 'set', FAR, 'netns', `${bench.near.pid}`);
         await eventually('told', () => receiver.errors.length === 1);

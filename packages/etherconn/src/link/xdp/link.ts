@@ -1,41 +1,27 @@
 import { type Clock, systemClock } from '../../clock.ts';
-import { EtherconnError } from '../../errors.ts';
 import { type Addon, loadAddon } from '../../native/addon.ts';
 import { systemError } from '../../native/system-error.ts';
 import { formatMac } from '../../wire/mac.ts';
 import { copyFrame } from '../frame-memory.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../interface.ts';
 import { InterfaceState } from '../interface-monitor.ts';
-import type { Link, LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
+import type { Link, LinkInfo, LinkReceiver, LinkWants, Station } from '../link.ts';
+import { Admission } from './admission.ts';
 import { auditChunks } from './audit.ts';
 import { checkKernel } from './kernel.ts';
 import { type CheckedXdpLinkOptions, checkXdpLinkOptions, type XdpLinkOptions } from './options.ts';
 import { Polling } from './polling.ts';
-import type { SharedProgram, SteeringCounters, SteeringProgram } from './program.ts';
+import type { SharedProgram, SteeringProgram } from './program.ts';
 import { RxQueue } from './rx.ts';
 import { askVlanOffload, releaseParts, setUp, type XdpParts } from './setup.ts';
 import { chunkCount } from './shape.ts';
+import { readStats, type XdpLinkStats } from './stats.ts';
 import { XdpTx } from './tx.ts';
+
+export type { XdpLinkStats } from './stats.ts';
 
 /** Frames delivered per wake-up and queue. What is left keeps the socket readable, so the next turn goes on. */
 const BUDGET = 256;
-
-/** Counters of an {@link XdpLink}: those of every link, and what the kernel says of its sockets. */
-export interface XdpLinkStats extends LinkStats {
-  /** Frames dropped because an RX ring was full (in `rxDropped`). */
-  rxRingFull: number;
-  /** Frames dropped because a fill ring was empty. Copy mode counts them in `rxDropped`. */
-  rxFillRingEmpty: number;
-  /** Descriptors that the kernel, or this link, found to be wrong. */
-  rxInvalidDescriptors: number;
-  txInvalidDescriptors: number;
-  /** Times the kernel found nothing to send. */
-  txRingEmpty: number;
-  /** Frames among `rxFrames` that came past the program: group frames, or those for nobody. */
-  rxSideFrames: number;
-  /** What the in-kernel program counted; null when it is not ours to ask. */
-  steering: SteeringCounters | null;
-}
 
 /** What was got for one queue. */
 export interface XdpQueueInfo {
@@ -82,14 +68,12 @@ export class XdpLink implements Link {
   readonly #parts: XdpParts;
   readonly #rx: readonly RxQueue[];
   readonly #polling: Polling;
-  readonly #ownMacHigh: number;
-  readonly #ownMacLow: number;
+  readonly #admission: Admission;
   /** Bit n for queue n. */
   readonly #queueMask: bigint;
   #receiver: LinkReceiver | undefined;
   #batchQueue: RxQueue | undefined;
   #up = true;
-  #vlanAdmitted = false;
   #sideWakeups = 0;
   #draining = false;
   #released = false;
@@ -109,9 +93,9 @@ export class XdpLink implements Link {
     this.hardwareAddress = address;
     this.maxFrameLength = shape.maxFrameLength;
     this.partialChecksums = mayHavePartialChecksums(type, driver);
-    const own = new DataView(address.buffer, address.byteOffset);
-    this.#ownMacHigh = own.getUint32(0);
-    this.#ownMacLow = own.getUint16(4);
+    this.#admission = new Admission(interfaceName, address, options, () =>
+      askVlanOffload(addon, options.netns, side.interface.index),
+    );
     this.#queueMask = shape.queues.reduce((mask, queue) => mask | (1n << BigInt(queue)), 0n);
 
     const sender = sockets[shape.queues.indexOf(shape.sendQueue)];
@@ -182,29 +166,21 @@ export class XdpLink implements Link {
   }
 
   /**
-   * For whoever wants to know before it calls `steer`. Throws an EtherconnError: `ERR_ETHERCONN_TAKEOVER` for a station
-   * with the interface's own MAC address, which is the kernel's, unless the link was opened with `takeover: true` or
-   * `steering: 'all'`; `ERR_ETHERCONN_VLAN_OFFLOAD` for one in a VLAN where the interface takes tags out of frames.
+   * Keeps room for stations until the next `steer`, which is to add them, as the same objects. Throws an EtherconnError,
+   * with nothing changed: `ERR_ETHERCONN_TAKEOVER` for a station with the interface's own MAC address, which is the
+   * kernel's, unless the link was opened with `takeover: true` or `steering: 'all'`; `ERR_ETHERCONN_VLAN_OFFLOAD` for one
+   * in a VLAN where the interface takes tags out of frames; `ERR_ETHERCONN_LIMIT` when `maxEndpoints` are there.
    */
   admit(stations: readonly Station[]): void {
-    const ownAllowed = this.#options.takeover || this.#options.steering === 'all';
-    for (const { macHigh, macLow, vlanKey } of stations) {
-      if (!ownAllowed && macHigh === this.#ownMacHigh && macLow === this.#ownMacLow) {
-        throw new EtherconnError(
-          'ERR_ETHERCONN_TAKEOVER',
-          `${formatMac(this.hardwareAddress)} is the own address of '${this.interfaceName}': registering it would ` +
-            'take its traffic away from the kernel (ssh included); open with takeover: true if that is meant, or ' +
-            'register a service on its address',
-        );
-      }
-      if (vlanKey !== 0) this.#admitVlan();
-    }
+    if (this.closed) return;
+    this.#admission.check(stations);
+    this.#parts.program.admit(stations, this.#queueMask);
   }
 
   /** Until it is called, nothing comes here but with `steering: 'all'`. Throws as {@link admit} does. */
   steer(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void {
     if (this.closed) return;
-    this.admit(added);
+    this.#admission.check(added);
     this.#parts.program.update(added, removed, this.#queueMask);
     this.#parts.side.want(wants);
   }
@@ -318,59 +294,7 @@ export class XdpLink implements Link {
   }
 
   #readStats(): XdpLinkStats {
-    const { side, sockets, program } = this.#parts;
-    side.readStatistics();
-    const stats: XdpLinkStats = {
-      rxFrames: side.rxFrames,
-      rxBytes: side.rxBytes,
-      rxDropped: side.dropped,
-      rxRunts: side.rxRunts,
-      rxOversize: side.rxOversize,
-      txFrames: this.tx.txFrames,
-      txBytes: this.tx.txBytes,
-      txErrors: this.tx.txErrors,
-      txNoRoom: this.tx.txNoRoom,
-      wakeups: this.#polling.wakeups + this.#sideWakeups,
-      rxRingFull: 0,
-      rxFillRingEmpty: 0,
-      rxInvalidDescriptors: 0,
-      txInvalidDescriptors: this.tx.invalidCompletions,
-      txRingEmpty: 0,
-      rxSideFrames: side.rxFrames,
-      steering: program.counters(),
-    };
-    for (const queue of this.#rx) {
-      stats.rxFrames += queue.rxFrames;
-      stats.rxBytes += queue.rxBytes;
-      stats.rxRunts += queue.rxRunts;
-      stats.rxOversize += queue.rxOversize;
-      stats.rxInvalidDescriptors += queue.rxInvalid;
-    }
-    for (const socket of sockets) {
-      const kernel = socket.statistics();
-      stats.rxDropped += kernel.rxDropped + kernel.rxRingFull;
-      stats.rxRingFull += kernel.rxRingFull;
-      stats.rxFillRingEmpty += kernel.rxFillRingEmpty;
-      stats.rxInvalidDescriptors += kernel.rxInvalidDescriptors;
-      stats.txInvalidDescriptors += kernel.txInvalidDescriptors;
-      stats.txRingEmpty += kernel.txRingEmpty;
-    }
-    return stats;
-  }
-
-  #admitVlan(): void {
-    // Asked until it is right, since what is wrong can be mended while the link is open.
-    if (this.#vlanAdmitted) return;
-    const { index } = this.#parts.side.interface;
-    const { state, advice } = askVlanOffload(this.#addon, this.#options.netns, index);
-    if (state === 'on') {
-      throw new EtherconnError(
-        'ERR_ETHERCONN_VLAN_OFFLOAD',
-        `'${this.interfaceName}' takes VLAN tags out of received frames, so stations in VLANs would not be found: ` +
-          `switch that off with ${advice}, or setVlanOffload()`,
-      );
-    }
-    this.#vlanAdmitted = true;
+    return readStats(this.#parts, this.#rx, this.tx, this.#polling.wakeups + this.#sideWakeups);
   }
 
   /** Delivers from one queue. Returns how much there was. */

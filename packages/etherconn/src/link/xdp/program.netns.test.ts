@@ -426,6 +426,28 @@ describe('steering program', { skip }, () => {
     });
   });
 
+  test('room is kept for what was admitted, until the next update', () => {
+    const program = SteeringProgram.load(addon, { endpoints: 3, queues: 1, frags: false, takeAll: false });
+    const [a, b, c, d] = [1, 2, 3, 4].map((low) => station(low, [0x0800]));
+    program.update([a], NONE, 1n);
+    program.admit([b, a], 1n);
+    program.admit([c], 1n);
+    const refused = {
+      code: 'ERR_ETHERCONN_LIMIT',
+      message: /another endpoint, 3 of at most 3.*maxEndpoints/,
+    };
+    assert.throws(() => program.admit([d], 1n), refused);
+    assert.throws(() => program.admit([a, d], 1n), { code: 'ERR_ETHERCONN_LIMIT' });
+    // What was refused changed nothing, nor do further ones of those that are there.
+    program.admit([station(1, [0x0806])], 1n);
+    program.update([a, b], NONE, 1n);
+    assert.equal(program.size, 2);
+    program.admit([d], 1n);
+    program.update([d], [b], 1n);
+    assert.equal(program.size, 2);
+    program.close();
+  });
+
   test('a program for frames in several buffers steers alike', () => {
     const program = SteeringProgram.load(addon, { endpoints: 4, queues: 1, frags: true, takeAll: false });
     program.setSocket(0, addon.socketFd(sockets[0]));

@@ -245,6 +245,21 @@ export class SteeringProgram {
   }
 
   /**
+   * Makes sure that there is room for stations which the next {@link update} is to add, as the same objects: those it
+   * does not add are given up then. Throws an EtherconnError (`ERR_ETHERCONN_LIMIT`) when there is none.
+   */
+  admit(stations: readonly Station[], queues: bigint): void {
+    if (this.#maps === undefined) return;
+    this.#endpointQueues |= queues;
+    this.#steering.admit(stations);
+    // Other threads have theirs in the map too: only the kernel knows whether all of them fit.
+    if (this.#steering.size <= this.maxEndpoints && (!this.#shared || this.#merge())) return;
+    this.#steering.refuse(stations);
+    if (this.#shared) this.#merge();
+    throw this.#limit(stations.length);
+  }
+
+  /**
    * Frames for the stations that were added go to `queues` (see {@link queueMask}; the same in every call), those for
    * the removed ones no more. Stations are counted: one that was added twice must be removed twice. With more than 6
    * EtherTypes one (MAC address, VLANs) takes all.
@@ -257,17 +272,11 @@ export class SteeringProgram {
     this.#endpointQueues |= queues;
     this.#steering.add(added);
     this.#steering.remove(removed);
-    let full = this.#steering.size > this.maxEndpoints;
-    // Other threads have theirs in the map too: only the kernel knows whether all of them fit.
-    if (!full) full = !this.#merge();
-    if (!full) return;
+    this.#steering.forgetAdmitted();
+    if (this.#steering.size <= this.maxEndpoints && this.#merge()) return;
     this.#steering.remove(added);
     this.#merge();
-    throw new EtherconnError(
-      'ERR_ETHERCONN_LIMIT',
-      `steering: no room for ${added.length} more endpoints, ${this.#steering.size} of at most ${this.maxEndpoints} ` +
-        'are there; raise maxEndpoints',
-    );
+    throw this.#limit(added.length);
   }
 
   /** Every unicast frame of `queues` (default all) goes to its queue's socket, or only what is steered does. */
@@ -337,6 +346,8 @@ export class SteeringProgram {
 
   /** What another thread's {@link SteeringProgram.share} needs. */
   share(): SharedProgram {
+    // What was admitted keeps its place when others fill the map.
+    if (!this.#shared) this.#merge();
     this.#shared = true;
     const fd = (object: NativeBpf) => this.#addon.bpfFd(object);
     const xskMapFd = fd(this.#xsks);
@@ -372,6 +383,16 @@ export class SteeringProgram {
       const objects = [this.#link, this.#program, ...Object.values(this.#maps ?? {}), this.#xsks];
       for (const object of objects) if (object !== undefined) this.#addon.bpfClose(object);
     }
+  }
+
+  #limit(more: number): EtherconnError {
+    const { size } = this.#steering;
+    const what = more === 1 ? 'another endpoint' : `${more} more endpoints`;
+    const others = this.#shared ? ', beside those of other threads' : '';
+    return new EtherconnError(
+      'ERR_ETHERCONN_LIMIT',
+      `steering: no room for ${what}, ${size} of at most ${this.maxEndpoints} are there${others}; raise maxEndpoints`,
+    );
   }
 
   /** Others go on with the maps. */

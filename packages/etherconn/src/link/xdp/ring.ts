@@ -25,10 +25,18 @@ export interface RingMemory {
 const DESCRIPTOR_WORDS = 4;
 const ADDRESS_WORDS = 2;
 
+/**
+ * The same words as signed ones: what is read is a small integer to the engine then, where an unsigned one may become a
+ * heap object. No address of ours is 2^31 or more.
+ */
+function signedWords({ u32 }: RingMemory): Int32Array {
+  return new Int32Array(u32.buffer, u32.byteOffset, u32.length);
+}
+
 /** The side of a ring on which we produce: TX and fill. */
 abstract class ProducerRing {
   readonly size: number;
-  protected readonly u32: Uint32Array;
+  protected readonly words: Int32Array;
   protected readonly entries: number;
   protected readonly mask: number;
   readonly #producer: number;
@@ -40,14 +48,14 @@ abstract class ProducerRing {
   #published: number;
 
   constructor(memory: RingMemory) {
-    this.u32 = memory.u32;
+    this.words = signedWords(memory);
     this.entries = memory.entries;
     this.size = memory.size;
     this.mask = memory.size - 1;
     this.#producer = memory.producer;
     this.#consumer = memory.consumer;
     this.#flags = memory.flags;
-    this.#published = memory.u32[memory.producer] | 0;
+    this.#published = this.words[memory.producer];
     this.head = this.#published;
   }
 
@@ -59,17 +67,17 @@ abstract class ProducerRing {
   /** Shows the kernel what was written. */
   publish(): void {
     this.#published = this.head;
-    Atomics.store(this.u32, this.#producer, this.head);
+    Atomics.store(this.words, this.#producer, this.head);
   }
 
   /** Published entries that the kernel has not taken yet. */
   get waiting(): number {
-    return (this.#published - Atomics.load(this.u32, this.#consumer)) | 0;
+    return (this.#published - Atomics.load(this.words, this.#consumer)) | 0;
   }
 
   /** Whether the kernel wants to be called before it looks at the ring. Read it after publishing. */
   get needsWakeup(): boolean {
-    return (Atomics.load(this.u32, this.#flags) & XDP_RING_NEED_WAKEUP) !== 0;
+    return (Atomics.load(this.words, this.#flags) & XDP_RING_NEED_WAKEUP) !== 0;
   }
 }
 
@@ -77,11 +85,11 @@ abstract class ProducerRing {
 export class TxRing extends ProducerRing {
   write(address: number, length: number, options: number): void {
     const at = this.entries + (this.head & this.mask) * DESCRIPTOR_WORDS;
-    const u32 = this.u32;
-    u32[at] = address;
-    u32[at + 1] = 0;
-    u32[at + 2] = length;
-    u32[at + 3] = options;
+    const words = this.words;
+    words[at] = address;
+    words[at + 1] = 0;
+    words[at + 2] = length;
+    words[at + 3] = options;
     this.head = (this.head + 1) | 0;
   }
 
@@ -92,15 +100,15 @@ export class TxRing extends ProducerRing {
 
   /** The entry `back` before the next one to be written; 1 is the last. */
   addressAt(back: number): number {
-    return this.u32[this.entries + ((this.head - back) & this.mask) * DESCRIPTOR_WORDS];
+    return this.words[this.entries + ((this.head - back) & this.mask) * DESCRIPTOR_WORDS];
   }
 
   lengthAt(back: number): number {
-    return this.u32[this.entries + ((this.head - back) & this.mask) * DESCRIPTOR_WORDS + 2];
+    return this.words[this.entries + ((this.head - back) & this.mask) * DESCRIPTOR_WORDS + 2];
   }
 
   optionsAt(back: number): number {
-    return this.u32[this.entries + ((this.head - back) & this.mask) * DESCRIPTOR_WORDS + 3];
+    return this.words[this.entries + ((this.head - back) & this.mask) * DESCRIPTOR_WORDS + 3];
   }
 }
 
@@ -108,21 +116,21 @@ export class TxRing extends ProducerRing {
 export class FillRing extends ProducerRing {
   write(address: number): void {
     const at = this.entries + (this.head & this.mask) * ADDRESS_WORDS;
-    this.u32[at] = address;
-    this.u32[at + 1] = 0;
+    this.words[at] = address;
+    this.words[at + 1] = 0;
     this.head = (this.head + 1) | 0;
   }
 
   /** The entry `back` before the next one to be written; 1 is the last. */
   addressAt(back: number): number {
-    return this.u32[this.entries + ((this.head - back) & this.mask) * ADDRESS_WORDS];
+    return this.words[this.entries + ((this.head - back) & this.mask) * ADDRESS_WORDS];
   }
 }
 
 /** The side of a ring on which we consume: RX and completion. */
 abstract class ConsumerRing {
   readonly size: number;
-  protected readonly u32: Uint32Array;
+  protected readonly words: Int32Array;
   protected readonly entries: number;
   protected readonly mask: number;
   readonly #producer: number;
@@ -131,43 +139,41 @@ abstract class ConsumerRing {
   protected tail: number;
 
   constructor(memory: RingMemory) {
-    this.u32 = memory.u32;
+    this.words = signedWords(memory);
     this.entries = memory.entries;
     this.size = memory.size;
     this.mask = memory.size - 1;
     this.#producer = memory.producer;
     this.#consumer = memory.consumer;
-    this.tail = memory.u32[memory.consumer] | 0;
+    this.tail = this.words[memory.consumer];
   }
 
   /** Entries that can be read. They are numbered from 0 until they are released. */
   get available(): number {
-    return (Atomics.load(this.u32, this.#producer) - this.tail) | 0;
+    return (Atomics.load(this.words, this.#producer) - this.tail) | 0;
   }
 
   /** Gives the first `count` entries back to the kernel. */
   release(count: number): void {
     this.tail = (this.tail + count) | 0;
-    Atomics.store(this.u32, this.#consumer, this.tail);
+    Atomics.store(this.words, this.#consumer, this.tail);
   }
 }
 
 /** The RX ring. */
 export class RxRing extends ConsumerRing {
-  /**
-   * Address of an entry; where it is 2^32 or more, which no valid one is, 0xffffffff. Addresses are unsigned.
-   */
+  /** Address of an entry; negative where it is 2^31 or more, which no valid one is. */
   addressAt(index: number): number {
     const at = this.entries + ((this.tail + index) & this.mask) * DESCRIPTOR_WORDS;
-    return this.u32[at + 1] === 0 ? this.u32[at] : 0xffffffff;
+    return this.words[at + 1] === 0 ? this.words[at] : -1;
   }
 
   lengthAt(index: number): number {
-    return this.u32[this.entries + ((this.tail + index) & this.mask) * DESCRIPTOR_WORDS + 2];
+    return this.words[this.entries + ((this.tail + index) & this.mask) * DESCRIPTOR_WORDS + 2];
   }
 
   optionsAt(index: number): number {
-    return this.u32[this.entries + ((this.tail + index) & this.mask) * DESCRIPTOR_WORDS + 3];
+    return this.words[this.entries + ((this.tail + index) & this.mask) * DESCRIPTOR_WORDS + 3];
   }
 }
 
@@ -175,6 +181,6 @@ export class RxRing extends ConsumerRing {
 export class CompletionRing extends ConsumerRing {
   addressAt(index: number): number {
     const at = this.entries + ((this.tail + index) & this.mask) * ADDRESS_WORDS;
-    return this.u32[at + 1] === 0 ? this.u32[at] : 0xffffffff;
+    return this.words[at + 1] === 0 ? this.words[at] : -1;
   }
 }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
 import { eventually } from '../../testing/eventually.ts';
@@ -10,27 +9,25 @@ import {
   STATION_B,
   sendFrame,
   sequenceOf,
-  TEST_ETHERTYPE,
   testFrame,
 } from '../../testing/link-probe.ts';
-import { requireCommand } from '../../testing/namespaces.ts';
-import { FAR, NEAR, promiscuity } from '../../testing/veth-links.ts';
-import { openXdpBench, requireXdp, type XdpBench, type XdpBenchOptions } from '../../testing/xdp-bench.ts';
+import { FAR, NEAR } from '../../testing/veth-links.ts';
+import {
+  openDescriptors,
+  requireXdp,
+  stationAt,
+  withXdpBench,
+  type XdpBench,
+} from '../../testing/xdp-bench.ts';
 import { vlanKey } from '../../wire/vlan.ts';
-import type { FrameMemory, LinkWants, Station } from '../link.ts';
-import { openXdpLink, type XdpLink } from './link.ts';
+import type { FrameMemory, LinkWants } from '../link.ts';
+import type { XdpLink } from './link.ts';
 import type { XdpLinkOptions } from './options.ts';
-import { setVlanOffload } from './vlan-offload.ts';
 
 /** Scenarios after those of the kernel's own test of AF_XDP. Every link audits its chunks after every batch. */
 
 const MODES = ['native', 'generic'] as const;
 const GROUP: LinkWants = { all: false, group: true };
-
-function station(address: Uint8Array, etherTypes: readonly number[] = [TEST_ETHERTYPE]): Station {
-  const view = new DataView(address.buffer, address.byteOffset);
-  return { macHigh: view.getUint32(0), macLow: view.getUint16(4), vlanKey: 0, etherTypes };
-}
 
 interface End {
   readonly link: XdpLink;
@@ -43,19 +40,10 @@ async function openBoth(bench: XdpBench, options: XdpLinkOptions = {}): Promise<
     const link = await bench.open(name, options);
     const receiver = new CollectingReceiver();
     link.start(receiver);
-    link.steer([station(address)], [], GROUP);
+    link.steer([stationAt(address)], [], GROUP);
     return { link, receiver };
   };
   return { a: await end(NEAR, STATION_A), b: await end(FAR, STATION_B) };
-}
-
-async function withBench(options: XdpBenchOptions, body: (bench: XdpBench) => Promise<void>): Promise<void> {
-  const bench = await openXdpBench(options);
-  try {
-    await body(bench);
-  } finally {
-    await bench.close();
-  }
 }
 
 /** Sends frames and waits until they have arrived, in order and unharmed. */
@@ -82,15 +70,10 @@ function framesTo(address: Uint8Array, source: Uint8Array, lengths: readonly num
   return lengths.map((length, index) => testFrame(address, source, index, length));
 }
 
-/** Interfaces, sockets and rings leave descriptors and mappings behind only when something leaks. */
-function openDescriptors(): number {
-  return readdirSync('/proc/self/fd').length;
-}
-
 for (const mode of MODES) {
   describe(`AF_XDP scenarios, ${mode}`, { skip: requireXdp() }, () => {
     test('both directions, frames of every kind of length', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const { a, b } = await openBoth(bench, { mode });
         const lengths = [14, 59, 60, 61, 63, 64, 65, 127, 128, 1499, 1500, 1513, 1514];
         await exchange(a, b, framesTo(STATION_B, STATION_A, lengths));
@@ -106,7 +89,7 @@ for (const mode of MODES) {
       [4096, 3400],
     ] as const) {
       test(`chunks of ${chunkSize} bytes, MTU ${mtu}: up to the edge of MTU and chunk`, async () => {
-        await withBench({ mtu }, async (bench) => {
+        await withXdpBench({ mtu }, async (bench) => {
           const { a, b } = await openBoth(bench, { mode, chunkSize });
           assert.equal(a.link.info().multiBuffer, false);
           const longest = mtu + 14;
@@ -122,7 +105,7 @@ for (const mode of MODES) {
 
     for (const headroom of [0, 1, 128, 1022]) {
       test(`a headroom of ${headroom} is kept free before frames`, async () => {
-        await withBench({}, async (bench) => {
+        await withXdpBench({}, async (bench) => {
           const { a, b } = await openBoth(bench, { mode, headroom, chunkSize: 4096 });
           const offsets: number[] = [];
           const original = b.receiver.frame.bind(b.receiver);
@@ -140,7 +123,7 @@ for (const mode of MODES) {
 
     for (const queues of [1, 4]) {
       test(`frames of several chunks, both ways, ${queues} queues`, async () => {
-        await withBench({ mtu: 9000, queues }, async (bench) => {
+        await withXdpBench({ mtu: 9000, queues }, async (bench) => {
           const { a, b } = await openBoth(bench, { mode, chunks: 1024 });
           assert.equal(a.link.info().multiBuffer, true);
           const edges = [3837, 3838, 3839, 4093, 4094, 4095, 7676, 7677, 8190, 8191, 9013, 9014];
@@ -154,18 +137,18 @@ for (const mode of MODES) {
     }
 
     test('small chunks and a large MTU: several chunks of 2048 bytes', async () => {
-      await withBench({ mtu: 4000 }, async (bench) => {
+      await withXdpBench({ mtu: 4000 }, async (bench) => {
         const { a, b } = await openBoth(bench, { mode, chunkSize: 2048, chunks: 256 });
         await exchange(a, b, framesTo(STATION_B, STATION_A, [60, 1790, 1791, 2046, 2047, 4014]));
       });
     });
 
     test('frames that a full ring could not take are counted, then it goes on', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const a = await bench.open(NEAR, { mode });
         const b = await bench.open(FAR, { mode, chunks: 64 });
         const receiver = new CollectingReceiver();
-        b.steer([station(STATION_B)], [], GROUP);
+        b.steer([stationAt(STATION_B)], [], GROUP);
         for (let i = 0; i < 100; i++) assert.ok(sendFrame(a, testFrame(STATION_B, STATION_A, i, 60)));
         a.tx.flush();
         b.start(receiver);
@@ -185,7 +168,7 @@ for (const mode of MODES) {
     });
 
     test('torn down and opened again at once, many times', async () => {
-      await withBench({ queues: 2 }, async (bench) => {
+      await withXdpBench({ queues: 2 }, async (bench) => {
         const { a, b } = await openBoth(bench, { mode, chunks: 256 });
         const before = openDescriptors();
         let far = b;
@@ -195,7 +178,7 @@ for (const mode of MODES) {
           const link = await bench.open(FAR, { mode, chunks: 256 });
           const receiver = new CollectingReceiver();
           link.start(receiver);
-          link.steer([station(STATION_B)], [], GROUP);
+          link.steer([stationAt(STATION_B)], [], GROUP);
           far = { link, receiver };
         }
         assert.equal(openDescriptors(), before);
@@ -203,7 +186,7 @@ for (const mode of MODES) {
     });
 
     test('closed with frames in flight in both directions', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         for (let round = 0; round < 5; round++) {
           const { a, b } = await openBoth(bench, { mode, chunks: 256 });
           let sent = 0;
@@ -227,8 +210,27 @@ for (const mode of MODES) {
       });
     });
 
+    test('what was got for each queue, as the kernel says', async () => {
+      await withXdpBench({ queues: 4 }, async (bench) => {
+        const link = await bench.open(FAR, { mode, queues: [0, 2, 3], sendQueue: 2, chunks: 256 });
+        const { queues, sendQueue, umemBytes, chunkSize, attached, needWakeup } = link.info();
+        const copying = { zeroCopy: false, rxRing: 128, fillRing: 128 };
+        assert.deepEqual(queues, [
+          { queue: 0, ...copying, txRing: 0, completionRing: 2 },
+          { queue: 2, ...copying, txRing: 128, completionRing: 128 },
+          { queue: 3, ...copying, txRing: 0, completionRing: 2 },
+        ]);
+        assert.deepEqual(
+          [sendQueue, umemBytes, chunkSize, attached, needWakeup],
+          [2, 4 * 128 * 2048, 2048, mode, true],
+        );
+        const all = await bench.open(NEAR, { mode, chunks: 256 });
+        assert.equal((all.info().queues as unknown[]).length, 4);
+      });
+    });
+
     test('need_wakeup, and without it', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         for (const needWakeup of [true, false]) {
           const { a, b } = await openBoth(bench, { mode, needWakeup, chunks: 256 });
           const lengths = new Array(300).fill(60);
@@ -242,7 +244,7 @@ for (const mode of MODES) {
     });
 
     test('the statistics add up', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const { a, b } = await openBoth(bench, { mode });
         await exchange(a, b, framesTo(STATION_B, STATION_A, new Array(40).fill(100)));
         await exchange(a, b, framesTo(BROADCAST, STATION_A, [60]));
@@ -261,13 +263,14 @@ for (const mode of MODES) {
         const sender = a.link.stats();
         assert.deepEqual([sender.txFrames, sender.txErrors, sender.txInvalidDescriptors], [42, 0, 0]);
         assert.ok(sender.txRingEmpty > 0 && stats.wakeups > 0);
+        const last = b.link.stats();
         await b.link.close();
-        assert.deepEqual(b.link.stats().rxFrames, 41);
+        assert.deepEqual(b.link.stats(), last);
       });
     });
 
     test('group frames come once, beside the unicast ones, with their VLAN tags; our own do not', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const { a, b } = await openBoth(bench, { mode });
         const tagged = Buffer.from(`ffffffffffff02ec0000000a8100e06488b5${'33'.repeat(50)}`, 'hex');
         const multicast = testFrame(Uint8Array.of(1, 0, 0x5e, 0, 0, 1), STATION_A, 2, 60);
@@ -282,8 +285,34 @@ for (const mode of MODES) {
       });
     });
 
+    test('stations in VLANs get their own frames, with their tags; a priority tag is none', async () => {
+      await withXdpBench({}, async (bench) => {
+        const { a, b } = await openBoth(bench, { mode });
+        const inVlans = [[5], [7, 9]].map((vlans) => ({ ...stationAt(STATION_B), vlanKey: vlanKey(vlans) }));
+        b.link.admit(inVlans);
+        b.link.steer(inVlans, [], GROUP);
+        const addresses = '02ec0000000b02ec0000000a';
+        const tagged = (tags: string) => Buffer.from(`${addresses}${tags}88b5${'44'.repeat(46)}`, 'hex');
+        const wanted = [
+          '81006005',
+          '88a80005',
+          '88a8000781000009',
+          '8100e000',
+          '810080008100000581006000',
+          '',
+        ];
+        await exchange(a, b, wanted.map(tagged));
+        for (const tags of ['81000006', '8100000981000007', '81000007', '81000007810000098100000a']) {
+          assert.ok(sendFrame(a.link, tagged(tags)));
+        }
+        a.link.tx.flush();
+        await eventually('left to the kernel', () => b.link.stats().steering!.noEndpoint === 4);
+        assert.equal(b.receiver.frames.length, wanted.length);
+      });
+    });
+
     test('wanting all: what the kernel gets comes here, too, and nothing twice', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const { a, b } = await openBoth(bench, { mode });
         b.link.steer([], [], { all: true, group: true });
         const stranger = Uint8Array.of(2, 0xec, 0, 0, 0, 0x77);
@@ -302,7 +331,7 @@ for (const mode of MODES) {
     });
 
     test('a reply from the side socket is copied', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const { a, b } = await openBoth(bench, { mode });
         let memory: FrameMemory | undefined;
         const begin = b.receiver.begin.bind(b.receiver);
@@ -330,24 +359,24 @@ for (const mode of MODES) {
     });
 
     test('stations come and go; the interface’s own address only on request', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const { a, b } = await openBoth(bench, { mode });
         const own = Uint8Array.from(b.link.hardwareAddress);
-        assert.throws(() => b.link.steer([station(own)], [], GROUP), {
+        assert.throws(() => b.link.steer([stationAt(own)], [], GROUP), {
           code: 'ERR_ETHERCONN_TAKEOVER',
           message: /02:00:00:00:00:0b is the own address of 'far0'.*takeover: true/,
         });
-        b.link.steer([], [station(STATION_B)], GROUP);
+        b.link.steer([], [stationAt(STATION_B)], GROUP);
         sendFrame(a.link, testFrame(STATION_B, STATION_A, 1, 60));
         a.link.tx.flush();
         await eventually('passed', () => b.link.stats().steering!.noEndpoint === 1);
-        b.link.steer([station(STATION_B)], [], GROUP);
+        b.link.steer([stationAt(STATION_B)], [], GROUP);
         await exchange(a, b, framesTo(STATION_B, STATION_A, [60]));
         await b.link.close();
         const link = await bench.open(FAR, { mode, takeover: true });
         const receiver = new CollectingReceiver();
         link.start(receiver);
-        link.steer([station(own)], [], GROUP);
+        link.steer([stationAt(own)], [], GROUP);
         await exchange(a, { link, receiver }, framesTo(own, STATION_A, [60]));
         await link.close();
         const all = await bench.open(FAR, { mode, steering: 'all' });
@@ -361,7 +390,7 @@ for (const mode of MODES) {
     });
 
     test('children are forked during traffic, and the packet memory stays the same', async () => {
-      await withBench({}, async (bench) => {
+      await withXdpBench({}, async (bench) => {
         const { a, b } = await openBoth(bench, { mode, chunks: 256 });
         for (let round = 0; round < 5; round++) {
           assert.equal(spawnSync('true').status, 0);
@@ -371,108 +400,3 @@ for (const mode of MODES) {
     });
   });
 }
-
-/** Runs this program of ours with fewer capabilities; returns what the open was rejected with. */
-function openWithout(capability: string): string {
-  const module = new URL('./link.js', import.meta.url).href;
-  const program = `
-    const { openXdpLink } = await import(${JSON.stringify(module)});
-    await openXdpLink('lo', { mode: 'generic', chunks: 64 }).catch((error) => console.log(error.message));
-  `;
-  const drop = ['--bounding-set', `-${capability}`, '--inh-caps', `-${capability}`];
-  const node = [process.execPath, '--input-type=module', '--eval', program];
-  const limited = ['sh', '-c', 'ulimit -l 64; exec "$@"', 'sh', 'setpriv', ...drop, ...node];
-  const result = spawnSync('unshare', ['-n', ...limited], { encoding: 'utf8' });
-  assert.equal(result.status, 0, result.stderr);
-  return result.stdout;
-}
-
-describe('AF_XDP links: refusals', { skip: requireXdp() }, () => {
-  test('wrong options, before anything is opened', async () => {
-    await withBench({}, async (bench) => {
-      const before = openDescriptors();
-      await assert.rejects(bench.open(FAR, { chunks: 100 }), { option: 'chunks' });
-      await assert.rejects(bench.open(FAR, { queues: [7] }), {
-        option: 'queues',
-        message: /only queue 0, got 7/,
-      });
-      await assert.rejects(bench.open(FAR, { netns: '/nowhere' }), { code: 'ENOENT' });
-      await assert.rejects(bench.open(FAR, { netns: bench.near.path }), { code: 'ENODEV' });
-      await assert.rejects(bench.open(FAR, { mode: 'zerocopy' }), {
-        code: 'ENOTSUP',
-        message: /no zero-copy/,
-      });
-      assert.equal(openDescriptors(), before);
-      assert.equal(promiscuity(bench.far, FAR), 0);
-    });
-  });
-
-  test('a queue that is in use, by a link that shares no program', async () => {
-    await withBench({ queues: 2 }, async (bench) => {
-      const first = await bench.open(FAR, { queues: [0] });
-      const before = openDescriptors();
-      await assert.rejects(bench.open(FAR, { attach: false, program: first.program, queues: [1, 0] }), {
-        code: 'ERR_ETHERCONN_QUEUE_BUSY',
-        message: /queue 0 is busy/,
-      });
-      assert.equal(openDescriptors(), before);
-      const second = await bench.open(FAR, { attach: false, program: first.program, queues: [1] });
-      assert.equal(second.info().attached, 'foreign');
-    });
-  });
-
-  test('a program that is there already is named and left alone', async () => {
-    await withBench({}, async (bench) => {
-      await bench.open(FAR, { mode: 'native' });
-      for (const mode of ['auto', 'native', 'generic'] as const) {
-        await assert.rejects(bench.open(FAR, { mode }), { code: 'EBUSY', message: /id \d+/ });
-      }
-      assert.match(bench.far.run('ip', 'link', 'show', FAR).stdout, /prog\/xdp id/);
-    });
-  });
-
-  test('without a capability: it is named, and what can be done', { skip: requireCommand('setpriv') }, () => {
-    assert.match(openWithout('net_raw'), /need CAP_NET_RAW, which.*use RawSocketRelay/);
-    assert.match(openWithout('bpf,-sys_admin'), /need CAP_BPF, which.*use RawSocketRelay/);
-    assert.match(openWithout('net_admin,-sys_admin'), /need CAP_NET_ADMIN, which.*use RawSocketRelay/);
-    assert.match(openWithout('ipc_lock'), /locked memory is too low.*lower 'chunks'/);
-  });
-
-  test('stations in a VLAN where the tags are taken out before XDP', async () => {
-    const bench = await openXdpBench();
-    try {
-      bench.near.run('ip', 'link', 'add', 'left0', 'type', 'veth', 'peer', 'name', 'right0');
-      for (const name of ['left0', 'right0']) bench.near.run('ip', 'link', 'set', name, 'up');
-      const link = await openXdpLink('left0', { netns: bench.near.path, chunks: 256 });
-      const inVlan = { ...station(STATION_B), vlanKey: vlanKey([5]) };
-      assert.throws(() => link.steer([inVlan], [], GROUP), {
-        code: 'ERR_ETHERCONN_VLAN_OFFLOAD',
-        message: /ethtool -K right0 txvlan off/,
-      });
-      setVlanOffload('right0', false, { netns: bench.near.path });
-      link.steer([inVlan], [], GROUP);
-      await link.close();
-    } finally {
-      await bench.close();
-    }
-  });
-
-  test('auto falls back to generic where native does not work, and says why', async () => {
-    // Native XDP on veth wants as many RX queues as the peer has TX queues.
-    const bench = await openXdpBench();
-    try {
-      bench.near.run(
-        'sh',
-        '-c',
-        'ip link add name few0 numrxqueues 1 numtxqueues 1 type veth peer name many0 numrxqueues 4 numtxqueues 4 && ' +
-          'ip link set few0 up && ip link set many0 up',
-      );
-      const link = await openXdpLink('few0', { netns: bench.near.path, chunks: 256 });
-      assert.deepEqual([link.info().mode, link.info().attached], ['generic', 'generic']);
-      assert.match(String(link.info().fallback), /queue/);
-      await link.close();
-    } finally {
-      await bench.close();
-    }
-  });
-});

@@ -66,8 +66,8 @@ export async function setUp(
   let program: SteeringProgram | undefined;
   try {
     if (options.netns !== undefined) namespaceFd = openSync(options.netns, 'r');
-    const queueCount = queuesOf(addon, namespaceFd, side.interface.index);
-    const shape = xdpShape(options, side.interface.mtu, queueCount);
+    const { queueCount, veth } = shapeOf(addon, namespaceFd, side.interface.index);
+    const shape = xdpShape(options, side.interface.mtu, queueCount, veth);
     const umem = new Umem(chunkCount(shape), shape.chunkSize, shape.scratch);
     program = openProgram(addon, options, shape, queueCount);
     const bound = await bindSomehow({ addon, options, namespaceFd, side, shape, umem, program });
@@ -118,11 +118,17 @@ function openSide(addon: Addon, interfaceName: string, netns: string | undefined
   }
 }
 
-/** Queues of the interface: of those that receive, since the in-kernel program sees their numbers. */
-function queuesOf(addon: Addon, namespaceFd: number, index: number): number {
-  return askInterface(addon, namespaceFd, index, 1, (socket, details) =>
-    Math.max(1, countQueues(addon, socket, details).rx),
-  );
+/** Queues of the interface (of those that receive, since the in-kernel program sees their numbers), and its kind. */
+function shapeOf(
+  addon: Addon,
+  namespaceFd: number,
+  index: number,
+): { readonly queueCount: number; readonly veth: boolean } {
+  const gone = { queueCount: 1, veth: false };
+  return askInterface(addon, namespaceFd, index, gone, (socket, details) => ({
+    queueCount: Math.max(1, countQueues(addon, socket, details).rx),
+    veth: details.kind === 'veth',
+  }));
 }
 
 /** Whether the interface takes VLAN tags out of frames before the in-kernel program sees them. */

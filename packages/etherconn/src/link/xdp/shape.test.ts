@@ -4,8 +4,8 @@ import { checkKernel, kernelHas, Since } from './kernel.ts';
 import { checkXdpLinkOptions, type XdpLinkOptions } from './options.ts';
 import { chunkCount, xdpShape } from './shape.ts';
 
-function shape(options: XdpLinkOptions, mtu = 1500, queues = 1, kernel = '6.18.0') {
-  return xdpShape(checkXdpLinkOptions(options), mtu, queues, kernel);
+function shape(options: XdpLinkOptions, mtu = 1500, queues = 1, kernel = '6.18.0', veth = false) {
+  return xdpShape(checkXdpLinkOptions(options), mtu, queues, veth, kernel);
 }
 
 test('kernel releases are compared by number', () => {
@@ -48,6 +48,9 @@ test('chunks grow with the MTU, then frames take several', () => {
   assert.equal(shape({ headroom: 5 }, 1768).chunkSize, 4096);
   assert.ok(shape({}, 9000).scratch > 9022);
   assert.deepEqual([shape({}, 2978).frags, shape({}, 2979).frags], [false, true]);
+  assert.equal(shape({}, 2979, 1, '5.17.9').frags, false);
+  const veths = ['5.17.9', '5.18.0'].map((kernel) => shape({}, 1500, 1, kernel, true).frags);
+  assert.deepEqual(veths, [false, true]);
 });
 
 test('a kernel without frames of several chunks: the error says the largest MTU', () => {

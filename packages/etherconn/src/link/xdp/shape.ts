@@ -30,7 +30,7 @@ export interface XdpShape {
   readonly headroom: number;
   /** Frames may take several chunks (XDP_USE_SG). */
   readonly multiBuffer: boolean;
-  /** The in-kernel program is to accept frames in several buffers. */
+  /** The in-kernel program is to accept frames in several buffers: veth asks for it when its peer has a large MTU. */
   readonly frags: boolean;
   /** Bytes for frames that are copied together. */
   readonly scratch: number;
@@ -42,13 +42,14 @@ export function chunkCount(shape: XdpShape): number {
 }
 
 /**
- * Lays out a link on an interface with `queueCount` queues. Throws an OptionError where an option does not fit the
+ * Lays out a link on an interface with `queueCount` queues, which is a veth or not. Throws an OptionError where an option does not fit the
  * interface, an EtherconnError (`ERR_ETHERCONN_MTU`) where this kernel cannot receive its longest frames.
  */
 export function xdpShape(
   options: CheckedXdpLinkOptions,
   mtu: number,
   queueCount: number,
+  veth: boolean,
   kernel?: string,
 ): XdpShape {
   const queues = chooseQueues(options.queues, queueCount);
@@ -85,7 +86,7 @@ export function xdpShape(
     ringSize: chunks / 2,
     headroom,
     multiBuffer,
-    frags: multiBuffer || maxFrameLength > SINGLE_BUFFER,
+    frags: (veth || maxFrameLength > SINGLE_BUFFER) && kernelHas(Since.FRAGS, kernel),
     scratch: multiBuffer ? scratchBytes(maxFrameLength) : 0,
   };
 }

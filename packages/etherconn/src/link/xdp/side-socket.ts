@@ -1,5 +1,6 @@
 import type { Addon, InterfaceQuery, NativePoll } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
+import { viewsOver } from '../frame-memory.ts';
 import type { InterfaceMonitor } from '../interface-monitor.ts';
 import type { FrameMemory, LinkReceiver, LinkWants } from '../link.ts';
 import { type FilterRule, filterProgram } from '../packet/filter.ts';
@@ -13,7 +14,6 @@ import {
 } from '../packet/if-packet.ts';
 import { RingV2 } from '../packet/ring-v2.ts';
 import { PacketSocket } from '../packet/socket.ts';
-import { viewsOver } from './umem.ts';
 
 /** Frames delivered per wake-up. */
 const BUDGET = 256;

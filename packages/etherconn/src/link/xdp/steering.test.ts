@@ -79,6 +79,31 @@ test('unknown stations, and stations without EtherTypes, are nothing', () => {
   assert.equal(steering.size, 1);
 });
 
+test('what was admitted is counted once, and given up when it is not added', () => {
+  const steering = new Steering();
+  const map = new KernelMap();
+  const [a, b, c] = [1, 2, 3].map((low) => station(low, [0x0800]));
+  steering.admit([a, b]);
+  steering.admit([a]);
+  assert.equal(steering.size, 2);
+  steering.add([a, c]);
+  steering.forgetAdmitted();
+  map.apply(steering);
+  assert.deepEqual([steering.size, map.entries.size], [2, 2]);
+  // Added again without being admitted, it counts again.
+  steering.add([a]);
+  steering.remove([a]);
+  assert.equal(steering.size, 2);
+  steering.remove([a]);
+  assert.equal(steering.size, 1);
+  steering.admit([a, b]);
+  steering.refuse([a, b]);
+  steering.add([c]);
+  steering.remove([c, c]);
+  map.apply(steering);
+  assert.deepEqual([steering.size, map.entries.size], [0, 0]);
+});
+
 test('property: the map is what the stations that are there want', () => {
   const arbitraryStation = fc.record({
     macHigh: fc.constant(0x02000000),
@@ -90,7 +115,7 @@ test('property: the map is what the stations that are there want', () => {
     fc.tuple(fc.array(arbitraryStation, { maxLength: 5 }), fc.array(fc.nat(), { maxLength: 5 })),
   );
   fc.assert(
-    fc.property(batches, fc.boolean(), (steps, clear) => {
+    fc.property(batches, fc.boolean(), fc.integer({ min: 1, max: 4 }), (steps, clear, nth) => {
       const steering = new Steering();
       const map = new KernelMap();
       let present: Station[] = [];
@@ -99,8 +124,12 @@ test('property: the map is what the stations that are there want', () => {
         const removed: Station[] = [];
         for (const pick of picks)
           if (present.length > 0) removed.push(...present.splice(pick % present.length, 1));
+        // Admitting some of them beforehand, and others that do not come, changes nothing.
+        const stranger = station(99, [1]);
+        steering.admit([...added.filter((_, index) => index % nth === 0), stranger]);
         steering.add(added);
         steering.remove(removed);
+        steering.forgetAdmitted();
         map.apply(steering);
         assert.deepEqual(Object.fromEntries(map.entries), wanted(present));
         assert.equal(steering.size, map.entries.size);

@@ -23,24 +23,40 @@ export interface EncodedEndpoints {
  */
 export class Steering {
   readonly #entries = new Map<string, Entry>();
-  readonly #touched = new Set<Entry>();
+  /** Changed since the last `takeChanges`, by key: one that went and came back is only there as what it is now. */
+  readonly #touched = new Map<string, Entry>();
+  /** Stations that are counted already, and how often they are still to be added. */
+  readonly #admitted = new Map<Station, number>();
 
   /** Endpoints that are wanted. */
   get size(): number {
     return this.#entries.size;
   }
 
-  add(stations: readonly Station[]): void {
+  /** Counts stations that `add` is to bring later, as the same objects. */
+  admit(stations: readonly Station[]): void {
     for (const station of stations) {
-      if (station.etherTypes.length === 0) continue;
-      const entry = this.#entry(station);
-      for (const etherType of station.etherTypes) {
-        const place = entry.etherTypes.indexOf(etherType);
-        if (place >= 0) entry.counts[place]++;
-        else entry.counts[entry.etherTypes.push(etherType) - 1] = 1;
-      }
-      this.#touched.add(entry);
+      this.#count(station);
+      this.#admitted.set(station, (this.#admitted.get(station) ?? 0) + 1);
     }
+  }
+
+  /** The stations that were admitted last are not to come. */
+  refuse(stations: readonly Station[]): void {
+    for (const station of stations) this.#isAdmitted(station);
+    this.remove(stations);
+  }
+
+  add(stations: readonly Station[]): void {
+    for (const station of stations) if (!this.#isAdmitted(station)) this.#count(station);
+  }
+
+  /** What was admitted and has not been added is given up. */
+  forgetAdmitted(): void {
+    for (const [station, times] of this.#admitted) {
+      for (let i = 0; i < times; i++) this.remove([station]);
+    }
+    this.#admitted.clear();
   }
 
   /** Stations that were never added are passed over. */
@@ -55,7 +71,7 @@ export class Steering {
         entry.counts.splice(place, 1);
       }
       if (entry.etherTypes.length === 0) this.#entries.delete(entry.key);
-      this.#touched.add(entry);
+      this.#touched.set(entry.key, entry);
     }
   }
 
@@ -63,17 +79,15 @@ export class Steering {
   clear(): void {
     for (const entry of this.#entries.values()) {
       entry.etherTypes.length = 0;
-      this.#touched.add(entry);
+      this.#touched.set(entry.key, entry);
     }
     this.#entries.clear();
+    this.#admitted.clear();
   }
 
   /** What has changed since the last call, for the given queues. */
   takeChanges(queues: bigint): EncodedEndpoints {
-    // An endpoint that went and came back within one batch has two entries: the one that is there now counts.
-    const changed = [...this.#touched].filter(
-      (entry) => entry.etherTypes.length > 0 || !this.#entries.has(entry.key),
-    );
+    const changed = [...this.#touched.values()];
     this.#touched.clear();
     const keys = new Uint8Array(changed.length * ENDPOINT_KEY_SIZE);
     const wishes = new Uint8Array(changed.length * ENDPOINT_SIZE);
@@ -84,6 +98,25 @@ export class Steering {
       writeEndpoint(wishView, i * ENDPOINT_SIZE, entry.etherTypes, queues);
     }
     return { keys, wishes };
+  }
+
+  #isAdmitted(station: Station): boolean {
+    const times = this.#admitted.get(station);
+    if (times === undefined) return false;
+    if (times > 1) this.#admitted.set(station, times - 1);
+    else this.#admitted.delete(station);
+    return true;
+  }
+
+  #count(station: Station): void {
+    if (station.etherTypes.length === 0) return;
+    const entry = this.#entry(station);
+    for (const etherType of station.etherTypes) {
+      const place = entry.etherTypes.indexOf(etherType);
+      if (place >= 0) entry.counts[place]++;
+      else entry.counts[entry.etherTypes.push(etherType) - 1] = 1;
+    }
+    this.#touched.set(entry.key, entry);
   }
 
   #entry(station: Station): Entry {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { eventually } from '../../testing/eventually.ts';
+import { collectGarbage } from '../../testing/garbage.ts';
+import { foldSum, internetSum } from '../../wire/checksum.ts';
 import { Umem } from './umem.ts';
+
+const MIB = 1 << 20;
 
 test('packet memory: chunks, scratch behind them, and views that read as detached', () => {
   const umem = new Umem(100, 2048, 5000);
@@ -18,3 +24,32 @@ test('packet memory: chunks, scratch behind them, and views that read as detache
 test('more memory than there can be', () => {
   assert.throws(() => new Umem(2 ** 22, 4096), { code: 'ERR_ETHERCONN_MEMORY', message: /lower 'chunks'/ });
 });
+
+test('sums by SIMD, until it is detached', () => {
+  const umem = new Umem(16, 2048, 100);
+  const { memory } = umem;
+  memory.u8.set([1, 2, 3, 4, 5], 2048);
+  assert.equal(memory.simdSum?.(2048, 2053), foldSum(internetSum(memory.u8, 2048, 2053)));
+  umem.detach();
+  assert.equal(memory.simdSum, undefined);
+});
+
+test('detached memory is given back, though whoever had it keeps all of it but the sum', async () => {
+  await collectGarbage();
+  const before = addressSpace();
+  const umem = new Umem(MIB / 8, 2048);
+  const { memory } = umem;
+  assert.ok(memory.simdSum);
+  assert.ok(addressSpace() >= before + 256 * MIB);
+  umem.detach();
+  await eventually('address space is free', () => {
+    void collectGarbage();
+    return addressSpace() < before + 128 * MIB;
+  });
+  assert.equal(umem.memory, memory);
+});
+
+/** Bytes of address space that the process has. */
+function addressSpace(): number {
+  return Number(/VmSize:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))![1]) * 1024;
+}

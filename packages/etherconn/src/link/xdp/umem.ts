@@ -1,4 +1,6 @@
 import { EtherconnError } from '../../errors.ts';
+import { newWasmMemory, type WasmMemory, webAssembly } from '../../wire/webassembly.ts';
+import { viewsOver, viewsOverWasm } from '../frame-memory.ts';
 import type { FrameMemory } from '../link.ts';
 
 /**
@@ -28,15 +30,6 @@ export const ChunkState = {
   SPARE: 9,
 } as const;
 
-/** JavaScript's own interface, which no type library of Node's declares. */
-interface WasmMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-type WasmMemoryConstructor = new (limits: { initial: number; maximum: number }) => WasmMemory;
-
-const WASM_PAGE = 64 << 10;
-
 /**
  * Packet memory: chunks of equal size that all queues of a link share. It lies in a WebAssembly.Memory, which starts
  * on a page and never moves, as the kernel needs it, and can be detached and left to the garbage collector: the
@@ -52,7 +45,7 @@ export class Umem {
   readonly bytes: number;
   /** One of {@link ChunkState} for each chunk. */
   readonly state: Uint8Array;
-  readonly #wasm: WasmMemory;
+  #wasm: WasmMemory | undefined;
 
   /**
    * `chunkSize` is a power of two, `scratch` a number of bytes that are put behind the chunks (default 0). Throws an
@@ -64,25 +57,27 @@ export class Umem {
     this.chunkSize = chunkSize;
     this.shift = 31 - Math.clz32(chunkSize);
     this.state = new Uint8Array(chunks);
-    this.#wasm = allocate(this.bytes + scratch);
-    this.memory = viewsOver(this.#wasm.buffer);
+    const wasm = allocate(this.bytes + scratch);
+    this.#wasm = wasm;
+    this.memory = viewsOverWasm(wasm);
   }
 
-  /** Views that were kept read as detached from here on. */
+  /** Views that were kept read as detached from here on. Harmless when repeated. */
   detach(): void {
-    this.#wasm.grow(0);
+    this.#wasm?.grow(0);
+    this.#wasm = undefined;
+    // A detached buffer still holds on to its WebAssembly.Memory, as does what sums over it, and so to gigabytes of
+    // address space: a closed link that is kept for its statistics is not to keep those as well.
+    Object.assign(this.memory, viewsOver(new ArrayBuffer(0)));
   }
 }
 
 function allocate(bytes: number): WasmMemory {
-  const pages = Math.ceil(bytes / WASM_PAGE);
-  const { WebAssembly } = globalThis as unknown as { WebAssembly?: { Memory: WasmMemoryConstructor } };
-  if (WebAssembly === undefined) {
+  if (webAssembly === undefined) {
     throw new EtherconnError('ERR_ETHERCONN_MEMORY', 'XDP links need WebAssembly, which --jitless disables');
   }
   try {
-    // The maximum makes it unable to grow, and so to move.
-    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+    return newWasmMemory(webAssembly, bytes);
   } catch (cause) {
     throw new EtherconnError(
       'ERR_ETHERCONN_MEMORY',
@@ -90,14 +85,4 @@ function allocate(bytes: number): WasmMemory {
       { cause },
     );
   }
-}
-
-/** Views over a whole buffer. */
-export function viewsOver(buffer: ArrayBuffer): FrameMemory {
-  return {
-    u8: new Uint8Array(buffer),
-    u16: new Uint16Array(buffer),
-    u32: new Uint32Array(buffer),
-    view: new DataView(buffer),
-  };
 }
