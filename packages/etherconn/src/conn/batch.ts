@@ -1,4 +1,4 @@
-import type { FrameMemory } from '../link/link.ts';
+import { FrameFlag, type FrameMemory } from '../link/link.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { frameVlans, L2Endpoint } from '../relay/l2-endpoint.ts';
 import { formatIp } from '../wire/ip.ts';
@@ -60,10 +60,13 @@ export class Batch {
     }
   }
 
-  /** Moves to the next packet (to the first at the beginning); false when there is none, or the relay was closed. */
+  /**
+   * Moves to the next packet (to the first at the beginning); false when there is none. Closing the conn or the relay
+   * inside the callback does not cut the batch short: its packets are there until the callback returns.
+   */
   next(): boolean {
     const at = this.#next;
-    if (at < 0 || this.u8.length === 0) return false;
+    if (at < 0) return false;
     this.#at = at;
     this.#words = this.#rows;
     this.#next = this.#rows[at + Field.NEXT];
@@ -130,6 +133,11 @@ export class Batch {
   /** Bits of `FrameFlag`. */
   get flags(): number {
     return this.#words[this.#at + Field.KINDS] >> 13;
+  }
+
+  /** The link could not receive the whole frame: its end is missing. (UDP conns get no datagram that is not whole.) */
+  get truncated(): boolean {
+    return (this.flags & FrameFlag.TRUNCATED) !== 0;
   }
 
   /** Source port; meaningful where the protocol has ports. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
-import { ClosedError, TimeoutError } from '../errors.ts';
+import { ClosedError, InUseError, TimeoutError } from '../errors.ts';
 import { Relay } from '../relay/relay.ts';
 import { FakeLink } from '../testing/fake-link.ts';
 import { frames } from '../testing/frames.ts';
@@ -9,6 +9,7 @@ import { settleTurns } from '../testing/memory-pair.ts';
 import { twoRelays } from '../testing/two-relays.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { EtherConn } from './ether-conn.ts';
+import { RUDPConn } from './rudp-conn.ts';
 
 const MAC = '02:00:00:00:00:02';
 const PEER = '02:00:00:00:00:01';
@@ -248,5 +249,31 @@ describe("the 'message' event", () => {
     link.deliver([frames.udp4, frames.udp6]);
     assert.equal((await first)[0].length, 33);
     assert.equal((await conn.readPacket()).data.length, 53);
+  });
+});
+
+describe('taking over an EtherConn', () => {
+  it('fails readers that wait, and later ones, with InUseError: packets go to the RUDPConn now', async (t) => {
+    const { link, conn } = open(t);
+    link.deliver([frames.udp4]);
+    await conn.readPacket();
+    const read = conn.readPacket();
+    const loop = conn.packets().next();
+    const udp = new RUDPConn({ address: '10.0.0.2', port: 53 }, conn);
+    await assert.rejects(read, InUseError);
+    await assert.rejects(loop, InUseError);
+    await assert.rejects(conn.readPacket(), InUseError);
+    link.deliver([frames.udp4]);
+    assert.equal((await udp.readFrom()).data.toString(), 'hello');
+    await udp.close();
+    await assert.rejects(conn.readPacket(), ClosedError);
+  });
+
+  it('drops and counts what was queued', (t) => {
+    const { link, conn } = open(t);
+    link.deliver([frames.udp4, frames.udp4]);
+    new RUDPConn({ address: '10.0.0.2', port: 53 }, conn);
+    const { enqueued, read, dropped, queued } = conn.stats();
+    assert.deepEqual({ enqueued, read, dropped, queued }, { enqueued: 2, read: 0, dropped: 2, queued: 0 });
   });
 });

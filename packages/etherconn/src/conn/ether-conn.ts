@@ -1,4 +1,5 @@
 import { InUseError, MessageTooLongError } from '../errors.ts';
+import { FrameFlag } from '../link/link.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
@@ -10,8 +11,16 @@ import type { Batch } from './batch.ts';
 import { checkPacket, type EthernetOptions, EthernetPort, type PortEvents } from './ethernet-port.ts';
 import { Inbox, type InboxOwner } from './inbox.ts';
 import type { Listener } from './listener.ts';
+import { checkBuffer, type ReadInto, readInto } from './read-into.ts';
+import { ReadIterator } from './read-iterator.ts';
 import type { ReceiveCounters } from './receive-queue.ts';
 import { emitReplyEthernet, replyHeaderLength } from './reply.ts';
+import type { WriteCounters } from './writer.ts';
+
+export type { ReadInto } from './read-into.ts';
+
+/** Longest payload that an IEEE 802.3 length field can say; from 0x0600 on it is an EtherType. */
+const LENGTH_8023_MAX = 1500;
 
 /** A received Ethernet payload. */
 export interface Packet {
@@ -19,32 +28,17 @@ export interface Packet {
   data: Buffer;
   /** Who sent it. */
   remote: L2Endpoint;
-}
-
-/** What a read into the caller's buffer says. */
-export interface ReadInto<Remote> {
-  /** The part of the caller's buffer that was filled. */
-  data: Uint8Array;
-  /** Bytes of the whole packet, more than `data.length` when it was truncated. */
-  length: number;
-  /** The buffer was too small; the rest of the packet is lost. */
+  /** The link could not receive the whole frame: the end of `data` is missing. */
   truncated: boolean;
-  remote: Remote;
 }
 
 /** Counters of a conn. */
-export interface ConnStats extends ReceiveCounters {
-  sent: number;
-  /** Payload bytes. */
-  sentBytes: number;
-  /** Tries to send that found no room. */
-  noRoom: number;
-}
+export interface ConnStats extends ReceiveCounters, WriteCounters {}
 
 /**
  * Sends and receives Ethernet payloads from one MAC address (with its VLANs and EtherTypes), without any of
  * them existing in the operating system. Packets go to the {@link EtherConn.onBatch} callback if there is one, else
- * to the listeners of 'message' (`(data: Buffer, remote: L2Endpoint)`), else to who reads. Also emits 'replaced' (a key of ours was registered by
+ * to the listeners of 'message' (`(data: Buffer, remote: L2Endpoint, truncated: boolean)`), else to who reads. Also emits 'replaced' (a key of ours was registered by
  * somebody else) and 'close' (the conn or its relay was closed).
  */
 export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
@@ -75,6 +69,7 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
 
   /** Copies the next packet's payload to `buffer`. */
   async readPacketFrom(buffer: Uint8Array, options: CallOptions = {}): Promise<ReadInto<L2Endpoint>> {
+    checkBuffer(buffer);
     return readInto(await this.#inbox.queue.shift(options), buffer);
   }
 
@@ -83,12 +78,14 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
     return this.#inbox.queue.tryShift();
   }
 
-  /** Packets until the conn is closed. */
+  /** Packets until the conn is closed, for `for await`; `options` are those of each read. */
+  packets(options: CallOptions = {}): AsyncGenerator<Packet, void, undefined> {
+    return new ReadIterator((each) => this.readPacket(each), options);
+  }
+
+  /** As {@link packets}. */
   [Symbol.asyncIterator](): AsyncGenerator<Packet, void, undefined> {
-    return readUntilClosed(
-      () => this.readPacket(),
-      () => this.#inbox.closed,
-    );
+    return this.packets();
   }
 
   /** Calls back with all packets of a wake-up at once, by a cursor that is valid only inside; null to stop. */
@@ -107,8 +104,7 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
   }
 
   stats(): ConnStats {
-    const { sent, sentBytes, noRoom } = this.writer;
-    return { ...this.#inbox.queue.counters(), sent, sentBytes, noRoom };
+    return { ...this.#inbox.queue.counters(), ...this.writer.counters() };
   }
 
   override on<K>(eventName: K | keyof PortEvents, listener: Listener<PortEvents, K>): this {
@@ -117,15 +113,23 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
     return this;
   }
 
+  override prependListener<K>(eventName: K | keyof PortEvents, listener: Listener<PortEvents, K>): this {
+    super.prependListener(eventName, listener);
+    if (eventName === 'message') process.nextTick(() => this.#inbox.drainToListener());
+    return this;
+  }
+
   override addListener<K>(eventName: K | keyof PortEvents, listener: Listener<PortEvents, K>): this {
     return this.on(eventName, listener);
   }
 
-  /** @internal Hands all frames to a conn above. */
+  /** @internal Hands all frames to a conn above. Whoever reads here, now or later, would wait for ever: he is told. */
   attach(user: FrameReceiver): void {
     this.writer.checkOpen('attach');
-    if (this.#user !== null) throw new InUseError(`a conn on ${this.localAddr()}`);
+    const inUse = new InUseError(`a conn on ${this.localAddr()}`);
+    if (this.#user !== null) throw inUse;
     this.#user = user;
+    this.#inbox.queue.close(inUse);
   }
 
   /** @internal */
@@ -156,7 +160,10 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
     const start = words[at + Field.START];
     const vlans = frameVlans(u8, start, words[at + Field.VLAN_COUNT]);
     const remote = new L2Endpoint(u8.subarray(start + 6, start + 12), words[at + Field.ETHER_TYPE], vlans);
-    return { data, remote };
+    // An IP packet that ends within what came is whole, though the frame is not.
+    const cut = (words[at + Field.KINDS] >> 13) & FrameFlag.TRUNCATED;
+    const truncated = cut !== 0 && words[at + Field.PAYLOAD_END] === words[at + Field.END];
+    return { data, remote, truncated };
   }
 
   /** @internal */
@@ -166,7 +173,7 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
 
   /** @internal */
   emitItem(packet: Packet): void {
-    this.emit('message', packet.data, packet.remote);
+    this.emit('message', packet.data, packet.remote, packet.truncated);
   }
 
   /** @internal */
@@ -176,47 +183,32 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
     // A mirror sees frames whose tags are cut off: nobody can be answered there.
     if (batch.networkOffset === 0) return this.writer.count(0, 0);
     const header = replyHeaderLength(this, batch);
-    const limit = Math.min(this.relay.mtu, this.relay.maxFrameLength - header);
-    if (payload.length > limit) throw new MessageTooLongError('reply', payload.length, limit);
+    const room = Math.min(this.relay.mtu, this.relay.maxFrameLength - header);
+    // Where the frame had a length in place of an EtherType, the answer has, too.
+    const limit = batch.etherType === 0 ? Math.min(room, LENGTH_8023_MAX) : room;
+    if (payload.length > limit) {
+      // Only what fits no answer, or is longer than what came, is the program's fault: a stranger must not make us throw.
+      if (payload.length > Math.max(this.mtu, batch.payloadLength))
+        throw new MessageTooLongError('reply', payload.length, limit);
+      return this.writer.countReplyTooLong();
+    }
     const mac = batch.frameOffset + 6;
     const vlanKey = this.tagBytes === null ? batch.vlanKey : this.vlanKey;
     const { u8 } = batch;
     const sender = this.relay.senderFor(readU32(u8, mac), readU16(u8, mac + 4), vlanKey, batch.etherType);
     const at = sender.reserve(header + payload.length);
     if (at < 0) return this.writer.count(0, 0);
-    emitReplyEthernet(this, batch, sender.memory.u8, at);
-    // The sender of an IEEE 802.3 frame gave a length in place of an EtherType.
-    if (batch.etherType === 0) writeU16(sender.memory.u8, at + header - 2, payload.length);
-    sender.memory.u8.set(payload, at + header);
-    sender.commit(at, header + payload.length);
-    return this.writer.count(1, payload.length);
-  }
-}
-
-/** Copies a packet into the caller's buffer and says what became of it. */
-export function readInto<Remote>(
-  packet: { data: Buffer; remote: Remote },
-  buffer: Uint8Array,
-): ReadInto<Remote> {
-  const { data, remote } = packet;
-  const taken = Math.min(data.length, buffer.length);
-  buffer.set(data.subarray(0, taken));
-  return { data: buffer.subarray(0, taken), length: data.length, truncated: taken < data.length, remote };
-}
-
-/** Reads in a loop; closing the conn ends it, any other error (a deadline, a stopped relay) is thrown. */
-export async function* readUntilClosed<T>(
-  read: () => Promise<T>,
-  closed: () => boolean,
-): AsyncGenerator<T, void, undefined> {
-  for (;;) {
-    let item: T;
     try {
-      item = await read();
+      const out = sender.memory.u8;
+      emitReplyEthernet(this, batch, out, at);
+      // The sender of an IEEE 802.3 frame gave a length in place of an EtherType.
+      if (batch.etherType === 0) writeU16(out, at + header - 2, payload.length);
+      out.set(payload, at + header);
     } catch (error) {
-      if (closed() && (error as { code?: string }).code === 'ERR_ETHERCONN_CLOSED') return;
+      sender.cancel(at);
       throw error;
     }
-    yield item;
+    sender.commit(at, header + payload.length);
+    return this.writer.count(1, payload.length);
   }
 }

@@ -15,13 +15,15 @@ import {
 import type { PacketRelay } from '../relay/packet-relay.ts';
 import type { RegistrationRole, RelayRegistration } from '../relay/registration.ts';
 import { Relay } from '../relay/relay.ts';
-import { ETHERNET_HEADER_LENGTH, emitEthernet } from '../wire/ethernet.ts';
+import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { formatMac, isGroupMac, macHigh, macLow } from '../wire/mac.ts';
 import type { FrameRecord } from '../wire/record.ts';
-import { checkVlans, emitVlan, VLAN_TAG_LENGTH, type Vlan, vlanKey } from '../wire/vlan.ts';
+import { emitVlan, VLAN_TAG_LENGTH, type Vlan, vlanKey } from '../wire/vlan.ts';
 import type { Carrier } from './carrier.ts';
+import { EthernetHeader } from './ethernet-header.ts';
 import type { ReplySource } from './reply.ts';
+import { toVlans } from './vlans-option.ts';
 import { Writer } from './writer.ts';
 
 /** EtherTypes of a conn when none are given, as in the seed. */
@@ -57,11 +59,10 @@ export interface PortEvents {
   /** A key of this conn was registered by somebody else; its frames go there now. */
   replaced: [L2EndpointKey];
   close: [];
-  /** An Ethernet payload (a copy, to keep) and who sent it. */
-  message: [Buffer, L2Endpoint];
+  /** An Ethernet payload (a copy, to keep), who sent it, and whether its end is missing. */
+  message: [Buffer, L2Endpoint, boolean];
 }
 
-const NO_VLANS: readonly Vlan[] = Object.freeze([]);
 const NO_OPTIONS: CallOptions = Object.freeze({});
 
 /**
@@ -85,6 +86,8 @@ export abstract class EthernetPort
   readonly writer: Writer;
   protected readonly receiveDepth: number;
   #registration: RelayRegistration;
+  /** Made when the first packet is sent. */
+  #header: EthernetHeader | null = null;
   #tagBytes: Uint8Array | undefined;
   #closed = false;
 
@@ -111,24 +114,18 @@ export abstract class EthernetPort
     this.macLow = macLow(bytes);
     this.relay = relay;
     this.writer = new Writer(relay);
-    if (role === 'endpoint') {
-      this.etherTypes =
-        etherTypes === undefined || etherTypes.length === 0 ? DEFAULT_ETHER_TYPES : [...new Set(etherTypes)];
-      const station: Station = {
-        macHigh: this.macHigh,
-        macLow: this.macLow,
-        vlanKey: this.vlanKey,
-        etherTypes: this.etherTypes,
-      };
-      this.#registration = relay.addEndpoint([station], multicast, exclusive);
-    } else {
-      this.etherTypes = etherTypes ?? [];
-      this.#registration = relay.addCatchAll(
-        role,
-        multicast,
-        this.etherTypes.length === 0 ? null : this.etherTypes,
-      );
-    }
+    const own = Object.freeze([...new Set(etherTypes)]);
+    this.etherTypes = role === 'endpoint' && own.length === 0 ? DEFAULT_ETHER_TYPES : own;
+    const station: Station = {
+      macHigh: this.macHigh,
+      macLow: this.macLow,
+      vlanKey: this.vlanKey,
+      etherTypes: this.etherTypes,
+    };
+    this.#registration =
+      role === 'endpoint'
+        ? relay.addEndpoint([station], multicast, exclusive)
+        : relay.addCatchAll(role, multicast, own.length === 0 ? null : own, station);
     this.#registration.receiver = this;
   }
 
@@ -141,6 +138,11 @@ export abstract class EthernetPort
   get macBytes(): Uint8Array {
     const high = this.macHigh;
     return Uint8Array.of(high >>> 24, high >>> 16, high >>> 8, high, this.macLow >>> 8, this.macLow);
+  }
+
+  /** For people: 'EtherConn l2ep&02:00:00:00:00:01#0x0806 on eth0'. */
+  override toString(): string {
+    return `${this.constructor.name} ${this.localAddr()} on ${this.relay.interfaceName()}`;
   }
 
   /** The own side: MAC address, VLAN ids and the first EtherType. */
@@ -193,15 +195,21 @@ export abstract class EthernetPort
   trySendPacketTo(packet: Uint8Array, etherType: number, destMac: MacAddress): number {
     this.writer.checkOpen('write');
     this.#check(packet, etherType);
-    const destination = toMac('destMac', destMac);
-    const header = this.headerLength;
-    const sender = this.relay.senderFor(macHigh(destination), macLow(destination), this.vlanKey, etherType);
-    const offset = sender.reserve(header + packet.length);
+    this.#header ??= new EthernetHeader(this.macBytes, this.vlans);
+    const header = this.#header;
+    header.set(destMac, etherType);
+    const sender = this.relay.senderFor(header.macHigh, header.macLow, this.vlanKey, etherType);
+    const length = header.length + packet.length;
+    const offset = sender.reserve(length);
     if (offset < 0) return this.writer.count(0, 0);
-    const u8 = sender.memory.u8;
-    emitEthernet(u8, offset, { destination, source: this.macBytes, vlans: this.vlans, etherType });
-    u8.set(packet, offset + header);
-    sender.commit(offset, header + packet.length);
+    try {
+      header.emit(sender.memory, offset);
+      sender.memory.u8.set(packet, offset + header.length);
+    } catch (error) {
+      sender.cancel(offset);
+      throw error;
+    }
+    sender.commit(offset, length);
     return this.writer.count(1, packet.length);
   }
 
@@ -240,6 +248,11 @@ export abstract class EthernetPort
     await this.close();
   }
 
+  /** @internal See `Relay.selectGroups`. */
+  selectGroups(etherType: number, selectors: readonly number[] | null): void {
+    this.relay.selectGroups(this.#registration, etherType, selectors);
+  }
+
   /** @internal */
   relayStopped(error: Error): void {
     if (!this.#closed) this.#finish(error);
@@ -276,17 +289,6 @@ export abstract class EthernetPort
     checkPacket(packet);
     if (packet.length > this.mtu) throw new MessageTooLongError('write', packet.length, this.mtu);
   }
-}
-
-function toVlans(vlans: readonly (number | Vlan)[] | undefined): readonly Vlan[] {
-  if (vlans === undefined || (Array.isArray(vlans) && vlans.length === 0)) return NO_VLANS;
-  const tags = Array.isArray(vlans)
-    ? vlans.map((vlan) => (typeof vlan === 'number' ? { id: vlan } : vlan))
-    : vlans;
-  const checked = checkVlans('vlans', tags);
-  if (checked.length > 2)
-    throw new OptionError('vlans', `at most two tags make an endpoint, got ${checked.length}`);
-  return checked;
 }
 
 /** Throws an OptionError when a packet is none. */

@@ -49,7 +49,11 @@ class ForeignConn implements SharedEthernetConn {
 
   /** A frame has come. */
   deliver(name: string, frame: Uint8Array): void {
-    this.#callbacks.get(name)?.(new EthernetResponse(frame, parsed(frame)));
+    this.deliverResponse(name, new EthernetResponse(frame, parsed(frame)));
+  }
+
+  deliverResponse(name: string, response: EthernetResponse): void {
+    this.#callbacks.get(name)?.(response);
   }
 
   get keys(): string[] {
@@ -84,6 +88,35 @@ describe('a SharedRUDPConn over a SharedEthernetConn of somebody else', () => {
     // Identification, DF and the header checksum differ.
     for (const at of [4, 5, 6, 10, 11]) expected[at] = packet[at];
     assert.deepEqual(packet, Buffer.from(expected));
+  });
+
+  it('a conn that throws instead of rejecting leaves no writer waiting', async () => {
+    const foreign = new ForeignConn();
+    const conn = new SharedRUDPConn(LOCAL, foreign);
+    let finish = (_bytes: number): void => {};
+    foreign.answer = () =>
+      new Promise((resolve) => {
+        finish = resolve;
+      });
+    while (conn.trySendTo(Buffer.from('x'), REMOTE) === 1);
+    const waiting = Array.from({ length: 5 }, () => conn.writeTo(Buffer.from('late'), REMOTE));
+    foreign.answer = () => {
+      throw new Error('not even a promise');
+    };
+    finish(1);
+    const results = await Promise.allSettled(waiting);
+    const failed = results.filter(({ status }) => status === 'rejected');
+    // One learns of the failure of the one before him, and so on; none of them hangs.
+    assert.ok(failed.length < 5);
+    assert.throws(() => conn.trySendTo(Buffer.from('x'), REMOTE), /not even a promise/);
+  });
+
+  it('drops and counts a datagram that came without its end', () => {
+    const foreign = new ForeignConn();
+    const conn = new SharedRUDPConn(LOCAL, foreign);
+    const cut = frames.udp4.subarray(0, 44);
+    foreign.deliverResponse(KEY, new EthernetResponse(cut, parsed(cut), [0x0800], true));
+    assert.equal(conn.stats().truncated, 1);
   });
 
   it('receives responses as datagrams, in all forms', async () => {

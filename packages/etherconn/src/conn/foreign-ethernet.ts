@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { OptionError } from '../errors.ts';
 import { allocateFrameMemory } from '../link/frame-memory.ts';
-import type { FrameMemory } from '../link/link.ts';
+import { FrameFlag, type FrameMemory } from '../link/link.ts';
 import { show } from '../options.ts';
 import { BatchStore } from '../relay/batch-store.ts';
 import type { EthernetResponse } from '../relay/ethernet-response.ts';
@@ -114,6 +114,8 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
       await this.#conn.writeIPPktTo(packet, destMac);
     } catch (error) {
       this.#failure = error ?? new Error('writeIPPktTo failed');
+      // A conn that throws where it should reject is still inside of the commit: the writer has not been told yet.
+      await null;
     }
     this.#inFlight--;
     this.waiting.retry();
@@ -126,7 +128,8 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
     u8.set(etherBytes, 2);
     parseFrame(u8, 2, etherBytes.length, this.#record);
     this.#store.begin(this.#received);
-    receiver.frame(this.#store, this.#record, 0);
+    const flags = response.truncated === true ? FrameFlag.TRUNCATED : 0;
+    receiver.frame(this.#store, this.#record, flags);
     try {
       receiver.batchEnd(this.#store);
     } catch (error) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { frames, parsed } from '../testing/frames.ts';
+import { buildUdpFrame } from '../wire/build.ts';
 import { L4HashKey } from './l4-hash-key.ts';
 import { L4Table } from './l4-table.ts';
 
@@ -57,5 +58,33 @@ describe('L4Table', () => {
     assert.equal(found(frames.udp6), 2);
     table.set(new L4HashKey('10.0.0.2', 17, 53), 3);
     assert.equal(found(frames.udp4), 3);
+  });
+
+  it('an IPv6 packet to an IPv4-mapped address is for nobody', () => {
+    const table = new L4Table();
+    table.set(new L4HashKey('10.0.0.2', 17, 53), 1);
+    table.set(new L4HashKey('0.0.0.0', 17, 53), 2);
+    table.set(new L4HashKey('::', 17, 53), 3);
+    const addresses = { sourceMac: '02:00:00:00:00:01', destinationMac: '02:00:00:00:00:02', sourcePort: 1 };
+    const to = (destination: string) =>
+      buildUdpFrame({ ...addresses, source: '2001:db8::1', destination, destinationPort: 53 });
+    for (const destination of ['::ffff:10.0.0.2', '::ffff:10.0.0.3', '::ffff:0.0.0.0']) {
+      const frame = to(destination);
+      assert.equal(table.find(frame, parsed(frame)), -1, destination);
+    }
+    const frame = to('::10.0.0.2');
+    assert.equal(table.find(frame, parsed(frame)), 3);
+  });
+
+  it('where ports are missing, port 0 does not stand for them', () => {
+    const table = new L4Table();
+    for (const protocol of [1, 6, 17, 58, 132])
+      for (const address of ['10.0.0.2', '2001:db8::2', '0.0.0.0', '::'])
+        table.set(new L4HashKey(address, protocol, 0), protocol);
+    const found = (frame: Uint8Array) => table.find(frame, parsed(frame));
+    const { udp4Later, udp6Later, tcp4, sctp4, icmpv4Echo, icmpv6Echo } = frames;
+    const cut = [tcp4.subarray(0, 40), sctp4.subarray(0, 38), frames.udp4.subarray(0, 37)];
+    assert.deepEqual([udp4Later, udp6Later, ...cut].map(found), [-1, -1, -1, -1, -1]);
+    assert.deepEqual([icmpv4Echo, icmpv6Echo].map(found), [1, 58]);
   });
 });

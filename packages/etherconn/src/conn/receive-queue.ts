@@ -97,9 +97,8 @@ export class ReceiveQueue<T> {
     return readers.add('read', options).promise;
   }
 
-  /** Fails readers that wait and all later ones with `error`, and drops what is queued. */
+  /** Fails readers that wait and all later ones with `error` (the latest one given), and drops what is queued. */
   close(error: Error): void {
-    if (this.#closed !== null) return;
     this.#closed = error;
     this.dropped += this.#size;
     this.#items = NOTHING;

@@ -17,6 +17,7 @@ import {
   SharedRUDPConn,
   TimeoutError,
 } from '../index.ts';
+import { eventually } from '../testing/eventually.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 
 /**
@@ -173,8 +174,8 @@ test('RUDPConn: other ports are ignored, unless acceptAny', async (t) => {
   const sender = new RUDPConn(A, new EtherConn(MAC_A, left), { resolveNextHop: () => MAC_B });
   const strict = new RUDPConn(B, new EtherConn(MAC_B, right));
   await sender.writeTo(HELLO, { ...B, port: 9 });
-  await assert.rejects(strict.readFrom({ timeout: 20 }), TimeoutError);
-  assert.equal(strict.stats().notOurs, 1);
+  await eventually('the datagram has come', () => strict.stats().notOurs === 1);
+  assert.equal(strict.tryRead(), undefined);
   const any = new RUDPConn(B, new EtherConn(MAC_B, right), { acceptAny: true });
   await sender.writeTo(HELLO, { address: '192.0.2.1', port: 9 });
   const { remote } = await any.readFrom();

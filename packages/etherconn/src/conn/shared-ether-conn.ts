@@ -69,6 +69,12 @@ export interface SharedLower extends UdpLower {
   release(key: L4HashKey, receiver: FrameReceiver): void;
 }
 
+/** Whether a SharedEthernetConn is one of ours, over which conns need no copies: a SharedEtherConn or a Host. */
+export function isSharedLower(conn: SharedEthernetConn): conn is SharedEthernetConn & SharedLower {
+  const methods = conn as Partial<SharedLower> | null | undefined;
+  return typeof methods?.claim === 'function' && typeof methods.release === 'function';
+}
+
 interface Claim {
   readonly receiver: FrameReceiver;
   /** Got a frame in the batch under way. */

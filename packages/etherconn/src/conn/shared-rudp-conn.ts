@@ -3,7 +3,7 @@ import { checkKnown } from '../options.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { ForeignEthernet } from './foreign-ethernet.ts';
 import { L4HashKey } from './l4-hash-key.ts';
-import { SharedEtherConn, type SharedEthernetConn, type SharedLower } from './shared-ether-conn.ts';
+import { isSharedLower, type SharedEthernetConn, type SharedLower } from './shared-ether-conn.ts';
 import { toUdpAddress, type UdpAddress } from './udp-address.ts';
 import { UDP_CONN_OPTIONS, type UdpConnOptions, UdpEndpoint } from './udp-endpoint.ts';
 import { Writer } from './writer.ts';
@@ -17,13 +17,13 @@ export class SharedRUDPConn extends UdpEndpoint {
   readonly #key: L4HashKey;
 
   /**
-   * Throws InUseError when the address and port are taken on this conn. Over a SharedEthernetConn that is not a
-   * SharedEtherConn, a packet that it fails to send makes the next write fail.
+   * Throws InUseError when the address and port are taken on this conn. Over a SharedEthernetConn that is neither a
+   * SharedEtherConn nor a Host, a packet that it fails to send makes the next write fail.
    */
   constructor(source: UdpAddress, conn: SharedEthernetConn, options: UdpConnOptions = {}) {
     const local = toUdpAddress('source', source);
     checkKnown(options, UDP_CONN_OPTIONS);
-    const lower = conn instanceof SharedEtherConn ? conn : new ForeignEthernet(conn);
+    const lower = isSharedLower(conn) ? conn : new ForeignEthernet(conn);
     super(local, lower, new Writer(lower.carrier), options, false);
     this.#lower = lower;
     this.#key = new L4HashKey(local.bytes, IpProtocol.UDP, local.port);

@@ -160,7 +160,9 @@ describe('reply from inside of onBatch', () => {
         conn.onBatch((batch) => {
           while (batch.next()) batch.reply(payload);
         });
-        const source = v6 ? Uint8Array.of(0x20, 1, ...new Array(10).fill(7), ...host) : host;
+        // No multicast address nor 255.255.255.255: those are no sources.
+        const unicast = Uint8Array.of(host[0] % 224, ...host.subarray(1));
+        const source = v6 ? Uint8Array.of(0x20, 1, ...new Array(10).fill(7), ...host) : unicast;
         const tags = vlans.map((id) => ({ id }));
         link.deliver([build({ source, destination: local.address, sourcePort, vlans: tags })]);
         const [frame] = link.sent;

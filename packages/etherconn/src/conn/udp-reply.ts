@@ -1,35 +1,12 @@
-import { readU16, readU32, writeU16 } from '../wire/bytes.ts';
-import { checksumOf, internetSum, internetSumWords, pseudoSum, udpChecksumOf } from '../wire/checksum.ts';
+import type { FrameMemory } from '../link/link.ts';
+import { readU16, readU32 } from '../wire/bytes.ts';
+import { checksumOf, udpChecksumOf } from '../wire/checksum.ts';
+import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { isMulticastIp } from '../wire/ip.ts';
-import {
-  IPV4_CHECKSUM,
-  IPV4_DESTINATION,
-  IPV4_DF,
-  IPV4_FLAGS_OFFSET,
-  IPV4_HEADER_LENGTH,
-  IPV4_ID,
-  IPV4_PROTOCOL,
-  IPV4_SOURCE,
-  IPV4_TOS,
-  IPV4_TOTAL_LENGTH,
-  IPV4_TTL,
-} from '../wire/ipv4.ts';
-import {
-  IPV6_DESTINATION,
-  IPV6_HEADER_LENGTH,
-  IPV6_HOP_LIMIT,
-  IPV6_NEXT_HEADER,
-  IPV6_PAYLOAD_LENGTH,
-  IPV6_SOURCE,
-} from '../wire/ipv6.ts';
-import { IpProtocol } from '../wire/protocol.ts';
-import {
-  UDP_CHECKSUM,
-  UDP_DESTINATION_PORT,
-  UDP_HEADER_LENGTH,
-  UDP_LENGTH,
-  UDP_SOURCE_PORT,
-} from '../wire/udp.ts';
+import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
+import { IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
+import { copyAndSum } from '../wire/memory-sum.ts';
+import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { Batch } from './batch.ts';
 import { emitReplyEthernet, type ReplySource, replyHeaderLength } from './reply.ts';
 import { checkPayload, maxUdpPayload, type UdpSource } from './udp-source.ts';
@@ -57,7 +34,11 @@ export class UdpReplier {
     const ethernetLength = replyHeaderLength(source, batch);
     const headerLength =
       ethernetLength + (isV4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH) + UDP_HEADER_LENGTH;
-    checkPayload(payload, maxUdpPayload(source.carrier, ethernetLength, isV4));
+    if (
+      !(payload instanceof Uint8Array) ||
+      payload.length > maxUdpPayload(source.carrier, ethernetLength, isV4)
+    )
+      return this.#refuse(batch, payload);
     const from = batch.u8;
     const mac = batch.frameOffset + 6;
     const vlanKey = source.tagBytes === null ? batch.vlanKey : source.vlanKey;
@@ -69,64 +50,128 @@ export class UdpReplier {
     );
     const at = sender.reserve(headerLength + payload.length);
     if (at < 0) return source.writer.count(0, 0);
-    const { u8, u32 } = sender.memory;
-    const ip = emitReplyEthernet(source, batch, u8, at);
-    const udpLength = UDP_HEADER_LENGTH + payload.length;
-    const udp = isV4 ? this.#emitIpv4(batch, u8, ip, udpLength) : this.#emitIpv6(batch, u8, ip, udpLength);
-    u8.set(payload, udp + UDP_HEADER_LENGTH);
-    writeU16(u8, udp + UDP_SOURCE_PORT, batch.localPort);
-    writeU16(u8, udp + UDP_DESTINATION_PORT, batch.remotePort);
-    writeU16(u8, udp + UDP_LENGTH, udpLength);
-    writeU16(u8, udp + UDP_CHECKSUM, 0);
-    if (source.checksum || !isV4)
-      writeU16(u8, udp + UDP_CHECKSUM, checksum(u8, u32, ip, udp, udpLength, isV4));
+    try {
+      this.#emit(batch, payload, sender.memory, at);
+    } catch (error) {
+      sender.cancel(at);
+      throw error;
+    }
     sender.commit(at, headerLength + payload.length);
     return source.writer.count(1, payload.length);
   }
 
-  #emitIpv4(batch: Batch, u8: Uint8Array, ip: number, udpLength: number): number {
-    const { tos, ttl, dontFragment } = this.#source;
-    u8[ip] = 0x45;
-    u8[ip + IPV4_TOS] = tos;
-    writeU16(u8, ip + IPV4_TOTAL_LENGTH, IPV4_HEADER_LENGTH + udpLength);
-    writeU16(u8, ip + IPV4_ID, this.#id);
-    this.#id = (this.#id + 1) & 0xffff;
-    writeU16(u8, ip + IPV4_FLAGS_OFFSET, dontFragment ? IPV4_DF : 0);
-    u8[ip + IPV4_TTL] = ttl;
-    u8[ip + IPV4_PROTOCOL] = IpProtocol.UDP;
-    writeU16(u8, ip + IPV4_CHECKSUM, 0);
-    this.#emitAddresses(batch, u8, ip + IPV4_SOURCE, ip + IPV4_DESTINATION, 4);
-    writeU16(u8, ip + IPV4_CHECKSUM, checksumOf(internetSum(u8, ip, ip + IPV4_HEADER_LENGTH)));
-    return ip + IPV4_HEADER_LENGTH;
+  /**
+   * What fits no answer of this conn, or is longer than what came, is the program's fault and throws. Otherwise it is the
+   * request's (VLAN tags that the answer has, too; another IP version): a stranger must not make us throw.
+   */
+  #refuse(batch: Batch, payload: Uint8Array): number {
+    const { carrier, local, tagBytes, writer } = this.#source;
+    const limit = maxUdpPayload(
+      carrier,
+      ETHERNET_HEADER_LENGTH + (tagBytes?.length ?? 0),
+      local.version === 4,
+    );
+    checkPayload(payload, Math.max(limit, batch.payloadLength));
+    return writer.countReplyTooLong();
   }
 
-  #emitIpv6(batch: Batch, u8: Uint8Array, ip: number, udpLength: number): number {
+  // The offsets of header fields are written out below, against the rule: each imported constant costs the engine a load
+  // and a check, which with sums made over what has just been written doubled the time of an answer.
+
+  /** Headers and payload; the sums of the checksums are made while the fields are at hand. */
+  #emit(batch: Batch, payload: Uint8Array, memory: FrameMemory, at: number): void {
+    const source = this.#source;
+    const { u8 } = memory;
+    const isV4 = batch.ipVersion === 4;
+    const ip = emitReplyEthernet(source, batch, u8, at);
+    const udpLength = 8 + payload.length;
+    const udp = ip + (isV4 ? 20 : 40);
+    const addresses = isV4
+      ? this.#emitAddresses(batch, u8, ip + 12, ip + 16, 4)
+      : this.#emitAddresses(batch, u8, ip + 8, ip + 24, 16);
+    if (isV4) this.#emitIpv4(u8, ip, 20 + udpLength, addresses);
+    else this.#emitIpv6(u8, ip, udpLength);
+    const { localPort, remotePort } = batch;
+    u8[udp] = localPort >> 8;
+    u8[udp + 1] = localPort;
+    u8[udp + 2] = remotePort >> 8;
+    u8[udp + 3] = remotePort;
+    u8[udp + 4] = udpLength >> 8;
+    u8[udp + 5] = udpLength;
+    if (isV4 && !source.checksum) {
+      u8[udp + 6] = 0;
+      u8[udp + 7] = 0;
+      u8.set(payload, udp + 8);
+      return;
+    }
+    // Pseudo-header (addresses, protocol 17, length), then the header, in which the length stands again.
+    const sum =
+      addresses + 17 + 2 * udpLength + localPort + remotePort + copyAndSum(memory, udp + 8, payload);
+    const checksum = udpChecksumOf(sum);
+    u8[udp + 6] = checksum >> 8;
+    u8[udp + 7] = checksum;
+  }
+
+  /** RFC 791 §3.1, but for the addresses, whose sum is given. */
+  #emitIpv4(u8: Uint8Array, ip: number, total: number, addresses: number): void {
+    const { tos, ttl, dontFragment } = this.#source;
+    const id = this.#id;
+    this.#id = (id + 1) & 0xffff;
+    const flags = dontFragment ? 0x40 : 0;
+    u8[ip] = 0x45;
+    u8[ip + 1] = tos;
+    u8[ip + 2] = total >> 8;
+    u8[ip + 3] = total;
+    u8[ip + 4] = id >> 8;
+    u8[ip + 5] = id;
+    u8[ip + 6] = flags;
+    u8[ip + 7] = 0;
+    u8[ip + 8] = ttl;
+    u8[ip + 9] = 17;
+    const checksum = checksumOf(0x4500 + tos + total + id + (flags << 8) + (ttl << 8) + 17 + addresses);
+    u8[ip + 10] = checksum >> 8;
+    u8[ip + 11] = checksum;
+  }
+
+  /** RFC 8200 §3, but for the addresses. */
+  #emitIpv6(u8: Uint8Array, ip: number, payloadLength: number): void {
     const { tos, ttl } = this.#source;
     u8[ip] = 0x60 | (tos >> 4);
     u8[ip + 1] = (tos & 0x0f) << 4;
     u8[ip + 2] = 0;
     u8[ip + 3] = 0;
-    writeU16(u8, ip + IPV6_PAYLOAD_LENGTH, udpLength);
-    u8[ip + IPV6_NEXT_HEADER] = IpProtocol.UDP;
-    u8[ip + IPV6_HOP_LIMIT] = ttl;
-    this.#emitAddresses(batch, u8, ip + IPV6_SOURCE, ip + IPV6_DESTINATION, 16);
-    return ip + IPV6_HEADER_LENGTH;
+    u8[ip + 4] = payloadLength >> 8;
+    u8[ip + 5] = payloadLength;
+    u8[ip + 6] = 17;
+    u8[ip + 7] = ttl;
   }
 
-  #emitAddresses(batch: Batch, u8: Uint8Array, source: number, destination: number, length: number): void {
+  /** Returns the sum of both addresses. */
+  #emitAddresses(batch: Batch, u8: Uint8Array, source: number, destination: number, length: number): number {
     const from = batch.u8;
-    const remote = batch.remoteAddressOffset;
-    for (let i = 0; i < length; i++) u8[destination + i] = from[remote + i];
     const asked = batch.localAddressOffset;
-    if (this.#answersForAny && isUnicast(from, batch.frameOffset, asked, length)) {
-      for (let i = 0; i < length; i++) u8[source + i] = from[asked + i];
-      return;
-    }
-    // An IPv4 conn that takes anything and is asked by an IPv6 group has no address to answer from.
+    const sum = copyAddress(u8, destination, from, batch.remoteAddressOffset, length);
+    if (this.#answersForAny && isUnicast(from, batch.frameOffset, asked, length))
+      return sum + copyAddress(u8, source, from, asked, length);
     const own = this.#source.local.bytes;
-    const fits = own.length === length;
-    for (let i = 0; i < length; i++) u8[source + i] = fits ? own[i] : 0;
+    if (own.length === length) return sum + copyAddress(u8, source, own, 0, length);
+    // An IPv4 conn that takes anything and is asked by an IPv6 group has no address to answer from.
+    for (let i = 0; i < length; i++) u8[source + i] = 0;
+    return sum;
   }
+}
+
+/** Copies an address; returns its sum. */
+function copyAddress(to: Uint8Array, at: number, from: Uint8Array, offset: number, length: number): number {
+  let sum = 0;
+  for (let i = 0; i < length; i += 2) {
+    const high = from[offset + i];
+    const low = from[offset + i + 1];
+    to[at + i] = high;
+    to[at + i + 1] = low;
+    sum += (high << 8) | low;
+  }
+  return sum;
 }
 
 /** Whether a frame was meant for one station: by its MAC address, and by its IP address at `ip`. */
@@ -134,18 +179,4 @@ function isUnicast(u8: Uint8Array, frame: number, ip: number, length: number): b
   if ((u8[frame] & 1) !== 0) return false;
   const version = length === 4 ? 4 : 6;
   return !isMulticastIp(u8, ip, version) && !(version === 4 && readU32(u8, ip) === 0xffffffff);
-}
-
-function checksum(
-  u8: Uint8Array,
-  u32: Uint32Array,
-  ip: number,
-  udp: number,
-  length: number,
-  isV4: boolean,
-): number {
-  const source = ip + (isV4 ? IPV4_SOURCE : IPV6_SOURCE);
-  const destination = ip + (isV4 ? IPV4_DESTINATION : IPV6_DESTINATION);
-  const pseudo = pseudoSum(u8, isV4 ? 4 : 6, source, destination, IpProtocol.UDP, length);
-  return udpChecksumOf(pseudo + internetSumWords(u8, u32, udp, udp + length));
 }

@@ -2,6 +2,17 @@ import { NoRoomError } from '../errors.ts';
 import { type CallOptions, type DeadlineTime, type PendingCall, PendingCalls } from '../pending.ts';
 import type { Carrier } from './carrier.ts';
 
+/** The ledger of one conn's sending side. */
+export interface WriteCounters {
+  sent: number;
+  /** Payload bytes. */
+  sentBytes: number;
+  /** Tries to send that found no room. */
+  noRoom: number;
+  /** Answers from inside of `onBatch` that the headers of their requests left no room for in a frame. */
+  replyTooLong: number;
+}
+
 /**
  * The waiting side of a conn's writes: a write that finds no room waits in the relay's queue (bounded by
  * its send depth) until there is room, the write deadline passes, or the conn or the relay is closed.
@@ -11,6 +22,7 @@ export class Writer {
   sentBytes = 0;
   /** Tries that found no room. */
   noRoom = 0;
+  #replyTooLong = 0;
   readonly #carrier: Carrier;
   /** Made on first use: there may be 100,000 idle conns. */
   #waiting: PendingCalls<number> | null = null;
@@ -36,6 +48,21 @@ export class Writer {
     this.sent += frames;
     this.sentBytes += bytes;
     return frames;
+  }
+
+  /** Counts an answer that is not sent since it cannot be; returns the 0 that says so. */
+  countReplyTooLong(): number {
+    this.#replyTooLong++;
+    return 0;
+  }
+
+  counters(): WriteCounters {
+    return {
+      sent: this.sent,
+      sentBytes: this.sentBytes,
+      noRoom: this.noRoom,
+      replyTooLong: this.#replyTooLong,
+    };
   }
 
   /**

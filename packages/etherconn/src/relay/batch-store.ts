@@ -32,6 +32,8 @@ export class BatchStore {
   words: Int32Array = new Int32Array(256 << SHIFT);
   /** Memory of the batch under way. */
   memory: FrameMemory | null = null;
+  /** Whether the frames come from this process itself (the hairpin, a loopback), not from the wire. */
+  local = false;
   #count = 0;
 
   begin(memory: FrameMemory): void {

@@ -28,13 +28,17 @@ export class EthernetResponse {
   readonly protocol: number;
   readonly localIP: string | null;
   readonly localPort: number;
+  /** The link could not receive the whole frame: its end is missing. */
+  readonly truncated: boolean;
 
   /** Copies the frame that `record` describes out of `u8`. */
   constructor(
     u8: Uint8Array,
     record: FrameRecord,
     payloadEtherTypes: readonly number[] = DEFAULT_PAYLOAD_ETHER_TYPES,
+    truncated = false,
   ) {
+    this.truncated = truncated;
     const bytes = Buffer.from(u8.subarray(record.start, record.end));
     const cut = (from: number, to: number) => bytes.subarray(from - record.start, to - record.start);
     const vlans = frameVlans(u8, record.start, record.l3 === 0 ? 0 : record.vlanCount);

@@ -1,21 +1,85 @@
 import { EndpointTable } from './endpoint-table.ts';
+import { NO_SELECTOR } from './group-selector.ts';
 import type { RelayRegistration } from './registration.ts';
 
 /** The broadcast address stands for "any group address" in the table of listeners. */
 const GROUP_HIGH = -1;
 const GROUP_LOW = 0xffff;
 
+const NOBODY: ReadonlySet<RelayRegistration> = new Set();
+
 /**
- * Who hears broadcast and multicast: by (VLANs, EtherType), so that a frame is offered only to those who
- * may want it. Sets, so that leaving is cheap even among 100,000 listeners.
+ * Who hears the group frames of some VLANs and EtherType. Sets, so that leaving is cheap even among 100,000.
  */
+export class GroupList {
+  readonly all: Set<RelayRegistration> = new Set();
+  /** Those of `all` who have made no selection. */
+  readonly #unselective = new Set<RelayRegistration>();
+  /** What the others have selected, and who has selected what. */
+  readonly #selections = new Map<RelayRegistration, readonly number[]>();
+  readonly #bySelector = new Map<number, Set<RelayRegistration>>();
+
+  /** Whether anybody has made a selection. */
+  get selective(): boolean {
+    return this.#selections.size > 0;
+  }
+
+  /** Who wants every frame, of whatever selector. */
+  get unselective(): ReadonlySet<RelayRegistration> {
+    return this.#unselective;
+  }
+
+  /** Who has selected this one. */
+  selected(selector: number): ReadonlySet<RelayRegistration> {
+    return this.#bySelector.get(selector) ?? NOBODY;
+  }
+
+  add(registration: RelayRegistration): void {
+    this.all.add(registration);
+    if (!this.#selections.has(registration)) this.#unselective.add(registration);
+  }
+
+  delete(registration: RelayRegistration): boolean {
+    this.#forget(registration);
+    this.#unselective.delete(registration);
+    return this.all.delete(registration);
+  }
+
+  /** Of frames that have a selector, the registration hears only these; null for all. */
+  select(registration: RelayRegistration, selectors: readonly number[] | null): void {
+    if (!this.all.has(registration)) return;
+    this.#forget(registration);
+    if (selectors === null) {
+      this.#unselective.add(registration);
+      return;
+    }
+    this.#unselective.delete(registration);
+    const own = selectors.map((selector) => selector | 0).filter((selector) => selector !== NO_SELECTOR);
+    this.#selections.set(registration, own);
+    for (const selector of own) {
+      const set = this.#bySelector.get(selector);
+      if (set === undefined) this.#bySelector.set(selector, new Set([registration]));
+      else set.add(registration);
+    }
+  }
+
+  #forget(registration: RelayRegistration): void {
+    for (const selector of this.#selections.get(registration) ?? []) {
+      const set = this.#bySelector.get(selector);
+      if (set?.delete(registration) && set.size === 0) this.#bySelector.delete(selector);
+    }
+    this.#selections.delete(registration);
+  }
+}
+
+/** Who hears broadcast and multicast: by (VLANs, EtherType), so that a frame is offered only to those who may want it. */
 export class GroupListeners {
   readonly #table = new EndpointTable();
-  readonly #lists: Set<RelayRegistration>[] = [];
+  readonly #lists: GroupList[] = [];
   /** (listener, list) pairs: 0 when no group frame is wanted by anybody. */
   size = 0;
 
-  get(vlanKey: number, etherType: number): ReadonlySet<RelayRegistration> | null {
+  get(vlanKey: number, etherType: number): GroupList | null {
     const at = this.#table.get(GROUP_HIGH, GROUP_LOW, vlanKey, etherType);
     return at < 0 ? null : this.#lists[at];
   }
@@ -23,17 +87,16 @@ export class GroupListeners {
   add(registration: RelayRegistration, vlanKey: number, etherType: number): void {
     let at = this.#table.get(GROUP_HIGH, GROUP_LOW, vlanKey, etherType);
     if (at < 0) {
-      at = this.#lists.push(new Set()) - 1;
+      at = this.#lists.push(new GroupList()) - 1;
       this.#table.set(GROUP_HIGH, GROUP_LOW, vlanKey, etherType, at);
     }
     const list = this.#lists[at];
-    if (list.has(registration)) return;
+    if (list.all.has(registration)) return;
     list.add(registration);
     this.size++;
   }
 
   delete(registration: RelayRegistration, vlanKey: number, etherType: number): void {
-    const at = this.#table.get(GROUP_HIGH, GROUP_LOW, vlanKey, etherType);
-    if (at >= 0 && this.#lists[at].delete(registration)) this.size--;
+    if (this.get(vlanKey, etherType)?.delete(registration)) this.size--;
   }
 }

@@ -70,13 +70,27 @@ describe('hairpin', () => {
     assert.equal(relay.stats().hairpinned, 1);
   });
 
-  it('a group frame from the wire is heard by all, whatever address it comes from', (t) => {
+  it('a group frame from the wire is heard by all', (t) => {
     const { link, relay } = open(t);
     const one = new EtherConn(MAC1, relay, [0x0800], { receiveMulticast: true });
-    const addresses = { source: '10.0.0.1', destination: '10.0.0.255', sourcePort: 1, destinationPort: 2 };
-    link.deliver([buildUdpFrame({ sourceMac: MAC1, destinationMac: BROADCAST, ...addresses })]);
+    const addresses = { source: '10.0.0.9', destination: '10.0.0.255', sourcePort: 1, destinationPort: 2 };
+    link.deliver([buildUdpFrame({ sourceMac: MAC2, destinationMac: BROADCAST, ...addresses })]);
     assert.equal(one.stats().enqueued, 1);
   });
+
+  for (const role of ['default', 'mirror'] as const) {
+    it(`a ${role} conn hears the group frames of others here, not its own`, async (t) => {
+      const { relay } = open(t);
+      const options = { receiveMulticast: true };
+      const one = new EtherConn(MAC1, relay, [ETHERTYPE], { ...options, role });
+      const two = new EtherConn(MAC2, relay, [0x0800], options);
+      await one.writePacketTo(Buffer.from('own'), ETHERTYPE, BROADCAST);
+      await two.writePacketTo(Buffer.from('other'), ETHERTYPE, BROADCAST);
+      assert.equal((await one.readPacket()).data.toString(), 'other');
+      await settleTurns();
+      assert.equal(one.stats().enqueued, 1);
+    });
+  }
 
   it('sends raw frames the way their destination says', async (t) => {
     const { link, relay } = open(t);

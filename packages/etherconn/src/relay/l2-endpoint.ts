@@ -88,7 +88,7 @@ export class L2Endpoint {
   constructor(hwAddr: MacAddress, ethernetType: number, vlans: readonly number[] = []) {
     this.hwAddr = toMac('hwAddr', hwAddr);
     this.ethernetType = ethernetType;
-    this.vlans = vlans;
+    this.vlans = vlans.length === 0 ? NO_VLANS : Object.freeze([...vlans]);
   }
 
   /** What it is registered under. The key of a frame's side with more than two VLANs fits no registration. */
@@ -119,9 +119,9 @@ export function vlanIds(key: number): number[] {
   return depth === 1 ? [key & 0xfff] : [(key >>> 12) & 0xfff, key & 0xfff];
 }
 
-export function checkEtherType(etherType: number): void {
+export function checkEtherType(etherType: number, option = 'etherType'): void {
   if (!Number.isInteger(etherType) || etherType < 0x0600 || etherType > 0xffff) {
-    throw new OptionError('etherType', `must be an integer from 0x0600 to 0xffff, got ${show(etherType)}`);
+    throw new OptionError(option, `must be an integer from 0x0600 to 0xffff, got ${show(etherType)}`);
   }
 }
 

@@ -58,7 +58,7 @@ export interface PacketRelay extends AsyncDisposable {
 
 /**
  * `received` is the sum of `delivered`, `deliveredGroup`, `deliveredDefault`, `noEndpoint`, `noListener`,
- * `noReceiver`, `malformed` and `stopped`.
+ * `noReceiver`, `malformed`, `groupSource`, `ownSource` and `stopped`.
  */
 export interface RelayStats {
   /** Frames that the link (or the hairpin) has handed up. */
@@ -77,6 +77,10 @@ export interface RelayStats {
   noReceiver: number;
   /** Ethernet header or VLAN tags not whole. */
   malformed: number;
+  /** The source MAC address is a group address, which nobody can have. */
+  groupSource: number;
+  /** With hairpin, from the wire: the source is an endpoint of this relay, so the frame was reflected or is a forgery. */
+  ownSource: number;
   /** Arrived while the relay was being closed. */
   stopped: number;
   /** Deliveries of group frames: each frame counts once per listener. */

@@ -1,17 +1,22 @@
 import { openPacketLink, type PacketLink } from '../link/packet/link.ts';
 import type { PacketLinkOptions } from '../link/packet/options.ts';
-import { Relay, type RelayOptions, splitOptions } from './relay.ts';
+import { KernelRelay } from './kernel-relay.ts';
+import { type RelayOptions, splitOptions } from './relay-options.ts';
+import type { ServiceSteering } from './services.ts';
 
 /** Options of {@link RawSocketRelay.open}: those of the AF_PACKET link and those of the relay. */
 export interface RawSocketRelayOptions extends RelayOptions, PacketLinkOptions {}
+
+/** What comes for a service is copied here and goes to the kernel, where the reserved port takes nothing. */
+const KERNEL_HEARS_TOO: ServiceSteering = { add() {}, remove() {} };
 
 /**
  * A relay over an AF_PACKET socket: works on any Ethernet interface, in containers, and without root in a
  * user namespace. Needs CAP_NET_RAW.
  */
-export class RawSocketRelay extends Relay {
-  private constructor(link: PacketLink, options: RelayOptions) {
-    super(link, options);
+export class RawSocketRelay extends KernelRelay {
+  private constructor(link: PacketLink, options: RelayOptions, { netns }: PacketLinkOptions) {
+    super(link, options, netns, KERNEL_HEARS_TOO);
   }
 
   /**
@@ -19,8 +24,11 @@ export class RawSocketRelay extends Relay {
    * SystemError (EPERM: CAP_NET_RAW is missing; ENODEV: no such interface) or the reason why the addon
    * cannot be loaded.
    */
-  static async open(interfaceName: string, options: RawSocketRelayOptions = {}): Promise<RawSocketRelay> {
+  static override async open(
+    interfaceName: string,
+    options: RawSocketRelayOptions = {},
+  ): Promise<RawSocketRelay> {
     const [relayOptions, linkOptions] = splitOptions(options);
-    return new RawSocketRelay(openPacketLink(interfaceName, linkOptions), relayOptions);
+    return new RawSocketRelay(openPacketLink(interfaceName, linkOptions), relayOptions, linkOptions);
   }
 }

@@ -1,7 +1,6 @@
 import type { Station } from '../link/link.ts';
 import type { FrameReceiver } from './frame-receiver.ts';
 import type { L2EndpointKey } from './l2-endpoint.ts';
-import type { Relay } from './relay.ts';
 
 /** What part of the traffic a registration gets. */
 export type RegistrationRole =
@@ -11,6 +10,11 @@ export type RegistrationRole =
   | 'default'
   /** A copy of every frame that comes in. */
   | 'mirror';
+
+/** Who takes a registration back: the relay. */
+export interface RegistrationCloser {
+  closeRegistration(registration: RelayRegistration): void;
+}
 
 /**
  * A relay's own side of a registration: what conns hold. Small on purpose, for there may be 100,000.
@@ -23,25 +27,26 @@ export class RelayRegistration {
   readonly multicast: boolean;
   /** EtherTypes of a default or mirror registration, null for all. Endpoints have theirs with the stations. */
   readonly etherTypes: readonly number[] | null;
-  stations: Station[];
+  /** Its own addresses. Of a default or mirror registration: what it sends from, and nobody else's frames. */
+  readonly stations: readonly Station[];
   receiver: FrameReceiver | null = null;
   closed = false;
   /** Keys taken over by others, made when the first is. */
   lost: L2EndpointKey[] | null = null;
   /** Number of the last batch in which a frame came, so that it is told of the batch's end once. */
   lastBatch = 0;
-  readonly #relay: Relay;
+  readonly #closer: RegistrationCloser;
 
   constructor(
-    relay: Relay,
+    closer: RegistrationCloser,
     id: number,
     index: number,
     role: RegistrationRole,
     multicast: boolean,
     etherTypes: readonly number[] | null,
-    stations: Station[],
+    stations: readonly Station[],
   ) {
-    this.#relay = relay;
+    this.#closer = closer;
     this.id = id;
     this.index = index;
     this.role = role;
@@ -51,6 +56,6 @@ export class RelayRegistration {
   }
 
   close(): void {
-    this.#relay.closeRegistration(this);
+    this.#closer.closeRegistration(this);
   }
 }

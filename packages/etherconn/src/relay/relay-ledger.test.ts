@@ -18,38 +18,48 @@ function dispositions(stats: RelayStats): number {
     stats.noListener +
     stats.noReceiver +
     stats.malformed +
+    stats.groupSource +
+    stats.ownSource +
     stats.stopped
   );
 }
 
+const STRANGER = [2, 0, 0, 0, 0, 9];
+const GROUP = [1, 0, 0, 0, 0, 1];
+
 /** Frames that hit and miss: few MAC addresses, EtherTypes and VLANs, and any bytes behind. */
-const anyFrame = fc
-  .tuple(
-    fc.constantFrom(
-      [2, 0, 0, 0, 0, 1],
-      [2, 0, 0, 0, 0, 2],
-      [2, 0, 0, 0, 0, 3],
-      [0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
-    ),
-    fc.constantFrom([], [0x81, 0, 0, 5], [0x81, 0, 0, 0], [0x88, 0xa8, 0, 5, 0x81, 0, 0, 6], [0x81, 0]),
-    fc.constantFrom([8, 0], [8, 6], [0x86, 0xdd], [0, 4], [0x88, 0xcc]),
-    fc.uint8Array({ maxLength: 60 }),
-  )
-  .map(([mac, tags, type, rest]) => Uint8Array.from([...mac, 2, 0, 0, 0, 0, 9, ...tags, ...type, ...rest]));
+const frameFrom = (...sources: number[][]) =>
+  fc
+    .tuple(
+      fc.constantFrom(
+        [2, 0, 0, 0, 0, 1],
+        [2, 0, 0, 0, 0, 2],
+        [2, 0, 0, 0, 0, 3],
+        [0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+      ),
+      fc.constantFrom([], [0x81, 0, 0, 5], [0x81, 0, 0, 0], [0x88, 0xa8, 0, 5, 0x81, 0, 0, 6], [0x81, 0]),
+      fc.constantFrom(...sources),
+      fc.constantFrom([8, 0], [8, 6], [0x86, 0xdd], [0, 4], [0x88, 0xcc]),
+      fc.uint8Array({ maxLength: 60 }),
+    )
+    .map(([mac, tags, source, type, rest]) =>
+      Uint8Array.from([...mac, ...source, ...tags, ...type, ...rest]),
+    );
 
 describe('the ledger', () => {
   it('has every received frame in exactly one disposition', () => {
     const setup = fc.record({
-      frames: fc.array(anyFrame, { maxLength: 60 }),
+      frames: fc.array(frameFrom(STRANGER, STRANGER, [2, 0, 0, 0, 0, 2], GROUP), { maxLength: 60 }),
       hasDefault: fc.boolean(),
       hasMirror: fc.boolean(),
       multicast: fc.boolean(),
+      hairpin: fc.boolean(),
       closeAt: fc.nat({ max: 80 }),
     });
     fc.assert(
-      fc.property(setup, ({ frames, hasDefault, hasMirror, multicast, closeAt }) => {
+      fc.property(setup, ({ frames, hasDefault, hasMirror, multicast, hairpin, closeAt }) => {
         const link = new FakeLink();
-        const relay = new Relay(link);
+        const relay = new Relay(link, { hairpin });
         const options = { receiveMulticast: multicast, receiveDepth: 3 };
         const conns = [
           new EtherConn('02:00:00:00:00:01', relay, [], options),
@@ -89,7 +99,7 @@ describe('the ledger', () => {
     ];
     const raw = a.register([new EtherConn('02:00:00:00:00:0a', a, [0x9999]).localAddr().getKey()]);
     let sent = 0;
-    for (const frame of fc.sample(anyFrame, { numRuns: 1500, seed: 7 })) {
+    for (const frame of fc.sample(frameFrom(STRANGER, STRANGER, GROUP), { numRuns: 1500, seed: 7 })) {
       while (raw.trySend(frame) === 0) await new Promise((resolve) => setImmediate(resolve));
       sent++;
     }

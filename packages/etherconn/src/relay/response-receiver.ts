@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.ts';
+import { FrameFlag } from '../link/link.ts';
 import { show } from '../options.ts';
 import { rethrowLater } from '../rethrow.ts';
 import type { FrameRecord } from '../wire/record.ts';
@@ -24,9 +25,10 @@ export class ResponseReceiver implements FrameReceiver {
     this.#callback = callback;
   }
 
-  frame(store: BatchStore, record: FrameRecord): void {
-    if (this.#callback !== null)
-      this.#responses.push(new EthernetResponse(store.memory!.u8, record, this.#ethernetTypes));
+  frame(store: BatchStore, record: FrameRecord, flags: number): void {
+    if (this.#callback === null) return;
+    const truncated = (flags & FrameFlag.TRUNCATED) !== 0;
+    this.#responses.push(new EthernetResponse(store.memory!.u8, record, this.#ethernetTypes, truncated));
   }
 
   batchEnd(): void {

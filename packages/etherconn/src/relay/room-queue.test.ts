@@ -98,4 +98,58 @@ describe('RoomQueue', () => {
       }),
     );
   });
+
+  it('keeps everybody in line when a try gives room at once', () => {
+    const calls = new PendingCalls<number>(new VirtualClock());
+    const queue = new RoomQueue(10);
+    const log: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const call = waiter(calls, { left: 1 }, log, i);
+      const { attempt } = call;
+      call.attempt = () => {
+        const done = attempt!();
+        queue.retry();
+        return done;
+      };
+      queue.add(call);
+    }
+    queue.retry();
+    assert.deepEqual(log, [0, 1, 2, 3]);
+    assert.equal(queue.size, 0);
+  });
+
+  it('a try that signals room but finds none is made again', () => {
+    const calls = new PendingCalls<number>(new VirtualClock());
+    const queue = new RoomQueue(10);
+    const room = { left: 0 };
+    const log: number[] = [];
+    const call = waiter(calls, room, log, 7);
+    const { attempt } = call;
+    call.attempt = () => {
+      const done = attempt!();
+      if (!done) {
+        room.left = 1;
+        queue.retry();
+      }
+      return done;
+    };
+    queue.add(call);
+    queue.retry();
+    assert.deepEqual(log, [7]);
+  });
+
+  it('a try that throws fails its own call, and the next are made', async () => {
+    const calls = new PendingCalls<number>(new VirtualClock());
+    const queue = new RoomQueue(10);
+    const log: number[] = [];
+    const bad = calls.add('write', {});
+    bad.attempt = () => {
+      throw new Error('broken');
+    };
+    queue.add(bad);
+    queue.add(waiter(calls, { left: 1 }, log, 1));
+    queue.retry();
+    await assert.rejects(bad.promise, /broken/);
+    assert.deepEqual(log, [1]);
+  });
 });

@@ -20,6 +20,9 @@ export class RoomQueue {
   readonly #depth: number;
   #calls: RoomCall[] = [];
   #waiting = 0;
+  #retrying = false;
+  /** Room came up while writers were trying. */
+  #again = false;
 
   constructor(depth: number) {
     this.#depth = depth;
@@ -50,12 +53,28 @@ export class RoomQueue {
     this.#calls.push(call);
   }
 
-  /** Lets writers try again, oldest first, until one finds no room. */
+  /** Lets writers try again, oldest first, until one finds no room. May be called from inside of a try. */
   retry(): void {
+    this.#again = true;
+    // The tries under way go on by themselves; two at once would lose their place in line.
+    if (this.#retrying) return;
+    this.#retrying = true;
+    while (this.#again) {
+      this.#again = false;
+      this.#retryAll();
+    }
+    this.#retrying = false;
+  }
+
+  #retryAll(): void {
     let done = 0;
     while (done < this.#calls.length) {
       const call = this.#calls[done];
-      if (!call.settled && call.attempt?.() === false) break;
+      try {
+        if (!call.settled && call.attempt?.() === false) break;
+      } catch (error) {
+        call.reject(error);
+      }
       done++;
     }
     this.#calls.splice(0, done);

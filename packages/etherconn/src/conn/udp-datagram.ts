@@ -1,0 +1,55 @@
+import { type BatchStore, Field } from '../relay/batch-store.ts';
+import { frameVlans } from '../relay/l2-endpoint.ts';
+import { readU16 } from '../wire/bytes.ts';
+import { formatIp } from '../wire/ip.ts';
+import { formatMac } from '../wire/mac.ts';
+
+/** Who sent a datagram: Node's `rinfo` and more. */
+export class UdpRemote {
+  readonly address: string;
+  readonly family: 'IPv4' | 'IPv6';
+  readonly port: number;
+  /** Bytes of the payload. */
+  readonly size: number;
+  /** The address that the datagram was sent to. */
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly #macHigh: number;
+  readonly #macLow: number;
+  /** VLAN ids, outermost first. */
+  readonly vlans: readonly number[];
+
+  /** @internal */
+  constructor(store: BatchStore, at: number) {
+    const { words } = store;
+    const u8 = store.memory!.u8;
+    const version = words[at + Field.KINDS] & 0xf;
+    const ports = words[at + Field.PORTS];
+    this.address = formatIp(u8, words[at + Field.IP_SOURCE], version);
+    this.family = version === 4 ? 'IPv4' : 'IPv6';
+    this.port = ports >>> 16;
+    this.size = words[at + Field.PAYLOAD_END] - words[at + Field.PAYLOAD];
+    this.localAddress = formatIp(u8, words[at + Field.IP_DESTINATION], version);
+    this.localPort = ports & 0xffff;
+    const start = words[at + Field.START];
+    const mac = start + 6;
+    this.#macHigh = (readU16(u8, mac) << 16) | readU16(u8, mac + 2);
+    this.#macLow = readU16(u8, mac + 4);
+    this.vlans = frameVlans(u8, start, words[at + Field.VLAN_COUNT]);
+  }
+
+  /** MAC address that the frame came from, text. */
+  get mac(): string {
+    const high = this.#macHigh;
+    return formatMac(
+      Uint8Array.of(high >>> 24, high >>> 16, high >>> 8, high, this.#macLow >>> 8, this.#macLow),
+    );
+  }
+}
+
+/** A received datagram. */
+export interface Datagram {
+  /** The payload, a copy. */
+  data: Buffer;
+  remote: UdpRemote;
+}

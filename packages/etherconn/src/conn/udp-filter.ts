@@ -1,0 +1,138 @@
+import { FrameFlag, type FrameMemory } from '../link/link.ts';
+import type { BatchStore } from '../relay/batch-store.ts';
+import { ChecksumState } from '../wire/checksum.ts';
+import { ipv4ChecksumState } from '../wire/ipv4.ts';
+import { IpProtocol } from '../wire/protocol.ts';
+import { Fragment, type FrameRecord } from '../wire/record.ts';
+import { transportChecksumStateIn } from '../wire/transport-checksum.ts';
+import { isWildcard, type UdpEndpointAddress } from './udp-address.ts';
+
+/** Why frames were not delivered to a UDP conn, and what was let pass. */
+export interface UdpFilterCounters {
+  /** Frames that are not UDP. */
+  notUdp: number;
+  /** Datagrams for another address or port. */
+  notOurs: number;
+  /** Broken headers, and packets that are not whole. */
+  malformed: number;
+  /** Packets that are not whole because the link could not receive the whole frame. */
+  truncated: number;
+  /** Fragments: this layer does not reassemble. */
+  fragments: number;
+  /**
+   * The source cannot be the sender's: a multicast address or 255.255.255.255, or, from the wire, the conn's own address
+   * and port (a conn that echoes would answer itself).
+   */
+  badSource: number;
+  /** Wrong checksums. */
+  badChecksum: number;
+  /** Partial checksums that were accepted. */
+  partialChecksum: number;
+}
+
+/** Which frames are datagrams for a UDP conn. */
+export class UdpFilter {
+  readonly #local: UdpEndpointAddress;
+  readonly #wildcard: boolean;
+  readonly #acceptAny: boolean;
+  readonly #verify: 'auto' | 'strict' | 'off';
+  readonly #partialChecksums: boolean;
+  #notUdp = 0;
+  #notOurs = 0;
+  #malformed = 0;
+  #truncated = 0;
+  #fragments = 0;
+  #badSource = 0;
+  #badChecksum = 0;
+  #partialChecksum = 0;
+
+  /** `partialChecksums` as of `Link.partialChecksums`. */
+  constructor(
+    local: UdpEndpointAddress,
+    acceptAny: boolean,
+    verify: 'auto' | 'strict' | 'off',
+    partialChecksums: boolean,
+  ) {
+    this.#local = local;
+    this.#wildcard = isWildcard(local);
+    this.#acceptAny = acceptAny;
+    this.#verify = verify;
+    this.#partialChecksums = partialChecksums;
+  }
+
+  /** Whether a frame is for this conn; if not, it is counted why. */
+  accepts(store: BatchStore, record: FrameRecord, flags: number): boolean {
+    const memory = store.memory!;
+    const { u8 } = memory;
+    if (record.error !== 0) {
+      if ((flags & FrameFlag.TRUNCATED) !== 0) this.#truncated++;
+      else this.#malformed++;
+    } else if (record.protocol !== IpProtocol.UDP) {
+      this.#notUdp++;
+    } else if (record.fragment !== Fragment.NONE) {
+      this.#fragments++;
+    } else if (!this.#acceptAny && !this.#isOurs(u8, record)) {
+      this.#notOurs++;
+    } else if (isGroupSource(u8, record) || (this.#isFromOurs(u8, record) && !store.local)) {
+      this.#badSource++;
+    } else if (this.#verify !== 'off' && !this.#verified(memory, record, flags)) {
+      this.#badChecksum++;
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  counters(): UdpFilterCounters {
+    return {
+      notUdp: this.#notUdp,
+      notOurs: this.#notOurs,
+      malformed: this.#malformed,
+      truncated: this.#truncated,
+      fragments: this.#fragments,
+      badSource: this.#badSource,
+      badChecksum: this.#badChecksum,
+      partialChecksum: this.#partialChecksum,
+    };
+  }
+
+  #isOurs(u8: Uint8Array, record: FrameRecord): boolean {
+    const { version, port } = this.#local;
+    if (record.destinationPort !== port || record.ipVersion !== version) return false;
+    return this.#wildcard || this.#isOwnAddress(u8, record.ipDestination);
+  }
+
+  /** Whether a datagram claims to come from this very conn. A conn without an address of its own cannot tell. */
+  #isFromOurs(u8: Uint8Array, record: FrameRecord): boolean {
+    const { version, port } = this.#local;
+    if (record.sourcePort !== port || this.#acceptAny || this.#wildcard) return false;
+    return record.ipVersion === version && this.#isOwnAddress(u8, record.ipSource);
+  }
+
+  #isOwnAddress(u8: Uint8Array, at: number): boolean {
+    const { bytes } = this.#local;
+    for (let i = 0; i < bytes.length; i++) if (u8[at + i] !== bytes[i]) return false;
+    return true;
+  }
+
+  #verified(memory: FrameMemory, record: FrameRecord, flags: number): boolean {
+    if (ipv4ChecksumState(memory.u8, record) === ChecksumState.BAD) return false;
+    if ((flags & FrameFlag.CHECKSUM_VALID) !== 0) return true;
+    const state = transportChecksumStateIn(memory, record);
+    if (state === ChecksumState.GOOD) return true;
+    if (state === ChecksumState.ZERO) return record.ipVersion === 4;
+    if (state !== ChecksumState.PARTIAL || this.#verify === 'strict') return false;
+    if ((flags & FrameFlag.CHECKSUM_PARTIAL) === 0 && !this.#partialChecksums) return false;
+    this.#partialChecksum++;
+    return true;
+  }
+}
+
+/** Whether the source is an address that nobody can send from (RFC 1122 §3.2.1.3, RFC 4291 §2.7): a group's, or all ones. */
+function isGroupSource(u8: Uint8Array, record: FrameRecord): boolean {
+  const at = record.ipSource;
+  const first = u8[at];
+  if (first < 224) return false;
+  if (record.ipVersion === 6) return first === 0xff;
+  return first < 240 || (first & u8[at + 1] & u8[at + 2] & u8[at + 3]) === 0xff;
+}

@@ -1,0 +1,97 @@
+import { OptionError } from '../errors.ts';
+import { show } from '../options.ts';
+import { KernelRelay } from '../relay/kernel-relay.ts';
+import type { Service } from '../relay/service.ts';
+import { SharedEtherConn } from './shared-ether-conn.ts';
+import { SharedRUDPConn } from './shared-rudp-conn.ts';
+import type { UdpAddress } from './udp-address.ts';
+import type { UdpConnOptions } from './udp-endpoint.ts';
+
+/** Options of {@link UdpService.open}. */
+export interface UdpServiceOptions extends UdpConnOptions {
+  /** See `ServiceOptions.reserve`. Default true. */
+  reserve?: boolean;
+}
+
+/** The conn on the interface's own MAC address, which the services of a relay share. */
+interface Host {
+  readonly conn: SharedEtherConn;
+  services: number;
+}
+
+const hosts = new WeakMap<KernelRelay, Host>();
+
+/**
+ * A UDP server on one of the machine's own addresses, past the kernel, while everything else on that address stays the
+ * kernel's.
+ *
+ * ```ts
+ * const relay = await XDPRelay.open('eth0');
+ * const service = await UdpService.open(relay, { address: '10.0.0.2', port: 53 });
+ * service.onBatch((batch) => { while (batch.next()) batch.reply(answer(batch)); });
+ * ```
+ *
+ * Answers (`batch.reply`) go back to the MAC address that asked; what is written to other addresses goes where the
+ * kernel would send it (its routes and neighbours), unless `resolveNextHop` says otherwise.
+ */
+export class UdpService extends SharedRUDPConn {
+  readonly #service: Service;
+  readonly #relay: KernelRelay;
+
+  private constructor(relay: KernelRelay, service: Service, host: Host, options: UdpConnOptions) {
+    super(service, host.conn, { resolveNextHop: service.resolveNextHop, ...options });
+    this.#relay = relay;
+    this.#service = service;
+  }
+
+  /** Rejects as `relay.registerService` throws, and with an InUseError where the own MAC address is registered already. */
+  static async open(
+    relay: KernelRelay,
+    address: UdpAddress,
+    options: UdpServiceOptions = {},
+  ): Promise<UdpService> {
+    if (!(relay instanceof KernelRelay)) {
+      throw new OptionError('relay', `must be an XDPRelay or a RawSocketRelay, got ${show(relay)}`);
+    }
+    const { reserve, ...others } = options;
+    const { address: ip, port } = address ?? {};
+    const service = relay.registerService({ address: ip, port, ...(reserve !== undefined && { reserve }) });
+    try {
+      const host = hostOf(relay);
+      try {
+        const opened = new UdpService(relay, service, host, others);
+        host.services++;
+        return opened;
+      } finally {
+        if (host.services === 0) await release(relay, host);
+      }
+    } catch (error) {
+      service.close();
+      throw error;
+    }
+  }
+
+  /** The datagrams are the kernel's again. */
+  override async close(): Promise<void> {
+    if (this.closed) return;
+    this.#service.close();
+    await super.close();
+    const host = hosts.get(this.#relay);
+    if (host !== undefined && --host.services === 0) await release(this.#relay, host);
+  }
+}
+
+function hostOf(relay: KernelRelay): Host {
+  let host = hosts.get(relay);
+  if (host === undefined) {
+    const conn = new SharedEtherConn(relay.hardwareAddress, relay, [], { exclusive: true });
+    host = { conn, services: 0 };
+    hosts.set(relay, host);
+  }
+  return host;
+}
+
+async function release(relay: KernelRelay, host: Host): Promise<void> {
+  hosts.delete(relay);
+  await host.conn.close();
+}

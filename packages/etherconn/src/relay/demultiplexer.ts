@@ -1,0 +1,230 @@
+import type { FrameMemory, LinkReceiver } from '../link/link.ts';
+import { rethrowLater } from '../rethrow.ts';
+import { parseFrame } from '../wire/parse.ts';
+import { FrameRecord } from '../wire/record.ts';
+import { BatchStore } from './batch-store.ts';
+import type { EndpointTable } from './endpoint-table.ts';
+import type { GroupListeners } from './group-listeners.ts';
+import { groupSelector, NO_SELECTOR } from './group-selector.ts';
+import type { RelayStats } from './packet-relay.ts';
+import type { RelayRegistration } from './registration.ts';
+import type { Registry } from './registry.ts';
+
+/** The receiving half of RelayStats. */
+export type ReceiveLedger = Omit<
+  RelayStats,
+  'sent' | 'hairpinned' | 'hairpinDropped' | 'registrations' | 'waitingWriters' | 'link'
+>;
+
+/** The relay, as the receiving side sees it. */
+export interface DemultiplexerOwner {
+  /** All conns have been called back. */
+  batchDone(): void;
+  linkFailed(error: Error): void;
+  linkState(up: boolean): void;
+}
+
+/** Hands received frames to the registrations that they are for, and keeps the ledger of what became of each. */
+export class Demultiplexer implements LinkReceiver {
+  // Counters as of RelayStats.
+  #received = 0;
+  #delivered = 0;
+  #deliveredGroup = 0;
+  #deliveredDefault = 0;
+  #noEndpoint = 0;
+  #noListener = 0;
+  #noReceiver = 0;
+  #malformed = 0;
+  #groupSource = 0;
+  #ownSource = 0;
+  #framesStopped = 0;
+  #groupCopies = 0;
+  #mirrored = 0;
+  /** Set when the relay stops: frames of a batch under way are only counted. */
+  stopped = false;
+  /** Where frames between conns of this relay lie, if they may lie anywhere. */
+  hairpinMemory: FrameMemory | null = null;
+  readonly #owner: DemultiplexerOwner;
+  readonly #registry: Registry;
+  readonly #table: EndpointTable;
+  readonly #listeners: GroupListeners;
+  readonly #places: readonly (RelayRegistration | null)[];
+  readonly #record = new FrameRecord();
+  readonly #store = new BatchStore();
+  #batch = 0;
+  readonly #dirty: RelayRegistration[] = [];
+
+  constructor(registry: Registry, owner: DemultiplexerOwner) {
+    this.#owner = owner;
+    this.#registry = registry;
+    this.#table = registry.table;
+    this.#listeners = registry.listeners;
+    this.#places = registry.places;
+  }
+
+  begin(memory: FrameMemory): void {
+    this.#batch++;
+    this.#store.begin(memory);
+    this.#store.local = memory === this.hairpinMemory;
+  }
+
+  frame(offset: number, length: number, flags: number): void {
+    this.#received++;
+    if (this.stopped) {
+      this.#framesStopped++;
+      return;
+    }
+    const record = this.#record;
+    const u8 = this.#store.memory!.u8;
+    parseFrame(u8, offset, length, record);
+    if (this.#registry.mirrors.length > 0)
+      this.#mirrored += this.#offer(this.#registry.mirrors, record, flags);
+    if (record.l3 === 0) {
+      this.#malformed++;
+      return;
+    }
+    if ((u8[offset + 6] & 1) === 1) {
+      // No station has a group address (IEEE 802.3 §3.2.3): an answer would go to a whole group.
+      this.#groupSource++;
+      return;
+    }
+    if (this.hairpinMemory !== null && !this.#store.local && this.#isFromHere(u8, record)) {
+      this.#ownSource++;
+      return;
+    }
+    if ((u8[offset] & 1) === 1) {
+      this.#group(record, flags);
+      return;
+    }
+    const macHigh = (u8[offset] << 24) | (u8[offset + 1] << 16) | (u8[offset + 2] << 8) | u8[offset + 3];
+    const macLow = (u8[offset + 4] << 8) | u8[offset + 5];
+    const place = this.#table.get(macHigh, macLow, record.vlanKey, record.etherType);
+    if (place >= 0) {
+      if (this.#deliver(this.#places[place]!, record, flags)) this.#delivered++;
+      else this.#noReceiver++;
+    } else if (this.#offer(this.#registry.defaults, record, flags) > 0) {
+      this.#deliveredDefault++;
+    } else {
+      this.#noEndpoint++;
+    }
+  }
+
+  /** Programs run here: they may send, register, close conns and the relay itself. */
+  end(): void {
+    const dirty = this.#dirty;
+    for (let i = 0; i < dirty.length; i++) {
+      try {
+        dirty[i].receiver?.batchEnd(this.#store);
+      } catch (error) {
+        // The other conns' frames are only here now.
+        rethrowLater(error);
+      }
+    }
+    dirty.length = 0;
+    this.#store.end();
+    this.#owner.batchDone();
+  }
+
+  /** What became of all frames received. */
+  ledger(): ReceiveLedger {
+    return {
+      received: this.#received,
+      delivered: this.#delivered,
+      deliveredGroup: this.#deliveredGroup,
+      deliveredDefault: this.#deliveredDefault,
+      noEndpoint: this.#noEndpoint,
+      noListener: this.#noListener,
+      noReceiver: this.#noReceiver,
+      malformed: this.#malformed,
+      groupSource: this.#groupSource,
+      ownSource: this.#ownSource,
+      stopped: this.#framesStopped,
+      groupCopies: this.#groupCopies,
+      mirrored: this.#mirrored,
+    };
+  }
+
+  error(error: Error): void {
+    this.#owner.linkFailed(error);
+  }
+
+  state(up: boolean): void {
+    this.#owner.linkState(up);
+  }
+
+  #group(record: FrameRecord, flags: number): void {
+    const list = this.#listeners.get(record.vlanKey, record.etherType);
+    let copies = 0;
+    if (list !== null) {
+      const selector = list.selective ? groupSelector(this.#store.memory!.u8, record) : NO_SELECTOR;
+      if (selector === NO_SELECTOR) {
+        copies = this.#copy(list.all, record, flags);
+      } else {
+        copies = this.#copy(list.unselective, record, flags);
+        copies += this.#copy(list.selected(selector), record, flags);
+      }
+    }
+    this.#groupCopies += copies;
+    if (copies > 0) this.#deliveredGroup++;
+    else if (this.#offer(this.#registry.defaults, record, flags) > 0) this.#deliveredDefault++;
+    else this.#noListener++;
+  }
+
+  /** Delivers a group frame to all of a list but who has sent it; returns how many took it. */
+  #copy(listeners: ReadonlySet<RelayRegistration>, record: FrameRecord, flags: number): number {
+    let copies = 0;
+    for (const listener of listeners) {
+      if (this.#store.local && isOwn(listener, this.#store.memory!.u8, record)) continue;
+      if (this.#deliver(listener, record, flags)) copies++;
+    }
+    return copies;
+  }
+
+  /** Offers a frame to catch-all receivers; returns how many took it. */
+  #offer(receivers: readonly RelayRegistration[], record: FrameRecord, flags: number): number {
+    let taken = 0;
+    const u8 = this.#store.memory!.u8;
+    const group = (u8[record.start] & 1) === 1;
+    for (const registration of receivers) {
+      if (group && !registration.multicast) continue;
+      if (registration.etherTypes !== null && !registration.etherTypes.includes(record.etherType)) continue;
+      if (group && this.#store.local && isOwn(registration, u8, record)) continue;
+      if (this.#deliver(registration, record, flags)) taken++;
+    }
+    return taken;
+  }
+
+  #deliver(registration: RelayRegistration, record: FrameRecord, flags: number): boolean {
+    const receiver = registration.receiver;
+    if (receiver === null) return false;
+    if (registration.lastBatch !== this.#batch) {
+      registration.lastBatch = this.#batch;
+      this.#dirty.push(registration);
+    }
+    receiver.frame(this.#store, record, flags);
+    return true;
+  }
+
+  /**
+   * Whether a frame from the wire claims to come from an endpoint of this relay. With hairpin its answer would come
+   * back in, from here and then rightly so, to be answered again: without end, if the conn echoes.
+   */
+  #isFromHere(u8: Uint8Array, record: FrameRecord): boolean {
+    const at = record.start + 6;
+    const high = (u8[at] << 24) | (u8[at + 1] << 16) | (u8[at + 2] << 8) | u8[at + 3];
+    return this.#table.get(high, (u8[at + 4] << 8) | u8[at + 5], record.vlanKey, record.etherType) >= 0;
+  }
+}
+
+/** Whether a frame was sent by this very registration: a group frame is not given back to its sender. */
+function isOwn(listener: RelayRegistration, u8: Uint8Array, record: FrameRecord): boolean {
+  const at = record.start + 6;
+  const high = ((u8[at] << 24) | (u8[at + 1] << 16) | (u8[at + 2] << 8) | u8[at + 3]) >>> 0;
+  const low = (u8[at + 4] << 8) | u8[at + 5];
+  const stations = listener.stations;
+  for (let i = 0; i < stations.length; i++) {
+    const station = stations[i];
+    if (station.macHigh === high && station.macLow === low && station.vlanKey === record.vlanKey) return true;
+  }
+  return false;
+}

@@ -1,0 +1,30 @@
+import { ARP_OPERATION, ARP_SENDER_IP, ARP_TARGET_IP, ArpOperation, isArpIpv4 } from '../wire/arp.ts';
+import { readU16, readU32 } from '../wire/bytes.ts';
+import { EtherType } from '../wire/ethertype.ts';
+import type { FrameRecord } from '../wire/record.ts';
+
+/** Of frames that whoever listens has to look at himself. */
+export const NO_SELECTOR = 0;
+
+// Constants of this file: the optimizing compiler folds no imported ones.
+const ARP: number = EtherType.ARP;
+const REQUEST: number = ArpOperation.REQUEST;
+
+/**
+ * What a group frame is about, as a 32-bit integer (signed): of an ARP request the address asked for, of an IP multicast
+ * frame (RFC 1112 §6.4, RFC 2464 §7) the last 4 bytes of its destination MAC address. 0 of all others: broadcasts, ARP
+ * replies, announcements (RFC 5227 §3), which all who keep a cache want to see.
+ */
+export function groupSelector(u8: Uint8Array, record: FrameRecord): number {
+  if (record.etherType === ARP) {
+    const { l3 } = record;
+    if (record.error !== 0 || !isArpIpv4(u8, record)) return NO_SELECTOR;
+    if (readU16(u8, l3 + ARP_OPERATION) !== REQUEST) return NO_SELECTOR;
+    const target = readU32(u8, l3 + ARP_TARGET_IP) | 0;
+    return target === (readU32(u8, l3 + ARP_SENDER_IP) | 0) ? NO_SELECTOR : target;
+  }
+  const at = record.start;
+  const isIpv6 = u8[at] === 0x33 && u8[at + 1] === 0x33;
+  const isIpv4 = u8[at] === 0x01 && u8[at + 1] === 0 && u8[at + 2] === 0x5e;
+  return isIpv6 || isIpv4 ? readU32(u8, at + 2) | 0 : NO_SELECTOR;
+}

@@ -1,0 +1,52 @@
+import type { Link, LinkInfo } from '../link/link.ts';
+import { Relay } from './relay.ts';
+import type { RelayOptions } from './relay-options.ts';
+import type { Service, ServiceOptions } from './service.ts';
+import { type ServiceSteering, Services } from './services.ts';
+
+/** What {@link Relay.open} adds to `info()`. */
+export interface OpeningInfo {
+  /** Why AF_XDP was not taken. */
+  readonly fallback?: string;
+  /** Options that were given and that the engine taken does not know. */
+  readonly ignoredOptions: readonly string[];
+}
+
+/** A relay on an interface of the kernel: XDPRelay or RawSocketRelay. */
+export abstract class KernelRelay extends Relay {
+  /** @internal Set by {@link Relay.open}. */
+  opening: OpeningInfo | undefined;
+  readonly #netns: string | undefined;
+  readonly #steering: ServiceSteering;
+  #services: Services | undefined;
+
+  constructor(link: Link, options: RelayOptions, netns: string | undefined, steering: ServiceSteering) {
+    super(link, options);
+    this.#netns = netns;
+    this.#steering = steering;
+  }
+
+  /**
+   * Takes the datagrams for one UDP port of one of the machine's own addresses, while everything else on them (ping,
+   * TCP, other ports; fragments too, with AF_XDP) stays the kernel's. They come to conns that are registered for this
+   * interface's own MAC address; {@link UdpService} is one that does it all.
+   *
+   * Only untagged frames. Where somebody else's program steers (`xskMapFd`, `xskMapPath`), it decides what comes. Throws an OptionError; an InUseError when this relay has it already; a SystemError, EADDRINUSE
+   * when another program has the port, EADDRNOTAVAIL when the address is not the machine's; an EtherconnError
+   * (`ERR_ETHERCONN_LIMIT`) for more than 1,024 on one interface.
+   */
+  registerService(options: ServiceOptions): Service {
+    this.checkOpen('registerService');
+    if (this.#services === undefined) {
+      const place = { interfaceName: this.interfaceName(), netns: this.#netns, clock: this.clock };
+      const services = new Services(place, this.#steering);
+      this.#services = services;
+      this.stopped.addEventListener('abort', () => services.closeAll(), { once: true });
+    }
+    return this.#services.register(options);
+  }
+
+  override info(): LinkInfo {
+    return { ...super.info(), ...this.opening };
+  }
+}

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, test } from 'node:test';
+import { requireNamespaces } from '../testing/namespaces.ts';
+import { FAR, NEAR, openVethBench, type VethBench } from '../testing/veth-links.ts';
+import { requireXdp } from '../testing/xdp-bench.ts';
+import type { OpenRelayOptions } from './open-relay.ts';
+import { RawSocketRelay } from './raw-socket-relay.ts';
+import { Relay } from './relay.ts';
+import { XDPRelay } from './xdp-relay.ts';
+
+async function withBench(body: (bench: VethBench) => Promise<void>): Promise<void> {
+  const bench = await openVethBench();
+  try {
+    await body(bench);
+  } finally {
+    await bench.close();
+  }
+}
+
+describe('Relay.open', { skip: requireNamespaces() }, () => {
+  test("engine: 'packet' is AF_PACKET, and says which options it does not know", async () => {
+    await withBench(async ({ near }) => {
+      const options: OpenRelayOptions = { engine: 'packet', netns: near.path, mode: 'native', chunks: 128 };
+      await using relay = await Relay.open(NEAR, options);
+      assert.ok(relay instanceof RawSocketRelay);
+      const { kind, fallback, ignoredOptions } = relay.info();
+      assert.deepEqual([kind, fallback, ignoredOptions], ['packet', undefined, ['mode', 'chunks']]);
+    });
+  });
+
+  test('an interface or a namespace that is not there is an error with any engine', async () => {
+    await withBench(async ({ near }) => {
+      for (const engine of ['auto', 'xdp', 'packet'] as const) {
+        await assert.rejects(Relay.open('nowhere0', { engine, netns: near.path }), { code: 'ENODEV' });
+        await assert.rejects(Relay.open(NEAR, { engine, netns: '/proc/self/ns/none' }), { code: 'ENOENT' });
+      }
+    });
+  });
+
+  test('without the right to load XDP programs it is AF_PACKET, and info() says why', async () => {
+    // In a user namespace no capability counts for bpf(2), not even root's.
+    const program = `
+      import { Relay } from '${new URL('../index.js', import.meta.url).href}';
+      const relay = await Relay.open('v0');
+      const { kind, fallback } = relay.info();
+      console.log(kind, fallback);
+      await relay.close();
+      for (const only of [{ takeover: true }, { steering: 'all' }, { queues: [0] }, { engine: 'xdp' }])
+        await Relay.open('v0', only).then(() => console.log('opened'), (error) => console.log(error.code));
+    `;
+    const setUp = 'ip link add v0 type veth peer name v1 && ip link set v0 up && exec "$0" "$@"';
+    const node = [process.execPath, '--input-type=module', '-e', program];
+    const run = spawnSync('unshare', ['-Urn', 'sh', '-c', setUp, ...node], { encoding: 'utf8' });
+    const [first, ...others] = run.stdout.trim().split('\n');
+    assert.match(first!, /^packet .*CAP_BPF.*user namespace/, run.stderr);
+    assert.deepEqual(others, ['EPERM', 'EPERM', 'EPERM', 'EPERM']);
+  });
+});
+
+describe('Relay.open where AF_XDP works', { skip: requireXdp() }, () => {
+  test('it is AF_XDP, and says which options that does not know', async () => {
+    await withBench(async ({ near }) => {
+      for (const engine of ['auto', 'xdp'] as const) {
+        await using relay = await Relay.open(NEAR, { engine, netns: near.path, receiveRing: 128 });
+        assert.ok(relay instanceof XDPRelay);
+        const { kind, mode, ignoredOptions } = relay.info();
+        assert.deepEqual([kind, mode, ignoredOptions], ['xdp', 'native', ['receiveRing']]);
+      }
+    });
+  });
+
+  test('where somebody else has an XDP program it is AF_PACKET, and nothing was replaced', async () => {
+    await withBench(async ({ near, far }) => {
+      await using first = await XDPRelay.open(NEAR, { netns: near.path });
+      await using second = await Relay.open(NEAR, { netns: near.path });
+      assert.equal(second.info().kind, 'packet');
+      assert.match(String(second.info().fallback), /has an XDP program already \(id \d+, native mode\)/);
+      await assert.rejects(Relay.open(NEAR, { engine: 'xdp', netns: near.path }), { code: 'EBUSY' });
+      assert.equal(first.closed, false);
+      assert.match(near.run('ip', 'link', 'show', NEAR).stdout, /xdp/);
+      // The other interface has none.
+      await using third = await Relay.open(FAR, { netns: far.path });
+      assert.equal(third.info().kind, 'xdp');
+    });
+  });
+
+  test('where a mode that was asked for cannot be had it is AF_PACKET', async () => {
+    await withBench(async ({ near }) => {
+      await using relay = await Relay.open(NEAR, { netns: near.path, mode: 'zerocopy' });
+      assert.equal(relay.info().kind, 'packet');
+      assert.match(String(relay.info().fallback), /zero/i);
+    });
+  });
+});

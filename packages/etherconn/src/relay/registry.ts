@@ -1,0 +1,166 @@
+import { InUseError, OptionError } from '../errors.ts';
+import type { Station } from '../link/link.ts';
+import { EndpointTable } from './endpoint-table.ts';
+import { GroupListeners } from './group-listeners.ts';
+import { L2EndpointKey } from './l2-endpoint.ts';
+import { type RegistrationCloser, type RegistrationRole, RelayRegistration } from './registration.ts';
+
+/** Ids are generation × 2^24 + place, so an id of the past never names a registration of today. */
+const ID_PLACES = 2 ** 24;
+
+/** A key that has changed hands. */
+export interface ReplacedKey {
+  readonly key: L2EndpointKey;
+  readonly old: RelayRegistration;
+}
+
+/** Who is registered with a relay, and for what. Only keeps account; the relay tells whom it concerns. */
+export class Registry {
+  /** (MAC, VLANs, EtherType) → place. */
+  readonly table: EndpointTable = new EndpointTable();
+  readonly listeners: GroupListeners = new GroupListeners();
+  /** By place; null where one is free. */
+  readonly places: (RelayRegistration | null)[] = [];
+  // New lists instead of changed ones: a batch under way goes on with the list it has.
+  defaults: readonly RelayRegistration[] = [];
+  mirrors: readonly RelayRegistration[] = [];
+  readonly #closer: RegistrationCloser;
+  readonly #free: number[] = [];
+  #generation = 0;
+
+  constructor(closer: RegistrationCloser) {
+    this.#closer = closer;
+  }
+
+  /** Registrations now. */
+  get size(): number {
+    return this.places.length - this.#free.length;
+  }
+
+  /** Whether everything on the wire is wanted. */
+  get wantsAll(): boolean {
+    return this.defaults.length > 0 || this.mirrors.length > 0;
+  }
+
+  find(id: number): RelayRegistration | undefined {
+    const registration = this.places[id % ID_PLACES];
+    return registration?.id === id ? registration : undefined;
+  }
+
+  /** Throws InUseError when a key of these stations is taken. */
+  checkFree(stations: readonly Station[]): void {
+    for (const { macHigh, macLow, vlanKey, etherTypes } of stations) {
+      for (const etherType of etherTypes) {
+        if (this.table.get(macHigh, macLow, vlanKey, etherType) >= 0) {
+          throw new InUseError(new L2EndpointKey(macHigh, macLow, etherType, vlanKey).toString());
+        }
+      }
+    }
+  }
+
+  /** Makes a registration of a role; for an endpoint, its keys are still to be claimed. */
+  add(
+    role: RegistrationRole,
+    multicast: boolean,
+    etherTypes: readonly number[] | null,
+    stations: readonly Station[],
+  ): RelayRegistration {
+    const index = this.#free.pop() ?? this.places.length;
+    const id = ++this.#generation * ID_PLACES + index;
+    const registration = new RelayRegistration(
+      this.#closer,
+      id,
+      index,
+      role,
+      multicast,
+      etherTypes,
+      stations,
+    );
+    this.places[index] = registration;
+    if (role === 'default') this.defaults = [...this.defaults, registration];
+    else if (role === 'mirror') this.mirrors = [...this.mirrors, registration];
+    return registration;
+  }
+
+  /** Gives all keys of its stations to a registration; returns those that others had. */
+  claim(registration: RelayRegistration): ReplacedKey[] {
+    const replaced: ReplacedKey[] = [];
+    for (const { macHigh, macLow, vlanKey, etherTypes } of registration.stations) {
+      for (const etherType of etherTypes) {
+        const previous = this.table.set(macHigh, macLow, vlanKey, etherType, registration.index);
+        if (registration.multicast) this.listeners.add(registration, vlanKey, etherType);
+        if (previous < 0 || previous === registration.index) continue;
+        const old = this.places[previous]!;
+        const key = new L2EndpointKey(macHigh, macLow, etherType, vlanKey);
+        old.lost = [...(old.lost ?? []), key];
+        if (old.multicast && !this.#stillListens(old, vlanKey, etherType))
+          this.listeners.delete(old, vlanKey, etherType);
+        replaced.push({ key, old });
+      }
+    }
+    return replaced;
+  }
+
+  /** See `Relay.selectGroups`. */
+  selectGroups(
+    registration: RelayRegistration,
+    etherType: number,
+    selectors: readonly number[] | null,
+  ): void {
+    for (const { vlanKey, etherTypes } of registration.stations) {
+      if (etherTypes.includes(etherType))
+        this.listeners.get(vlanKey, etherType)?.select(registration, selectors);
+    }
+  }
+
+  /** A key that somebody else has taken over is his now, and stays. */
+  remove(registration: RelayRegistration): void {
+    this.places[registration.index] = null;
+    this.#free.push(registration.index);
+    if (registration.role !== 'endpoint') {
+      this.defaults = without(this.defaults, registration);
+      this.mirrors = without(this.mirrors, registration);
+      return;
+    }
+    for (const { macHigh, macLow, vlanKey, etherTypes } of registration.stations) {
+      for (const etherType of etherTypes) {
+        if (this.table.get(macHigh, macLow, vlanKey, etherType) === registration.index) {
+          this.table.delete(macHigh, macLow, vlanKey, etherType);
+        }
+        if (registration.multicast) this.listeners.delete(registration, vlanKey, etherType);
+      }
+    }
+  }
+
+  /** Whether a registration keeps another key of the same VLANs and EtherType. */
+  #stillListens(registration: RelayRegistration, vlanKey: number, etherType: number): boolean {
+    return registration.stations.some(
+      (station) =>
+        station.vlanKey === vlanKey &&
+        station.etherTypes.includes(etherType) &&
+        this.table.get(station.macHigh, station.macLow, vlanKey, etherType) === registration.index,
+    );
+  }
+}
+
+/** Keys of one MAC address and VLANs make one station. Throws an OptionError when there is no key. */
+export function stationsOf(keys: readonly L2EndpointKey[]): Station[] {
+  if (!Array.isArray(keys) || keys.length === 0) {
+    throw new OptionError('keys', 'must be an array of at least one L2EndpointKey');
+  }
+  const stations: { macHigh: number; macLow: number; vlanKey: number; etherTypes: number[] }[] = [];
+  for (const key of keys) {
+    if (!(key instanceof L2EndpointKey)) throw new OptionError('keys', 'must be L2EndpointKeys');
+    const { macHigh, macLow, vlanKey } = key;
+    const station = stations.find(
+      (s) => s.macHigh === macHigh && s.macLow === macLow && s.vlanKey === vlanKey,
+    );
+    if (station === undefined) stations.push({ macHigh, macLow, vlanKey, etherTypes: [key.etherType] });
+    else if (!station.etherTypes.includes(key.etherType)) station.etherTypes.push(key.etherType);
+  }
+  return stations;
+}
+
+function without<T>(list: readonly T[], item: T): readonly T[] {
+  return list.includes(item) ? list.filter((other) => other !== item) : list;
+}

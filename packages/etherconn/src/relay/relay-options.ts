@@ -1,0 +1,70 @@
+import { OptionError } from '../errors.ts';
+import { checkBoolean, checkInteger, checkOneOf, show } from '../options.ts';
+import { DEFAULT_PAYLOAD_ETHER_TYPES } from './ethernet-response.ts';
+import { checkEtherType } from './l2-endpoint.ts';
+
+/** Any logger with these methods (pino, console …). */
+export interface Logger {
+  debug(object: object, message: string): void;
+  info(object: object, message: string): void;
+  warn(object: object, message: string): void;
+  error(object: object, message: string): void;
+}
+
+/** Options of every relay. */
+export interface RelayOptions {
+  /**
+   * 'single' hands each frame to the interface when it is written; 'batch' lets frames gather until a batch
+   * is full or the current turn of the event loop ends: more throughput under load. Default 'single'.
+   */
+  sendingMode?: 'single' | 'batch';
+  /** Writers that may wait for room to send; 0 fails them at once with NoRoomError. 0 to 1,048,576, default 1024. */
+  sendDepth?: number;
+  /** Packets that each conn queues for a reader, unless the conn says otherwise. 1 to 1,048,576, default 1024. */
+  receiveDepth?: number;
+  /** Deliver frames between the conns of this relay too; no switch reflects them. Default false. */
+  hairpin?: boolean;
+  /** EtherTypes whose payload an EthernetResponse carries. Default IPv4 and IPv6. */
+  ethernetTypes?: readonly number[];
+  /** Told of lifecycle events, never of single frames. */
+  logger?: Logger;
+}
+
+/** Names of the options that all relays have. */
+export const RELAY_OPTIONS: readonly string[] = [
+  'sendingMode',
+  'sendDepth',
+  'receiveDepth',
+  'hairpin',
+  'ethernetTypes',
+  'logger',
+];
+
+/** Parts the options of a relay that opens its own link: the relay's, and the rest, which the link checks. */
+export function splitOptions(options: object): [RelayOptions, Record<string, unknown>] {
+  const relay: Record<string, unknown> = {};
+  const link: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options))
+    (RELAY_OPTIONS.includes(name) ? relay : link)[name] = value;
+  checkRelayOptions(relay);
+  return [relay, link];
+}
+
+/** Checks the options that all relays have; other names are the business of who opens the link. */
+export function checkRelayOptions(options: RelayOptions): Required<Omit<RelayOptions, 'logger'>> {
+  const etherTypes: unknown = options.ethernetTypes ?? DEFAULT_PAYLOAD_ETHER_TYPES;
+  if (!Array.isArray(etherTypes))
+    throw new OptionError('ethernetTypes', `must be an array, got ${show(etherTypes)}`);
+  for (const etherType of etherTypes) checkEtherType(etherType, 'ethernetTypes');
+  const logger: unknown = options.logger;
+  if (logger !== undefined && typeof (logger as Logger | null)?.info !== 'function') {
+    throw new OptionError('logger', 'must have the methods debug, info, warn and error');
+  }
+  return {
+    sendingMode: checkOneOf('sendingMode', options.sendingMode, ['single', 'batch'], 'single'),
+    sendDepth: checkInteger('sendDepth', options.sendDepth, 0, 1_048_576, 1024),
+    receiveDepth: checkInteger('receiveDepth', options.receiveDepth, 1, 1_048_576, 1024),
+    hairpin: checkBoolean('hairpin', options.hairpin, false),
+    ethernetTypes: Object.freeze([...etherTypes]),
+  };
+}

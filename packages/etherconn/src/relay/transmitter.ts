@@ -1,0 +1,128 @@
+import { MessageTooLongError, OptionError } from '../errors.ts';
+import type { FrameMemory, Link, LinkTx } from '../link/link.ts';
+import { show } from '../options.ts';
+import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
+import { parseFrame } from '../wire/parse.ts';
+import { FrameRecord } from '../wire/record.ts';
+import type { EndpointTable } from './endpoint-table.ts';
+import { type Hairpin, WireAndHairpin } from './hairpin.ts';
+import type { StationSteering } from './station-steering.ts';
+import type { FrameSender } from './transmit.ts';
+
+/** Frames that gather in 'batch' mode before they are flushed: the kernel's own transmit budget is 32. */
+const BATCH = 32;
+
+/** The way to the wire, which all conns of a relay share, and the choice between it and the hairpin. */
+export class Transmitter implements FrameSender {
+  readonly memory: FrameMemory;
+  /** Frames committed. */
+  sent = 0;
+  /** Set when the relay stops: nothing is flushed any more. */
+  stopped = false;
+  readonly #tx: LinkTx;
+  readonly #maxFrameLength: number;
+  readonly #batching: boolean;
+  readonly #steering: StationSteering;
+  readonly #table: EndpointTable;
+  readonly #hairpin: Hairpin | null;
+  readonly #wireAndHairpin: WireAndHairpin | null;
+  #unflushed = 0;
+  #flushScheduled = false;
+  readonly #flushTick: () => void;
+
+  constructor(
+    link: Link,
+    batching: boolean,
+    steering: StationSteering,
+    table: EndpointTable,
+    hairpin: Hairpin | null,
+  ) {
+    this.#tx = link.tx;
+    this.#maxFrameLength = link.maxFrameLength;
+    this.memory = link.tx.memory;
+    this.#batching = batching;
+    this.#steering = steering;
+    this.#table = table;
+    this.#hairpin = hairpin;
+    this.#wireAndHairpin = hairpin === null ? null : new WireAndHairpin(this, hairpin);
+    this.#flushTick = () => {
+      this.#flushScheduled = false;
+      this.flush();
+    };
+  }
+
+  /** Which way frames to a destination go. Ask again when the relay's `epoch` has changed. */
+  senderFor(macHigh: number, macLow: number, vlanKey: number, etherType: number): FrameSender {
+    if (this.#hairpin === null) return this;
+    if (((macHigh >>> 24) & 1) === 1) return this.#wireAndHairpin!;
+    return this.#table.get(macHigh, macLow, vlanKey, etherType) >= 0 ? this.#hairpin : this;
+  }
+
+  reserve(length: number): number {
+    const offset = this.#tx.reserve(length);
+    if (offset >= 0 || this.#unflushed === 0) return offset;
+    // The room may be taken by frames that only gather.
+    this.flush();
+    return this.#tx.reserve(length);
+  }
+
+  commit(offset: number, length: number): void {
+    this.sent++;
+    this.#tx.commit(offset, length);
+    if (!this.#batching || ++this.#unflushed >= BATCH) {
+      this.flush();
+    } else if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      process.nextTick(this.#flushTick);
+    }
+  }
+
+  cancel(offset: number): void {
+    this.#tx.cancel(offset);
+  }
+
+  /** Hands over what has gathered; returns how many frames the interface took. */
+  flush(): number {
+    this.#unflushed = 0;
+    if (this.stopped) return 0;
+    // An answer must not come before the filter knows who asked.
+    if (this.#steering.pending) this.#steering.settle();
+    return this.#tx.flush();
+  }
+
+  /** Flushes at the end of a receive batch what its conns have sent. */
+  flushGathered(): void {
+    if (this.#unflushed > 0) this.flush();
+  }
+
+  /** Sends a whole frame as it is, the way its destination says. 1, or 0 without room. Throws MessageTooLongError. */
+  trySendFrame(frame: Uint8Array): number {
+    if (!(frame instanceof Uint8Array) || frame.length < ETHERNET_HEADER_LENGTH) {
+      throw new OptionError(
+        'frame',
+        `must be a Uint8Array of at least ${ETHERNET_HEADER_LENGTH} bytes, got ${show(frame)}`,
+      );
+    }
+    if (frame.length > this.#maxFrameLength)
+      throw new MessageTooLongError('send', frame.length, this.#maxFrameLength);
+    const sender = this.#hairpin === null ? this : this.#senderOfFrame(frame);
+    const { length } = frame;
+    const offset = sender.reserve(length);
+    if (offset < 0) return 0;
+    try {
+      sender.memory.u8.set(frame, offset);
+    } catch (error) {
+      sender.cancel(offset);
+      throw error;
+    }
+    sender.commit(offset, length);
+    return 1;
+  }
+
+  #senderOfFrame(frame: Uint8Array): FrameSender {
+    const record = new FrameRecord();
+    parseFrame(frame, 0, frame.length, record);
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+    return this.senderFor(view.getUint32(0), view.getUint16(4), record.vlanKey, record.etherType);
+  }
+}

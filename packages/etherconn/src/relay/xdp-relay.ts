@@ -1,0 +1,94 @@
+import type { LinkInfo } from '../link/link.ts';
+import { openXdpLink, type XdpLink, type XdpLinkStats, type XdpQueueInfo } from '../link/xdp/link.ts';
+import type { XdpLinkOptions } from '../link/xdp/options.ts';
+import type { SharedProgram } from '../link/xdp/program.ts';
+import { KernelRelay } from './kernel-relay.ts';
+import { OwnAddressLink } from './own-address-link.ts';
+import type { RelayStats } from './packet-relay.ts';
+import { type RelayOptions, splitOptions } from './relay-options.ts';
+
+/** How an XDPRelay hands frames to the kernel: the values of `sendingMode`. */
+export type XDPSendingMode = 'single' | 'batch';
+/** Each frame when it is written, the default. */
+export const XDPSendingModeSingle: XDPSendingMode = 'single';
+/** Several at a time: more throughput where much is sent. */
+export const XDPSendingModeBatch: XDPSendingMode = 'batch';
+
+/** Options of {@link XDPRelay.open}: those of the AF_XDP link and those of the relay. */
+export interface XDPRelayOptions extends RelayOptions, XdpLinkOptions {}
+
+/** What an XDPRelay really got. */
+export interface XdpInfo extends LinkInfo {
+  readonly kind: 'xdp';
+  /**
+   * 'zerocopy': the driver works on the packet memory; 'native': it copies; 'generic': the kernel copies; 'copy': the
+   * program is not ours (`attach: false`), so that where it sits is not known.
+   */
+  readonly mode: 'zerocopy' | 'native' | 'generic' | 'copy';
+  /** Where the program sits; 'foreign' with `attach: false`. */
+  readonly attached: 'native' | 'generic' | 'foreign';
+  /** Why a faster mode could not be had; undefined when none was tried in vain. */
+  readonly fallback: string | undefined;
+  readonly queues: readonly XdpQueueInfo[];
+  /** The queue that sends. */
+  readonly sendQueue: number;
+  /** Bytes. */
+  readonly chunkSize: number;
+  /** Bytes before each received frame, beside the kernel's own 256. */
+  readonly headroom: number;
+  readonly umemBytes: number;
+  /** Whether a frame may take several chunks. */
+  readonly multiBuffer: boolean;
+}
+
+/** Counters of an XDPRelay; `link` has those of the kernel and of the steering program. */
+export interface XdpStats extends RelayStats {
+  link: XdpLinkStats;
+}
+
+/**
+ * A relay over AF_XDP sockets, one for each queue of the interface. Only frames for registered endpoints come here;
+ * everything else on the interface stays the kernel's. Needs Linux 5.10, CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF.
+ */
+export class XDPRelay extends KernelRelay {
+  readonly #xdp: XdpLink;
+
+  private constructor(xdp: XdpLink, options: RelayOptions, { netns, takeover, steering }: XdpLinkOptions) {
+    const link = new OwnAddressLink(xdp, takeover === true || steering === 'all');
+    super(link, options, netns, link);
+    this.#xdp = xdp;
+  }
+
+  /**
+   * Opens a relay on an interface. Rejects with an OptionError before anything is opened, else with a SystemError or
+   * EtherconnError that says what is missing: see docs/xdp.md for all of them.
+   */
+  static override async open(interfaceName: string, options: XDPRelayOptions = {}): Promise<XDPRelay> {
+    const [relayOptions, linkOptions] = splitOptions(options);
+    return new XDPRelay(await openXdpLink(interfaceName, linkOptions), relayOptions, linkOptions);
+  }
+
+  /** Number of AF_XDP sockets: one for each queue. The seed's NumSocket. */
+  numSocket(): number {
+    return this.info().queues.length;
+  }
+
+  /** For the option `program` of a relay of another thread, on other queues of this interface. */
+  get program(): SharedProgram {
+    return this.#xdp.program;
+  }
+
+  override info(): XdpInfo {
+    return super.info() as XdpInfo;
+  }
+
+  override stats(): XdpStats {
+    return { ...super.stats(), link: this.#xdp.stats() };
+  }
+
+  /** Like 'XDPRelay eth0 (native, queues 0, 1, 2, 3)'. */
+  override toString(): string {
+    const { mode, queues } = this.info();
+    return `XDPRelay ${this.interfaceName()} (${mode}, queues ${queues.map(({ queue }) => queue).join(', ')})`;
+  }
+}
