@@ -11,14 +11,48 @@ test('the demo takes the best network there is, and every machine gets its own a
   const run = demo('--json', '--machines', '100', '--requests', '5');
   assert.equal(run.status, 0, run.stderr);
   const summary = JSON.parse(run.stdout.trimEnd().split('\n').at(-1));
-  assert.ok(['packet', 'memory'].includes(summary.relay));
+  assert.ok(['xdp', 'packet', 'memory'].includes(summary.relay));
+  assert.equal(summary.mode, summary.relay === 'xdp' ? 'native' : undefined);
   const { machines, sent, answered, misdelivered } = summary;
   assert.deepEqual(
     { machines, sent, answered, misdelivered },
     { machines: 100, sent: 500, answered: 500, misdelivered: 0 },
   );
   assert.ok(summary.p50_us > 0 && summary.p99_us >= summary.p50_us);
+  if (summary.relay === 'packet') assert.match(run.stderr, /without AF_XDP \(.+\)/);
   if (summary.relay === 'memory') assert.match(run.stderr, /without the kernel \(.+\)/);
+});
+
+test('the demo without the right to load XDP programs: AF_PACKET, and why; asked for AF_XDP it refuses', {
+  skip: spawnSync('unshare', ['-Urn', 'true']).status !== 0 && 'user namespaces do not work here',
+}, () => {
+  // In a user namespace no capability counts for bpf(2).
+  const inside = (...args) =>
+    spawnSync(
+      'unshare',
+      ['-Urn', process.execPath, main, 'demo', '--machines', '20', '--requests', '2', ...args],
+      {
+        encoding: 'utf8',
+      },
+    );
+  const best = inside('--json');
+  assert.equal(best.status, 0, best.stderr);
+  assert.equal(JSON.parse(best.stdout).relay, 'packet');
+  assert.match(best.stderr, /without AF_XDP \(.*CAP_BPF.*\)/);
+  const forced = inside('--relay', 'xdp');
+  assert.equal(forced.status, 1);
+  assert.match(forced.stderr, /--relay xdp cannot work here: .*CAP_BPF/);
+  assert.equal(forced.stdout, '');
+});
+
+test('the demo over the relay that is asked for', { skip: skipAsRootOnly() }, () => {
+  for (const relay of ['xdp', 'packet']) {
+    const run = demo('--json', '--machines', '50', '--requests', '4', '--relay', relay);
+    assert.equal(run.status, 0, run.stderr);
+    const { relay: taken, answered, misdelivered } = JSON.parse(run.stdout);
+    assert.deepEqual([taken, answered, misdelivered], [relay, 200, 0]);
+    assert.doesNotMatch(run.stderr, /without/);
+  }
 });
 
 test('the demo over a memory network, as a table', () => {
@@ -68,6 +102,13 @@ test('an interrupted demo cleans up, says what it had, and fails', {
 
 function demo(...args) {
   return spawnSync(process.execPath, [main, 'demo', ...args], { encoding: 'utf8' });
+}
+
+/** XDP programs can be loaded by root of the first user namespace only. */
+function skipAsRootOnly() {
+  if (process.platform !== 'linux') return 'needs Linux';
+  const first = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
+  return !(process.getuid() === 0 && first) && 'needs root';
 }
 
 /** Process ids of all children and their children. */

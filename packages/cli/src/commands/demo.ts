@@ -12,7 +12,11 @@ export function demoCommand(): Command {
     )
     .option('--requests <n>', 'requests of each machine (1 to 1000)', integer(1, 1000), 20)
     .addOption(
-      new Option('--relay <kind>', 'instead of the best that works here').choices(['packet', 'memory']),
+      new Option('--relay <kind>', 'instead of the best that works here').choices([
+        'xdp',
+        'packet',
+        'memory',
+      ]),
     )
     .option('--json', 'print one JSON object as the last line')
     .action(async (options: DemoOptions) => {

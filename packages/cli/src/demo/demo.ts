@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { addonStatus } from 'etherconn';
+import { addonStatus, EtherconnError } from 'etherconn';
 import { requireNamespaces } from 'etherconn/testing';
 import { ExitCode } from '../exit-code.ts';
 import { Progress, summarize, table } from './report.ts';
@@ -10,7 +10,7 @@ import { hasRights, runInUserNamespace, userNamespaceObstacle } from './user-nam
 export interface DemoOptions {
   machines: number;
   requests: number;
-  relay?: 'packet' | 'memory';
+  relay?: 'xdp' | 'packet' | 'memory';
   json?: boolean;
 }
 
@@ -18,9 +18,8 @@ export interface DemoOptions {
 export async function demo(options: DemoOptions): Promise<number> {
   const obstacle = options.relay === 'memory' ? 'asked for' : kernelObstacle();
   if (obstacle === undefined && !hasRights()) return runInUserNamespace();
-  if (obstacle !== undefined && options.relay === 'packet') {
-    process.stderr.write(`etherconn demo: --relay packet cannot work here: ${obstacle}\n`);
-    return ExitCode.ERROR;
+  if (obstacle !== undefined && options.relay !== undefined && options.relay !== 'memory') {
+    return refuse(options.relay, obstacle);
   }
   if (obstacle !== undefined)
     process.stderr.write(`Over a memory network, without the kernel (${obstacle}).\n`);
@@ -43,28 +42,57 @@ export async function demo(options: DemoOptions): Promise<number> {
     interrupted.abort(new Error(`interrupted by ${signal}`));
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  let stage: Stage | undefined;
-  let progress: Progress | undefined;
   try {
-    stage = obstacle === undefined ? await kernelStage() : await memoryStage();
-    process.stderr.write(
-      `${options.machines} machines, ${options.requests} requests each, to ${stage.description}.\n`,
-    );
-    progress = new Progress(tally);
-    await runTraffic(stage.relay, tally, options.requests, interrupted.signal);
-  } catch (error) {
-    if (!interrupted.signal.aborted) throw error;
-    process.stderr.write(`\n${(error as Error).message}\n`);
+    const stage = await openStage(obstacle, options.relay);
+    if (stage === undefined) return ExitCode.ERROR;
+    await play(stage, tally, options.requests, interrupted.signal);
+    const summary = summarize(stage.engine, tally);
+    process.stdout.write(`${options.json === true ? JSON.stringify(summary) : table(summary)}\n`);
+    // As a shell says it of a program that a signal has ended.
+    if (interruption !== undefined) return 128 + constants.signals[interruption];
+    return summary.answered === total && summary.misdelivered === 0 ? ExitCode.OK : ExitCode.ERROR;
   } finally {
-    progress?.stop();
-    await stage?.close();
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
-  const summary = summarize(obstacle === undefined ? 'packet' : 'memory', tally);
-  process.stdout.write(`${options.json === true ? JSON.stringify(summary) : table(summary)}\n`);
-  // As a shell says it of a program that a signal has ended.
-  if (interruption !== undefined) return 128 + constants.signals[interruption];
-  return summary.answered === total && summary.misdelivered === 0 ? ExitCode.OK : ExitCode.ERROR;
+}
+
+/** The best stage there is, or the one asked for; undefined when that cannot be had, which has been said then. */
+async function openStage(
+  obstacle: string | undefined,
+  relay: DemoOptions['relay'],
+): Promise<Stage | undefined> {
+  if (obstacle !== undefined || relay === 'memory') return memoryStage();
+  try {
+    const stage = await kernelStage(relay ?? 'auto');
+    if (stage.fallback !== undefined) {
+      process.stderr.write(`Over AF_PACKET, without AF_XDP (${stage.fallback}).\n`);
+    }
+    return stage;
+  } catch (error) {
+    if (!(error instanceof EtherconnError)) throw error;
+    refuse(relay ?? 'packet', error.message);
+    return undefined;
+  }
+}
+
+/** Runs the traffic until all is answered or `signal` is aborted, and takes the stage down. */
+async function play(stage: Stage, tally: Tally, requests: number, signal: AbortSignal): Promise<void> {
+  process.stderr.write(`${tally.machines} machines, ${requests} requests each, to ${stage.description}.\n`);
+  const progress = new Progress(tally);
+  try {
+    await runTraffic(stage.relay, tally, requests, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    process.stderr.write(`\n${(error as Error).message}\n`);
+  } finally {
+    progress.stop();
+    await stage.close();
+  }
+}
+
+function refuse(relay: string, reason: string): number {
+  process.stderr.write(`etherconn demo: --relay ${relay} cannot work here: ${reason}\n`);
+  return ExitCode.ERROR;
 }
 
 /** Why the demo cannot use the kernel here; undefined when it can. */

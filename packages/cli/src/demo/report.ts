@@ -1,3 +1,4 @@
+import type { Stage } from './stage.ts';
 import type { Tally } from './traffic.ts';
 
 /** A line on stderr that is overwritten on a terminal, and printed once a second elsewhere. */
@@ -32,7 +33,9 @@ export class Progress {
 
 /** What `--json` prints as its last line. */
 export interface Summary {
-  relay: string;
+  relay: 'xdp' | 'packet' | 'memory';
+  /** Of AF_XDP: 'native', 'generic' … */
+  mode?: string;
   machines: number;
   sent: number;
   answered: number;
@@ -43,14 +46,14 @@ export interface Summary {
   per_second: number;
 }
 
-export function summarize(relay: string, tally: Tally): Summary {
+export function summarize(engine: Stage['engine'], tally: Tally): Summary {
   const sorted = tally.roundTrips.slice(0, tally.answered).sort();
   const at = (part: number) =>
     sorted.length === 0
       ? null
       : Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]);
   return {
-    relay,
+    ...engine,
     machines: tally.machines,
     sent: tally.sent,
     answered: tally.answered,
@@ -65,7 +68,9 @@ export function summarize(relay: string, tally: Tally): Summary {
 /** The table at the end, for people. */
 export function table(summary: Summary): string {
   const us = (value: number | null) => (value === null ? '-' : `${value} µs`);
+  const engine = summary.mode === undefined ? summary.relay : `${summary.relay}, ${summary.mode} mode`;
   const rows: [string, string][] = [
+    ['relay', engine],
     ['machines', String(summary.machines)],
     ['requests', String(summary.sent)],
     ['answers', String(summary.answered)],

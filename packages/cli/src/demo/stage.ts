@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { MemoryNetwork, type PacketRelay, RawSocketRelay } from 'etherconn';
+import { MemoryNetwork, type PacketRelay, Relay, type RelayEngine } from 'etherconn';
 import { addVethPair, openNamespace } from 'etherconn/testing';
 import { Machine } from './machine.ts';
 
@@ -13,11 +13,15 @@ export interface Stage {
   readonly relay: PacketRelay;
   /** What the far side is, for people. */
   readonly description: string;
+  /** The engine that moves the frames, and its mode, if it has several. */
+  readonly engine: { readonly relay: 'xdp' | 'packet' | 'memory'; readonly mode?: string };
+  /** Why it is not a faster engine or mode; undefined when it is the one that was asked for, or the fastest. */
+  readonly fallback?: string | undefined;
   close(): Promise<void>;
 }
 
 /** Two network namespaces with a veth pair between; the far one runs a plain node:dgram server on the kernel's stack. */
-export async function kernelStage(): Promise<Stage> {
+export async function kernelStage(engine: RelayEngine): Promise<Stage> {
   const near = await openNamespace();
   const far = await openNamespace();
   try {
@@ -30,9 +34,13 @@ export async function kernelStage(): Promise<Stage> {
     server.stderr?.pipe(process.stderr);
     const [first] = await Promise.race([once(server.stdout!, 'data'), once(server, 'exit')]);
     if (String(first).trim() !== 'ready') throw new Error('the echo server did not start');
-    const relay = await RawSocketRelay.open('machines', { netns: near.path, sendingMode: 'batch' });
+    const relay = await Relay.open('machines', { engine, netns: near.path, sendingMode: 'batch' });
+    const { kind, mode, fallback } = relay.info();
     return {
       relay,
+      engine: kind === 'xdp' ? { relay: kind, mode: String(mode) } : { relay: kind },
+      // That a virtual interface has no zero-copy mode is no news.
+      fallback: kind === 'xdp' ? undefined : (fallback as string | undefined),
       description: "a node:dgram echo server on the kernel's stack, in another network namespace",
       async close() {
         await relay.close();
@@ -61,6 +69,7 @@ export async function memoryStage(): Promise<Stage> {
   });
   return {
     relay,
+    engine: { relay: 'memory' },
     description: 'a simulated echo server on an in-memory network',
     async close() {
       await network.close();

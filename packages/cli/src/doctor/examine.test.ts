@@ -3,13 +3,18 @@ import { test } from 'node:test';
 import { examine, type Finding } from './examine.ts';
 import type { System } from './system.ts';
 
+const FILES: ReadonlyMap<string, string> = new Map([
+  ['/proc/self/status', 'Name:\tnode\nCapEff:\t000001ffffffffff\nSeccomp:\t0\n'],
+  ['/proc/self/uid_map', '         0          0 4294967295\n'],
+  ['/proc/net/protocols', 'protocol  size sockets\nPACKET    1600      0\nXDP       1088      0\n'],
+]);
+
 /** A machine where everything works. */
 const good: System = {
   platform: 'linux',
   nodeVersion: '20.19.0',
   release: '5.10.0-28-amd64',
-  readFile: (path) =>
-    path === '/proc/self/status' ? 'Name:\tnode\nCapEff:\t000001ffffffffff\nSeccomp:\t0\n' : undefined,
+  readFile: (path) => FILES.get(path),
   findProgram: (name) => `/usr/bin/${name}`,
   tryProgram: () => '',
   addon: async () => ({ available: true, reason: '' }),
@@ -32,7 +37,7 @@ test('all is well', async () => {
     'Node.js',
     'memory link',
     'AF_PACKET link',
-    'native addon',
+    'AF_XDP link',
   ]);
 });
 
@@ -68,6 +73,22 @@ test('without CAP_NET_RAW the packet link works in a user namespace, or not at a
   );
 });
 
+test('what the AF_XDP link lacks', async () => {
+  const xdp = async (changes: Readonly<Record<string, string>>, release = good.release) =>
+    finding({ ...good, release, readFile: (path) => changes[path] ?? FILES.get(path) }, 'AF_XDP link');
+  assert.match((await xdp({})).detail, /need 6\.6/);
+  assert.doesNotMatch((await xdp({}, '6.6.1')).detail, /need 6\.6/);
+  assert.equal((await xdp({}, '5.9.0')).state, 'missing');
+  assert.match((await xdp({ '/proc/net/protocols': 'PACKET 1600\n' })).detail, /CONFIG_XDP_SOCKETS/);
+  assert.match((await xdp({ '/proc/self/uid_map': '0 1000 1\n' })).detail, /in a user namespace/);
+  const lacking = async (mask: string) => (await xdp({ '/proc/self/status': `CapEff:\t${mask}\n` })).detail;
+  assert.match(await lacking('0000000000002000'), /needs CAP_NET_ADMIN, CAP_BPF,/);
+  assert.match(await lacking('0000008000000000'), /needs CAP_NET_RAW, CAP_NET_ADMIN,/);
+  // CAP_SYS_ADMIN includes CAP_BPF.
+  assert.match(await lacking('0000000000203000'), /generic mode/);
+  assert.equal((await xdp({ '/proc/self/status': '' })).state, 'unknown');
+});
+
 test('why user namespaces are forbidden', async () => {
   const settings = new Map([['/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '1\n']]);
   const system: System = {
@@ -100,6 +121,6 @@ test('another operating system', async () => {
   });
   assert.deepEqual(
     found.map(({ name, state }) => `${name} ${state}`),
-    ['Node.js ok', 'memory link ok', 'AF_PACKET link missing'],
+    ['Node.js ok', 'memory link ok', 'kernel links missing'],
   );
 });

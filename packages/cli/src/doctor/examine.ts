@@ -28,15 +28,17 @@ const TOOLS = [
 
 const MIN_NODE = [20, 19] as const;
 const MIN_XDP_KERNEL = [5, 10] as const;
+/** Frames of several chunks. */
+const MIN_JUMBO_KERNEL = [6, 6] as const;
 
 /** Looks at everything that decides what works here. Never throws, on no operating system. */
 export async function examine(system: System = thisSystem): Promise<Finding[]> {
   const findings = [examineNode(system), MEMORY_LINK];
   if (system.platform !== 'linux') {
     findings.push({
-      name: 'AF_PACKET link',
+      name: 'kernel links',
       state: 'missing',
-      detail: `needs Linux, this is ${system.platform}`,
+      detail: `AF_XDP and AF_PACKET need Linux, this is ${system.platform}`,
       advice: 'captures, wire formats and the memory link work everywhere; for real interfaces use Linux',
     });
     return findings;
@@ -46,6 +48,7 @@ export async function examine(system: System = thisSystem): Promise<Finding[]> {
   const namespaces = examineNamespaces(system);
   findings.push(
     packetLink(addon, capabilities[0]!, namespaces),
+    xdpLink(system, addon),
     addon,
     ...capabilities,
     namespaces,
@@ -132,6 +135,45 @@ function packetLink(addon: Finding, netRaw: Finding, namespaces: Finding): Findi
     };
   }
   return { name, state: 'missing', detail: 'needs CAP_NET_RAW, see below' };
+}
+
+/** Capabilities that AF_XDP needs, each with those that include it (linux/capability.h). */
+const XDP_CAPABILITIES = [
+  { name: 'CAP_NET_RAW', bits: [13n] },
+  { name: 'CAP_NET_ADMIN', bits: [12n] },
+  { name: 'CAP_BPF', bits: [39n, 21n] },
+] as const;
+
+/** A line of /proc/self/uid_map in the first user namespace: every id is itself. */
+const FIRST_USER_NAMESPACE = /^0 0 4294967295$/;
+
+function xdpLink(system: System, addon: Finding): Finding {
+  const name = 'AF_XDP link';
+  const missing = (detail: string, advice?: string): Finding =>
+    advice === undefined ? { name, state: 'missing', detail } : { name, state: 'missing', detail, advice };
+  if (addon.state !== 'ok') return missing('needs the native addon, see below');
+  if (!isAtLeast(system.release, MIN_XDP_KERNEL)) return missing('needs a newer kernel, see below');
+  const protocols = system.readFile('/proc/net/protocols');
+  if (protocols !== undefined && !/^XDP\b/m.test(protocols)) {
+    return missing('this kernel was built without AF_XDP sockets (CONFIG_XDP_SOCKETS)');
+  }
+  const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(system.readFile('/proc/self/status') ?? '')?.[1];
+  if (mask === undefined) return { name, state: 'unknown', detail: '/proc/self/status does not tell' };
+  const has = (bit: bigint) => ((BigInt(`0x${mask}`) >> bit) & 1n) === 1n;
+  const lacking = XDP_CAPABILITIES.filter(({ bits }) => !bits.some(has)).map((capability) => capability.name);
+  const instead = 'Relay.open() and the demo take AF_PACKET instead';
+  if (lacking.length > 0) return missing(`needs ${lacking.join(', ')}, see below`, instead);
+  const ids = system.readFile('/proc/self/uid_map')?.trim().split(/\s+/).join(' ');
+  if (ids !== undefined && !FIRST_USER_NAMESPACE.test(ids)) {
+    return missing('XDP programs cannot be loaded in a user namespace, whatever its capabilities', instead);
+  }
+  const jumbo = isAtLeast(system.release, MIN_JUMBO_KERNEL);
+  const limit = jumbo ? '' : `; frames over one chunk (4096 bytes) need ${MIN_JUMBO_KERNEL.join('.')}`;
+  return {
+    name,
+    state: 'ok',
+    detail: `generic mode on every interface, native where the driver has it${limit}`,
+  };
 }
 
 function examineKernel(system: System): Finding {
