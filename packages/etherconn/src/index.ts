@@ -27,6 +27,12 @@ export {
   UdpRemote,
 } from './conn/udp-endpoint.ts';
 export { UdpPeer } from './conn/udp-peer.ts';
+export { UdpService, type UdpServiceOptions } from './conn/udp-service.ts';
+export { Host } from './dgram/host.ts';
+export type { MessageInfo, ReceivedMessageInfo } from './dgram/message-info.ts';
+export type { OutgoingMessage } from './dgram/send-many.ts';
+export type { SocketStats } from './dgram/socket.ts';
+export type { DgramModule, DgramSocket, DgramSocketClass, DgramSocketOptions } from './dgram/socket-class.ts';
 export {
   ClosedError,
   EtherconnError,
@@ -39,15 +45,54 @@ export {
   SystemError,
   TimeoutError,
 } from './errors.ts';
+export type { AddressState, HostAddress } from './host/addresses.ts';
+export { ArpResolver, type ArpResolverOptions } from './host/arp-resolver.ts';
+export { DhcpClient } from './host/dhcp/dhcp-client.ts';
+export type { DhcpEvents, DhcpLossReason, DhcpState, DhcpStats } from './host/dhcp/dhcp-events.ts';
+export type { DhcpOptions } from './host/dhcp/dhcp-options.ts';
+export type { DhcpLease } from './host/dhcp/lease.ts';
+export type {
+  AddAddressOptions,
+  AddressConflict,
+  HostClass,
+  HostEvents,
+  ProbeOptions,
+} from './host/host.ts';
+export type { HostOptions, HostRoute } from './host/host-options.ts';
+export type { HostStats } from './host/host-stats.ts';
+export { NdResolver } from './host/nd-resolver.ts';
+export type { PingOptions, PingResult } from './host/pings.ts';
+export type { NeighborResolver, ResolverOptions, ResolverStats } from './host/resolver.ts';
+export type { AdvertisedPrefix, RouterAdvertisement } from './host/router-advertisement.ts';
+export { Slaac } from './host/slaac.ts';
+export type { SlaacAddress, SlaacEvents, SlaacStats } from './host/slaac-events.ts';
+export type { SlaacOptions } from './host/slaac-options.ts';
 export { FrameFlag, type LinkInfo, type LinkStats } from './link/link.ts';
+export { vlanOffload } from './link/vlan-offload-state.ts';
+export type { XdpLinkStats, XdpQueueInfo } from './link/xdp/link.ts';
+export type { XdpLinkOptions, XdpMode } from './link/xdp/options.ts';
+export type { SharedProgram, SteeringCounters } from './link/xdp/program.ts';
+export { type SetVlanOffloadOptions, setVlanOffload, type VlanOffload } from './link/xdp/vlan-offload.ts';
 export { type AddonStatus, addonStatus } from './native/addon.ts';
 export type { CallOptions, DeadlineTime } from './pending.ts';
 export { EthernetResponse } from './relay/ethernet-response.ts';
+export { KernelRelay, type OpeningInfo } from './relay/kernel-relay.ts';
 export { L2Endpoint, L2EndpointKey, type MacAddress } from './relay/l2-endpoint.ts';
 export { MemoryNetwork, MemoryRelay, type MemoryRelayOptions } from './relay/memory-relay.ts';
+export type { OpenRelayOptions, RelayEngine } from './relay/open-relay.ts';
 export type { PacketRelay, RegisterOptions, Registration, RelayStats } from './relay/packet-relay.ts';
 export { RawSocketRelay, type RawSocketRelayOptions } from './relay/raw-socket-relay.ts';
 export type { RegistrationRole } from './relay/registration.ts';
 export { type Logger, Relay, type RelayOptions } from './relay/relay.ts';
+export type { Service, ServiceOptions } from './relay/service.ts';
+export {
+  XDPRelay,
+  type XDPRelayOptions,
+  type XDPSendingMode,
+  XDPSendingModeBatch,
+  XDPSendingModeSingle,
+  type XdpInfo,
+  type XdpStats,
+} from './relay/xdp-relay.ts';
 export { VirtualClock } from './virtual-clock.ts';
 export type { Vlan } from './wire/vlan.ts';

@@ -104,7 +104,7 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
   }
 
   stats(): ConnStats {
-    return { ...this.#inbox.queue.counters(), ...this.writer.counters() };
+    return { ...this.#inbox.counters(), ...this.writer.counters() };
   }
 
   override on<K>(eventName: K | keyof PortEvents, listener: Listener<PortEvents, K>): this {
@@ -129,19 +129,18 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
     const inUse = new InUseError(`a conn on ${this.localAddr()}`);
     if (this.#user !== null) throw inUse;
     this.#user = user;
-    this.#inbox.queue.close(inUse);
+    this.#inbox.close(inUse);
+    this.handFramesTo(user);
   }
 
   /** @internal */
   frame(store: BatchStore, record: FrameRecord, flags: number): void {
-    if (this.#user !== null) this.#user.frame(store, record, flags);
-    else this.#inbox.accept(store, record, record.l3, record.l3End, flags);
+    this.#inbox.accept(store, record, record.l3, record.l3End, flags);
   }
 
   /** @internal */
   batchEnd(store: BatchStore): void {
-    if (this.#user !== null) this.#user.batchEnd(store);
-    else this.#inbox.batchEnd(store);
+    this.#inbox.batchEnd(store);
   }
 
   protected override shutdown(error: Error): void {

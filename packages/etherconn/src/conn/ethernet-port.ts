@@ -268,6 +268,12 @@ export abstract class EthernetPort
     return this.#registration.lost ?? [];
   }
 
+  /** From now on frames go to `user`, without a detour by us, who are still told of the registration's life. */
+  protected handFramesTo(user: FrameReceiver): void {
+    this.#registration.owner = this;
+    this.#registration.receiver = user;
+  }
+
   /** @internal */
   abstract frame(store: BatchStore, record: FrameRecord, flags: number): void;
   /** @internal */

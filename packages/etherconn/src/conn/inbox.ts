@@ -1,11 +1,10 @@
 import type { Clock } from '../clock.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import { Field } from '../relay/batch-store.ts';
-import { FrameList } from '../relay/frame-receiver.ts';
 import { rethrowLater } from '../rethrow.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import { Batch, type Replier } from './batch.ts';
-import { ReceiveQueue } from './receive-queue.ts';
+import { type ReceiveCounters, ReceiveQueue } from './receive-queue.ts';
 
 /** What an inbox needs of its conn. */
 export interface InboxOwner<T> extends Replier {
@@ -27,7 +26,13 @@ export class Inbox<T> {
   readonly queue: ReceiveQueue<T>;
   closed = false;
   readonly #owner: InboxOwner<T>;
-  readonly #list = new FrameList();
+  // The packets of the batch under way: a linked list through the store's rows. Here and not in objects of their own,
+  // since of many conns each has to be fetched into the processor's cache.
+  #head = -1;
+  #tail = -1;
+  #count = 0;
+  /** Packets handed over without being queued. */
+  #direct = 0;
   #onBatch: ((batch: Batch) => void) | null = null;
 
   constructor(clock: Clock, depth: number, owner: InboxOwner<T>) {
@@ -42,21 +47,19 @@ export class Inbox<T> {
   /** Takes a frame of the batch under way in. */
   accept(store: BatchStore, record: FrameRecord, payload: number, payloadEnd: number, flags: number): void {
     const at = store.append(record, payload, payloadEnd, flags);
-    const list = this.#list;
-    if (list.tail < 0) list.head = at;
-    else store.words[list.tail + Field.NEXT] = at;
-    list.tail = at;
-    list.count++;
+    if (this.#tail < 0) this.#head = at;
+    else store.words[this.#tail + Field.NEXT] = at;
+    this.#tail = at;
+    this.#count++;
   }
 
   batchEnd(store: BatchStore): void {
-    const list = this.#list;
-    if (list.count === 0) return;
-    let at = list.head;
-    let left = list.count;
-    list.reset();
+    let at = this.#head;
+    let left = this.#count;
+    if (left === 0) return;
+    this.#forgetBatch();
     if (this.#onBatch !== null) {
-      this.queue.countDirect(left);
+      this.#direct += left;
       cursor.run(store, at, left, this.#owner, this.#onBatch);
       return;
     }
@@ -80,9 +83,23 @@ export class Inbox<T> {
   close(error: Error): void {
     if (this.closed) return;
     this.closed = true;
-    this.queue.countDropped(this.#list.count);
-    this.#list.reset();
+    this.queue.countDropped(this.#count);
+    this.#forgetBatch();
     this.queue.close(error);
+  }
+
+  /** The ledger of this conn's receiving side. */
+  counters(): ReceiveCounters {
+    const counters = this.queue.counters();
+    counters.enqueued += this.#direct;
+    counters.read += this.#direct;
+    return counters;
+  }
+
+  #forgetBatch(): void {
+    this.#head = -1;
+    this.#tail = -1;
+    this.#count = 0;
   }
 
   #hand(item: T): void {
@@ -92,7 +109,7 @@ export class Inbox<T> {
     }
     // A listener that has come late is given what is older first.
     if (this.queue.size > 0) this.drainToListener();
-    this.queue.countDirect(1);
+    this.#direct++;
     this.#emit(item);
   }
 

@@ -27,7 +27,7 @@ describe('ReceiveQueue', () => {
   });
 
   it('has enqueued = read + dropped + queued under any interleaving, and keeps the order', async () => {
-    const steps = fc.array(fc.constantFrom('push', 'push', 'shift', 'tryShift', 'direct', 'drop', 'abort'), {
+    const steps = fc.array(fc.constantFrom('push', 'push', 'shift', 'tryShift', 'drop', 'abort'), {
       maxLength: 120,
     });
     await fc.assert(
@@ -46,7 +46,6 @@ describe('ReceiveQueue', () => {
           if (action === 'push') queue.push(next++);
           else if (action === 'shift') got.push(queue.shift({ signal: controller.signal }).catch(() => -1));
           else if (action === 'tryShift') taken.push(queue.tryShift() ?? -1);
-          else if (action === 'direct') queue.countDirect(2);
           else if (action === 'drop') queue.countDropped(1);
           else {
             controller.abort();

@@ -47,12 +47,6 @@ export class ReceiveQueue<T> {
     this.#readers().setDeadline(time, 'read');
   }
 
-  /** A packet handed over directly (event or batch), for the ledger. */
-  countDirect(packets: number): void {
-    this.enqueued += packets;
-    this.read += packets;
-  }
-
   /** Packets accepted but lost, for the ledger. */
   countDropped(packets: number): void {
     this.enqueued += packets;

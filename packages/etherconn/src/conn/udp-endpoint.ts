@@ -250,7 +250,7 @@ export abstract class UdpEndpoint
   }
 
   stats(): UdpConnStats {
-    return { ...this.inbox.queue.counters(), ...this.writer.counters(), ...this.#filter.counters() };
+    return { ...this.inbox.counters(), ...this.writer.counters(), ...this.#filter.counters() };
   }
 
   /** @internal */

@@ -1,7 +1,9 @@
 import { FrameFlag, type FrameMemory } from '../link/link.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
+import { readU32 } from '../wire/bytes.ts';
 import { ChecksumState } from '../wire/checksum.ts';
 import { ipv4ChecksumState } from '../wire/ipv4.ts';
+import { plainUdpIsGood } from '../wire/plain-udp.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { Fragment, type FrameRecord } from '../wire/record.ts';
 import { transportChecksumStateIn } from '../wire/transport-checksum.ts';
@@ -32,7 +34,12 @@ export interface UdpFilterCounters {
 
 /** Which frames are datagrams for a UDP conn. */
 export class UdpFilter {
-  readonly #local: UdpEndpointAddress;
+  // What every frame is compared with, out of the address: one place in memory instead of three.
+  readonly #port: number;
+  readonly #version: number;
+  /** The IPv4 address as a number. */
+  readonly #address: number;
+  readonly #bytes: Uint8Array;
   readonly #wildcard: boolean;
   readonly #acceptAny: boolean;
   readonly #verify: 'auto' | 'strict' | 'off';
@@ -53,7 +60,10 @@ export class UdpFilter {
     verify: 'auto' | 'strict' | 'off',
     partialChecksums: boolean,
   ) {
-    this.#local = local;
+    this.#port = local.port;
+    this.#version = local.version;
+    this.#bytes = local.bytes;
+    this.#address = readU32(local.bytes, 0) | 0;
     this.#wildcard = isWildcard(local);
     this.#acceptAny = acceptAny;
     this.#verify = verify;
@@ -97,25 +107,25 @@ export class UdpFilter {
   }
 
   #isOurs(u8: Uint8Array, record: FrameRecord): boolean {
-    const { version, port } = this.#local;
-    if (record.destinationPort !== port || record.ipVersion !== version) return false;
+    if (record.destinationPort !== this.#port || record.ipVersion !== this.#version) return false;
     return this.#wildcard || this.#isOwnAddress(u8, record.ipDestination);
   }
 
   /** Whether a datagram claims to come from this very conn. A conn without an address of its own cannot tell. */
   #isFromOurs(u8: Uint8Array, record: FrameRecord): boolean {
-    const { version, port } = this.#local;
-    if (record.sourcePort !== port || this.#acceptAny || this.#wildcard) return false;
-    return record.ipVersion === version && this.#isOwnAddress(u8, record.ipSource);
+    if (record.sourcePort !== this.#port || this.#acceptAny || this.#wildcard) return false;
+    return record.ipVersion === this.#version && this.#isOwnAddress(u8, record.ipSource);
   }
 
   #isOwnAddress(u8: Uint8Array, at: number): boolean {
-    const { bytes } = this.#local;
+    if (this.#version === 4) return (readU32(u8, at) | 0) === this.#address;
+    const bytes = this.#bytes;
     for (let i = 0; i < bytes.length; i++) if (u8[at + i] !== bytes[i]) return false;
     return true;
   }
 
   #verified(memory: FrameMemory, record: FrameRecord, flags: number): boolean {
+    if (plainUdpIsGood(memory, record)) return true;
     if (ipv4ChecksumState(memory.u8, record) === ChecksumState.BAD) return false;
     if ((flags & FrameFlag.CHECKSUM_VALID) !== 0) return true;
     const state = transportChecksumStateIn(memory, record);

@@ -48,7 +48,7 @@ export interface UdpPort {
   readonly localPort: number;
   /** Zone of a link-local local address, as of 'fe80::1%eth0'; '' otherwise. */
   readonly localZone: string;
-  /** Where others send to when this is below a socket's limit: writers that wait for room, see RoomQueue. */
+  /** Writers of this port that wait for room, see RoomQueue: retried when `trySend` may succeed again. */
   readonly waiting: RoomQueue;
   ttl: number;
   multicastTtl: number;

@@ -52,34 +52,36 @@ export function internetSum(u8: Uint8Array, start: number, end: number): number 
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
+/** From here on it is quicker by words. */
+const WORDS_FROM = 24;
+
 /**
  * As {@link internetSum} (the same after {@link foldSum}), by whole 32-bit words. `u32` must be over the same
- * buffer from the same first byte as `u8`, as in a FrameMemory. Pays off from some 100 bytes on where `start` is
- * a multiple of 4; other even starts cost two bytes by hand, odd ones go by bytes altogether.
+ * buffer from the same first byte as `u8`, as in a FrameMemory. Odd starts go by bytes altogether.
  */
 export function internetSumWords(u8: Uint8Array, u32: Uint32Array, start: number, end: number): number {
-  if ((start & 1) !== 0 || end - start < 8) return internetSum(u8, start, end);
-  const first = (start + 3) >> 2;
+  if ((start & 1) !== 0 || end - start < WORDS_FROM) return internetSum(u8, start, end);
+  // What sticks out of the whole words.
+  let edges = 0;
+  let from = start;
+  if ((start & 2) !== 0) {
+    edges = readU16(u8, start);
+    from += 2;
+  }
+  if ((end & 2) !== 0) edges += readU16(u8, (end & ~1) - 2);
+  if ((end & 1) !== 0) edges += u8[end - 1] << 8;
+  // Added up as doubles, which are exact below 2^53: quicker than taking the halves of each word apart.
+  let words = 0;
   const last = end >> 2;
-  let low = 0;
-  let high = 0;
-  let i = first;
-  for (const stop = last - 4; i <= stop; i += 4) {
-    const a = u32[i];
-    const b = u32[i + 1];
-    const c = u32[i + 2];
-    const d = u32[i + 3];
-    low += (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff);
-    high += (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16);
-  }
-  for (; i < last; i++) {
-    low += u32[i] & 0xffff;
-    high += u32[i] >>> 16;
-  }
+  let i = from >> 2;
+  for (const stop = last - 4; i <= stop; i += 4) words += u32[i] + u32[i + 1] + u32[i + 2] + u32[i + 3];
+  for (; i < last; i++) words += u32[i];
+  const carries = Math.floor(words / 0x1_0000_0000);
+  const low = words >>> 0;
   // The sum does not care for byte order until the end (RFC 1071 §2 B).
-  let sum = foldSum(low + high);
+  let sum = foldSum((low & 0xffff) + (low >>> 16) + carries);
   if (LITTLE_ENDIAN) sum = ((sum & 0xff) << 8) | (sum >> 8);
-  return sum + internetSum(u8, start, first << 2) + internetSum(u8, last << 2, end);
+  return sum + edges;
 }
 
 /** Folds a sum to 16 bits: the end-around carries added. */

@@ -12,6 +12,7 @@ import {
   findNdOption,
   isNd,
   isValidNd,
+  ND_DNS,
   ND_LINK_LAYER_ADDRESS,
   ND_PREFIX,
   ND_TARGET,
@@ -19,6 +20,9 @@ import {
   NdOption,
   NdPrefixFlag,
   NdRouterFlag,
+  ndDnsLifetime,
+  ndDnsServerCount,
+  ndDomainSearch,
   ndMtu,
   ndNeighborFlags,
   ndPrefixFlags,
@@ -198,4 +202,23 @@ test('what RFC 4861 lets a receiver ignore is not valid', () => {
     false,
     'probe to a host',
   );
+});
+
+test('DNS servers and search list of a router advertisement', () => {
+  const u8 = new Uint8Array(256);
+  u8.set(frames.routerAdvertisement.subarray(0, 54));
+  const end = emitRouterAdvertisement(u8, 54, {
+    routerLifetime: 1800,
+    dnsServers: [parseIp('2001:db8::53'), parseIp('2001:db8::54')],
+    domainSearch: ['example.org', 'a.example'],
+    dnsLifetime: 600,
+  });
+  u8.set([(end - 54) >> 8, (end - 54) & 255], 18);
+  fillIcmpv6Checksum(u8, 54, end, 22, 38);
+  const record = parsed(u8, 0, end);
+  const dns = findNdOption(u8, record, NdOption.RECURSIVE_DNS);
+  assert.deepEqual([ndDnsLifetime(u8, dns), ndDnsServerCount(u8, dns)], [600, 2]);
+  assert.equal(formatIp(u8, dns + ND_DNS + 16, 6), '2001:db8::54');
+  const search = findNdOption(u8, record, NdOption.DNS_SEARCH);
+  assert.deepEqual(ndDomainSearch(u8, search), ['example.org', 'a.example']);
 });

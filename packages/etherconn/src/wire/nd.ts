@@ -1,5 +1,6 @@
 import { checkBoolean, checkInteger } from '../options.ts';
 import { checkBytes, checkRoom, readU16, readU32, writeU16, writeU32 } from './bytes.ts';
+import { formatDomainNames, parseDomainNames } from './domain-names.ts';
 import { icmpv6Code, icmpv6Type } from './icmpv6.ts';
 import { formatIp, isMulticastIp, isUnspecifiedIp } from './ip.ts';
 import { ipv6HopLimit } from './ipv6.ts';
@@ -9,7 +10,7 @@ import { IpProtocol } from './protocol.ts';
 import { Fragment, type FrameRecord } from './record.ts';
 
 /**
- * Neighbour discovery for IPv6: RFC 4861 (messages in ICMPv6); recursive DNS servers: RFC 8106. Offsets are from the
+ * Neighbour discovery for IPv6: RFC 4861 (messages in ICMPv6); DNS servers and search list: RFC 8106. Offsets are from the
  * start of the ICMPv6 header, those of options from the start of the option.
  */
 
@@ -27,6 +28,7 @@ export const NdOption = {
   PREFIX_INFORMATION: 3,
   MTU: 5,
   RECURSIVE_DNS: 25,
+  DNS_SEARCH: 31,
 } as const;
 
 /** Offset of the target address in neighbour solicitations, neighbour advertisements and redirects. */
@@ -35,6 +37,8 @@ export const ND_TARGET = 8;
 export const ND_LINK_LAYER_ADDRESS = 2;
 /** Offset of the prefix in a prefix information option. */
 export const ND_PREFIX = 16;
+/** Offset of the first address in a recursive DNS server option, and of the names in a search list option. */
+export const ND_DNS = 8;
 
 /** Bits of byte 4 of a neighbour advertisement. */
 export const NdNeighborFlag = { ROUTER: 0x80, SOLICITED: 0x40, OVERRIDE: 0x20 } as const;
@@ -71,6 +75,7 @@ function fixedLength(type: number): number {
 /** Bytes that an option of `kind` must have for its accessors. */
 function optionLengthMin(kind: number): number {
   if (kind === NdOption.PREFIX_INFORMATION) return PREFIX_OPTION_LENGTH;
+  if (kind === NdOption.DNS_SEARCH) return 16;
   return kind === NdOption.RECURSIVE_DNS ? 24 : UNIT;
 }
 
@@ -214,6 +219,21 @@ export function ndPrefixPreferredLifetime(u8: Uint8Array, option: number): numbe
   return readU32(u8, option + 8);
 }
 
+/** Seconds, 0xffffffff for ever: lifetime of the DNS server or search list option at `option`. */
+export function ndDnsLifetime(u8: Uint8Array, option: number): number {
+  return readU32(u8, option + 4);
+}
+
+/** Number of servers in the recursive DNS server option at `option`, 16 bytes each from {@link ND_DNS} on. */
+export function ndDnsServerCount(u8: Uint8Array, option: number): number {
+  return (u8[option + 1] - 1) >> 1;
+}
+
+/** Domain names of the search list option at `option`; undefined when they are none. */
+export function ndDomainSearch(u8: Uint8Array, option: number): string[] | undefined {
+  return parseDomainNames(u8.subarray(option + ND_DNS, option + u8[option + 1] * UNIT));
+}
+
 export interface NeighborSolicitationFields {
   /** 16 bytes: whose MAC address is asked for. */
   readonly target: Uint8Array;
@@ -273,6 +293,12 @@ export interface RouterAdvertisementFields {
   readonly mtu?: number;
   /** Default none. */
   readonly prefixes?: readonly NdPrefixFields[];
+  /** Recursive DNS servers, 16 bytes each; default none. */
+  readonly dnsServers?: readonly Uint8Array[];
+  /** Domain names to search; default none. */
+  readonly domainSearch?: readonly string[];
+  /** Seconds, of both of them; default 0xffffffff, for ever. */
+  readonly dnsLifetime?: number;
 }
 
 /** Writes the part all messages share, with checksum 0 and the rest of the fixed part zero. */
@@ -361,7 +387,30 @@ export function emitRouterAdvertisement(
     at += UNIT;
   }
   for (const prefix of fields.prefixes ?? []) at = emitPrefixOption(u8, at, prefix);
-  return at;
+  const lifetime = checkInteger('dnsLifetime', fields.dnsLifetime, 0, max, max);
+  const servers = (fields.dnsServers ?? []).flatMap((server) => [...checkBytes('dnsServers', server, 16)]);
+  at = emitDnsOption(u8, at, NdOption.RECURSIVE_DNS, lifetime, Uint8Array.from(servers));
+  const names = formatDomainNames(fields.domainSearch ?? [], 'domainSearch');
+  return emitDnsOption(u8, at, NdOption.DNS_SEARCH, lifetime, names);
+}
+
+/** Nothing when `body` is empty. */
+function emitDnsOption(
+  u8: Uint8Array,
+  offset: number,
+  kind: number,
+  lifetime: number,
+  body: Uint8Array,
+): number {
+  if (body.length === 0) return offset;
+  const length = (ND_DNS + body.length + UNIT - 1) & ~(UNIT - 1);
+  checkRoom('dns option', u8, offset, length);
+  u8.fill(0, offset, offset + length);
+  u8[offset] = kind;
+  u8[offset + 1] = checkInteger('length', length / UNIT, 1, 255, 1);
+  writeU32(u8, offset + 4, lifetime);
+  u8.set(body, offset + ND_DNS);
+  return offset + length;
 }
 
 function emitPrefixOption(u8: Uint8Array, offset: number, fields: NdPrefixFields): number {

@@ -1,0 +1,67 @@
+import type { IpPrefix } from '../wire/ip.ts';
+import { formatIp } from '../wire/ip.ts';
+import { formatMac } from '../wire/mac.ts';
+import { AddressProbe, PROBE_INTERVAL, PROBES4, PROBES6 } from './address-probe.ts';
+import type { OwnAddress } from './addresses.ts';
+import { hostError } from './host-error.ts';
+import type { Stack } from './stack.ts';
+
+/** When it is found out whether somebody else has an address, see `HostOptions.detectDuplicates`. */
+export type DetectDuplicates = 'optimistic' | 'wait' | 'off';
+
+/**
+ * Gives a host an address. Resolves when it is in use: at once, but for 'wait'. Rejects with a SystemError EADDRINUSE
+ * when somebody else turns out to have it before.
+ */
+export function configureAddress(stack: Stack, prefix: IpPrefix, detect: DetectDuplicates): Promise<void> {
+  const { address, length } = prefix;
+  const version = address.length === 4 ? 4 : 6;
+  if (detect === 'wait') {
+    const own = stack.addAddress(address, length, 'tentative');
+    return new Promise((resolve, reject) => {
+      probe(stack, own, false, (otherMac) => {
+        if (otherMac === null) resolve();
+        else reject(hostError('EADDRINUSE', 'addAddress', whoHasIt(address, otherMac)));
+      });
+    });
+  }
+  const isOptimistic = detect === 'optimistic' && version === 6;
+  const own = stack.addAddress(address, length, isOptimistic ? 'optimistic' : 'preferred');
+  if (isOptimistic) probe(stack, own, true, () => undefined);
+  return Promise.resolve();
+}
+
+/** Asks whether anybody has an address that is not the host's; resolves with his MAC address or null. */
+export function probeAddress(
+  stack: Stack,
+  address: Uint8Array,
+  count: number | undefined,
+  interval: number,
+): Promise<string | null> {
+  const own = stack.addAddress(address, 8 * address.length, 'tentative', false);
+  const probes = count ?? (own.version === 4 ? PROBES4 : PROBES6);
+  return new Promise((resolve) => {
+    new AddressProbe(stack, own, probes, interval, false, (otherMac) => {
+      stack.removeAddress(own);
+      resolve(otherMac === null ? null : formatMac(otherMac));
+    });
+  });
+}
+
+function probe(
+  stack: Stack,
+  own: OwnAddress,
+  unref: boolean,
+  done: (otherMac: Uint8Array | null) => void,
+): void {
+  const count = own.version === 4 ? PROBES4 : PROBES6;
+  new AddressProbe(stack, own, count, PROBE_INTERVAL, unref, (otherMac) => {
+    if (otherMac === null) stack.setAddressState(own, 'preferred');
+    else stack.loseAddress(own, otherMac);
+    done(otherMac);
+  });
+}
+
+function whoHasIt(address: Uint8Array, otherMac: Uint8Array): string {
+  return `${formatMac(otherMac)} has ${formatIp(address)} already`;
+}

@@ -1,0 +1,117 @@
+import { L4HashKey } from '../conn/l4-hash-key.ts';
+import { L4Table } from '../conn/l4-table.ts';
+import type { L4Registration } from '../conn/shared-ether-conn.ts';
+import { InUseError, OptionError } from '../errors.ts';
+import { show } from '../options.ts';
+import type { BatchStore } from '../relay/batch-store.ts';
+import type { EthernetResponse } from '../relay/ethernet-response.ts';
+import type { FrameReceiver } from '../relay/frame-receiver.ts';
+import { ResponseReceiver } from '../relay/response-receiver.ts';
+import { rethrowLater } from '../rethrow.ts';
+import { IpProtocol } from '../wire/protocol.ts';
+import type { FrameRecord } from '../wire/record.ts';
+
+interface Claim {
+  readonly receiver: FrameReceiver;
+  /** Got a frame in the batch under way. */
+  dirty: boolean;
+}
+
+/** Transport endpoints of a host that conns of their own have claimed, by (IP address, protocol, port). */
+export class Claims {
+  readonly #table = new L4Table();
+  readonly #claims: (Claim | null)[] = [];
+  readonly #free: number[] = [];
+  #dirty: Claim[] = [];
+
+  /** Throws InUseError when somebody has the key. */
+  claim(key: L4HashKey, receiver: FrameReceiver): void {
+    if (this.#table.get(checkKey(key)) >= 0) throw new InUseError(key.toString());
+    const place = this.#free.pop() ?? this.#claims.length;
+    this.#claims[place] = { receiver, dirty: false };
+    this.#table.set(key, place);
+  }
+
+  /** Frees a key if `receiver` (or anybody, when undefined) has it. */
+  release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
+    const place = this.#table.get(checkKey(key));
+    if (place < 0 || (receiver !== undefined && this.#claims[place]?.receiver !== receiver)) return;
+    this.#table.delete(key);
+    this.#claims[place] = null;
+    this.#free.push(place);
+  }
+
+  has(key: L4HashKey): boolean {
+    return this.#table.get(key) >= 0;
+  }
+
+  /** Gives a frame to who has claimed it; false when nobody has. */
+  frame(store: BatchStore, record: FrameRecord, flags: number): boolean {
+    const place = this.#table.find(store.memory!.u8, record);
+    if (place < 0) return false;
+    const claim = this.#claims[place]!;
+    if (!claim.dirty) {
+      claim.dirty = true;
+      this.#dirty.push(claim);
+    }
+    claim.receiver.frame(store, record, flags);
+    return true;
+  }
+
+  batchEnd(store: BatchStore): void {
+    const dirty = this.#dirty;
+    if (dirty.length === 0) return;
+    this.#dirty = [];
+    for (const claim of dirty) {
+      claim.dirty = false;
+      try {
+        claim.receiver.batchEnd(store);
+      } catch (error) {
+        rethrowLater(error);
+      }
+    }
+  }
+
+  close(error: Error): void {
+    for (const claim of [...this.#claims]) claim?.receiver.relayStopped(error);
+  }
+}
+
+/** The key of a UDP endpoint. */
+export function udpKey(address: Uint8Array, port: number): L4HashKey {
+  return new L4HashKey(address, IpProtocol.UDP, port);
+}
+
+function checkKey(key: L4HashKey): L4HashKey {
+  if (!(key instanceof L4HashKey)) throw new OptionError('key', `must be an L4HashKey, got ${show(key)}`);
+  return key;
+}
+
+/** Where claims are made and given back: a host. */
+export interface ClaimHolder {
+  claim(key: L4HashKey, receiver: FrameReceiver): void;
+  release(key: L4HashKey, receiver: FrameReceiver | undefined): void;
+}
+
+/** A claim whose frames are handed out as objects: what `register` gives. */
+export class ClaimedEndpoint implements L4Registration {
+  readonly key: L4HashKey;
+  readonly #holder: ClaimHolder;
+  readonly #receiver: ResponseReceiver;
+
+  constructor(holder: ClaimHolder, key: L4HashKey, etherTypes: readonly number[]) {
+    this.#holder = holder;
+    this.key = key;
+    this.#receiver = new ResponseReceiver(etherTypes);
+    holder.claim(key, this.#receiver);
+  }
+
+  receive(callback: ((response: EthernetResponse) => void) | null): void {
+    this.#receiver.set(callback);
+  }
+
+  close(): void {
+    this.#receiver.set(null);
+    this.#holder.release(this.key, this.#receiver);
+  }
+}

@@ -1,0 +1,96 @@
+import type { Dhcpv4Message } from '../../wire/dhcpv4.ts';
+import { type ClasslessRoute, readDhcpv4Options } from '../../wire/dhcpv4-options.ts';
+import { formatIp, parseIp } from '../../wire/ip.ts';
+
+/** An address that a DHCP server has lent, and what it has told with it. Addresses are text. */
+export interface DhcpLease {
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly subnetMask: string;
+  /** Default routers, the preferred one first. */
+  readonly routers: readonly string[];
+  /** Routes of option 121; where there are any, `routers` does not count (RFC 3442). */
+  readonly routes: readonly ClasslessRoute[];
+  readonly dnsServers: readonly string[];
+  readonly ntpServers: readonly string[];
+  /** '' when the server does not say; as the next two. */
+  readonly domainName: string;
+  readonly hostName: string;
+  readonly broadcastAddress: string;
+  readonly domainSearch: readonly string[];
+  /** 0 when the server does not say. */
+  readonly mtu: number;
+  readonly serverId: string;
+  /** Seconds, Infinity for ever. */
+  readonly leaseTime: number;
+  /** Seconds after which it is renewed at the server (T1), and with any server (T2). */
+  readonly renewalTime: number;
+  readonly rebindingTime: number;
+  /** When it was asked for, from which the times count; milliseconds since the Unix epoch. */
+  readonly obtained: number;
+  /** When it ends; milliseconds since the Unix epoch, or Infinity. */
+  readonly expires: number;
+  /** All options as they came, by code: option 82 as well, where a relay agent's was echoed. */
+  readonly options: ReadonlyMap<number, Uint8Array>;
+}
+
+const FOREVER = 0xffffffff;
+
+/**
+ * The lease that an acknowledgement gives, or null when it lacks what it must have: an address that a host can have,
+ * the server, and a time. `obtained`: when the request was sent, wall time.
+ */
+export function leaseOf(message: Dhcpv4Message, obtained: number): DhcpLease | null {
+  const options = readDhcpv4Options(message.options);
+  const { serverId, leaseTime } = options;
+  const first = message.yourAddress[0];
+  if (serverId === undefined || leaseTime === undefined || leaseTime === 0) return null;
+  if (first === 0 || first === 127 || first >= 224) return null;
+  const subnetMask = options.subnetMask ?? classMask(first);
+  const prefixLength = maskLength(subnetMask);
+  if (prefixLength < 0) return null;
+  const duration = leaseTime === FOREVER ? Infinity : leaseTime;
+  return {
+    address: formatIp(message.yourAddress),
+    prefixLength,
+    subnetMask,
+    routers: options.routers ?? [],
+    routes: options.classlessRoutes ?? [],
+    dnsServers: options.dnsServers ?? [],
+    ntpServers: options.ntpServers ?? [],
+    domainName: options.domainName ?? '',
+    hostName: options.hostName ?? '',
+    broadcastAddress: options.broadcastAddress ?? '',
+    domainSearch: options.domainSearch ?? [],
+    mtu: options.mtu ?? 0,
+    serverId,
+    leaseTime: duration,
+    ...renewalTimes(options.renewalTime, options.rebindingTime, duration),
+    obtained,
+    expires: obtained + duration * 1000,
+    options: message.options,
+  };
+}
+
+/** T1 and T2: the server's when they make sense, else half and seven eighths of the lease (RFC 2131 §4.4.5). */
+function renewalTimes(
+  renewal: number | undefined,
+  rebinding: number | undefined,
+  duration: number,
+): Pick<DhcpLease, 'renewalTime' | 'rebindingTime'> {
+  const rebindingTime = rebinding !== undefined && rebinding <= duration ? rebinding : duration * 0.875;
+  const renewalTime =
+    renewal !== undefined && renewal <= rebindingTime ? renewal : Math.min(duration * 0.5, rebindingTime);
+  return { renewalTime, rebindingTime };
+}
+
+/** The mask of an address's class, for servers that do not say one: RFC 950 §2.1. */
+function classMask(first: number): string {
+  return first < 128 ? '255.0.0.0' : first < 192 ? '255.255.0.0' : '255.255.255.0';
+}
+
+/** Length of the prefix that a mask stands for; -1 when its ones are not in one piece, or there are none. */
+function maskLength(mask: string): number {
+  const bits = [...parseIp(mask)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  return /^1+0*$/.test(bits) ? bits.lastIndexOf('1') + 1 : -1;
+}

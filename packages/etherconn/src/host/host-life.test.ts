@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { L4HashKey } from '../conn/l4-hash-key.ts';
+import { SharedRUDPConn } from '../conn/shared-rudp-conn.ts';
+import type { EthernetResponse } from '../relay/ethernet-response.ts';
+import { HostNetwork, TestPort } from '../testing/hosts.ts';
+import { IpProtocol } from '../wire/protocol.ts';
+import { Host } from './host.ts';
+
+describe('Host', () => {
+  it('checks its options before anything is registered', (t) => {
+    const net = new HostNetwork(t);
+    const relay = net.relay();
+    for (const [options, option] of [
+      [{ mac: 'x' }, 'mac'],
+      [{ mac: '01:00:5e:00:00:01' }, 'mac'],
+      [{ addresses: ['10.0.0.1'] }, 'addresses'],
+      [{ addresses: ['224.0.0.1/24'] }, 'addresses'],
+      [{ addresses: ['0.0.0.0/0'] }, 'addresses'],
+      [{ gateway: '10.0.0' }, 'gateway'],
+      [{ routes: [{ destination: '10.0.0.0/8', gateway: 'fe80::1' }] }, 'gateway'],
+      [{ routes: [{ destination: '10.0.0.0' }] }, 'destination'],
+      [{ interfaceName: 'a b' }, 'interfaceName'],
+      [{ mtu: 100 }, 'mtu'],
+      [{ mtu: 9000 }, 'mtu'],
+      [{ addresses: ['fe80::1/64'], mtu: 1000 }, 'mtu'],
+      [{ vlans: [1, 2, 3] }, 'vlans'],
+      [{ detectDuplicates: 'maybe' }, 'detectDuplicates'],
+      [{ neighbors: 0 }, 'neighbors'],
+      [{ adresses: [] }, 'adresses'],
+    ] as const) {
+      assert.throws(() => new Host(relay, options as object), { code: 'ERR_ETHERCONN_OPTION', option });
+    }
+    assert.equal(relay.stats().registrations, 0);
+  });
+
+  it('describes itself', (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1, { interfaceName: 'lan0', linkLocal: false });
+    assert.equal(String(host), 'Host(lan0 02:00:00:00:00:01 10.0.0.1/24 2001:db8::1/64)');
+    assert.equal(host.mac, '02:00:00:00:00:01');
+    assert.equal(host.interfaceName, 'lan0');
+    assert.equal(host.mtu, 1500);
+    const random = Host.createNow(net.relay());
+    assert.match(random.mac, /^.[26ae]:/);
+  });
+
+  it('is made by subclasses of their own kind', async (t) => {
+    class Router extends Host {
+      readonly kind = 'router';
+    }
+    const relay = new HostNetwork(t).relay();
+    const router: Router = await Router.create(relay);
+    assert.equal(router.kind, 'router');
+    assert.equal(Router.createNow(relay).kind, 'router');
+  });
+
+  it('closes its ports and gives everything back', async (t) => {
+    const net = new HostNetwork(t);
+    const relay = net.relay();
+    const host = Host.createNow(relay, { addresses: ['10.0.0.1/24', '2001:db8::1/64'] });
+    const port = new TestPort(host).bind('', 7);
+    port.port.join(Uint8Array.of(239, 1, 2, 3), null);
+    port.send('x', '10.0.0.2', 7);
+    const closed = once(host, 'close');
+    await host.close();
+    await closed;
+    await host.close();
+    assert.equal(port.user.closed?.message, 'host: closed');
+    assert.throws(() => port.send('x', '10.0.0.2', 7), { code: 'EBADF' });
+    assert.throws(() => new TestPort(host), { code: 'ERR_ETHERCONN_CLOSED' });
+    assert.equal(host.closed, true);
+    assert.equal(host.stats().ports, 0);
+    assert.equal(relay.stats().registrations, 0);
+    await net.settle();
+    assert.equal(net.network.virtualClock.pendingTimers, 0);
+    port.port.close();
+  });
+
+  it('closes with its relay', async (t) => {
+    const net = new HostNetwork(t);
+    const relay = net.relay();
+    const host = Host.createNow(relay, { addresses: ['10.0.0.1/24'] });
+    const port = new TestPort(host).bind('');
+    const ping = assert.rejects(host.ping('10.0.0.2'), { code: 'ERR_ETHERCONN_RELAY_STOPPED' });
+    const closed = once(host, 'close');
+    await relay.close();
+    await ping;
+    await closed;
+    assert.equal((port.user.closed as NodeJS.ErrnoException).code, 'ERR_ETHERCONN_RELAY_STOPPED');
+  });
+
+  it('can be closed from inside of what it delivers', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(2);
+    const server = new TestPort(host).bind('', 7);
+    const { batchEnd } = server.user;
+    server.user.batchEnd = () => {
+      batchEnd.call(server.user);
+      void host.close();
+    };
+    const client = new TestPort(net.host(1));
+    for (let i = 0; i < 3; i++) client.send(Buffer.alloc(3000), '10.0.0.2', 7);
+    await net.settle();
+    assert.equal(server.user.taken.length, 1);
+    assert.equal(host.closed, true);
+  });
+
+  it('keeps apart from hosts in other VLANs', async (t) => {
+    const net = new HostNetwork(t);
+    const relay = net.relay();
+    const peers = net.relay();
+    for (const vlan of [10, 20]) {
+      const host = Host.createNow(relay, {
+        mac: '02:00:00:00:00:01',
+        vlans: [vlan],
+        addresses: ['10.0.0.1/24'],
+      });
+      Host.createNow(peers, { mac: `02:00:00:00:00:${vlan}`, vlans: [vlan], addresses: ['10.0.0.2/24'] });
+      const answer = host.ping('10.0.0.2', { size: 4000 });
+      await net.settle();
+      assert.equal((await answer).size, 4000);
+      const [neighbor] = host.stack.neighbors.list();
+      assert.equal(Buffer.from(neighbor.mac!).toString('hex'), `0200000000${vlan}`);
+    }
+  });
+
+  it('carries conns beside its own ports', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1);
+    const other = net.host(2);
+    const conn = new SharedRUDPConn({ address: '10.0.0.1', port: 53 }, host);
+    const peer = new TestPort(other).bind('', 1000);
+    const written = conn.writeTo(Buffer.from('ask'), { address: '10.0.0.2', port: 1000 });
+    await net.settle();
+    assert.equal(await written, 3);
+    assert.deepEqual(peer.user.texts, ['ask']);
+    peer.send('answer', '10.0.0.1', 53);
+    await net.settle();
+    const { data, remote } = await conn.readFrom();
+    assert.deepEqual([data.toString(), remote.address], ['answer', '10.0.0.2']);
+    const local = new TestPort(host);
+    local.send('from here', '10.0.0.1', 53);
+    await net.settle();
+    assert.equal((await conn.readFrom()).data.toString(), 'from here');
+    assert.throws(() => new TestPort(host).bind('10.0.0.1', 53), { code: 'EADDRINUSE' });
+    assert.throws(() => new SharedRUDPConn({ address: '10.0.0.1', port: 53 }, host), {
+      code: 'ERR_ETHERCONN_IN_USE',
+    });
+    new TestPort(host).bind('', 54);
+    assert.throws(() => new SharedRUDPConn({ address: '10.0.0.1', port: 54 }, host), {
+      code: 'ERR_ETHERCONN_IN_USE',
+    });
+    await conn.close();
+    const seen: EthernetResponse[] = [];
+    const key = new L4HashKey('10.0.0.1', IpProtocol.SCTP, 9);
+    host.register(key).receive((response) => seen.push(response));
+    await host.close();
+    assert.throws(() => host.register(key), { code: 'ERR_ETHERCONN_CLOSED' });
+    await assert.rejects(conn.readFrom(), { code: 'ERR_ETHERCONN_CLOSED' });
+  });
+
+  it('costs an idle machine little', (t) => {
+    const relay = new HostNetwork(t).relay();
+    const hosts: Host[] = [];
+    const make = (count: number) => {
+      for (let n = 0; n < count; n++) {
+        const mac = Uint8Array.of(2, 1, 0, 0, hosts.length >> 8, hosts.length & 255);
+        hosts.push(
+          Host.createNow(relay, { mac, addresses: [`10.1.${hosts.length >> 8}.${hosts.length & 255}/16`] }),
+        );
+      }
+    };
+    make(500);
+    assert.equal(relay.stats().registrations, 500);
+    assert.equal(
+      (relay.clock as unknown as { pendingTimers: number }).pendingTimers,
+      0,
+      'no timers when idle',
+    );
+  });
+});
+
+describe('the process', () => {
+  const run = (body: string) => {
+    const program = `
+      import { MemoryNetwork } from '${new URL('../relay/memory-relay.js', import.meta.url).href}';
+      import { Host } from '${new URL('./host.js', import.meta.url).href}';
+      const relay = new MemoryNetwork().relay();
+      const host = await Host.create(relay, { addresses: ['10.0.0.1/24', '2001:db8::1/64'] });
+      process.on('exit', () => console.log('exit'));
+      ${body}
+    `;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    return stdout.trim();
+  };
+
+  it('does not stay for a host on an unreferenced relay, but for a referenced socket', () => {
+    assert.equal(run('relay.unref();'), 'exit');
+    assert.equal(run('relay.unref(); host.refSocket(); host.unrefSocket();'), 'exit');
+    const stays = `relay.unref(); host.refSocket();
+      setImmediate(() => setImmediate(() => { console.log('here'); host.unrefSocket(); }).unref());`;
+    assert.equal(run(stays), 'here\nexit');
+    assert.equal(run('relay.unref(); host.refSocket(); await host.close();'), 'exit');
+  });
+});

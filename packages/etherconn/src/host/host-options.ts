@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto';
+import { OptionError } from '../errors.ts';
+import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../options.ts';
+import { type MacAddress, toMac } from '../relay/l2-endpoint.ts';
+import { formatIp, type IpPrefix, isMulticastIp, isUnspecifiedIp, parseIp, parsePrefix } from '../wire/ip.ts';
+import type { Vlan } from '../wire/vlan.ts';
+import type { DetectDuplicates } from './address-config.ts';
+import type { RouteEntry } from './routes.ts';
+
+/** A route as the API takes and shows it. */
+export interface HostRoute {
+  /** Network, like '10.1.0.0/16' or '::/0'. */
+  destination: string;
+  /** Router on the link; without one the network is on the link itself. */
+  gateway?: string;
+  /** Of two routes for the same network the one with the lower metric counts. 0 to 2^31 - 1, default 0. */
+  metric?: number;
+}
+
+/** Options of {@link Host.create}. */
+export interface HostOptions {
+  /** Own MAC address, text or 6 bytes. Default: a random one, locally administered. */
+  mac?: MacAddress;
+  /** VLAN tags, outermost first, at most two: ids or { id, pcp, dei, tpid }. Default none. */
+  vlans?: readonly (number | Vlan)[];
+  /** Addresses with prefix lengths: '10.0.0.5/24', '2001:db8::5/64'. Default none (see {@link Host.addAddress}). */
+  addresses?: readonly string[];
+  /** Default router. */
+  gateway?: string;
+  /** Default routers, when there is one for IPv4 and one for IPv6. */
+  gateways?: readonly string[];
+  /** Further routes. */
+  routes?: readonly HostRoute[];
+  /** What zones ('fe80::1%eth0') and interface arguments go by. Default 'eth0'. */
+  interfaceName?: string;
+  /** Longest IP packet in one frame, in bytes: 576 (with IPv6 addresses 1280) up to what the relay can; default that. */
+  mtu?: number;
+  /**
+   * Give the host the link-local IPv6 address of its MAC address (RFC 4291, appendix A), as every IPv6 host has one.
+   * Default: if it has other IPv6 addresses and no link-local one.
+   */
+  linkLocal?: boolean;
+  /**
+   * What is done to find out whether somebody else has an address already. 'optimistic' (default): IPv6 addresses are
+   * used at once and asked for meanwhile (RFC 4429). 'wait': all addresses are asked for before they are used, IPv4 ones
+   * too (RFC 5227), which takes seconds; `create` resolves after that. 'off': nothing.
+   */
+  detectDuplicates?: DetectDuplicates;
+  /** Tell the neighbours of the addresses at once (gratuitous ARP, unsolicited advertisements). Default false. */
+  announce?: boolean;
+  /** Throw InUseError instead of overriding when the MAC address is registered already. Default false. */
+  exclusive?: boolean;
+  /** Neighbours that are remembered. 16 to 65,536, default 1024. */
+  neighbors?: number;
+}
+
+const OPTIONS: readonly string[] = [
+  'mac',
+  'vlans',
+  'addresses',
+  'gateway',
+  'gateways',
+  'routes',
+  'interfaceName',
+  'mtu',
+  'linkLocal',
+  'detectDuplicates',
+  'announce',
+  'exclusive',
+  'neighbors',
+];
+
+/** Options, checked. */
+export interface CheckedHostOptions {
+  readonly mac: MacAddress;
+  readonly addresses: readonly IpPrefix[];
+  readonly routes: readonly RouteEntry[];
+  readonly interfaceName: string;
+  readonly mtu: number | undefined;
+  readonly linkLocal: boolean | undefined;
+  readonly detectDuplicates: DetectDuplicates;
+  readonly announce: boolean;
+  readonly neighbors: number;
+}
+
+/** Throws an OptionError for what is wrong, before anything is opened. */
+export function checkHostOptions(options: HostOptions): CheckedHostOptions {
+  checkKnown(options, OPTIONS);
+  checkBoolean('exclusive', options.exclusive, false);
+  const addresses = checkList('addresses', options.addresses).map((text) => parseHostAddress(text as string));
+  const gateways = [
+    ...(options.gateway === undefined ? [] : [options.gateway]),
+    ...checkList('gateways', options.gateways),
+  ] as string[];
+  const routes = checkList('routes', options.routes).map((route) => parseRoute(route as HostRoute));
+  const name = options.interfaceName ?? 'eth0';
+  if (typeof name !== 'string' || name === '' || /[\s%/]/.test(name)) {
+    throw new OptionError('interfaceName', `must be a name without spaces, '%' and '/', got ${show(name)}`);
+  }
+  const mtuMin = addresses.some(({ address }) => address.length === 16) ? 1280 : 576;
+  const { mtu, linkLocal } = options;
+  return {
+    mac: options.mac === undefined ? randomMac() : toMac('mac', options.mac),
+    addresses,
+    routes: [...routes, ...gateways.map((gateway) => defaultRoute(parseGateway(gateway, 'gateway')))],
+    interfaceName: name,
+    mtu: mtu === undefined ? undefined : checkInteger('mtu', mtu, mtuMin, 65_535, 0),
+    linkLocal: linkLocal === undefined ? undefined : checkBoolean('linkLocal', linkLocal, false),
+    detectDuplicates: checkOneOf(
+      'detectDuplicates',
+      options.detectDuplicates,
+      ['optimistic', 'wait', 'off'],
+      'optimistic',
+    ),
+    announce: checkBoolean('announce', options.announce, false),
+    neighbors: checkInteger('neighbors', options.neighbors, 16, 65_536, 1024),
+  };
+}
+
+/** An address that a host can have, with its prefix length; of one IP version, if said. Throws an OptionError. */
+export function parseHostAddress(text: string, option = 'addresses', only?: 4 | 6): IpPrefix {
+  const prefix = parsePrefix(text, option);
+  const version = checkVersion(prefix.address, option, only);
+  if (isMulticastIp(prefix.address, 0, version) || isUnspecifiedIp(prefix.address, 0, version)) {
+    throw new OptionError(option, `must be the address of one host, got ${show(text)}`);
+  }
+  return prefix;
+}
+
+/** Throws an OptionError. */
+export function parseRoute(route: HostRoute): RouteEntry {
+  if (typeof route !== 'object' || route === null) {
+    throw new OptionError('routes', `must be { destination, gateway }, got ${show(route)}`);
+  }
+  checkKnown(route, ['destination', 'gateway', 'metric']);
+  const prefix = parsePrefix(route.destination, 'destination');
+  const gateway = route.gateway === undefined ? null : parseGateway(route.gateway, 'gateway');
+  if (gateway !== null && gateway.length !== prefix.address.length) {
+    throw new OptionError('gateway', `must be of the destination's IP version, got ${show(route.gateway)}`);
+  }
+  return { prefix, gateway, metric: checkInteger('metric', route.metric, 0, 0x7fffffff, 0) };
+}
+
+/** A router's address; of one IP version, if said. Throws an OptionError. */
+export function parseGateway(text: string, option: string, only?: 4 | 6): Uint8Array {
+  const gateway = parseIp(text, option);
+  const version = checkVersion(gateway, option, only);
+  if (isMulticastIp(gateway, 0, version) || isUnspecifiedIp(gateway, 0, version)) {
+    throw new OptionError(option, `must be the address of a router, got ${show(text)}`);
+  }
+  return gateway;
+}
+
+/** The route for all that no other route is for. */
+export function defaultRoute(gateway: Uint8Array): RouteEntry {
+  return { prefix: { address: new Uint8Array(gateway.length), length: 0 }, gateway, metric: 0 };
+}
+
+function checkVersion(address: Uint8Array, option: string, only: 4 | 6 | undefined): 4 | 6 {
+  const version = address.length === 4 ? 4 : 6;
+  if (only === undefined || version === only) return version;
+  throw new OptionError(option, `must be an IPv${only} address, got ${formatIp(address)}`);
+}
+
+function checkList(name: string, value: unknown): readonly unknown[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw new OptionError(name, `must be an array, got ${show(value)}`);
+  return value;
+}
+
+/** IEEE 802 §8.4: the U/L bit says that nobody has given it out. */
+function randomMac(): Uint8Array {
+  const mac = Uint8Array.from(randomBytes(6));
+  mac[0] = (mac[0] & 0xfc) | 2;
+  return mac;
+}

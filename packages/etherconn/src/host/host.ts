@@ -1,0 +1,475 @@
+import { channel } from 'node:diagnostics_channel';
+import { EventEmitter } from 'node:events';
+import type { Clock } from '../clock.ts';
+import type { Carrier } from '../conn/carrier.ts';
+import type { L4HashKey } from '../conn/l4-hash-key.ts';
+import type { L4Registration, SharedEthernetConn, SharedLower } from '../conn/shared-ether-conn.ts';
+import { OptionError } from '../errors.ts';
+import { checkInteger, checkKnown, checkOneOf } from '../options.ts';
+import type { CallOptions, DeadlineTime } from '../pending.ts';
+import type { FrameReceiver } from '../relay/frame-receiver.ts';
+import type { MacAddress } from '../relay/l2-endpoint.ts';
+import type { PacketRelay } from '../relay/packet-relay.ts';
+import { formatIp, formatPrefix, type IpPrefix, parseIp, parseIpWithZone } from '../wire/ip.ts';
+import { formatMac, linkLocalAddress } from '../wire/mac.ts';
+import type { Vlan } from '../wire/vlan.ts';
+import { configureAddress, type DetectDuplicates, probeAddress } from './address-config.ts';
+import { PROBE_INTERVAL } from './address-probe.ts';
+import { AddressKind, type HostAddress, isLinkLocal, type OwnAddress } from './addresses.ts';
+import { ClaimedEndpoint } from './claims.ts';
+import type { DhcpClient } from './dhcp/dhcp-client.ts';
+import type { DhcpOptions } from './dhcp/dhcp-options.ts';
+import { startDhcp } from './dhcp/start-dhcp.ts';
+import { HostEthernet } from './host-ethernet.ts';
+import {
+  type CheckedHostOptions,
+  checkHostOptions,
+  defaultRoute,
+  type HostOptions,
+  type HostRoute,
+  parseGateway,
+  parseHostAddress,
+  parseRoute,
+} from './host-options.ts';
+import type { HostStats } from './host-stats.ts';
+import { HostUdpPort } from './host-udp-port.ts';
+import { keepAlive } from './keep-alive.ts';
+import type { PingOptions, PingResult } from './pings.ts';
+import type { Slaac } from './slaac.ts';
+import type { SlaacOptions } from './slaac-options.ts';
+import { Stack, type StackListener } from './stack.ts';
+import { startSlaac } from './start-slaac.ts';
+import type { UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from './udp-port.ts';
+
+/** Somebody else uses an address of a host. */
+export interface AddressConflict {
+  /** Canonical text. */
+  readonly address: string;
+  /** MAC address of the other, text. */
+  readonly mac: string;
+  /** The host has given the address up: it was still being found out whether it is unique. */
+  readonly lost: boolean;
+}
+
+/** Events of a host. */
+export interface HostEvents {
+  /** Somebody else uses an address of ours. */
+  conflict: [AddressConflict];
+  /** The host, or its relay, has been closed. */
+  close: [];
+}
+
+/** Options of {@link Host.addAddress}. */
+export interface AddAddressOptions {
+  /** As of {@link HostOptions}; default what the host was made with. */
+  detectDuplicates?: DetectDuplicates;
+}
+
+/** Options of {@link Host.probeAddress}. */
+export interface ProbeOptions {
+  /** Questions, 1 to 10; default 3 for IPv4, 1 for IPv6. */
+  count?: number;
+  /** Milliseconds after each, 1 to 60,000; default 1000. */
+  interval?: number;
+}
+
+/** A class of hosts: subclasses are made by the same functions. */
+export type HostClass<T extends Host> = new (relay: PacketRelay, options?: HostOptions) => T;
+
+const opened = channel('etherconn:host:open');
+const closedChannel = channel('etherconn:host:close');
+const conflictChannel = channel('etherconn:host:conflict');
+
+/**
+ * A whole machine on a relay: it has addresses, answers ARP, neighbour discovery and ping, finds its way by routes and
+ * next hops, fragments and reassembles, and has UDP ports for sockets. None of it exists in the operating system.
+ * Many hosts may be on one relay.
+ *
+ * ```ts
+ * await using host = await Host.create(relay, { mac: '02:00:00:00:00:05', addresses: ['10.0.0.5/24'] });
+ * console.log(await host.ping('10.0.0.1'));
+ * ```
+ *
+ * Emits 'conflict' ({@link AddressConflict}) and 'close'. Whether the process stays alive is the relay's business
+ * (`relay.unref()`) and that of referenced sockets.
+ */
+export class Host
+  extends EventEmitter<HostEvents>
+  implements UdpHost, SharedEthernetConn, SharedLower, StackListener
+{
+  /** @internal */
+  readonly stack: Stack;
+  readonly #detectDuplicates: DetectDuplicates;
+  /** Addresses of 'wait' that are not in use yet. */
+  #settling: Promise<void>[] | null = null;
+  #sockets = 0;
+
+  /** See {@link Host.createNow}. */
+  constructor(relay: PacketRelay, options: HostOptions = {}) {
+    super();
+    const checked = checkHostOptions(options);
+    const { vlans, exclusive } = options;
+    const ethernet = new HostEthernet(checked.mac, relay, {
+      ...(vlans === undefined ? {} : { vlans }),
+      ...(exclusive === undefined ? {} : { exclusive }),
+    });
+    const mtu = checked.mtu ?? ethernet.mtu;
+    if (mtu > ethernet.mtu) {
+      void ethernet.close();
+      throw new OptionError('mtu', `must be at most ${ethernet.mtu} on this relay, got ${mtu}`);
+    }
+    this.#detectDuplicates = checked.detectDuplicates;
+    this.stack = new Stack(ethernet, checked.interfaceName, mtu, checked.neighbors, this);
+    for (const route of checked.routes) this.stack.routes.add(route);
+    for (const prefix of withLinkLocal(checked, ethernet.macBytes)) {
+      this.#settle(configureAddress(this.stack, prefix, checked.detectDuplicates));
+    }
+    if (checked.announce)
+      for (const own of this.stack.addresses.list) if (own.usable) this.stack.announce(own);
+    if (opened.hasSubscribers) opened.publish({ host: this });
+  }
+
+  /**
+   * Makes a host. Wrong options throw an OptionError before anything is registered. With `detectDuplicates: 'wait'` it
+   * rejects with a SystemError EADDRINUSE when somebody has one of the addresses.
+   */
+  static async create<T extends Host>(
+    this: HostClass<T>,
+    relay: PacketRelay,
+    options: HostOptions = {},
+  ): Promise<T> {
+    const host = new this(relay, options);
+    try {
+      await host.settled();
+    } catch (error) {
+      await host.close();
+      throw error;
+    }
+    return host;
+  }
+
+  /** As {@link Host.create}, at once: with `detectDuplicates: 'wait'` the addresses are not in use yet. */
+  static createNow<T extends Host>(this: HostClass<T>, relay: PacketRelay, options: HostOptions = {}): T {
+    return new this(relay, options);
+  }
+
+  /** Resolves when all addresses that are waited for are in use; rejects with EADDRINUSE when one is somebody else's. */
+  async settled(): Promise<void> {
+    const settling = this.#settling;
+    this.#settling = null;
+    if (settling !== null) await Promise.all(settling);
+  }
+
+  // --- Addresses and routes ----------------------------------------------------------------------------
+
+  /** Name that zones ('fe80::1%eth0') and interface arguments go by. */
+  get interfaceName(): string {
+    return this.stack.interfaceName;
+  }
+
+  /** Own MAC address, text. */
+  get mac(): string {
+    return formatMac(this.stack.ethernet.macBytes);
+  }
+
+  /** Own VLAN tags, outermost first. */
+  get vlans(): readonly Vlan[] {
+    return this.stack.ethernet.vlans;
+  }
+
+  /** The host's addresses, without loopback. */
+  addresses(): HostAddress[] {
+    return this.stack.addresses.list.map((own) => own.describe());
+  }
+
+  /** Whether `address` (4 or 16 bytes) is one of the host's own, loopback addresses included. */
+  hasAddress(address: Uint8Array): boolean {
+    const kind = this.stack.addresses.kindOf(address, 0, address.length === 4 ? 4 : 6);
+    return kind === AddressKind.OWN || kind === AddressKind.LOOPBACK;
+  }
+
+  /**
+   * Adds an address with its prefix length, '10.0.0.5/24', and the route to its network. Throws an OptionError; rejects
+   * with a SystemError EADDRINUSE when it is waited for and somebody else has it.
+   */
+  async addAddress(address: string, options: AddAddressOptions = {}): Promise<void> {
+    const prefix = parseHostAddress(address, 'address');
+    checkKnown(options, ['detectDuplicates']);
+    const modes = ['optimistic', 'wait', 'off'] as const;
+    const detect = checkOneOf('detectDuplicates', options.detectDuplicates, modes, this.#detectDuplicates);
+    this.stack.checkOpen('addAddress');
+    this.#checkNew(prefix.address);
+    await configureAddress(this.stack, prefix, detect);
+  }
+
+  /** Removes an address (without prefix length) and the route to its network; false when the host does not have it. */
+  removeAddress(address: string): boolean {
+    const bytes = parseIp(address);
+    const own = this.stack.addresses.find(bytes, 0, bytes.length === 4 ? 4 : 6);
+    if (own === null) return false;
+    this.stack.removeAddress(own);
+    return true;
+  }
+
+  /**
+   * Asks on the link whether anybody has an address (text) that is not ours: ARP probes (RFC 5227), neighbour discovery
+   * (RFC 4862 §5.4). Resolves with the other's MAC address, or null when nobody has answered.
+   */
+  async probeAddress(address: string, options: ProbeOptions = {}): Promise<string | null> {
+    const bytes = parseIp(address);
+    checkKnown(options, ['count', 'interval']);
+    const count = options.count === undefined ? undefined : checkInteger('count', options.count, 1, 10, 1);
+    const interval = checkInteger('interval', options.interval, 1, 60_000, PROBE_INTERVAL);
+    this.stack.checkOpen('probeAddress');
+    this.#checkNew(bytes);
+    return probeAddress(this.stack, bytes, count, interval);
+  }
+
+  /** All routes, in the order in which they are tried. */
+  routes(): HostRoute[] {
+    return this.stack.routes.list.map(({ prefix, gateway, metric }) => ({
+      destination: formatPrefix({ address: networkOf(prefix), length: prefix.length }),
+      ...(gateway === null ? {} : { gateway: formatIp(gateway) }),
+      metric,
+    }));
+  }
+
+  /** Throws an OptionError. */
+  addRoute(route: HostRoute): void {
+    this.stack.routes.add(parseRoute(route));
+    this.stack.epoch++;
+  }
+
+  /** Removes a route to this network (by this gateway, if given); false when there is none. */
+  removeRoute(route: HostRoute): boolean {
+    const { prefix, gateway } = parseRoute(route);
+    const entry = this.stack.routes.get(prefix, gateway ?? undefined);
+    if (entry === null) return false;
+    this.stack.routes.remove(entry);
+    this.stack.epoch++;
+    return true;
+  }
+
+  /** Replaces the default router of its IP version; null takes it away (of `version`, 4 if not given). */
+  setGateway(gateway: string | null, version: 4 | 6 = 4): void {
+    const bytes = gateway === null ? null : parseGateway(gateway, 'gateway');
+    const length = bytes === null ? (version === 4 ? 4 : 16) : bytes.length;
+    const { routes } = this.stack;
+    for (const route of routes.list) {
+      if (route.prefix.length === 0 && route.prefix.address.length === length) routes.remove(route);
+    }
+    if (bytes !== null) routes.add(defaultRoute(bytes));
+    this.stack.epoch++;
+  }
+
+  /**
+   * Gets an address by DHCP (RFC 2131), with routes and MTU, and resolves when it is in use; the client then keeps it.
+   * Rejects with an OptionError, TimeoutError, the signal's reason, or EADDRINUSE when the host has a client already.
+   */
+  dhcp(options: DhcpOptions = {}): Promise<DhcpClient> {
+    return startDhcp(this.stack, options);
+  }
+
+  /**
+   * Asks the routers of the link, makes addresses of the prefixes that they tell of (RFC 4862), and resolves when one is
+   * in use; the result then follows the routers. Rejects with an OptionError, TimeoutError, the signal's reason, or
+   * InUseError when the host does so already.
+   */
+  slaac(options: SlaacOptions = {}): Promise<Slaac> {
+    return startSlaac(this.stack, options);
+  }
+
+  // --- Sending and receiving ---------------------------------------------------------------------------
+
+  /**
+   * Sends an ICMP echo request to an IP address (text; a zone may be given) and resolves with the answer. Rejects with
+   * TimeoutError, a SystemError (ENETUNREACH, EHOSTUNREACH …), ClosedError, RelayStoppedError or the signal's reason.
+   */
+  async ping(address: string, options: PingOptions = {}): Promise<PingResult> {
+    const { address: destination, zone } = parseIpWithZone(address);
+    if (zone !== '' && zone !== this.interfaceName) {
+      throw new OptionError('address', `must be of zone '${this.interfaceName}', got '${zone}'`);
+    }
+    this.stack.checkOpen('ping');
+    return this.stack.icmp.pings.ping(destination, options);
+  }
+
+  /** Opens a UDP port, for a socket. */
+  openUdpPort(user: UdpPortUser, options: UdpPortOptions): UdpPort {
+    this.stack.checkOpen('openUdpPort');
+    const port = new HostUdpPort(this.stack, user, options);
+    this.stack.udp.add(port);
+    return port;
+  }
+
+  refSocket(): void {
+    if (this.closed) return;
+    this.#sockets++;
+    keepAlive(1);
+  }
+
+  unrefSocket(): void {
+    if (this.#sockets === 0) return;
+    this.#sockets--;
+    keepAlive(-1);
+  }
+
+  // --- A SharedEthernetConn for conns of their own -----------------------------------------------------
+
+  get clock(): Clock {
+    return this.stack.clock;
+  }
+
+  /** Longest IP packet in one frame, in bytes. */
+  get mtu(): number {
+    return this.stack.mtu;
+  }
+
+  /** Changes the MTU: 576 (with IPv6 addresses 1280) up to what the relay can, which null stands for. */
+  setMtu(mtu: number | null): void {
+    const most = this.stack.ethernet.mtu;
+    const least = this.stack.addresses.list.some((own) => own.version === 6) ? 1280 : 576;
+    this.stack.mtu = mtu === null ? most : checkInteger('mtu', mtu, least, most, most);
+    this.stack.epoch++;
+  }
+
+  register(key: L4HashKey): L4Registration {
+    return new ClaimedEndpoint(this, key, this.stack.relay.ethernetTypes);
+  }
+
+  /** Frees a key, whoever has it. A key that nobody has is ignored. */
+  unregister(key: L4HashKey): void {
+    this.stack.release(key, undefined);
+  }
+
+  writeIPPktTo(packet: Uint8Array, destMac: MacAddress, options: CallOptions = {}): Promise<number> {
+    return this.stack.ethernet.writeIPData(packet, destMac, options);
+  }
+
+  setWriteDeadline(time: DeadlineTime): void {
+    this.stack.ethernet.setWriteDeadline(time);
+  }
+
+  /** @internal */
+  claim(key: L4HashKey, receiver: FrameReceiver): void {
+    this.stack.claim(key, receiver);
+  }
+
+  /** @internal */
+  release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
+    this.stack.release(key, receiver);
+  }
+
+  /** @internal What conns that share the host go by, if nothing else is said. */
+  resolveNextHop(address: string): MacAddress | null | Promise<MacAddress | null> {
+    const path = this.stack.output.path(parseIp(address), 'send');
+    if (path.mac !== null) return path.mac;
+    return path.nextHop === null ? this.macBytes : this.stack.neighbors.resolve(path.nextHop);
+  }
+
+  /** @internal */
+  get carrier(): Carrier {
+    return this.stack.relay;
+  }
+
+  /** @internal */
+  get macBytes(): Uint8Array {
+    return this.stack.ethernet.macBytes;
+  }
+
+  /** @internal */
+  get macHigh(): number {
+    return this.stack.ethernet.macHigh;
+  }
+
+  /** @internal */
+  get macLow(): number {
+    return this.stack.ethernet.macLow;
+  }
+
+  /** @internal */
+  get vlanKey(): number {
+    return this.stack.ethernet.vlanKey;
+  }
+
+  /** @internal */
+  get tagBytes(): Uint8Array | null {
+    return this.stack.ethernet.tagBytes;
+  }
+
+  // --- Life --------------------------------------------------------------------------------------------
+
+  /** Whether this host, or its relay, has been closed. */
+  get closed(): boolean {
+    return this.stack.closed !== null;
+  }
+
+  stats(): HostStats {
+    const { stack } = this;
+    const { neighbors } = stack;
+    return {
+      ...stack.counters,
+      ports: stack.udp.size,
+      queued: neighbors.queued,
+      queueDropped: neighbors.queueDropped,
+      unreachable: neighbors.unreachable,
+      neighborsEvicted: neighbors.evicted,
+      neighbors: neighbors.size,
+      waiting: neighbors.waiting,
+      reassembling: stack.input.reassembling,
+    };
+  }
+
+  /** Closes its ports, leaves its groups and gives the MAC address back. The relay stays open. */
+  close(): Promise<void> {
+    return this.stack.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  override toString(): string {
+    const addresses = this.stack.addresses.list.map((own) => formatPrefix(own)).join(' ');
+    return `Host(${[this.interfaceName, this.mac, addresses].join(' ').trimEnd()})`;
+  }
+
+  /** @internal */
+  conflict(own: OwnAddress, otherMac: Uint8Array, lost: boolean): void {
+    const conflict = { address: formatIp(own.address), mac: formatMac(otherMac), lost };
+    if (conflictChannel.hasSubscribers) conflictChannel.publish({ host: this, ...conflict });
+    process.nextTick(() => this.emit('conflict', conflict));
+  }
+
+  /** @internal */
+  stackClosed(error: Error): void {
+    for (; this.#sockets > 0; this.#sockets--) keepAlive(-1);
+    if (closedChannel.hasSubscribers) closedChannel.publish({ host: this, error });
+    process.nextTick(() => this.emit('close'));
+  }
+
+  #checkNew(address: Uint8Array): void {
+    if (this.stack.addresses.find(address, 0, address.length === 4 ? 4 : 6) === null) return;
+    throw new OptionError('address', `is one of this host's already: ${formatIp(address)}`);
+  }
+
+  #settle(settled: Promise<void>): void {
+    // Who does not ask learns of it by 'conflict'.
+    settled.catch(() => undefined);
+    this.#settling ??= [];
+    this.#settling.push(settled);
+  }
+}
+
+/** The addresses wanted, with the link-local one that every IPv6 host has. */
+function withLinkLocal(options: CheckedHostOptions, mac: Uint8Array): readonly IpPrefix[] {
+  const { addresses, linkLocal } = options;
+  const six = addresses.filter(({ address }) => address.length === 16);
+  const isWanted = linkLocal ?? (six.length > 0 && !six.some(({ address }) => isLinkLocal(address)));
+  return isWanted ? [...addresses, { address: linkLocalAddress(mac), length: 64 }] : addresses;
+}
+
+/** The address of a network, bits behind the prefix zero. */
+function networkOf(prefix: IpPrefix): Uint8Array {
+  return prefix.address.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, prefix.length - 8 * i))));
+}

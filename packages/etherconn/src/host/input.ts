@@ -1,0 +1,229 @@
+import { FrameFlag } from '../link/link.ts';
+import { BatchStore } from '../relay/batch-store.ts';
+import { ChecksumState } from '../wire/checksum.ts';
+import { EtherType } from '../wire/ethertype.ts';
+import { isIpv4Mapped } from '../wire/ip.ts';
+import { ipv4ChecksumState } from '../wire/ipv4.ts';
+import { isMld } from '../wire/mld.ts';
+import { isNd, isValidNd, NdType } from '../wire/nd.ts';
+import { parseFrame } from '../wire/parse.ts';
+import { plainUdpIsGood } from '../wire/plain-udp.ts';
+import { IpProtocol } from '../wire/protocol.ts';
+import { Fragment, FrameRecord } from '../wire/record.ts';
+import { transportChecksumStateIn } from '../wire/transport-checksum.ts';
+import { AddressKind } from './addresses.ts';
+import type { HostEthernetUser } from './host-ethernet.ts';
+import type { LoopbackUser } from './loopback.ts';
+import { Reassembly } from './reassembly.ts';
+import type { ReassembledFrame } from './reassembly-datagram.ts';
+import type { Stack } from './stack.ts';
+
+/** Packets put together from fragments are delivered one by one; batches never nest. */
+const wholeStore = new BatchStore();
+wholeStore.local = true;
+const wholeRecord = new FrameRecord();
+
+/** The receiving side of a host: what a frame is, whether it is for us, and whose it is. */
+export class Input implements HostEthernetUser, LoopbackUser {
+  readonly #stack: Stack;
+  #reassembly: Reassembly | null = null;
+  /** Put together in the batch under way. */
+  #whole: ReassembledFrame[] = [];
+
+  constructor(stack: Stack) {
+    this.#stack = stack;
+  }
+
+  frame(store: BatchStore, record: FrameRecord, flags: number): void {
+    const { counters } = this.#stack;
+    counters.received++;
+    if ((flags & FrameFlag.TRUNCATED) !== 0) {
+      counters.truncated++;
+    } else if (record.error !== 0) {
+      counters.malformed++;
+    } else if (record.etherType === EtherType.ARP) {
+      counters.arp++;
+      if (!this.#stack.arp.input(store.memory!.u8, record)) counters.ignored++;
+    } else {
+      this.#packet(store, record, flags);
+    }
+  }
+
+  localFrame(store: BatchStore, record: FrameRecord, flags: number): void {
+    if (this.#stack.closed !== null) return;
+    this.#stack.counters.receivedLocally++;
+    if (this.#stack.claims?.frame(store, record, flags) === true) {
+      this.#stack.counters.claimed++;
+      return;
+    }
+    const kind = this.#stack.addresses.kindOf(store.memory!.u8, record.ipDestination, record.ipVersion);
+    this.#transport(store, record, flags, kind, false);
+  }
+
+  batchEnd(store: BatchStore): void {
+    this.#stack.udp.batchEnd(store);
+    this.#stack.claims?.batchEnd(store);
+    if (this.#whole.length > 0) this.#deliverWhole();
+  }
+
+  #packet(store: BatchStore, record: FrameRecord, flags: number): void {
+    const { counters, addresses } = this.#stack;
+    const u8 = store.memory!.u8;
+    const version = record.ipVersion;
+    // What nearly all are is verified at once, in both its headers.
+    const isGood = record.fragment === Fragment.NONE && isGoodUdp(store, record);
+    if (!isGood && ipv4ChecksumState(u8, record) === ChecksumState.BAD) {
+      counters.badChecksum++;
+      return;
+    }
+    const from = addresses.kindOf(u8, record.ipSource, version);
+    if (from !== AddressKind.OTHER && from !== AddressKind.UNSPECIFIED) {
+      // Somebody who defends an address of ours says so from that address.
+      if (from === AddressKind.OWN && isNd(u8, record)) this.#icmp6(store, record, flags, AddressKind.OWN);
+      else counters.martian++;
+      return;
+    }
+    const kind = addresses.kindOf(u8, record.ipDestination, version);
+    const isForeign = kind === AddressKind.OTHER;
+    if (kind === AddressKind.LOOPBACK || kind === AddressKind.UNSPECIFIED || isMapped(u8, record)) {
+      counters.martian++;
+    } else if (
+      this.#stack.claims !== null &&
+      record.fragment === Fragment.NONE &&
+      this.#stack.claims.frame(store, record, flags)
+    ) {
+      counters.claimed++;
+    } else if (isForeign && !this.#isForUnconfigured(record)) {
+      counters.notOurs++;
+    } else if (
+      kind === AddressKind.MULTICAST &&
+      !this.#stack.groups.isMember(u8, record.ipDestination, version)
+    ) {
+      counters.notMember++;
+    } else if (record.fragment === Fragment.NONE) {
+      this.#transport(store, record, flags, isForeign ? AddressKind.BROADCAST : kind, isGood);
+    } else {
+      this.#fragment(store, record, flags);
+    }
+  }
+
+  #transport(store: BatchStore, record: FrameRecord, flags: number, kind: number, isGood: boolean): void {
+    const { counters } = this.#stack;
+    const u8 = store.memory!.u8;
+    if (record.protocol === IpProtocol.UDP) {
+      if (!isGood && !this.#verified(store, record, flags)) return;
+      if (this.#stack.udp.deliver(store, record, flags, kind)) {
+        counters.udp++;
+      } else if (kind === AddressKind.MULTICAST) {
+        counters.notMember++;
+      } else {
+        counters.noPort++;
+        if (kind !== AddressKind.BROADCAST) this.#stack.icmp.portUnreachable(u8, record);
+      }
+    } else if (record.protocol === IpProtocol.ICMPV6 && record.ipVersion === 6) {
+      this.#icmp6(store, record, flags, kind);
+    } else if (record.protocol === IpProtocol.ICMP && record.ipVersion === 4) {
+      if (this.#verified(store, record, flags)) this.#stack.icmp.input4(store, record, kind);
+    } else if (record.protocol === IpProtocol.IGMP && record.ipVersion === 4) {
+      this.#groupMessage(u8, record);
+    } else {
+      counters.noProtocol++;
+      if (record.protocol !== IpProtocol.NO_NEXT_HEADER) this.#stack.icmp.protocolUnreachable(u8, record);
+    }
+  }
+
+  #icmp6(store: BatchStore, record: FrameRecord, flags: number, kind: number): void {
+    const { counters } = this.#stack;
+    const u8 = store.memory!.u8;
+    if (!this.#verified(store, record, flags)) return;
+    if (isMld(u8, record)) {
+      this.#groupMessage(u8, record);
+      return;
+    }
+    if (!isNd(u8, record)) {
+      this.#stack.icmp.input6(store, record, kind);
+      return;
+    }
+    counters.neighborDiscovery++;
+    const isAdvertisement = u8[record.l4] === NdType.ROUTER_ADVERTISEMENT;
+    if (isAdvertisement && this.#stack.routerListener !== null && isValidNd(u8, record)) {
+      this.#stack.routerListener.routerAdvertisement(u8, record);
+    } else if (!this.#stack.nd.input(u8, record)) {
+      counters.ignored++;
+    }
+  }
+
+  #groupMessage(u8: Uint8Array, record: FrameRecord): void {
+    this.#stack.counters.groupMessages++;
+    if (!this.#stack.groups.receive(u8, record)) this.#stack.counters.ignored++;
+  }
+
+  #fragment(store: BatchStore, record: FrameRecord, flags: number): void {
+    this.#stack.counters.fragments++;
+    this.#reassembly ??= new Reassembly(this.#stack.clock, (memory, offset, length) => {
+      parseFrame(memory.u8, offset, length, wholeRecord);
+      // Time exceeded, code 1: "fragment reassembly time exceeded", of both versions.
+      this.#stack.icmp.sendError(memory.u8, wholeRecord, wholeRecord.ipVersion === 4 ? 11 : 3, 1, 0);
+    });
+    const whole = this.#reassembly.add(store.memory!, record, flags);
+    if (whole !== null) this.#whole.push(whole);
+  }
+
+  /** User code may run only now, and a packet that was put together lies in a memory of its own. */
+  #deliverWhole(): void {
+    const frames = this.#whole;
+    this.#whole = [];
+    for (const frame of frames) {
+      // Whoever got the one before may have closed the host, and these with it.
+      if (this.#stack.closed !== null) return;
+      const memory = frame.memory!;
+      parseFrame(memory.u8, frame.offset, frame.length, wholeRecord);
+      wholeStore.begin(memory);
+      this.#stack.counters.reassembled++;
+      this.#packet(wholeStore, wholeRecord, 0);
+      this.#stack.udp.batchEnd(wholeStore);
+      this.#stack.claims?.batchEnd(wholeStore);
+      wholeStore.end();
+      this.#reassembly?.release(frame);
+    }
+  }
+
+  #verified(store: BatchStore, record: FrameRecord, flags: number): boolean {
+    if ((flags & FrameFlag.CHECKSUM_VALID) !== 0) return true;
+    const state = transportChecksumStateIn(store.memory!, record);
+    if (state === ChecksumState.GOOD) return true;
+    if (state === ChecksumState.ZERO && record.ipVersion === 4) return true;
+    const mayBePartial = (flags & FrameFlag.CHECKSUM_PARTIAL) !== 0 || this.#stack.relay.partialChecksums;
+    if (state === ChecksumState.PARTIAL && mayBePartial) {
+      this.#stack.counters.partialChecksum++;
+      return true;
+    }
+    this.#stack.counters.badChecksum++;
+    return false;
+  }
+
+  #isForUnconfigured(record: FrameRecord): boolean {
+    return record.protocol === IpProtocol.UDP && record.destinationPort === this.#stack.unconfiguredPort;
+  }
+
+  /** Datagrams of which fragments are missing now. */
+  get reassembling(): number {
+    return this.#reassembly === null ? 0 : this.#reassembly.stats().pending;
+  }
+
+  ethernetClosed(error: Error): void {
+    this.#stack.ethernetClosed(error);
+    this.#reassembly?.close();
+  }
+}
+
+/** Whether it is a UDP datagram whose checksums are right; false says nothing. */
+function isGoodUdp(store: BatchStore, record: FrameRecord): boolean {
+  return record.protocol === IpProtocol.UDP && plainUdpIsGood(store.memory!, record);
+}
+
+/** Whether an IPv6 packet has IPv4-mapped addresses, which are never on the wire (RFC 4291 §2.5.5.2). */
+function isMapped(u8: Uint8Array, record: FrameRecord): boolean {
+  if (record.ipVersion !== 6) return false;
+  return isIpv4Mapped(u8, record.ipSource) || isIpv4Mapped(u8, record.ipDestination);
+}

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { VirtualClock } from '../virtual-clock.ts';
+import { type Learning, type Neighbor, NeighborCache, NeighborState } from './neighbor-cache.ts';
+
+const ADDRESS = Uint8Array.of(10, 0, 0, 2);
+const MAC = Uint8Array.of(2, 0, 0, 0, 0, 2);
+const OTHER_MAC = Uint8Array.of(2, 0, 0, 0, 0, 9);
+const UNSOLICITED = { solicited: false, override: true, create: false };
+const ANSWER = { solicited: true, override: true, create: false };
+const QUESTION = { solicited: false, override: true, create: true };
+
+function open(capacity = 16) {
+  const clock = new VirtualClock();
+  const asked: ('all' | 'one')[] = [];
+  const sent: number[] = [];
+  const cache = new NeighborCache(
+    clock,
+    {
+      solicit: (_neighbor, mac) => asked.push(mac === null ? 'all' : 'one'),
+      sendWaiting: (_neighbor, packet) => sent.push(packet[0]),
+    },
+    capacity,
+  );
+  const learn = (how: Learning, mac = MAC, address = ADDRESS) => {
+    const bytes = Uint8Array.of(...address, ...mac);
+    cache.learn(bytes, 0, 4, 4, how);
+  };
+  return { clock, cache, asked, sent, learn };
+}
+
+function address(n: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(10, 0, n >> 8, n & 255);
+}
+
+describe('NeighborCache', () => {
+  it('asks, keeps packets, and sends them when the answer comes', () => {
+    const { cache, asked, sent, learn } = open();
+    const neighbor = cache.want(ADDRESS);
+    assert.equal(cache.use(neighbor), false);
+    cache.enqueue(neighbor, Uint8Array.of(1), null);
+    cache.enqueue(neighbor, Uint8Array.of(2), null);
+    assert.deepEqual(asked, ['all']);
+    assert.equal(cache.waiting, 2);
+    learn(ANSWER);
+    assert.deepEqual(sent, [1, 2]);
+    assert.equal(neighbor.state, NeighborState.REACHABLE);
+    assert.equal(cache.use(neighbor), true);
+    assert.equal(cache.waiting, 0);
+  });
+
+  it('asks three times, a second apart, and gives up', async () => {
+    const { clock, cache, asked } = open();
+    let told = 0;
+    const neighbor = cache.want(ADDRESS);
+    cache.use(neighbor);
+    cache.enqueue(neighbor, Uint8Array.of(1), { unreachable: () => told++ });
+    const answer = cache.resolve(ADDRESS);
+    await clock.advance(2999);
+    assert.equal(asked.length, 3);
+    assert.equal(told, 0);
+    await clock.advance(1);
+    assert.equal(told, 1);
+    assert.equal(await answer, null);
+    assert.deepEqual([cache.size, cache.unreachable, clock.pendingTimers], [0, 1, 0]);
+    assert.equal(neighbor.state, NeighborState.NONE);
+  });
+
+  it('has no timer once entries are stale, probes them when they are used, and drops them when they are silent', async () => {
+    const { clock, cache, asked, learn } = open();
+    const neighbor = cache.want(ADDRESS);
+    cache.use(neighbor);
+    learn(ANSWER);
+    await clock.advance(30_000);
+    assert.equal(neighbor.state, NeighborState.STALE);
+    assert.equal(clock.pendingTimers, 0);
+    assert.equal(cache.use(neighbor), true);
+    assert.equal(neighbor.state, NeighborState.DELAY);
+    await clock.advance(5000);
+    assert.deepEqual(asked, ['all', 'one']);
+    learn(ANSWER);
+    assert.equal(neighbor.state, NeighborState.REACHABLE);
+    await clock.advance(30_000);
+    cache.use(neighbor);
+    await clock.advance(5000 + 3000);
+    assert.deepEqual(asked, ['all', 'one', 'one', 'one', 'one']);
+    assert.equal(cache.size, 0);
+  });
+
+  it('makes no entry for who was not asked, and one for who asks', () => {
+    const { cache, learn } = open();
+    learn(UNSOLICITED);
+    learn(ANSWER);
+    assert.equal(cache.size, 0);
+    learn(QUESTION);
+    assert.equal(cache.want(ADDRESS).state, NeighborState.STALE);
+  });
+
+  it('takes another MAC address only as RFC 4861 §7.2.5 allows', () => {
+    const { cache, learn } = open();
+    const neighbor = cache.want(ADDRESS);
+    cache.use(neighbor);
+    learn(ANSWER);
+    const { version } = neighbor;
+    learn({ ...ANSWER, override: false }, OTHER_MAC);
+    assert.deepEqual([neighbor.mac, neighbor.state], [MAC, NeighborState.STALE]);
+    learn(UNSOLICITED, OTHER_MAC);
+    assert.deepEqual([neighbor.mac, neighbor.state], [OTHER_MAC, NeighborState.STALE]);
+    assert.notEqual(neighbor.version, version);
+  });
+
+  it('keeps at most 64 packets for one neighbour, the newest', () => {
+    const { cache, sent, learn } = open();
+    const neighbor = cache.want(ADDRESS);
+    cache.use(neighbor);
+    for (let i = 0; i < 70; i++) cache.enqueue(neighbor, Uint8Array.of(i), null);
+    assert.deepEqual([cache.waiting, cache.queueDropped, cache.queued], [64, 6, 70]);
+    learn(ANSWER);
+    assert.deepEqual([sent[0], sent.at(-1)], [6, 69]);
+    const long = cache.want(address(7));
+    cache.use(long);
+    for (let i = 0; i < 6; i++) cache.enqueue(long, new Uint8Array(65_000), null);
+    assert.equal(cache.waiting, 4);
+  });
+
+  it('is bounded: strangers take free places only, and our own needs take those of idle neighbours', () => {
+    const { cache, learn } = open(16);
+    const ours: Neighbor[] = [];
+    for (let n = 0; n < 8; n++) {
+      const neighbor = cache.want(address(n));
+      cache.use(neighbor);
+      learn(ANSWER, MAC, address(n));
+      ours.push(neighbor);
+    }
+    for (let n = 100; n < 1000; n++) learn(QUESTION, MAC, address(n));
+    assert.equal(cache.size, 16);
+    for (let n = 2000; n < 2008; n++) cache.use(cache.want(address(n)));
+    assert.equal(cache.size, 16);
+    assert.equal(cache.evicted, 8);
+    assert.ok(ours.every(({ state }) => state === NeighborState.REACHABLE));
+    for (let n = 3000; n < 4000; n++) cache.use(cache.want(address(n)));
+    assert.equal(cache.size, 16);
+  });
+
+  it('answers everybody who waits when it is cleared', async () => {
+    const { clock, cache } = open();
+    const answer = cache.resolve(ADDRESS);
+    cache.enqueue(cache.want(ADDRESS), Uint8Array.of(1), null);
+    cache.clear();
+    assert.equal(await answer, null);
+    assert.deepEqual([cache.size, cache.queueDropped, clock.pendingTimers], [0, 1, 0]);
+  });
+});

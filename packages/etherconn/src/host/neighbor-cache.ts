@@ -1,0 +1,323 @@
+import type { Clock, ClockTimer } from '../clock.ts';
+import { sameBytes } from '../wire/bytes.ts';
+import { type IpKey, ipKey } from './ip-key.ts';
+
+/** States of a neighbour, RFC 4861 §7.3.2, for ARP too. The order counts: from STALE on the MAC address is known. */
+export const NeighborState = {
+  /** Not in the cache (any more). */
+  NONE: 0,
+  INCOMPLETE: 1,
+  STALE: 2,
+  DELAY: 3,
+  PROBE: 4,
+  REACHABLE: 5,
+} as const;
+
+/** RFC 4861 §10, in milliseconds; as for Linux's ARP. Without the random part, so that virtual time replays. */
+const REACHABLE_TIME = 30_000;
+const RETRANSMIT_TIME = 1000;
+const DELAY_TIME = 5000;
+const SOLICITATIONS = 3;
+
+/** Packets and bytes that wait for one neighbour; beyond, the oldest are dropped. */
+const QUEUE_PACKETS = 64;
+const QUEUE_BYTES = 256 * 1024;
+
+/** An IP packet that waits, and what is to be told when it cannot be sent. */
+export interface WaitingPacket {
+  readonly packet: Uint8Array;
+  readonly sender: UnreachableListener | null;
+}
+
+/** Who has sent a packet that waits. */
+export interface UnreachableListener {
+  /** The next hop has not answered. */
+  unreachable(): void;
+}
+
+/** Told when there may be room for what was refused. */
+export interface RoomListener {
+  roomAgain(): void;
+}
+
+/** One neighbour on the link. */
+export class Neighbor {
+  /** 4 or 16 bytes. */
+  readonly address: Uint8Array;
+  /** {@link NeighborState}. */
+  state: number = NeighborState.NONE;
+  /** Known from STALE on. */
+  mac: Uint8Array | null = null;
+  /** Counts up when the MAC address changes. */
+  version = 0;
+  /** When the state's time is over, by the clock. */
+  due: number = Infinity;
+  solicitations = 0;
+  /** Packets that wait for the MAC address; made when the first does. */
+  queue: WaitingPacket[] | null = null;
+  queuedBytes = 0;
+  /** Who has found the queue full. */
+  refused: Set<RoomListener> | null = null;
+  /** Calls that wait for the MAC address, of resolvers. */
+  waiters: ((mac: Uint8Array | null) => void)[] | null = null;
+
+  constructor(address: Uint8Array) {
+    this.address = address;
+  }
+}
+
+/** What a cache needs of its owner. */
+export interface NeighborOwner {
+  /** Asks for the neighbour's MAC address, of the neighbour itself if `mac` is known, else of all. */
+  solicit(neighbor: Neighbor, mac: Uint8Array | null): void;
+  /** Sends a packet that has waited. */
+  sendWaiting(neighbor: Neighbor, packet: Uint8Array): void;
+}
+
+/** How a message about a neighbour is to be taken, RFC 4861 §7.2.5. */
+export interface Learning {
+  /** It answers a question of ours. */
+  readonly solicited: boolean;
+  /** It may replace another MAC address. */
+  readonly override: boolean;
+  /** It may make an entry: its sender wants to talk with us. */
+  readonly create: boolean;
+}
+
+/**
+ * The MAC addresses of neighbours, by IP address: resolved when needed, probed again when in use, forgotten when
+ * silent. Bounded, so that neither a scan of ours nor strangers who ask can fill the memory. There is a timer only
+ * while an entry is being resolved, is in use or has been within the last 30 s.
+ */
+export class NeighborCache {
+  /** Ledger of packets that waited. */
+  queued = 0;
+  queueDropped = 0;
+  unreachable = 0;
+  evicted = 0;
+  readonly #clock: Clock;
+  readonly #owner: NeighborOwner;
+  readonly #capacity: number;
+  #entries: Map<IpKey, Neighbor> | null = null;
+  #timer: ClockTimer | null = null;
+  #timerDue = Infinity;
+
+  constructor(clock: Clock, owner: NeighborOwner, capacity: number) {
+    this.#clock = clock;
+    this.#owner = owner;
+    this.#capacity = capacity;
+  }
+
+  get size(): number {
+    return this.#entries === null ? 0 : this.#entries.size;
+  }
+
+  /** Packets that wait now. */
+  get waiting(): number {
+    let packets = 0;
+    for (const neighbor of this.list()) packets += neighbor.queue?.length ?? 0;
+    return packets;
+  }
+
+  list(): Iterable<Neighbor> {
+    return this.#entries === null ? [] : this.#entries.values();
+  }
+
+  /** The entry of the address of `version` 4 or 6 at `offset`, or undefined. */
+  find(u8: Uint8Array, offset: number, version: number): Neighbor | undefined {
+    return this.#entries?.get(ipKey(u8, offset, version));
+  }
+
+  /** The entry of an address (4 or 16 bytes), made if there is none. */
+  want(address: Uint8Array): Neighbor {
+    const key = ipKey(address, 0, address.length === 4 ? 4 : 6);
+    const known = this.#entries?.get(key);
+    if (known !== undefined) return known;
+    if (this.size >= this.#capacity) this.#evict();
+    const neighbor = new Neighbor(Uint8Array.from(address));
+    this.#entries ??= new Map();
+    this.#entries.set(key, neighbor);
+    return neighbor;
+  }
+
+  /** A packet is about to be sent: whether the MAC address is known. If not, it is asked for. */
+  use(neighbor: Neighbor): boolean {
+    if (neighbor.state === NeighborState.STALE) {
+      this.#enter(neighbor, NeighborState.DELAY, DELAY_TIME);
+    } else if (neighbor.state === NeighborState.NONE) {
+      neighbor.solicitations = 0;
+      this.#solicit(neighbor, NeighborState.INCOMPLETE);
+    }
+    return neighbor.state >= NeighborState.STALE;
+  }
+
+  /** Whether a packet of `length` bytes would cost another its place; then `listener` is told when that has changed. */
+  isFull(neighbor: Neighbor, length: number, listener: RoomListener): boolean {
+    const { queue, queuedBytes } = neighbor;
+    if (queue === null || queue.length === 0) return false;
+    if (queue.length < QUEUE_PACKETS && queuedBytes + length <= QUEUE_BYTES) return false;
+    neighbor.refused ??= new Set();
+    neighbor.refused.add(listener);
+    return true;
+  }
+
+  /** Keeps a packet (from now on ours) until the MAC address is known. */
+  enqueue(neighbor: Neighbor, packet: Uint8Array, sender: UnreachableListener | null): void {
+    neighbor.queue ??= [];
+    const queue = neighbor.queue;
+    queue.push({ packet, sender });
+    neighbor.queuedBytes += packet.length;
+    this.queued++;
+    while (queue.length > QUEUE_PACKETS || (neighbor.queuedBytes > QUEUE_BYTES && queue.length > 1)) {
+      neighbor.queuedBytes -= queue.shift()!.packet.length;
+      this.queueDropped++;
+    }
+  }
+
+  /** A message says that the address of `version` at `offset` has the MAC address at `mac`. */
+  learn(u8: Uint8Array, offset: number, version: number, mac: number, how: Learning): void {
+    let neighbor = this.find(u8, offset, version);
+    if (neighbor === undefined) {
+      // Strangers take places that are free, nobody's place.
+      if (!how.create || this.size >= this.#capacity) return;
+      neighbor = this.want(u8.slice(offset, offset + (version === 4 ? 4 : 16)));
+    }
+    const known = neighbor.mac;
+    const same = known !== null && sameBytes(known, 0, u8, mac, 6);
+    if (neighbor.state >= NeighborState.STALE && !same && !how.override) {
+      if (neighbor.state === NeighborState.REACHABLE) this.#enter(neighbor, NeighborState.STALE, Infinity);
+      return;
+    }
+    if (!same) {
+      neighbor.mac = u8.slice(mac, mac + 6);
+      neighbor.version++;
+    }
+    if (how.solicited) this.#enter(neighbor, NeighborState.REACHABLE, REACHABLE_TIME);
+    else if (!same || neighbor.state < NeighborState.STALE) {
+      this.#enter(neighbor, NeighborState.STALE, Infinity);
+    }
+    this.#release(neighbor);
+  }
+
+  /** The MAC address as soon as it is known; null when nobody answers. */
+  resolve(address: Uint8Array): Uint8Array | Promise<Uint8Array | null> {
+    const neighbor = this.want(address);
+    if (this.use(neighbor)) return neighbor.mac!;
+    return new Promise((resolve) => {
+      neighbor.waiters ??= [];
+      neighbor.waiters.push(resolve);
+    });
+  }
+
+  /** Forgets all, and drops what waits. */
+  clear(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#timerDue = Infinity;
+    const entries = this.#entries;
+    this.#entries = null;
+    for (const neighbor of entries?.values() ?? []) {
+      neighbor.state = NeighborState.NONE;
+      this.queueDropped += neighbor.queue?.length ?? 0;
+      neighbor.queue = null;
+      this.#answer(neighbor, null);
+    }
+  }
+
+  /** Sends what waits, now that the MAC address is known. */
+  #release(neighbor: Neighbor): void {
+    const queue = neighbor.queue;
+    neighbor.queue = null;
+    neighbor.queuedBytes = 0;
+    if (queue !== null) for (const { packet } of queue) this.#owner.sendWaiting(neighbor, packet);
+    this.#answer(neighbor, neighbor.mac);
+  }
+
+  #answer(neighbor: Neighbor, mac: Uint8Array | null): void {
+    const { waiters, refused } = neighbor;
+    neighbor.waiters = null;
+    neighbor.refused = null;
+    if (waiters !== null) for (const waiter of waiters) waiter(mac);
+    // Not from inside of what is being received: nobody registers or closes anything there.
+    if (refused !== null) process.nextTick(tellRoom, refused);
+  }
+
+  /** Nobody answers: the entry goes, and with it what waits. */
+  #fail(neighbor: Neighbor): void {
+    this.#remove(neighbor);
+    const queue = neighbor.queue;
+    neighbor.queue = null;
+    if (queue !== null) {
+      this.unreachable += queue.length;
+      for (const { sender } of queue) sender?.unreachable();
+    }
+    this.#answer(neighbor, null);
+  }
+
+  #remove(neighbor: Neighbor): void {
+    neighbor.state = NeighborState.NONE;
+    neighbor.due = Infinity;
+    this.#entries?.delete(ipKey(neighbor.address, 0, neighbor.address.length === 4 ? 4 : 6));
+  }
+
+  /** Makes room for one: an entry not in use, else the oldest. */
+  #evict(): void {
+    let victim: Neighbor | undefined;
+    for (const neighbor of this.list()) {
+      victim ??= neighbor;
+      if (neighbor.state !== NeighborState.STALE) continue;
+      victim = neighbor;
+      break;
+    }
+    if (victim === undefined) return;
+    this.evicted++;
+    this.#fail(victim);
+  }
+
+  #enter(neighbor: Neighbor, state: number, time: number): void {
+    neighbor.state = state;
+    neighbor.due = this.#clock.now() + time;
+    if (neighbor.due < this.#timerDue) this.#arm(neighbor.due);
+  }
+
+  #solicit(neighbor: Neighbor, state: number): void {
+    neighbor.solicitations++;
+    this.#enter(neighbor, state, RETRANSMIT_TIME);
+    this.#owner.solicit(neighbor, state === NeighborState.PROBE ? neighbor.mac : null);
+  }
+
+  #arm(due: number): void {
+    this.#timer?.cancel();
+    this.#timerDue = due;
+    this.#timer = this.#clock.setTimer(() => this.#expire(), due - this.#clock.now(), true);
+  }
+
+  #expire(): void {
+    this.#timer = null;
+    this.#timerDue = Infinity;
+    const now = this.#clock.now();
+    // A list of its own: entries go while it is walked through.
+    for (const neighbor of [...this.list()]) if (neighbor.due <= now) this.#expired(neighbor);
+    let next = Infinity;
+    for (const neighbor of this.list()) next = Math.min(next, neighbor.due);
+    if (next < this.#timerDue) this.#arm(next);
+  }
+
+  #expired(neighbor: Neighbor): void {
+    if (neighbor.state === NeighborState.REACHABLE) {
+      neighbor.state = NeighborState.STALE;
+      neighbor.due = Infinity;
+    } else if (neighbor.state === NeighborState.DELAY) {
+      neighbor.solicitations = 0;
+      this.#solicit(neighbor, NeighborState.PROBE);
+    } else if (neighbor.solicitations >= SOLICITATIONS) {
+      this.#fail(neighbor);
+    } else {
+      this.#solicit(neighbor, neighbor.state);
+    }
+  }
+}
+
+function tellRoom(listeners: Iterable<RoomListener>): void {
+  for (const listener of listeners) listener.roomAgain();
+}

@@ -1,0 +1,303 @@
+import type { Clock } from '../clock.ts';
+import type { L4HashKey } from '../conn/l4-hash-key.ts';
+import { ClosedError, InUseError } from '../errors.ts';
+import type { FrameReceiver } from '../relay/frame-receiver.ts';
+import type { Relay } from '../relay/relay.ts';
+import { isIpv4Mapped } from '../wire/ip.ts';
+import { IPV4_DESTINATION } from '../wire/ipv4.ts';
+import { IPV6_DESTINATION } from '../wire/ipv6.ts';
+import { IpProtocol } from '../wire/protocol.ts';
+import type { FrameRecord } from '../wire/record.ts';
+import { UdpTemplate } from '../wire/udp-template.ts';
+import { Addresses, type AddressState, OwnAddress } from './addresses.ts';
+import { Arp, type ConflictListener } from './arp.ts';
+import { Claims, udpKey } from './claims.ts';
+import type { HostEthernet } from './host-ethernet.ts';
+import { HostGroups } from './host-groups.ts';
+import { HostCounters } from './host-stats.ts';
+import type { HostUdpPort } from './host-udp-port.ts';
+import { Icmp } from './icmp.ts';
+import { Input } from './input.ts';
+import { LoopbackSender } from './loopback.ts';
+import { Nd } from './nd.ts';
+import { type Neighbor, NeighborCache, type NeighborOwner } from './neighbor-cache.ts';
+import { Output } from './output.ts';
+import { PathMtus } from './path-mtu.ts';
+import { Routes } from './routes.ts';
+import { udpPacket } from './udp-packet.ts';
+import { type OtherClaims, UdpPorts } from './udp-ports.ts';
+
+/** What a stack tells the host above it. */
+export interface StackListener {
+  /** Somebody else has an address of ours; `lost` when it is not ours any more. */
+  conflict(own: OwnAddress, otherMac: Uint8Array, lost: boolean): void;
+  /** The Ethernet side has been closed, or its relay. */
+  stackClosed(error: Error): void;
+}
+
+/** Takes router advertisements. */
+export interface RouterListener {
+  /** A valid one (RFC 4861 §6.1.2); `u8` is good only during the call. */
+  routerAdvertisement(u8: Uint8Array, record: FrameRecord): void;
+  hostClosed(error: Error): void;
+}
+
+/** What {@link Stack.sendUdp} is told. */
+export interface RawUdpHeaders {
+  /** 4 bytes. */
+  readonly source: Uint8Array;
+  readonly sourcePort: number;
+  /** 4 bytes. */
+  readonly destination: Uint8Array;
+  readonly destinationPort: number;
+  /** 6 bytes. */
+  readonly mac: Uint8Array;
+}
+
+/** RFC 5227 §1.1, DEFEND_INTERVAL. */
+const DEFEND_INTERVAL = 10_000;
+
+/** The machinery of a host, where all its parts meet. */
+export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
+  readonly relay: Relay;
+  readonly clock: Clock;
+  readonly ethernet: HostEthernet;
+  readonly interfaceName: string;
+  readonly counters: HostCounters = new HostCounters();
+  readonly addresses: Addresses = new Addresses();
+  readonly routes: Routes = new Routes();
+  readonly neighbors: NeighborCache;
+  readonly arp: Arp;
+  readonly nd: Nd;
+  readonly udp: UdpPorts;
+  readonly output: Output;
+  readonly icmp: Icmp;
+  readonly groups: HostGroups;
+  readonly input: Input;
+  /** Longest IP packet that is sent in one frame. */
+  mtu: number;
+  /** Counts up when ways to destinations have to be looked for anew. */
+  epoch = 0;
+  routerListener: RouterListener | null = null;
+  /** UDP datagrams for this port are taken whatever unicast address they are for: a DHCP client's, or -1. */
+  unconfiguredPort = -1;
+  closed: Error | null = null;
+  /** Conns that share the host; made when the first does. */
+  claims: Claims | null = null;
+  readonly #listener: StackListener;
+  #loopback: LoopbackSender | null = null;
+  #pathMtus: PathMtus | null = null;
+  /** Ports with an error that their users have not been told. */
+  #failed: HostUdpPort[] = [];
+
+  constructor(
+    ethernet: HostEthernet,
+    interfaceName: string,
+    mtu: number,
+    neighborsMax: number,
+    listener: StackListener,
+  ) {
+    this.ethernet = ethernet;
+    this.relay = ethernet.relay;
+    this.clock = ethernet.relay.clock;
+    this.interfaceName = interfaceName;
+    this.mtu = mtu;
+    this.#listener = listener;
+    this.neighbors = new NeighborCache(this.clock, this, neighborsMax);
+    this.arp = new Arp(ethernet, this.addresses, this.neighbors, this);
+    this.nd = new Nd(ethernet, this.addresses, this.neighbors, this);
+    this.udp = new UdpPorts(this);
+    this.output = new Output(this);
+    this.icmp = new Icmp(this);
+    this.groups = new HostGroups(this);
+    this.input = new Input(this);
+    ethernet.user = this.input;
+  }
+
+  /** The way to the host itself. */
+  get loopback(): LoopbackSender {
+    this.#loopback ??= new LoopbackSender(this.relay, this.input);
+    return this.#loopback;
+  }
+
+  // --- Neighbours --------------------------------------------------------------------------------------
+
+  solicit(neighbor: Neighbor, mac: Uint8Array | null): void {
+    const source = this.addresses.choose(neighbor.address, neighbor.address);
+    if (source === null) return;
+    if (source.version === 4) this.arp.request(neighbor.address, source.address, mac);
+    else this.nd.solicit(neighbor.address, source, mac);
+  }
+
+  sendWaiting(neighbor: Neighbor, packet: Uint8Array): void {
+    const mac = neighbor.mac!;
+    const isV4 = packet[0] >> 4 === 4;
+    const destination = isV4
+      ? packet.subarray(IPV4_DESTINATION, IPV4_DESTINATION + 4)
+      : packet.subarray(IPV6_DESTINATION, IPV6_DESTINATION + 16);
+    const mtu = this.pathMtu(destination);
+    this.output.sendOrWait(() => this.output.sendTo(packet, mac, mtu) === 1);
+  }
+
+  conflict(u8: Uint8Array, address: number, version: 4 | 6, otherMac: Uint8Array): void {
+    this.counters.conflicts++;
+    const own = this.addresses.find(u8, address, version);
+    if (own === null) return;
+    if (own.probe !== null) {
+      own.probe.found(otherMac);
+      return;
+    }
+    const now = this.clock.now();
+    // RFC 5227 §2.4 (b): once in ten seconds; two who both insist would never come to rest.
+    if (now - own.defended >= DEFEND_INTERVAL) {
+      own.defended = now;
+      this.announce(own);
+    }
+    this.#listener.conflict(own, otherMac, false);
+  }
+
+  /** Says to all that an address is ours. */
+  announce(own: OwnAddress): void {
+    if (own.version === 4) this.arp.announce(own.address);
+    else this.nd.announce(own.address);
+  }
+
+  // --- Addresses, routes, path MTUs --------------------------------------------------------------------
+
+  /** Adds an address, and the route to its network unless `onLink` is false. */
+  addAddress(address: Uint8Array, length: number, state: AddressState, onLink = true): OwnAddress {
+    const own = new OwnAddress(address, length, state);
+    if (onLink && length < 8 * address.length) {
+      own.route = { prefix: own, gateway: null, metric: 0 };
+      this.routes.add(own.route);
+    }
+    this.addresses.add(own);
+    this.groups.addressAdded(own);
+    this.epoch++;
+    return own;
+  }
+
+  removeAddress(own: OwnAddress): void {
+    own.probe?.cancel();
+    if (own.route !== null) this.routes.remove(own.route);
+    this.addresses.remove(own);
+    this.groups.addressRemoved(own);
+    this.epoch++;
+  }
+
+  setAddressState(own: OwnAddress, state: AddressState): void {
+    own.state = state;
+    this.addresses.changed();
+    this.epoch++;
+  }
+
+  /** An address turned out to be somebody else's. */
+  loseAddress(own: OwnAddress, otherMac: Uint8Array): void {
+    this.removeAddress(own);
+    this.#listener.conflict(own, otherMac, true);
+  }
+
+  /** The MTU of the path to an address (4 or 16 bytes). */
+  pathMtu(address: Uint8Array): number {
+    return this.#pathMtus === null ? this.mtu : this.#pathMtus.get(address, this.mtu);
+  }
+
+  narrowPath(u8: Uint8Array, offset: number, version: number, mtu: number): void {
+    if (mtu >= this.mtu) return;
+    this.#pathMtus ??= new PathMtus(this.clock, () => {
+      this.epoch++;
+    });
+    this.#pathMtus.narrow(u8, offset, version, mtu);
+  }
+
+  // --- Ports, claims ----------------------------------------------------------------------------------
+
+  /** Tells the port's user of its error, after what is under way, unless a send takes it before. */
+  noteFailure(port: HostUdpPort): void {
+    if (this.#failed.length === 0) process.nextTick(tellFailures, this);
+    this.#failed.push(port);
+  }
+
+  tellFailures(): void {
+    const failed = this.#failed;
+    this.#failed = [];
+    for (const port of failed) {
+      const failure = port.takeFailure();
+      if (failure !== null && !port.closed) port.user.failed(failure);
+    }
+  }
+
+  /** From 0 to below 1: what delays are made of. */
+  random(): number {
+    return Math.random();
+  }
+
+  claim(key: L4HashKey, receiver: FrameReceiver): void {
+    this.checkOpen('register');
+    this.claims ??= new Claims();
+    const isV4 = isIpv4Mapped(key.bytes);
+    if (key.protocol === IpProtocol.UDP && this.udp.isBound(key.bytes.slice(isV4 ? 12 : 0, 16), key.port)) {
+      throw new InUseError(key.toString());
+    }
+    this.claims.claim(key, receiver);
+  }
+
+  release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
+    this.claims?.release(key, receiver);
+  }
+
+  isClaimed(address: Uint8Array, port: number): boolean {
+    return this.claims?.has(udpKey(address, port)) === true;
+  }
+
+  /**
+   * Sends a UDP datagram over IPv4 whose source and MAC address the caller says, as a DHCP client must. 0 when there is
+   * no room now.
+   */
+  sendUdp(headers: RawUdpHeaders, payload: Uint8Array): 0 | 1 {
+    const template = new UdpTemplate({
+      ...headers,
+      destinationMac: headers.mac,
+      sourceMac: this.ethernet.macBytes,
+      vlans: this.ethernet.vlans,
+      ttl: 64,
+    });
+    const id = this.output.nextIdentification();
+    const packet = udpPacket(template, payload, 0, payload.length, id, true);
+    return this.output.sendTo(packet, headers.mac, this.mtu);
+  }
+
+  // --- Life --------------------------------------------------------------------------------------------
+
+  checkOpen(operation: string): void {
+    if (this.closed !== null) throw this.closed;
+    this.relay.checkOpen(operation);
+  }
+
+  close(): Promise<void> {
+    // While messages can still be sent, so that the neighbours learn which groups have been left.
+    if (this.closed === null) {
+      this.udp.closeAll(new ClosedError('host'));
+      this.groups.close(true);
+    }
+    return this.ethernet.close();
+  }
+
+  ethernetClosed(error: Error): void {
+    if (this.closed !== null) return;
+    this.closed = error;
+    this.udp.closeAll(error);
+    this.icmp.close(error);
+    this.claims?.close(error);
+    for (const own of this.addresses.list) own.probe?.cancel();
+    this.neighbors.clear();
+    this.#pathMtus?.close();
+    this.groups.close(false);
+    this.routerListener?.hostClosed(error);
+    this.#listener.stackClosed(error);
+  }
+}
+
+function tellFailures(stack: Stack): void {
+  stack.tellFailures();
+}
