@@ -12,6 +12,7 @@ const steps = [
   ['types', () => PACKAGES.every((folder) => npx('tsc', '-p', folder))],
   ['imports point down', () => checkLayers(root)],
   ['steering program is of its sources', () => node('scripts/build-bpf.mjs', '--check')],
+  ['checksum module is of its source', () => node('scripts/build-wasm.mjs', '--check')],
   [
     'lock file names no host',
     () => !/"resolved": "http/.test(readFileSync(`${root}/package-lock.json`, 'utf8')),

@@ -91,7 +91,7 @@ let compiled: WasmModule | null | undefined;
 
 /** Sums over a memory; undefined where the processor has no SIMD instructions that will do. It keeps the memory alive. */
 export function simdSumOver(memory: WasmMemory): SimdSum | undefined {
-  compiled ??= compile();
+  if (compiled === undefined) compiled = compile();
   if (compiled === null || webAssembly === undefined) return undefined;
   const { exports } = new webAssembly.Instance(compiled, { frames: { memory } });
   return exports.sum as SimdSum;

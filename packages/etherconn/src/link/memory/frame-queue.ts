@@ -1,8 +1,10 @@
-import { allocateFrameMemory, copyFrame } from '../frame-memory.ts';
+import { allocateFrameMemory, allocateSummableMemory, copyFrame } from '../frame-memory.ts';
 import type { FrameMemory } from '../link.ts';
 
 const INITIAL_BYTES = 4096;
 const INITIAL_FRAMES = 32;
+/** Queues that have grown so large have much to receive: it may be worth a WebAssembly memory, which has this size at least. */
+const SUMMABLE_FROM = 64 << 10;
 
 /**
  * A port's receive queue: frames packed one behind the other in a ring, which starts small and doubles up to
@@ -99,7 +101,7 @@ export class FrameQueue {
     const size = Math.min(this.memory.u8.length * 2, this.#maxBytes);
     if (size <= this.memory.u8.length) return false;
     const from = this.memory;
-    const to = allocateFrameMemory(size);
+    const to = size < SUMMABLE_FROM ? allocateFrameMemory(size) : allocateSummableMemory(size);
     const offsets = new Int32Array(this.mask + 1);
     let write = 0;
     for (let at = this.#released; at !== this.#tail; at = (at + 1) | 0) {

@@ -1,4 +1,4 @@
-import { allocateFrameMemory } from '../frame-memory.ts';
+import { allocateSummableMemory } from '../frame-memory.ts';
 import type { FrameMemory, LinkTx } from '../link.ts';
 
 /** What the transmit side needs of its port. */
@@ -74,7 +74,7 @@ export class MemoryTx implements LinkTx {
   }
 
   get memory(): FrameMemory {
-    this.#memory ??= allocateFrameMemory(this.#count * this.#stride);
+    this.#memory ??= allocateSummableMemory(this.#count * this.#stride);
     return this.#memory;
   }
 

@@ -4,10 +4,10 @@ import { type Addon, loadAddon, type NativePoll } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { systemError } from '../../native/system-error.ts';
 import { formatMac } from '../../wire/mac.ts';
-import { allocateFrameMemory } from '../frame-memory.ts';
+import { allocateSummableMemory, detachFrameMemory, viewsOver } from '../frame-memory.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../interface.ts';
 import { InterfaceState } from '../interface-monitor.ts';
-import type { FrameMemory, Link, LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
+import type { Link, LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
 import { framesPerBlock, type RingGeometry, SLOT_OVERHEAD } from './if-packet.ts';
 import { type CheckedPacketLinkOptions, checkPacketLinkOptions, type PacketLinkOptions } from './options.ts';
 import type { ReceiveRing } from './receive-ring.ts';
@@ -103,7 +103,7 @@ export class PacketLink implements Link {
       this.#sendSlots = options.sendRing ?? fitting(DEFAULT_SEND_RING, DEFAULT_SEND_BYTES, stride);
       checkBytes('sendRing', this.#sendSlots * stride, mtu);
       this.tx = new PacketTx(
-        allocateFrameMemory(this.#sendSlots * stride),
+        allocateSummableMemory(this.#sendSlots * stride),
         this.#sendSlots,
         stride,
         this.maxFrameLength,
@@ -216,9 +216,7 @@ export class PacketLink implements Link {
     this.#socket.readStatistics();
     this.#released = true;
     this.#socket.close();
-    const sendMemory = this.tx.memory.u8.buffer as ArrayBuffer;
-    // Moving a buffer away detaches the views that are left behind.
-    if (sendMemory.byteLength > 0) structuredClone(sendMemory, { transfer: [sendMemory] });
+    detachFrameMemory(this.tx.memory);
     this.#resolveClosing?.();
   }
 
@@ -290,15 +288,6 @@ export class PacketLink implements Link {
         return Refusal.FRAME; // EMSGSIZE, EINVAL: this frame
     }
   }
-}
-
-function viewsOver(buffer: ArrayBuffer): FrameMemory {
-  return {
-    u8: new Uint8Array(buffer),
-    u16: new Uint16Array(buffer),
-    u32: new Uint32Array(buffer),
-    view: new DataView(buffer),
-  };
 }
 
 function ringGeometry(mtu: number, frames: number | undefined): RingGeometry {
