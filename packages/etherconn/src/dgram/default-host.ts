@@ -1,0 +1,71 @@
+import { networkInterfaces } from 'node:os';
+import { OptionError } from '../errors.ts';
+import type { HostOptions } from '../host/host-options.ts';
+import { show } from '../options.ts';
+import { MemoryNetwork } from '../relay/memory-relay.ts';
+import { parseIp, parsePrefix, prefixContains } from '../wire/ip.ts';
+import { Host } from './host.ts';
+
+let current: Host | null = null;
+
+/**
+ * The host of the sockets of `etherconn/dgram`, one per thread. Unless another was set it is made when it is first
+ * asked for: a machine in this process that nobody but itself can reach, with the loopback addresses and an interface
+ * that has the name and the addresses of this machine's first one (so that programs that look for an address to bind
+ * to find it here), 10.0.0.1/24 if there is none.
+ */
+export function defaultHost(): Host {
+  current ??= makeDefaultHost();
+  return current;
+}
+
+/**
+ * Has sockets that are made from now on live on another host; null: on a new one as of {@link defaultHost}. The
+ * earlier host is returned (null if none was ever used) and stays open.
+ */
+export function setDefaultHost(host: Host | null): Host | null {
+  if (host !== null && !(host instanceof Host)) {
+    throw new OptionError('host', `must be a Host or null, got ${show(host)}`);
+  }
+  const before = current;
+  current = host;
+  return before;
+}
+
+function makeDefaultHost(): Host {
+  const relay = new MemoryNetwork().relay({ hairpin: true });
+  // Sockets keep the process alive, as with node:dgram; the network by itself does not.
+  relay.unref();
+  return Host.createNow(relay, { ...likeThisMachine(), detectDuplicates: 'off' });
+}
+
+const LINK_LOCAL = parsePrefix('fe80::/10');
+
+function likeThisMachine(): HostOptions {
+  let name = 'eth0';
+  let mac: string | undefined;
+  const addresses: string[] = [];
+  for (const [interfaceName, list] of Object.entries(networkInterfaces())) {
+    const external = (list ?? []).filter((one) => !one.internal && one.cidr !== null);
+    if (external.length === 0) continue;
+    if (mac === undefined) {
+      name = interfaceName;
+      mac = external[0].mac;
+    }
+    for (const { cidr } of external) {
+      // Link-local addresses of other interfaces would be of another zone.
+      if (interfaceName !== name && isLinkLocal(cidr!)) continue;
+      addresses.push(cidr!);
+    }
+  }
+  return {
+    mac: mac === undefined || mac === '00:00:00:00:00:00' ? '02:00:00:00:00:01' : mac,
+    interfaceName: name,
+    addresses: addresses.length === 0 ? ['10.0.0.1/24'] : [...new Set(addresses)],
+  };
+}
+
+function isLinkLocal(cidr: string): boolean {
+  const address = parseIp(cidr.slice(0, cidr.indexOf('/')));
+  return address.length === 16 && prefixContains(LINK_LOCAL, address);
+}

@@ -1,0 +1,318 @@
+import type { EventEmitter } from 'node:events';
+import { getSystemErrorName } from 'node:util';
+import type { Batch } from '../conn/batch.ts';
+import type { SystemError } from '../errors.ts';
+import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp-port.ts';
+import type { BatchStore } from '../relay/batch-store.ts';
+import { rethrowLater } from '../rethrow.ts';
+import type { FrameRecord } from '../wire/record.ts';
+import { addressText, orLoopback, parseLiteral, systemError } from './address.ts';
+import { type CallbackOwner, callBackFailed, callBackLater, type SendCallback } from './callbacks.ts';
+import { closedByHost } from './closing.ts';
+import { DestinationCache } from './destination-cache.ts';
+import type { Lookup, LookupCallback } from './lookup.ts';
+import { Receiver, type ReceiverOptions } from './receiver.ts';
+import { type PendingSend, SendQueue, type SendQueueOwner } from './send-queue.ts';
+import { errnoException, exceptionWithHostPort } from './system-errors.ts';
+
+/** An address as `socket.address()` gives it. */
+export interface SocketAddress {
+  address: string;
+  family: 'IPv4' | 'IPv6';
+  port: number;
+}
+
+/** What went out at a socket. */
+export interface SendCounters {
+  /** Datagrams that the host has taken. */
+  sent: number;
+  /** Datagrams that could not be sent. */
+  failed: number;
+}
+
+/**
+ * What a socket holds of its host, as Node's sockets hold a UDP handle of libuv's: address literals in, system
+ * errors out, no events and no names. Opens the host's port when it is bound.
+ */
+export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner {
+  /** A simulated host has no descriptors; programs log this. */
+  readonly fd: number = -1;
+  readonly version: 4 | 6;
+  readonly receiver: Receiver;
+  readonly counters: SendCounters = { sent: 0, failed: 0 };
+  readonly destinations: DestinationCache = new DestinationCache();
+  closed = false;
+  /** Where connected sends go. */
+  connected: UdpDestination | null = null;
+  /** What the program thinks its kernel buffers are, as Linux has them by default. */
+  readonly bufferSizes: { recv: number; send: number } = { recv: 212_992, send: 212_992 };
+  readonly #lookup: Lookup;
+  readonly #host: UdpHost;
+  readonly #socket: EventEmitter;
+  #port: UdpPort | null = null;
+  #queue: SendQueue | null = null;
+  #peer: SocketAddress | null = null;
+  #refed = true;
+  /** Whether this handle keeps the host, and with it the process, alive. */
+  #holding = false;
+
+  constructor(host: UdpHost, socket: EventEmitter, options: ReceiverOptions, lookup: Lookup) {
+    this.#host = host;
+    this.#socket = socket;
+    this.version = options.version;
+    this.#lookup = lookup;
+    this.receiver = new Receiver(socket, this, options);
+  }
+
+  /** Finds the address of a name; '' stands for the loopback address. */
+  lookup(name: string | undefined, callback: LookupCallback): void {
+    this.#lookup(name || (this.version === 4 ? '127.0.0.1' : '::1'), this.version, callback);
+  }
+
+  /** The port. Throws EBADF before the handle is bound, as setsockopt of a descriptor that is not there. */
+  port(syscall: string): UdpPort {
+    if (this.#port === null) throw systemError('EBADF', syscall, 'the socket is not bound yet');
+    return this.#port;
+  }
+
+  get bound(): boolean {
+    return this.#port !== null;
+  }
+
+  get host(): UdpHost {
+    return this.#host;
+  }
+
+  /** The queue of datagrams that wait for room; null when none ever did. */
+  get queue(): SendQueue | null {
+    return this.#queue;
+  }
+
+  /** Binds to an address literal of the handle's version. */
+  bind(address: string, port: number, options: Omit<UdpPortOptions, 'version'>): void {
+    const { bytes } = parseLiteral(address, this.version, 'bind');
+    if (this.#port !== null) throw systemError('EINVAL', 'bind', 'the socket is bound already');
+    const opened = this.#host.openUdpPort(this, { ...options, version: this.version });
+    try {
+      opened.bind(bytes, port);
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
+    this.#port = opened;
+  }
+
+  /** Binds to any address and a free port unless bound, as libuv does where an option needs a descriptor. */
+  bindIfUnbound(): void {
+    if (this.#port === null) this.bind(this.version === 4 ? '0.0.0.0' : '::', 0, { reuseAddr: true });
+  }
+
+  startReceiving(): void {
+    this.receiver.receiving = true;
+    this.#hold();
+  }
+
+  stopReceiving(): void {
+    this.receiver.receiving = false;
+    this.#hold();
+  }
+
+  setTtl(hops: number): void {
+    this.port('setTTL').ttl = hops;
+  }
+
+  setMulticastTtl(hops: number): void {
+    this.port('setMulticastTTL').multicastTtl = hops;
+  }
+
+  connect(address: string, port: number): void {
+    const { bytes, zone } = parseLiteral(address, this.version, 'connect');
+    this.bindIfUnbound();
+    const target = orLoopback(bytes);
+    const opened = this.port('connect');
+    opened.connect(target, port, zone);
+    this.connected = opened.destination(target, port, zone);
+    this.destinations.clear();
+    this.#peer = this.#addressObject(target, zone, port);
+  }
+
+  disconnect(): void {
+    this.port('connect').disconnect();
+    this.connected = null;
+    this.#peer = null;
+  }
+
+  /** Where this literal and port are; remembered by its text if `keep`. */
+  destination(address: string, port: number, keep: boolean): UdpDestination {
+    const known = this.destinations.get(address, port);
+    if (known !== null) return known;
+    const { bytes, zone } = parseLiteral(address, this.version, 'send');
+    const made = this.port('send').destination(orLoopback(bytes), port, zone);
+    if (keep) this.destinations.set(address, port, made);
+    return made;
+  }
+
+  /**
+   * Sends, or queues when there is no room. The callback is called in a later tick. `address` and `port` are what
+   * the caller gave, for the error's text; the port is 0 when connected.
+   */
+  send(
+    destination: UdpDestination,
+    payload: Uint8Array,
+    start: number,
+    end: number,
+    address: string | undefined,
+    port: number,
+    callback: SendCallback | undefined,
+  ): void {
+    if (this.#queue === null || this.#queue.count === 0) {
+      let taken: 0 | 1;
+      try {
+        taken = destination.trySend(payload, start, end);
+      } catch (error) {
+        this.fail(error, address, port, callback);
+        return;
+      }
+      if (taken === 1) {
+        this.counters.sent++;
+        if (callback !== undefined) callBackLater(callback, end - start, port === 0 ? null : this);
+        return;
+      }
+    }
+    // The caller may write into its buffer again as soon as send has returned: the kernel would have copied it.
+    const copy = Uint8Array.prototype.slice.call(payload, start, end);
+    if (this.#sendQueue().push({ destination, payload: copy, address, port, callback })) return;
+    // Without a callback nobody sees the error, and making one costs more than sending.
+    if (callback === undefined) this.counters.failed++;
+    else this.fail(systemError('ENOBUFS', 'send', 'too much is waiting'), address, port, callback);
+  }
+
+  /** Calls back with Node's form of an error; without a callback it is counted and forgotten, as by Node. */
+  fail(error: unknown, address: string | undefined, port: number, callback: SendCallback | undefined): void {
+    this.counters.failed++;
+    if (callback !== undefined) {
+      const owner = port === 0 ? null : this;
+      callBackFailed(callback, exceptionWithHostPort(error, 'send', address, port), owner);
+    }
+  }
+
+  /** Sends directly: 1, or 0 when there is no room (or others wait already); then 'drain' is announced later. */
+  trySend(destination: UdpDestination, payload: Uint8Array): 0 | 1 {
+    if (this.#queue === null || this.#queue.count === 0) {
+      if (destination.trySend(payload, 0, payload.length) === 1) {
+        this.counters.sent++;
+        return 1;
+      }
+    }
+    this.#sendQueue().want();
+    return 0;
+  }
+
+  localAddress(): SocketAddress {
+    const port = this.port('getsockname');
+    return this.#addressObject(port.localAddress, port.localZone, port.localPort);
+  }
+
+  /** Null unless connected. */
+  peerAddress(): SocketAddress | null {
+    return this.#peer === null ? null : { ...this.#peer };
+  }
+
+  ref(): void {
+    this.#refed = true;
+    this.#hold();
+  }
+
+  unref(): void {
+    this.#refed = false;
+    this.#hold();
+  }
+
+  hasRef(): boolean {
+    return this.#refed;
+  }
+
+  /** Gives everything back. Datagrams that still wait fail with ECANCELED. */
+  close(): void {
+    this.closed = true;
+    this.receiver.close();
+    this.#hold();
+    if (this.#queue !== null && this.#queue.count > 0 && !this.#queue.attempt()) {
+      this.#queue.reject(systemError('ECANCELED', 'send', 'the socket was closed before it was sent'));
+    }
+    this.#queue?.reject(null);
+    this.destinations.clear();
+    this.connected = null;
+    this.#port?.close();
+    this.#port = null;
+  }
+
+  frame(store: BatchStore, record: FrameRecord, flags: number): void {
+    this.receiver.frame(store, record, flags);
+  }
+
+  batchEnd(store: BatchStore): void {
+    this.receiver.batchEnd(store);
+  }
+
+  failed(error: SystemError): void {
+    this.onmessage(error.errno, this, error);
+  }
+
+  /** What Node's handles call for what has come in; a negative `count` is the number of an error. */
+  onmessage(count: number, _handle: unknown, cause: unknown): void {
+    if (count >= 0) return;
+    try {
+      this.#socket.emit('error', errnoException(getSystemErrorName(count), 'recvmsg', cause));
+    } catch (thrown) {
+      rethrowLater(thrown);
+    }
+  }
+
+  hostClosed(error: Error): void {
+    this.#queue?.reject(error);
+    closedByHost(this.#socket, error);
+  }
+
+  sendDone(entry: PendingSend): void {
+    this.counters.sent++;
+    if (entry.callback !== undefined) callBackLater(entry.callback, entry.payload.length, null);
+  }
+
+  sendFailed(entry: PendingSend, error: unknown): void {
+    this.counters.failed++;
+    if (entry.callback === undefined) return;
+    callBackFailed(entry.callback, exceptionWithHostPort(error, 'send', entry.address, entry.port), null);
+  }
+
+  roomAgain(): void {
+    process.nextTick(() => this.#socket.emit('drain'));
+  }
+
+  /** Answers the datagram that the cursor of a batch stands on. */
+  reply(batch: Batch, payload: Uint8Array): number {
+    const at = batch.remoteAddressOffset;
+    const bytes = batch.u8.subarray(at, at + (batch.ipVersion === 4 ? 4 : 16));
+    const text = addressText(bytes, this.#host.interfaceName);
+    const address = batch.ipVersion === 4 && this.version === 6 ? `::ffff:${text}` : text;
+    return this.trySend(this.destination(address, batch.remotePort, true), payload);
+  }
+
+  #sendQueue(): SendQueue {
+    this.#queue ??= new SendQueue(this.port('send').waiting, this);
+    return this.#queue;
+  }
+
+  #addressObject(bytes: Uint8Array, zone: string, port: number): SocketAddress {
+    const address = addressText(bytes, zone === '' ? this.#host.interfaceName : zone);
+    return { address, family: this.version === 4 ? 'IPv4' : 'IPv6', port };
+  }
+
+  #hold(): void {
+    const hold = this.#refed && this.receiver.receiving;
+    if (hold === this.#holding) return;
+    this.#holding = hold;
+    if (hold) this.#host.refSocket();
+    else this.#host.unrefSocket();
+  }
+}

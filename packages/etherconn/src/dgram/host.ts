@@ -1,0 +1,20 @@
+import { Host as CoreHost } from '../host/host.ts';
+import { type DgramModule, dgramModule } from './socket-class.ts';
+
+/**
+ * A whole machine on a relay, see the host floor; this one has sockets, too.
+ *
+ * ```ts
+ * const socket = host.dgram.createSocket('udp4');
+ * socket.send('hello', 53, '10.0.0.1');
+ * ```
+ */
+export class Host extends CoreHost {
+  #dgram: DgramModule | null = null;
+
+  /** What this host has in place of the module node:dgram: `{ createSocket, Socket }`. */
+  get dgram(): DgramModule {
+    this.#dgram ??= dgramModule(() => this);
+    return this.#dgram;
+  }
+}

@@ -1,0 +1,61 @@
+import { type BatchStore, Field } from '../relay/batch-store.ts';
+import { frameVlans } from '../relay/l2-endpoint.ts';
+import { formatMac } from '../wire/mac.ts';
+import type { AddressTextCache } from './address-text-cache.ts';
+
+/** Who sent a message: Node's `rinfo`. */
+export interface MessageInfo {
+  address: string;
+  family: 'IPv4' | 'IPv6';
+  port: number;
+  /** Bytes of the message. */
+  size: number;
+}
+
+/** Rinfo of a socket made with `receiveInfo: true`. */
+export interface ReceivedMessageInfo extends MessageInfo {
+  /** The address that the message was sent to: one of the host's, a group, or a broadcast address. */
+  localAddress: string;
+  localPort: number;
+  /** MAC address that the frame came from; '00:00:00:00:00:00' for what the host has sent to itself. */
+  mac: string;
+  /** VLAN ids of the frame, outermost first. */
+  vlans: readonly number[];
+}
+
+/** Rinfo of the row at `at`. Always the same hidden class: listeners that read it stay quick. */
+export function messageInfo(
+  store: BatchStore,
+  at: number,
+  texts: AddressTextCache,
+  socketVersion: 4 | 6,
+): MessageInfo {
+  const { words } = store;
+  const version = words[at + Field.KINDS] & 0xf;
+  return {
+    address: texts.text(store.memory!.u8, words[at + Field.IP_SOURCE], version, socketVersion),
+    family: socketVersion === 4 ? 'IPv4' : 'IPv6',
+    port: words[at + Field.PORTS] >>> 16,
+    size: words[at + Field.PAYLOAD_END] - words[at + Field.PAYLOAD],
+  };
+}
+
+/** The same, with what node:dgram cannot tell. */
+export function receivedMessageInfo(
+  store: BatchStore,
+  at: number,
+  texts: AddressTextCache,
+  socketVersion: 4 | 6,
+): ReceivedMessageInfo {
+  const { words } = store;
+  const { u8 } = store.memory!;
+  const start = words[at + Field.START];
+  const version = words[at + Field.KINDS] & 0xf;
+  return {
+    ...messageInfo(store, at, texts, socketVersion),
+    localAddress: texts.text(u8, words[at + Field.IP_DESTINATION], version, socketVersion),
+    localPort: words[at + Field.PORTS] & 0xffff,
+    mac: formatMac(u8, start + 6),
+    vlans: frameVlans(u8, start, words[at + Field.VLAN_COUNT]),
+  };
+}

@@ -1,0 +1,103 @@
+import type { EventEmitter } from 'node:events';
+import { isIP } from 'node:net';
+import { isUnspecifiedIp } from '../wire/ip.ts';
+import { isGroup, parseLiteral, systemError } from './address.ts';
+import type { SocketHandle } from './handle.ts';
+import { missingArgument } from './node-errors.ts';
+import { runningHandle } from './socket-state.ts';
+import { codeOf, errnoException } from './system-errors.ts';
+import { validateString } from './validate.ts';
+
+/** Membership in groups. A host has one interface; naming another one is refused as Linux does. */
+
+type Action = 'join' | 'leave';
+
+/** `addMembership` and `dropMembership`. */
+export function changeMembership(
+  socket: EventEmitter,
+  action: Action,
+  syscall: string,
+  group: unknown,
+  interfaceAddress: unknown,
+): void {
+  const handle = runningHandle(socket);
+  if (!group) throw missingArgument('multicastAddress');
+  inNodesForm(syscall, () => {
+    const { bytes } = parseLiteral(group, 0, syscall);
+    change(handle, action, syscall, bytes, null, interfaceAddress);
+  });
+}
+
+/** `addSourceSpecificMembership` and `dropSourceSpecificMembership`. */
+export function changeSourceMembership(
+  socket: EventEmitter,
+  action: Action,
+  syscall: string,
+  source: unknown,
+  group: unknown,
+  interfaceAddress: unknown,
+): void {
+  const handle = runningHandle(socket);
+  validateString(source, 'sourceAddress');
+  validateString(group, 'groupAddress');
+  inNodesForm(syscall, () => {
+    const groupBytes = parseLiteral(group, 0, syscall).bytes;
+    const sourceBytes = parseLiteral(source, groupBytes.length === 4 ? 4 : 6, syscall).bytes;
+    change(handle, action, syscall, groupBytes, sourceBytes, interfaceAddress);
+  });
+}
+
+function change(
+  handle: SocketHandle,
+  action: Action,
+  syscall: string,
+  group: Uint8Array,
+  source: Uint8Array | null,
+  interfaceAddress: unknown,
+): void {
+  handle.bindIfUnbound();
+  checkInterface(handle, syscall, group.length === 4 ? 4 : 6, interfaceAddress);
+  if (!isGroup(group)) throw systemError('EINVAL', syscall, 'this is not a multicast address');
+  if (group.length === 16 && handle.version === 4) {
+    throw systemError('ENOPROTOOPT', syscall, 'a udp4 socket cannot join an IPv6 group');
+  }
+  const port = handle.port(syscall);
+  if (action === 'join') port.join(group, source);
+  else port.leave(group, source);
+}
+
+/** Interfaces are named by one of their addresses (IPv4), or by a zone (IPv6, '::%eth0'). */
+function checkInterface(handle: SocketHandle, syscall: string, version: 4 | 6, address: unknown): void {
+  if (address === undefined || address === null) return;
+  const { bytes } = parseLiteral(String(address), version, syscall);
+  if (version === 4 && !isUnspecifiedIp(bytes, 0, 4) && !handle.host.hasAddress(bytes)) {
+    throw systemError('ENODEV', syscall, `no interface of this host has the address ${String(address)}`);
+  }
+}
+
+/** `setMulticastInterface`: checked as the kernel would; the host's one interface is what groups are sent on. */
+export function setMulticastInterface(socket: EventEmitter, address: unknown): void {
+  const handle = runningHandle(socket);
+  validateString(address, 'interfaceAddress');
+  const syscall = 'setMulticastInterface';
+  inNodesForm(syscall, () => {
+    const { bytes } = parseLiteral(address, 0, syscall);
+    handle.port(syscall);
+    const version = isIP(address) as 4 | 6;
+    if (version === 6 && handle.version === 4) {
+      throw systemError('ENOPROTOOPT', syscall, 'a udp4 socket has no IPv6 interface');
+    }
+    if (version === 4 && !isUnspecifiedIp(bytes, 0, 4) && !handle.host.hasAddress(bytes)) {
+      throw systemError('EADDRNOTAVAIL', syscall, `this host does not have the address ${address}`);
+    }
+  });
+}
+
+/** Runs what throws errors of lower floors, and throws them on as `syscall CODE`. */
+export function inNodesForm<T>(syscall: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw errnoException(codeOf(error), syscall, error);
+  }
+}

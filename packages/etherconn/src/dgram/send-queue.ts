@@ -1,0 +1,141 @@
+import type { UdpDestination } from '../host/udp-port.ts';
+import type { RoomCall, RoomQueue } from '../relay/room-queue.ts';
+import type { SendCallback } from './callbacks.ts';
+
+/**
+ * Bytes (and 128 for each datagram) that may wait in one socket. Node's own queue has no bound; this is where a
+ * program that never looks at its callbacks stops eating memory.
+ */
+const LIMIT = 64 * 1024 * 1024;
+const OVERHEAD = 128;
+
+/** A datagram that waits for room. */
+export interface PendingSend {
+  readonly destination: UdpDestination;
+  readonly payload: Uint8Array;
+  /** As the caller gave them, for the error. */
+  readonly address: string | undefined;
+  readonly port: number;
+  readonly callback: SendCallback | undefined;
+}
+
+/** What the queue tells its socket. */
+export interface SendQueueOwner {
+  sendDone(entry: PendingSend): void;
+  sendFailed(entry: PendingSend, error: unknown): void;
+  /** There may be room again for a caller that wanted some. */
+  roomAgain(): void;
+}
+
+/**
+ * Datagrams of one socket that found no room, in order. One place in the relay's line stands for all of them; when
+ * that line is full, too, the socket comes back every turn of the event loop.
+ */
+export class SendQueue implements RoomCall {
+  settled = true;
+  onSettled: (() => void) | null = null;
+  /** Bytes of payload that wait. */
+  bytes = 0;
+  readonly #line: RoomQueue;
+  readonly #owner: SendQueueOwner;
+  #entries: PendingSend[] = [];
+  #first = 0;
+  #poll: NodeJS.Immediate | null = null;
+  /** Whether a caller that kept its datagrams wants to hear when there is room. */
+  #wanted = false;
+
+  constructor(line: RoomQueue, owner: SendQueueOwner) {
+    this.#line = line;
+    this.#owner = owner;
+  }
+
+  /** Datagrams that wait. */
+  get count(): number {
+    return this.#entries.length - this.#first;
+  }
+
+  /** Takes a datagram in; false when the bound is reached. */
+  push(entry: PendingSend): boolean {
+    if (this.bytes + entry.payload.length + (this.count + 1) * OVERHEAD > LIMIT) return false;
+    this.#entries.push(entry);
+    this.bytes += entry.payload.length;
+    this.#stand();
+    return true;
+  }
+
+  /** Asks for {@link SendQueueOwner.roomAgain} once there may be room. */
+  want(): void {
+    this.#wanted = true;
+    this.#stand();
+  }
+
+  /** Sends what there is room for; true when nothing is left. */
+  readonly attempt = (): boolean => {
+    while (this.#first < this.#entries.length) {
+      const entry = this.#entries[this.#first]!;
+      try {
+        if (entry.destination.trySend(entry.payload, 0, entry.payload.length) === 0) return false;
+      } catch (error) {
+        this.#shift(entry);
+        this.#owner.sendFailed(entry, error);
+        continue;
+      }
+      this.#shift(entry);
+      this.#owner.sendDone(entry);
+    }
+    this.#settle();
+    if (this.#wanted) {
+      this.#wanted = false;
+      this.#owner.roomAgain();
+    }
+    return true;
+  };
+
+  /** The relay is gone: every datagram has failed. */
+  reject(error: unknown): void {
+    this.#settle();
+    this.#wanted = false;
+    const entries = this.#entries.slice(this.#first);
+    this.#entries = [];
+    this.#first = 0;
+    this.bytes = 0;
+    for (const entry of entries) this.#owner.sendFailed(entry, error);
+  }
+
+  #shift(entry: PendingSend): void {
+    this.bytes -= entry.payload.length;
+    this.#first++;
+    if (this.#first === this.#entries.length) {
+      this.#entries.length = 0;
+      this.#first = 0;
+    } else if (this.#first >= 1024 && this.#first * 2 >= this.#entries.length) {
+      this.#entries.splice(0, this.#first);
+      this.#first = 0;
+    }
+  }
+
+  #stand(): void {
+    if (!this.settled || this.#poll !== null) return;
+    if (this.#line.full) {
+      this.#poll = setImmediate(this.#again);
+      return;
+    }
+    this.settled = false;
+    this.#line.add(this);
+  }
+
+  readonly #again = (): void => {
+    this.#poll = null;
+    if (!this.attempt()) this.#stand();
+  };
+
+  #settle(): void {
+    if (this.#poll !== null) clearImmediate(this.#poll);
+    this.#poll = null;
+    if (this.settled) return;
+    this.settled = true;
+    const { onSettled } = this;
+    this.onSettled = null;
+    onSettled?.();
+  }
+}

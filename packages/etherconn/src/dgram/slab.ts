@@ -1,0 +1,54 @@
+import type { FrameMemory } from '../link/link.ts';
+
+/** Bytes of a slab. A message that somebody keeps holds its slab, so it is not made larger than that. */
+const SLAB = 64 * 1024;
+/** Longer messages have memory of their own. */
+const LONGEST = 4096;
+/** Up to here a loop over words is quicker than a view and a `set`. */
+const LOOP = 128;
+
+/** Memory for received messages: Buffers that the receiver may keep, cut from slabs. */
+class MessageSlab {
+  #u8: Buffer = Buffer.alloc(0);
+  #words: Uint32Array = new Uint32Array(0);
+  #at = 0;
+
+  /** A copy of `[start, end)` of a frame's memory. */
+  copy(memory: FrameMemory, start: number, end: number): Buffer {
+    const length = end - start;
+    if (length > LONGEST) return copyOf(memory.u8, start, end);
+    if (this.#at + length > this.#u8.length) this.#renew();
+    const at = this.#at;
+    const message = Buffer.from(this.#u8.buffer, at, length);
+    this.#at = (at + length + 7) & ~7;
+    if (length > LOOP) {
+      message.set(memory.u8.subarray(start, end));
+    } else if ((start & 3) === 0) {
+      const words = this.#words;
+      const from = memory.u32;
+      const whole = start >> 2;
+      const to = at >> 2;
+      const count = length >> 2;
+      for (let i = 0; i < count; i++) words[to + i] = from[whole + i]!;
+      for (let i = count << 2; i < length; i++) message[i] = memory.u8[start + i]!;
+    } else {
+      for (let i = 0; i < length; i++) message[i] = memory.u8[start + i]!;
+    }
+    return message;
+  }
+
+  #renew(): void {
+    this.#u8 = Buffer.allocUnsafeSlow(SLAB);
+    this.#words = new Uint32Array(this.#u8.buffer);
+    this.#at = 0;
+  }
+}
+
+function copyOf(u8: Uint8Array, start: number, end: number): Buffer {
+  const message = Buffer.allocUnsafeSlow(end - start);
+  message.set(u8.subarray(start, end));
+  return message;
+}
+
+/** One for all sockets of the thread. */
+export const messages: MessageSlab = new MessageSlab();

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { UdpDestination } from '../host/udp-port.ts';
+import { allocateFrameMemory } from '../link/frame-memory.ts';
+import { formatIp, parseIp } from '../wire/ip.ts';
+import { AddressTextCache } from './address-text-cache.ts';
+import { callBackFailed, callBackLater } from './callbacks.ts';
+import { DestinationCache } from './destination-cache.ts';
+import { messages } from './slab.ts';
+
+test('address texts are right, cached or not, whatever collides', () => {
+  const cache = new AddressTextCache('eth0');
+  const v4 = fc.uint8Array({ minLength: 4, maxLength: 4 });
+  const v6 = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  const u8 = new Uint8Array(32);
+  fc.assert(
+    fc.property(fc.oneof(v4, v6), fc.constantFrom(4, 6), (address, socketVersion) => {
+      const version = address.length === 4 ? 4 : 6;
+      const linkLocal = version === 6 && address[0] === 0xfe && address[1] >> 6 === 2;
+      const text = formatIp(address);
+      const expected =
+        version === 4 ? (socketVersion === 6 ? `::ffff:${text}` : text) : linkLocal ? `${text}%eth0` : text;
+      u8.set(address, 3);
+      assert.equal(cache.text(u8, 3, version, socketVersion), expected);
+      assert.equal(cache.text(u8, 3, version, socketVersion), expected);
+    }),
+    { numRuns: 3000 },
+  );
+  assert.equal(cache.text(parseIp('fe80::1'), 0, 6, 6), 'fe80::1%eth0');
+  assert.equal(cache.text(parseIp('0.0.0.0'), 0, 4, 4), '0.0.0.0');
+});
+
+test('the texts of many senders stay right', () => {
+  const cache = new AddressTextCache('');
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 5000; i++) {
+      const address = Uint8Array.of(10, 0, i >> 8, i);
+      assert.equal(cache.text(address, 0, 4, 4), `10.0.${i >> 8}.${i & 255}`);
+    }
+  }
+});
+
+function destination(): UdpDestination {
+  return { trySend: () => 1 };
+}
+
+test('destinations are found by address and port, and only by both', () => {
+  const cache = new DestinationCache();
+  const [a, b, c] = [destination(), destination(), destination()];
+  cache.set('10.0.0.1', 1, a);
+  cache.set('10.0.0.1', 2, b);
+  cache.set('10.0.0.2', 1, c);
+  assert.equal(cache.get('10.0.0.1', 1), a);
+  assert.equal(cache.get('10.0.0.1', 2), b);
+  assert.equal(cache.get('10.0.0.2', 1), c);
+  assert.equal(cache.get('10.0.0.2', 2), null);
+  cache.clear();
+  assert.equal(cache.get('10.0.0.2', 1), null);
+});
+
+test('destinations in use stay; those of long ago are forgotten', () => {
+  const cache = new DestinationCache();
+  const kept = destination();
+  cache.set('kept', 1, kept);
+  cache.set('forgotten', 1, destination());
+  for (let i = 0; i < 20_000; i++) {
+    cache.set('10.0.0.1', i, destination());
+    assert.equal(cache.get('kept', 1), kept);
+  }
+  assert.equal(cache.get('forgotten', 1), null);
+  assert.equal(cache.get('10.0.0.1', 0), null);
+});
+
+test('copies of messages are right and stay so, at any place and length', () => {
+  const memory = allocateFrameMemory(16_384);
+  const kept: [Buffer, Buffer][] = [];
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 9000 }),
+      fc.oneof(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 7000 })),
+      fc.nat(255),
+      (start, length, seed) => {
+        for (let i = 0; i < length; i++) memory.u8[start + i] = (seed + i * 7) & 255;
+        const copy = messages.copy(memory, start, start + length);
+        kept.push([copy, Buffer.from(memory.u8.subarray(start, start + length))]);
+        assert.ok(Buffer.isBuffer(copy));
+      },
+    ),
+    { numRuns: 500 },
+  );
+  for (const [copy, expected] of kept) assert.ok(copy.equals(expected));
+});
+
+test('callbacks come in order in one tick; what they send is called back in the next', async () => {
+  const order: string[] = [];
+  callBackLater(
+    () => {
+      order.push('first');
+      callBackLater(() => order.push('nested'), 1, null);
+    },
+    1,
+    null,
+  );
+  callBackLater((error, bytes) => order.push(`second ${error} ${bytes}`), 7, null);
+  process.nextTick(() => order.push('tick'));
+  order.push('synchronous');
+  await new Promise(setImmediate);
+  assert.deepEqual(order, ['synchronous', 'first', 'second null 7', 'tick', 'nested']);
+});
+
+test('callbacks of a socket that was closed meanwhile are not called', async () => {
+  const owner = { closed: false };
+  const called: string[] = [];
+  callBackLater(() => called.push('closed'), 1, owner);
+  callBackFailed(() => called.push('failed'), new Error('x'), owner);
+  callBackLater(() => called.push('connected'), 1, null);
+  owner.closed = true;
+  await new Promise(setImmediate);
+  assert.deepEqual(called, ['connected']);
+});
