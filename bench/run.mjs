@@ -1,12 +1,67 @@
-/** `npm run bench`: the list of benches. The suite itself, with its rivals, comes with the performance work. */
-const PLANNED = [
-  ['wire', 'parse, build, checksum, demux; no kernel'],
-  ['user-space', 'the whole path up and down against simulated rings'],
-  ['tx, rx', 'packets per second over veth, beside C and node:dgram'],
-  ['echo', 'request and response latency'],
-  ['scale', 'up to 100,000 conns: opening time, memory, rate'],
-  ['app', 'a DNS responder and a DHCP fleet'],
-];
+/**
+ * `npm run bench [-- NAME…] [--quick] [--json FILE]`: measures the library beside programs in C, node:dgram and others.
+ *
+ * `--quick` takes under two minutes, and says little; `--json` keeps the results, and after a complete run that was not
+ * quick writes docs/performance.md; `--nice` goes before what else the machine does; `--repetitions N` of each case.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { takePrecedence } from './lib/child.mjs';
+import { chooseCores, describeMachine } from './lib/machine.mjs';
+import { writeReport } from './lib/report.mjs';
+import { Skip } from './lib/run.mjs';
 
-console.log('Planned benches; none is built yet, so no figure is printed:');
-for (const [name, what] of PLANNED) console.log(`  ${name.padEnd(12)} ${what}`);
+const BENCHES = ['wire', 'user-space', 'tx', 'rx', 'inject', 'dgram', 'echo', 'scale', 'app'];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    nice: { type: 'boolean', default: false },
+    repetitions: { type: 'string' },
+  },
+});
+for (const name of positionals) {
+  if (!BENCHES.includes(name)) {
+    console.error(`no bench '${name}'; there are: ${BENCHES.join(', ')}`);
+    process.exit(2);
+  }
+}
+const { quick } = values;
+const repetitions = Number(values.repetitions ?? (quick ? 3 : 5));
+if (!Number.isInteger(repetitions) || repetitions < 1) {
+  console.error(`--repetitions must be a positive integer, got ${values.repetitions}`);
+  process.exit(2);
+}
+const names = positionals.length > 0 ? positionals : BENCHES;
+if (values.nice) takePrecedence();
+
+const machine = describeMachine();
+const cores = chooseCores();
+console.log(`${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}`);
+
+const started = performance.now();
+/** @type {import('./lib/report.mjs').BenchResult[]} */
+const benches = [];
+for (const name of names) {
+  const bench = await import(`./benches/${name}.mjs`);
+  console.log(`\n=== ${name}: ${bench.title}`);
+  try {
+    const sections = await bench.run({ repetitions, quick, cores });
+    benches.push({ name, title: bench.title, sections });
+  } catch (error) {
+    if (!(error instanceof Skip)) throw error;
+    console.log(`  skipped: ${error.message}`);
+    benches.push({ name, title: bench.title, sections: [], skipped: error.message });
+  }
+}
+const seconds = (performance.now() - started) / 1000;
+console.log(`\n${Math.round(seconds)} s`);
+if (values.json !== undefined) {
+  const results = { machine, quick, repetitions, cores, seconds, benches };
+  mkdirSync(dirname(values.json), { recursive: true });
+  writeFileSync(values.json, `${JSON.stringify(results, undefined, 1)}\n`);
+  if (!quick && names.length === BENCHES.length) console.log(writeReport(results));
+}

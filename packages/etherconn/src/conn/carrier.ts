@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { RoomQueue } from '../relay/room-queue.ts';
 import type { FrameSender } from '../relay/transmit.ts';
 
-/** What conns that send need to have below them: a relay, or what stands in for one (see foreign-carrier.ts). */
+/** What conns that send need to have below them: a relay, or what stands in for one (see foreign-ethernet.ts). */
 export interface Carrier {
   readonly clock: Clock;
   /** Default depth of receive queues. */
@@ -19,6 +19,9 @@ export interface Carrier {
   readonly waiting: RoomQueue;
   /** Which way frames to a destination go. */
   senderFor(macHigh: number, macLow: number, vlanKey: number, etherType: number): FrameSender;
+  /** What is sent from here on leaves together at {@link releaseMany}. */
+  holdMany(): void;
+  releaseMany(): void;
   /** Throws once nothing can be sent any more. */
   checkOpen(operation: string): void;
 }

@@ -87,6 +87,11 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
     return this;
   }
 
+  /** Each packet is a call of its own below. */
+  holdMany(): void {}
+
+  releaseMany(): void {}
+
   /** Throws what an earlier packet has failed with, once: it had been taken already when that came to light. */
   checkOpen(): void {
     const failure = this.#failure;

@@ -79,9 +79,8 @@ export class Inbox<T> {
     }
   }
 
-  /** Fails readers with `error`; frames of a batch under way are dropped and counted. */
+  /** Fails readers with `error` (the latest one given); frames of a batch under way are dropped and counted. */
   close(error: Error): void {
-    if (this.closed) return;
     this.closed = true;
     this.queue.countDropped(this.#count);
     this.#forgetBatch();

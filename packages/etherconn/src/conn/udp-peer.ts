@@ -90,6 +90,7 @@ export class UdpPeer {
     writer.checkOpen('send');
     let sent = 0;
     let bytes = 0;
+    carrier.holdMany();
     try {
       for (; sent < count; sent++) {
         const payload = payloads[sent];
@@ -103,6 +104,7 @@ export class UdpPeer {
         bytes += length;
       }
     } finally {
+      carrier.releaseMany();
       if (sent > 0) writer.count(sent, bytes);
     }
     if (sent < count) writer.count(0, 0);

@@ -156,7 +156,7 @@ export class Output {
 
   #senderFor(packet: Uint8Array, mac: Uint8Array): FrameSender {
     const { relay, ethernet } = this.#stack;
-    return relay.senderFor(macHigh(mac), macLow(mac), ethernet.vlanKey, etherTypeOf(packet));
+    return relay.senderFor(macHigh(mac), macLow(mac), ethernet.vlanKey, etherTypeOf(packet), true);
   }
 
   #frame(packet: Uint8Array, mac: Uint8Array, mtu: number, sender: FrameSender): number {

@@ -114,7 +114,7 @@ export class HostUdpDestination implements UdpDestination {
       counters.noRoom++;
       return 0;
     }
-    return output.send(this.#packet(payload, start, end), this.#path!, this.#port);
+    return output.send(this.#packet(payload, start, end), this.#path!, null);
   }
 
   /** No room now; the port's writers are told when there is. */
@@ -127,7 +127,7 @@ export class HostUdpDestination implements UdpDestination {
   #sendLong(payload: Uint8Array, start: number, end: number): 0 | 1 {
     const { output } = this.#stack;
     const packet = this.#packet(payload, start, end);
-    if (output.send(packet, this.#path!, this.#port) === 0) return this.#refuse();
+    if (output.send(packet, this.#path!, null) === 0) return this.#refuse();
     if (this.#path!.mac !== null && this.#isHeardHere()) output.copyLocally(packet);
     return 1;
   }
@@ -169,6 +169,9 @@ export class HostUdpDestination implements UdpDestination {
     }
     const kind = this.#stack.addresses.kindOf(local, 0, version);
     if (kind === AddressKind.MULTICAST || kind === AddressKind.BROADCAST) return path.source;
+    if (kind === AddressKind.OTHER) {
+      throw hostError('EADDRNOTAVAIL', 'send', 'the address that the port is bound to is not ours any more');
+    }
     if (kind === AddressKind.LOOPBACK && path.kind !== AddressKind.OWN) {
       throw hostError('EINVAL', 'send', 'the port is bound to a loopback address');
     }
@@ -199,7 +202,9 @@ export class HostUdpDestination implements UdpDestination {
       return;
     }
     const etherType = this.#destination.length === 4 ? EtherType.IPV4 : EtherType.IPV6;
-    this.#sender = relay.senderFor(macHigh(this.#mac), macLow(this.#mac), ethernet.vlanKey, etherType);
+    // A socket's callbacks come in a later turn anyway: what is sent in this one leaves together.
+    const { vlanKey } = ethernet;
+    this.#sender = relay.senderFor(macHigh(this.#mac), macLow(this.#mac), vlanKey, etherType, true);
   }
 
   #throwFailure(): never {

@@ -42,7 +42,7 @@ export class Announcements {
   /** Keys that `registration` has taken over: their old owners are told, too. */
   replaced(registration: RelayRegistration, keys: readonly ReplacedKey[]): void {
     for (const { key, old } of keys) {
-      old.receiver?.keyReplaced(key);
+      (old.owner ?? old.receiver)?.keyReplaced(key);
       this.#logger?.warn({ key: key.toString() }, 'registered key overridden');
       if (replacedKey.hasSubscribers)
         replacedKey.publish({ relay: this.#relay, key, oldId: old.id, newId: registration.id });

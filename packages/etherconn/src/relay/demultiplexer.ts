@@ -18,6 +18,8 @@ export type ReceiveLedger = Omit<
 
 /** The relay, as the receiving side sees it. */
 export interface DemultiplexerOwner {
+  /** Conns are about to be called back. */
+  batchBegins(): void;
   /** All conns have been called back. */
   batchDone(): void;
   linkFailed(error: Error): void;
@@ -52,7 +54,9 @@ export class Demultiplexer implements LinkReceiver {
   readonly #record = new FrameRecord();
   readonly #store = new BatchStore();
   #batch = 0;
-  readonly #dirty: RelayRegistration[] = [];
+  /** Registrations with frames in the batch under way. The list is not cut, for it would be grown anew every time. */
+  readonly #dirty: (RelayRegistration | null)[] = [];
+  #dirtyCount = 0;
 
   constructor(registry: Registry, owner: DemultiplexerOwner) {
     this.#owner = owner;
@@ -112,15 +116,19 @@ export class Demultiplexer implements LinkReceiver {
   /** Programs run here: they may send, register, close conns and the relay itself. */
   end(): void {
     const dirty = this.#dirty;
-    for (let i = 0; i < dirty.length; i++) {
+    const count = this.#dirtyCount;
+    this.#dirtyCount = 0;
+    this.#owner.batchBegins();
+    for (let i = 0; i < count; i++) {
       try {
-        dirty[i].receiver?.batchEnd(this.#store);
+        dirty[i]!.receiver?.batchEnd(this.#store);
       } catch (error) {
         // The other conns' frames are only here now.
         rethrowLater(error);
       }
+      // What is closed meanwhile is not to be kept here.
+      dirty[i] = null;
     }
-    dirty.length = 0;
     this.#store.end();
     this.#owner.batchDone();
   }
@@ -199,7 +207,7 @@ export class Demultiplexer implements LinkReceiver {
     if (receiver === null) return false;
     if (registration.lastBatch !== this.#batch) {
       registration.lastBatch = this.#batch;
-      this.#dirty.push(registration);
+      this.#dirty[this.#dirtyCount++] = registration;
     }
     receiver.frame(this.#store, record, flags);
     return true;

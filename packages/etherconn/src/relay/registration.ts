@@ -29,7 +29,10 @@ export class RelayRegistration {
   readonly etherTypes: readonly number[] | null;
   /** Its own addresses. Of a default or mirror registration: what it sends from, and nobody else's frames. */
   readonly stations: readonly Station[];
+  /** Who takes the frames. */
   receiver: FrameReceiver | null = null;
+  /** Who is told of the registration's life, where that is somebody else: a conn that hands its frames to one above. */
+  owner: FrameReceiver | null = null;
   closed = false;
   /** Keys taken over by others, made when the first is. */
   lost: L2EndpointKey[] | null = null;

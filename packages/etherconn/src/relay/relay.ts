@@ -66,7 +66,9 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.#announcements = new Announcements(this, options.logger);
     this.#registry = new Registry(this);
     this.#demultiplexer = new Demultiplexer(this.#registry, {
-      batchDone: () => this.#transmitter.flushGathered(),
+      // Answers written from callbacks leave together.
+      batchBegins: () => this.#transmitter.hold(),
+      batchDone: () => this.#transmitter.release(),
       linkFailed: (error) => this.#linkFailed(error),
       linkState: (up) => this.#linkState(up),
     });
@@ -189,6 +191,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     if (registration.closed) return;
     registration.closed = true;
     registration.receiver = null;
+    registration.owner = null;
     this.#registry.remove(registration);
     this.#steering.remove(registration.role === 'endpoint' ? registration.stations : []);
     this.#localChanged();
@@ -211,9 +214,28 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     return this.#stopController.signal;
   }
 
-  /** Which way frames to this destination go. Ask again when `epoch` has changed. */
-  senderFor(macHigh: number, macLow: number, vlanKey: number, etherType: number): FrameSender {
-    return this.#transmitter.senderFor(macHigh, macLow, vlanKey, etherType);
+  /**
+   * Which way frames to this destination go. Ask again when `epoch` has changed. `gathering`: whether frames may wait
+   * for others until the turn of the event loop ends, whatever the sending mode.
+   */
+  senderFor(
+    macHigh: number,
+    macLow: number,
+    vlanKey: number,
+    etherType: number,
+    gathering = false,
+  ): FrameSender {
+    return this.#transmitter.senderFor(macHigh, macLow, vlanKey, etherType, gathering);
+  }
+
+  /** @internal Frames are handed over together at {@link releaseMany}, or when a batch is full. */
+  holdMany(): void {
+    this.#transmitter.holdMany();
+  }
+
+  /** @internal */
+  releaseMany(): void {
+    this.#transmitter.releaseMany();
   }
 
   /** Hands over what has gathered in sending mode 'batch'; returns how many frames the interface took. */
@@ -267,7 +289,8 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.#demultiplexer.stopped = true;
     this.#transmitter.stopped = true;
     this.waiting.rejectAll(error);
-    for (const registration of this.#registry.places) registration?.receiver?.relayStopped(error);
+    for (const registration of this.#registry.places)
+      (registration?.owner ?? registration?.receiver)?.relayStopped(error);
     this.#stopController?.abort(error);
     this.#announcements.closed(cause);
     return this.#closing;

@@ -26,7 +26,8 @@ export class StationSteering {
     try {
       this.#link.admit?.(stations);
     } catch (error) {
-      if (this.#removed.length === 0 || (error as { code?: unknown }).code !== 'ERR_ETHERCONN_LIMIT') throw error;
+      if (this.#removed.length === 0 || (error as { code?: unknown }).code !== 'ERR_ETHERCONN_LIMIT')
+        throw error;
       this.settle();
       this.#link.admit?.(stations);
     }

@@ -15,6 +15,8 @@ const BATCH = 32;
 /** The way to the wire, which all conns of a relay share, and the choice between it and the hairpin. */
 export class Transmitter implements FrameSender {
   readonly memory: FrameMemory;
+  /** The same way for frames that gather in every sending mode. */
+  readonly gathering: FrameSender;
   /** Frames committed. */
   sent = 0;
   /** Set when the relay stops: nothing is flushed any more. */
@@ -26,6 +28,8 @@ export class Transmitter implements FrameSender {
   readonly #table: EndpointTable;
   readonly #hairpin: Hairpin | null;
   readonly #wireAndHairpin: WireAndHairpin | null;
+  /** Users of {@link hold}. */
+  #holds = 0;
   #unflushed = 0;
   #flushScheduled = false;
   readonly #flushTick: () => void;
@@ -45,17 +49,28 @@ export class Transmitter implements FrameSender {
     this.#table = table;
     this.#hairpin = hairpin;
     this.#wireAndHairpin = hairpin === null ? null : new WireAndHairpin(this, hairpin);
+    this.gathering = new Gathering(this);
     this.#flushTick = () => {
       this.#flushScheduled = false;
       this.flush();
     };
   }
 
-  /** Which way frames to a destination go. Ask again when the relay's `epoch` has changed. */
-  senderFor(macHigh: number, macLow: number, vlanKey: number, etherType: number): FrameSender {
-    if (this.#hairpin === null) return this;
+  /**
+   * Which way frames to a destination go. Ask again when the relay's `epoch` has changed. With `gathering`, those to
+   * the wire alone are handed over at the end of the turn in every sending mode.
+   */
+  senderFor(
+    macHigh: number,
+    macLow: number,
+    vlanKey: number,
+    etherType: number,
+    gathering = false,
+  ): FrameSender {
+    if (this.#hairpin === null) return gathering ? this.gathering : this;
     if (((macHigh >>> 24) & 1) === 1) return this.#wireAndHairpin!;
-    return this.#table.get(macHigh, macLow, vlanKey, etherType) >= 0 ? this.#hairpin : this;
+    if (this.#table.get(macHigh, macLow, vlanKey, etherType) >= 0) return this.#hairpin;
+    return gathering ? this.gathering : this;
   }
 
   reserve(length: number): number {
@@ -67,14 +82,43 @@ export class Transmitter implements FrameSender {
   }
 
   commit(offset: number, length: number): void {
+    if (this.#batching || this.#holds > 0) {
+      this.gather(offset, length);
+      return;
+    }
     this.sent++;
     this.#tx.commit(offset, length);
-    if (!this.#batching || ++this.#unflushed >= BATCH) {
+    this.flush();
+  }
+
+  /** Commits a frame that may wait for others, in every sending mode: until a batch is full or the turn ends. */
+  gather(offset: number, length: number): void {
+    this.sent++;
+    this.#tx.commit(offset, length);
+    if (++this.#unflushed >= BATCH) {
       this.flush();
-    } else if (!this.#flushScheduled) {
+    } else if (this.#holds === 0 && !this.#flushScheduled) {
       this.#flushScheduled = true;
       process.nextTick(this.#flushTick);
     }
+  }
+
+  /** Frames gather until {@link release}. Nests. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    if (--this.#holds === 0 && this.#unflushed > 0) this.flush();
+  }
+
+  /** As {@link hold}, for who sends many at once: in 'batch' mode frames gather anyway, and may wait for later ones. */
+  holdMany(): void {
+    if (!this.#batching) this.hold();
+  }
+
+  releaseMany(): void {
+    if (!this.#batching) this.release();
   }
 
   cancel(offset: number): void {
@@ -88,11 +132,6 @@ export class Transmitter implements FrameSender {
     // An answer must not come before the filter knows who asked.
     if (this.#steering.pending) this.#steering.settle();
     return this.#tx.flush();
-  }
-
-  /** Flushes at the end of a receive batch what its conns have sent. */
-  flushGathered(): void {
-    if (this.#unflushed > 0) this.flush();
   }
 
   /** Sends a whole frame as it is, the way its destination says. 1, or 0 without room. Throws MessageTooLongError. */
@@ -124,5 +163,28 @@ export class Transmitter implements FrameSender {
     parseFrame(frame, 0, frame.length, record);
     const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
     return this.senderFor(view.getUint32(0), view.getUint16(4), record.vlanKey, record.etherType);
+  }
+}
+
+/** See {@link Transmitter.gather}. */
+class Gathering implements FrameSender {
+  readonly memory: FrameMemory;
+  readonly #transmitter: Transmitter;
+
+  constructor(transmitter: Transmitter) {
+    this.memory = transmitter.memory;
+    this.#transmitter = transmitter;
+  }
+
+  reserve(length: number): number {
+    return this.#transmitter.reserve(length);
+  }
+
+  commit(offset: number, length: number): void {
+    this.#transmitter.gather(offset, length);
+  }
+
+  cancel(offset: number): void {
+    this.#transmitter.cancel(offset);
   }
 }

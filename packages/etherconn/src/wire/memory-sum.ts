@@ -56,6 +56,7 @@ export function copyAndSum(
   return internetSumIn(memory, to, to + length);
 }
 
+/** On a little-endian machine, to a multiple of 4. Written so that the engine need not look for overflows. */
 function copyShortAndSum(
   u8: Uint8Array,
   u32: Uint32Array,
@@ -64,27 +65,34 @@ function copyShortAndSum(
   start: number,
   end: number,
 ): number {
-  let high = 0;
-  let low = 0;
-  let i = start;
+  let sum = 0;
+  let i = start | 0;
   let word = to >> 2;
-  for (; i + 4 <= end; i += 4) {
-    const a = bytes[i];
-    const b = bytes[i + 1];
-    const c = bytes[i + 2];
-    const d = bytes[i + 3];
-    u32[word++] = a | (b << 8) | (c << 16) | (d << 24);
-    high += a + c;
-    low += b + d;
+  for (const last = (end - 3) | 0; i < last; i = (i + 4) | 0) {
+    const low = bytes[i] | (bytes[i + 1] << 8);
+    const high = bytes[i + 2] | (bytes[i + 3] << 8);
+    sum = (sum + low + high) | 0;
+    u32[word] = low | (high << 16);
+    word = (word + 1) | 0;
   }
   let at = word << 2;
-  for (; i < end; i++) {
-    const byte = bytes[i];
-    if ((at & 1) === 0) high += byte;
-    else low += byte;
-    u8[at++] = byte;
+  if (i + 1 < end) {
+    const first = bytes[i];
+    const second = bytes[i + 1];
+    sum = (sum + (first | (second << 8))) | 0;
+    u8[at] = first;
+    u8[at + 1] = second;
+    at = (at + 2) | 0;
+    i = (i + 2) | 0;
   }
-  return high * 256 + low;
+  if (i < end) {
+    const last = bytes[i];
+    sum = (sum + last) | 0;
+    u8[at] = last;
+  }
+  // Both bytes of each word were taken the wrong way round, so those of the sum are (RFC 1071 §2 B).
+  sum = (sum & 0xffff) + (sum >>> 16);
+  return ((sum & 0xff) << 8) + (sum >>> 8);
 }
 
 let compiled: WasmModule | null | undefined;

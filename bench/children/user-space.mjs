@@ -1,0 +1,161 @@
+/**
+ * The whole path up or down against simulated rings: no kernel, one core. Takes { what, endpoints, scattered, packets,
+ * size, checksum }; answers with ns and bytes allocated per packet, and scavenges.
+ */
+import { PerformanceObserver } from 'node:perf_hooks';
+import { EtherConn, Relay, RUDPConn } from 'etherconn';
+import { PORT, payloadOf, RECEIVER_ADDRESS, SENDER_ADDRESS, SENDER_PORT, station } from '../lib/plan.mjs';
+import { SimulatedLink } from './simulated-link.mjs';
+import { answer, readArguments } from './timing.mjs';
+
+const { what, endpoints = 1, scattered = false, packets, size = 64, checksum = true } = readArguments();
+const BURST = 64;
+const WAKE_UP = 256;
+
+const payload = new Uint8Array(payloadOf(size)).fill(0x5a);
+const link = new SimulatedLink({ payload, checksum: checksum ? 'full' : 'zero' });
+const relay = new Relay(/** @type {any} */ (link), { sendingMode: 'batch' });
+let seen = 0;
+
+function makeConns() {
+  const options = { receiveDepth: 4096, verifyChecksum: /** @type {const} */ ('auto') };
+  return Array.from({ length: endpoints }, (_, n) => {
+    const conn = new EtherConn(station(n), relay, [0x0800]);
+    return new RUDPConn({ address: RECEIVER_ADDRESS, port: PORT }, conn, { ...options, checksum });
+  });
+}
+
+/** Station numbers in network byte order: each at random, or the same for a whole wake-up. */
+function makeOrder() {
+  const order = new Uint16Array(1 << 16);
+  for (let i = 0; i < order.length; i++) {
+    const n = (Math.imul(scattered ? i + 1 : (i >>> 8) + 1, 0x9e3779b1) >>> 0) % endpoints;
+    order[i] = (n >>> 8) | ((n & 255) << 8);
+  }
+  return order;
+}
+
+const conns = makeConns();
+const order = makeOrder();
+let at = 0;
+
+/** The kernel's side alone, to show what it costs. */
+function simulateArrival() {
+  link.arrive(WAKE_UP, order, at);
+  link.unarrive(WAKE_UP);
+  at = (at + WAKE_UP) & (order.length - 1);
+  seen += WAKE_UP;
+}
+
+function wakeUp() {
+  link.receive(WAKE_UP, order, at);
+  at = (at + WAKE_UP) & (order.length - 1);
+}
+
+/** @type {(() => void) | (() => Promise<void>)} */
+let step = wakeUp;
+let perStep = WAKE_UP;
+const peer = conns[0].peer({ address: SENDER_ADDRESS, port: SENDER_PORT });
+switch (what) {
+  case 'simulation':
+    step = simulateArrival;
+    break;
+  case 'onBatch': {
+    const callback = (/** @type {import('etherconn').Batch} */ batch) => {
+      while (batch.next()) seen += batch.payloadLength > 0 ? 1 : 0;
+    };
+    for (const conn of conns) conn.onBatch(callback);
+    break;
+  }
+  case 'message':
+    for (const conn of conns) conn.on('message', () => seen++);
+    break;
+  case 'readFrom':
+    // In one turn of the event loop, as a program that keeps up would.
+    step = async () => {
+      wakeUp();
+      for (let i = 0; i < WAKE_UP; i++) {
+        await conns[0].readFrom();
+        seen++;
+      }
+    };
+    break;
+  case 'reply':
+    for (const conn of conns) {
+      conn.onBatch((batch) => {
+        while (batch.next()) seen += batch.reply(payload);
+      });
+    }
+    break;
+  case 'trySendMany': {
+    const burst = Array.from({ length: BURST }, () => payload);
+    perStep = BURST;
+    step = () => {
+      seen += peer.trySendMany(burst);
+    };
+    break;
+  }
+  case 'trySend':
+    perStep = BURST;
+    step = () => {
+      for (let i = 0; i < BURST; i++) seen += peer.trySend(payload);
+    };
+    break;
+  case 'trySendTo': {
+    const destination = { address: SENDER_ADDRESS, port: SENDER_PORT };
+    perStep = BURST;
+    step = () => {
+      for (let i = 0; i < BURST; i++) seen += conns[0].trySendTo(payload, destination);
+    };
+    break;
+  }
+  case 'writeTo': {
+    const destination = { address: SENDER_ADDRESS, port: SENDER_PORT };
+    perStep = BURST;
+    step = async () => {
+      for (let i = 0; i < BURST; i++) if ((await conns[0].writeTo(payload, destination)) > 0) seen++;
+    };
+    break;
+  }
+  default:
+    throw new Error(`what: ${what}`);
+}
+
+/** @param {number} count */
+async function run(count) {
+  const steps = Math.ceil(count / perStep);
+  for (let i = 0; i < steps; i++) {
+    const pending = step();
+    if (pending !== undefined) await pending;
+  }
+  return steps * perStep;
+}
+
+let scavenges = 0;
+const observer = new PerformanceObserver((list) => {
+  scavenges += list.getEntries().length;
+});
+
+/** Bytes on the heap and behind it. */
+function allocated() {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+await run(Math.max(packets / 10, 50_000));
+const { gc } = globalThis;
+if (gc === undefined) throw new Error('run with --expose-gc');
+gc();
+observer.observe({ entryTypes: ['gc'] });
+// The young generation is large enough to keep all that is allocated below; so the difference is what was allocated.
+const bytesBefore = allocated();
+seen = 0;
+const start = performance.now();
+const count = await run(packets);
+const elapsed = performance.now() - start;
+const bytes = allocated() - bytesBefore;
+await new Promise((resolve) => setTimeout(resolve, 20));
+observer.disconnect();
+if (seen < count * 0.999) throw new Error(`${what}: ${seen} of ${count} packets`);
+answer({ nanoseconds: (elapsed * 1e6) / count, bytes: bytes / count, scavenges });
+await relay.close();

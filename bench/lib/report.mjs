@@ -1,0 +1,95 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { measuredCells, ratioCells } from './run.mjs';
+import { markdownTable } from './table.mjs';
+
+const REPORT = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
+const NOTES = new URL('../notes.md', import.meta.url);
+
+/**
+ * @typedef {{ machine: ReturnType<typeof import('./machine.mjs').describeMachine>, quick: boolean,
+ *   repetitions: number, cores: { a: number, b: number }, seconds: number, benches: BenchResult[] }} Results
+ * @typedef {{ name: string, title: string, sections: import('./run.mjs').SectionResult[], skipped?: string }} BenchResult
+ */
+
+/**
+ * Writes docs/performance.md from results and the notes that are kept by hand.
+ * @param {Results} results
+ */
+export function writeReport(results) {
+  writeFileSync(REPORT, reportOf(results, readFileSync(NOTES, 'utf8').trim()));
+  return REPORT;
+}
+
+/**
+ * @param {Results} results
+ * @param {string} notes
+ */
+function reportOf({ machine, repetitions, cores, seconds, benches }, notes) {
+  const { cpu, cores: count, virtual, memoryGiB, kernel, node, v8, uv } = machine;
+  const parts = [
+    '# Performance',
+    '<!-- Written by `npm run bench -- --json bench/results/latest.json`. Do not edit: what is said by hand is in bench/notes.md. -->',
+    `Measured in one run of ${Math.round(seconds / 60)} minutes on ${cpu}, ${count} cores${virtual ? ' of a virtual machine' : ''}, ` +
+      `${memoryGiB} GiB; Linux ${kernel}; Node ${node} (V8 ${v8}, libuv ${uv}). Programs are pinned: the near side to ` +
+      `core ${cores.a}, the far side to core ${cores.b}. Every figure is the median of ${repetitions} repetitions, in ` +
+      'which all cases of a table take turns; ratios are formed within each repetition, and the median of them is shown.',
+    'The wire is a veth pair between two network namespaces, on which AF_XDP copies each frame (there is no zero-copy ' +
+      'mode), and whose sending side does the receiving side’s softirq work. Zero-copy drivers could not be tried on ' +
+      'this machine. Frame sizes count the FCS, as is usual: 64 bytes are the shortest frame of Ethernet.',
+    summaryOf(benches),
+    notes,
+    ...benches.map(benchPart),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** @param {BenchResult[]} benches */
+function summaryOf(benches) {
+  const goals = benches.flatMap(({ name, sections }) =>
+    sections.flatMap(({ title, ratios }) =>
+      ratios.filter(({ met }) => met !== null).map((ratio) => ({ where: `${name}: ${title}`, ratio })),
+    ),
+  );
+  const met = goals.filter(({ ratio }) => ratio.met).length;
+  const missed = goals.filter(({ ratio }) => !ratio.met);
+  const { head, rows } = ratioCells({
+    title: '',
+    unit: '',
+    rows: [],
+    skipped: [],
+    notes: [],
+    ratios: missed.map(({ where, ratio }) => ({ ...ratio, name: `${where}: ${ratio.name}` })),
+  });
+  const text = `Of ${goals.length} goals, ${met} are met.`;
+  return missed.length === 0 ? text : `${text} Missed are:\n\n${markdownTable(head, rows)}`;
+}
+
+/** @param {BenchResult} bench */
+function benchPart({ name, title, sections, skipped }) {
+  const heading = `## ${name}\n\n${title}.`;
+  if (skipped !== undefined) return `${heading}\n\nNot run: ${skipped}`;
+  return [heading, ...sections.map(sectionPart)].join('\n\n');
+}
+
+/** @param {import('./run.mjs').SectionResult} section */
+function sectionPart(section) {
+  const measured = measuredCells(section);
+  const parts = [`### ${section.title}`];
+  if (measured.rows.length > 0) parts.push(markdownTable(measured.head, measured.rows));
+  if (section.ratios.length > 0) {
+    const { head, rows } = ratioCells(section);
+    parts.push(markdownTable(head, rows));
+  }
+  if (section.skipped.length > 0) {
+    parts.push(
+      section.skipped.map(({ name, reason }) => `- not run: ${name}: ${oneLine(reason)}`).join('\n'),
+    );
+  }
+  return [...parts, ...section.notes].join('\n\n');
+}
+
+/** @param {string} text */
+function oneLine(text) {
+  return text.split('\n')[0];
+}

@@ -1,0 +1,54 @@
+// Generator of xdp_frames: BPF_PROG_TEST_RUN runs a program over live frames and redirects each into the veth, with
+// neither a socket nor an sk_buff, so that the receiver is the limit. Every frame goes to a station at random.
+// if=NAME payload=BYTES endpoints=N ms=MILLISECONDS
+#include "xsk.h"
+
+int main(int argc, char **argv) {
+  arg_count = argc, arg_values = argv;
+  int index = if_nametoindex(text_argument("if", "near0"));
+  int length = number_argument("payload", 18);
+  int endpoints = number_argument("endpoints", 1);
+  struct bpf_insn program[] = {
+      INSN(BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0),
+      INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_prandom_u32),
+      INSN(BPF_ALU64 | BPF_MOV | BPF_K, 7, 0, 0, endpoints),
+      INSN(BPF_ALU | BPF_MOD | BPF_X, 0, 7, 0, 0),
+      INSN(BPF_LDX | BPF_W | BPF_MEM, 2, 6, offsetof(struct xdp_md, data), 0),
+      INSN(BPF_LDX | BPF_W | BPF_MEM, 3, 6, offsetof(struct xdp_md, data_end), 0),
+      INSN(BPF_ALU64 | BPF_MOV | BPF_X, 4, 2, 0, 0),
+      INSN(BPF_ALU64 | BPF_ADD | BPF_K, 4, 0, 0, 14),
+      INSN(BPF_JMP | BPF_JGT | BPF_X, 4, 3, 6, 0),
+      // Bytes 3 to 5 of the destination address, the last one first.
+      INSN(BPF_STX | BPF_B | BPF_MEM, 2, 0, 5, 0),
+      INSN(BPF_ALU64 | BPF_RSH | BPF_K, 0, 0, 0, 8),
+      INSN(BPF_STX | BPF_B | BPF_MEM, 2, 0, 4, 0),
+      INSN(BPF_ALU64 | BPF_RSH | BPF_K, 0, 0, 0, 8),
+      INSN(BPF_STX | BPF_B | BPF_MEM, 2, 0, 3, 0),
+      INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
+      INSN(BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, index),
+      INSN(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 0),
+      INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect),
+      INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+  };
+  int fd = load_xdp(program, sizeof program / sizeof *program);
+  uint8_t header[HEADERS], payload[2048], frame[2048];
+  header_template(header);
+  memset(payload, 0x5a, sizeof payload);
+  int bytes = build_frame(frame, header, payload, length, 0, 0, number_argument("checksum", 1));
+  say_ready();
+  await_begin();
+  struct pace pace = begin_pace();
+  uint64_t sent = 0;
+  while (next_batch(&pace, sent)) {
+    union bpf_attr attr = {0};
+    attr.test.prog_fd = fd;
+    attr.test.data_in = (uintptr_t)frame;
+    attr.test.data_size_in = bytes;
+    attr.test.repeat = 65536;
+    attr.test.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
+    attr.test.batch_size = 64;
+    if (bpf(BPF_PROG_TEST_RUN, &attr) < 0) die("BPF_PROG_TEST_RUN");
+    sent += 65536;
+  }
+  return finish_sending(&pace, sent);
+}
