@@ -11,7 +11,7 @@ export type DetectDuplicates = 'optimistic' | 'wait' | 'off';
 
 /**
  * Gives a host an address. Resolves when it is in use: at once, but for 'wait'. Rejects with a SystemError EADDRINUSE
- * when somebody else turns out to have it before.
+ * when somebody else turns out to have it before, EADDRNOTAVAIL when it is removed before, or what the host was closed with.
  */
 export function configureAddress(stack: Stack, prefix: IpPrefix, detect: DetectDuplicates): Promise<void> {
   const { address, length } = prefix;
@@ -19,10 +19,11 @@ export function configureAddress(stack: Stack, prefix: IpPrefix, detect: DetectD
   if (detect === 'wait') {
     const own = stack.addAddress(address, length, 'tentative');
     return new Promise((resolve, reject) => {
-      probe(stack, own, false, (otherMac) => {
+      const done = (otherMac: Uint8Array | null) => {
         if (otherMac === null) resolve();
         else reject(hostError('EADDRINUSE', 'addAddress', whoHasIt(address, otherMac)));
-      });
+      };
+      probe(stack, own, false, done, reject);
     });
   }
   const isOptimistic = detect === 'optimistic' && version === 6;
@@ -31,7 +32,10 @@ export function configureAddress(stack: Stack, prefix: IpPrefix, detect: DetectD
   return Promise.resolve();
 }
 
-/** Asks whether anybody has an address that is not the host's; resolves with his MAC address or null. */
+/**
+ * Asks whether anybody has an address that is not the host's; resolves with his MAC address or null. Rejects when the
+ * host is closed meanwhile.
+ */
 export function probeAddress(
   stack: Stack,
   address: Uint8Array,
@@ -40,11 +44,12 @@ export function probeAddress(
 ): Promise<string | null> {
   const own = stack.addAddress(address, 8 * address.length, 'tentative', false);
   const probes = count ?? (own.version === 4 ? PROBES4 : PROBES6);
-  return new Promise((resolve) => {
-    new AddressProbe(stack, own, probes, interval, false, (otherMac) => {
+  return new Promise((resolve, reject) => {
+    const done = (otherMac: Uint8Array | null) => {
       stack.removeAddress(own);
       resolve(otherMac === null ? null : formatMac(otherMac));
-    });
+    };
+    new AddressProbe(stack, own, probes, interval, false, done, reject);
   });
 }
 
@@ -53,13 +58,15 @@ function probe(
   own: OwnAddress,
   unref: boolean,
   done: (otherMac: Uint8Array | null) => void,
+  abandoned?: (error: Error) => void,
 ): void {
   const count = own.version === 4 ? PROBES4 : PROBES6;
-  new AddressProbe(stack, own, count, PROBE_INTERVAL, unref, (otherMac) => {
+  const known = (otherMac: Uint8Array | null) => {
     if (otherMac === null) stack.setAddressState(own, 'preferred');
     else stack.loseAddress(own, otherMac);
     done(otherMac);
-  });
+  };
+  new AddressProbe(stack, own, count, PROBE_INTERVAL, unref, known, abandoned);
 }
 
 function whoHasIt(address: Uint8Array, otherMac: Uint8Array): string {

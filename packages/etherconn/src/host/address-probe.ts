@@ -17,10 +17,14 @@ export class AddressProbe {
   readonly #interval: number;
   readonly #unref: boolean;
   readonly #done: (otherMac: Uint8Array | null) => void;
+  readonly #abandoned: (error: Error) => void;
   #left: number;
   #timer: ClockTimer | null = null;
 
-  /** `done` is called once: with the MAC address of who has the address, or null. */
+  /**
+   * One of the two is called, once: `done` with the MAC address of who has the address, or null; `abandoned` when the
+   * address is taken away, or the host closed, before that is known.
+   */
   constructor(
     stack: Stack,
     own: OwnAddress,
@@ -28,6 +32,7 @@ export class AddressProbe {
     interval: number,
     unref: boolean,
     done: (otherMac: Uint8Array | null) => void,
+    abandoned: (error: Error) => void = () => undefined,
   ) {
     this.#stack = stack;
     this.#own = own;
@@ -35,17 +40,24 @@ export class AddressProbe {
     this.#interval = interval;
     this.#unref = unref;
     this.#done = done;
+    this.#abandoned = abandoned;
     own.probe = this;
     this.#next();
   }
 
   /** Somebody has it. */
   found(otherMac: Uint8Array): void {
-    this.cancel();
+    this.#stop();
     this.#done(otherMac);
   }
 
-  cancel(): void {
+  /** Nobody will know. */
+  cancel(error: Error): void {
+    this.#stop();
+    this.#abandoned(error);
+  }
+
+  #stop(): void {
     this.#timer?.cancel();
     this.#own.probe = null;
   }

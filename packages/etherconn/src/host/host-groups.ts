@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts';
-import { readU32 } from '../wire/bytes.ts';
 import { IPV4_DESTINATION } from '../wire/ipv4.ts';
 import { IPV6_DESTINATION } from '../wire/ipv6.ts';
 import { ipv4MulticastMac, ipv6MulticastMac, solicitedNodeAddress } from '../wire/mac.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import type { OwnAddress } from './addresses.ts';
+import { isAllHosts } from './all-hosts.ts';
 import { GroupSelection } from './group-selection.ts';
 import { type GroupCarrier, Groups } from './groups.ts';
 import type { Stack } from './stack.ts';
@@ -80,21 +80,15 @@ export class HostGroups implements GroupCarrier {
   }
 
   sendGroupPacket(packet: Uint8Array): void {
-    const { output, counters, mtu } = this.#stack;
+    const { output, mtu } = this.#stack;
     const isV4 = packet[0] >> 4 === 4;
     const mac = isV4
       ? ipv4MulticastMac(packet, IPV4_DESTINATION)
       : ipv6MulticastMac(packet, IPV6_DESTINATION);
-    if (output.sendTo(packet, mac, mtu) === 0) counters.noRoomDropped++;
+    output.sendOrWait(() => output.sendTo(packet, mac, mtu) === 1);
   }
 
   random(): number {
     return this.#stack.random();
   }
-}
-
-/** Whether it is the group of all hosts on the link, 224.0.0.1 or ff02::1 (RFC 1112 §4, RFC 4291 §2.7.1). */
-function isAllHosts(u8: Uint8Array, offset: number, version: number): boolean {
-  if (version === 4) return readU32(u8, offset) === 0xe0000001;
-  return readU32(u8, offset) === 0xff020000 && readU32(u8, offset + 12) === 1;
 }

@@ -11,6 +11,8 @@ import { Icmpv6Type } from '../wire/icmpv6.ts';
 import { parseIp } from '../wire/ip.ts';
 import { parseMac } from '../wire/mac.ts';
 import { AddressKind } from './addresses.ts';
+import { hostError } from './host-error.ts';
+import type { HostUdpPort } from './host-udp-port.ts';
 import { icmpPacket } from './icmp.ts';
 
 const ROUTER_MAC = '02:00:00:00:00:fe';
@@ -219,10 +221,59 @@ describe('ICMP errors', () => {
       assert.equal(mtu(), mtus[0]);
       await inject(net, relay, tooBig(1490, port));
       assert.equal(mtu(), mtus[0], 'not wider again by such a message');
-      await inject(net, relay, tooBig(68, port));
+      await inject(net, relay, tooBig(version === 4 ? 68 : 1280, port));
       assert.equal(mtu(), mtus[1]);
       await net.advance(600_000);
       assert.equal(mtu(), 1500);
+    }
+  });
+
+  it('do not make IPv6 paths narrower than any link is', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1, { gateways: ['fe80::fe'] });
+    const client = new TestPort(host, { version: 6 }).bind('');
+    const { PACKET_TOO_BIG: type } = Icmpv6Type;
+    const about = { source: '2001:db8::1', sourcePort: client.port.localPort, destination: '2001:db8:7::1' };
+    for (const rest of [0, 68, 1279]) await inject(net, net.relay(), errorFrame({ type, rest, ...about }));
+    assert.equal(host.stack.output.path(parseIp('2001:db8:7::1'), 'send').mtu, 1500);
+    assert.equal(host.stats().ignored, 3);
+  });
+
+  it('that may pass are told to nobody but pings, those that last to connected ports, as on Linux', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1, { gateways: ['10.0.0.254', 'fe80::fe'] });
+    const relay = net.relay();
+    const unreachable = { 4: Icmpv4Type.DESTINATION_UNREACHABLE, 6: Icmpv6Type.DESTINATION_UNREACHABLE };
+    const exceeded = { 4: Icmpv4Type.TIME_EXCEEDED, 6: Icmpv6Type.TIME_EXCEEDED };
+    for (const [version, source, destination, passing, lasting] of [
+      [
+        4,
+        '10.0.0.1',
+        '192.0.2.1',
+        [0, 1, 5, 11, 12],
+        { 2: 'ENOPROTOOPT', 3: 'ECONNREFUSED', 13: 'EHOSTUNREACH' },
+      ],
+      [
+        6,
+        '2001:db8::1',
+        '2001:db8:7::1',
+        [0, 2, 3],
+        { 1: 'EACCES', 4: 'ECONNREFUSED', 5: 'EACCES', 6: 'EACCES' },
+      ],
+    ] as const) {
+      const client = new TestPort(host, { version }).connect(destination, 7);
+      const about = { source, sourcePort: client.port.localPort, destination };
+      const ignored = host.stats().ignored;
+      for (const code of passing)
+        await inject(net, relay, errorFrame({ type: unreachable[version], code, ...about }));
+      await inject(net, relay, errorFrame({ type: exceeded[version], ...about }));
+      assert.deepEqual([client.user.errors, host.stats().ignored - ignored], [[], passing.length + 1]);
+      for (const code of Object.keys(lasting))
+        await inject(net, relay, errorFrame({ type: unreachable[version], code: Number(code), ...about }));
+      assert.deepEqual(
+        client.user.errors.map(({ code }) => code),
+        Object.values(lasting),
+      );
     }
   });
 
@@ -265,10 +316,10 @@ describe('ICMP errors', () => {
     const client = new TestPort(net.host(1)).connect('10.0.0.3', 7);
     const destination = client.port.destination(parseIp('10.0.0.3'), 7, '');
     destination.trySend(Buffer.from('x'), 0, 1);
-    // The error is noted in a timer, and told a tick later: between the two nobody else runs, so it is made here.
-    (client.port as unknown as { unreachable(): void }).unreachable();
+    // The error is noted with what comes in, and told a tick later: between the two nobody else runs, so it is made here.
+    (client.port as HostUdpPort).fail(hostError('ECONNREFUSED', 'recvmsg', 'the port is closed'));
     assert.throws(() => destination.trySend(Buffer.from('x'), 0, 1), {
-      code: 'EHOSTUNREACH',
+      code: 'ECONNREFUSED',
       syscall: 'send',
     });
     await net.settle();

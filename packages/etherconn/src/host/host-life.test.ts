@@ -79,6 +79,58 @@ describe('Host', () => {
     port.port.close();
   });
 
+  it('tells who waits for an address that it is closed, or the address taken away', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1);
+    const detectDuplicates = 'wait';
+    const removed = assert.rejects(host.addAddress('10.0.0.8/24', { detectDuplicates }), {
+      code: 'EADDRNOTAVAIL',
+    });
+    assert.equal(host.removeAddress('10.0.0.8'), true);
+    await removed;
+    const code = 'ERR_ETHERCONN_CLOSED';
+    const added = assert.rejects(host.addAddress('10.0.0.9/24', { detectDuplicates }), { code });
+    const probed = assert.rejects(host.probeAddress('10.0.0.10'), { code });
+    const leased = assert.rejects(host.dhcp(), { code });
+    await host.close();
+    await Promise.all([added, probed, leased]);
+    const relay = net.relay();
+    const created = assert.rejects(Host.create(relay, { addresses: ['10.0.0.11/24'], detectDuplicates }), {
+      code: 'ERR_ETHERCONN_RELAY_STOPPED',
+    });
+    await relay.close();
+    await created;
+  });
+
+  it('sends nothing from an address that it has given up', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1);
+    const bound = new TestPort(host).bind('10.0.0.1', 7);
+    const connected = new TestPort(host).connect('10.0.0.2', 7);
+    await host.addAddress('10.0.0.5/24');
+    host.removeAddress('10.0.0.1');
+    for (const port of [bound, connected])
+      assert.throws(() => port.send('x', '10.0.0.2', 7), { code: 'EADDRNOTAVAIL', syscall: 'send' });
+    await host.addAddress('10.0.0.1/24');
+    assert.equal(bound.send('x', '10.0.0.2', 7), 1);
+  });
+
+  it('keeps to the lowest of all MTUs, in whichever order they come and go', (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1, { mtu: 1450 });
+    const [lease, router] = [{}, {}];
+    host.stack.limitMtu(lease, 1400);
+    host.stack.limitMtu(router, 1300);
+    assert.equal(host.mtu, 1300);
+    host.stack.limitMtu(lease, null);
+    assert.equal(host.mtu, 1300);
+    host.setMtu(1280);
+    assert.equal(host.mtu, 1280);
+    host.setMtu(null);
+    host.stack.limitMtu(router, 9000);
+    assert.equal(host.mtu, 1500);
+  });
+
   it('closes with its relay', async (t) => {
     const net = new HostNetwork(t);
     const relay = net.relay();

@@ -50,7 +50,7 @@ export interface HostOptions {
   announce?: boolean;
   /** Throw InUseError instead of overriding when the MAC address is registered already. Default false. */
   exclusive?: boolean;
-  /** Neighbours that are remembered. 16 to 65,536, default 1024. */
+  /** Neighbours that are remembered, of each IP version. 16 to 65,536, default 1024. */
   neighbors?: number;
 }
 

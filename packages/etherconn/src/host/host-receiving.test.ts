@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { FrameFlag } from '../link/link.ts';
 import { Relay } from '../relay/relay.ts';
@@ -53,8 +54,9 @@ describe('what a host receives', () => {
     assert.equal(came, accounted);
   });
 
-  it('is dropped when its end is missing, whatever it is', (t) => {
+  it('is dropped when its end is missing, whatever it is', async (t) => {
     const { link, host, server } = open(t);
+    await turn();
     const before = link.sent.length;
     link.deliver([frames.udp4, frames.arpRequest, frames.icmpv4Echo], FrameFlag.TRUNCATED);
     assert.equal(host.stats().truncated, 3);
@@ -87,8 +89,9 @@ describe('what a host receives', () => {
     );
   });
 
-  it('is not answered by who is no member of its group', (t) => {
+  it('is not answered by who is no member of its group', async (t) => {
     const { link } = open(t);
+    await turn();
     const group = buildUdpFrame({
       sourceMac: '02:00:00:00:00:01',
       destinationMac: '01:00:5e:00:00:fb',
@@ -101,6 +104,47 @@ describe('what a host receives', () => {
     const before = link.sent.length;
     link.deliver([group]);
     assert.equal(link.sent.length, before);
+  });
+
+  it('comes from nobody, to one: dropped, as an answer to it would go to ourselves', (t) => {
+    const { link, host, server } = open(t);
+    const from = (source: string, destination: string) =>
+      buildUdpFrame({
+        sourceMac: '02:00:00:00:00:01',
+        destinationMac: '02:00:00:00:00:02',
+        source,
+        destination,
+        sourcePort: 53,
+        destinationPort: 53,
+        payload: 'x',
+      });
+    const [four, six] = ADDRESSES.map((address) => address.split('/')[0]);
+    link.deliver([from('0.0.0.0', four), from('::', six)]);
+    assert.deepEqual([host.stats().martian, server.user.taken.length], [2, 0]);
+    link.deliver([from('0.0.0.0', '255.255.255.255')]);
+    assert.equal(server.user.taken.length, 1, 'who has no address yet asks all');
+    const [came, accounted] = ledger(host);
+    assert.equal(came, accounted);
+  });
+
+  it('goes to all hosts: every port hears it, without having joined', (t) => {
+    const { link, host, server } = open(t);
+    const bound = new TestPort(host, { reuseAddr: true });
+    const to = (destination: string, destinationMac: string) =>
+      buildUdpFrame({
+        sourceMac: '02:00:00:00:00:01',
+        destinationMac,
+        source: destination.includes(':') ? 'fe80::1' : '10.0.0.1',
+        destination,
+        sourcePort: 1,
+        destinationPort: 53,
+        payload: destination,
+      });
+    const groups = [to('224.0.0.1', '01:00:5e:00:00:01'), to('ff02::1', '33:33:00:00:00:01')];
+    link.deliver([...groups, to('ff02::7:0:0:1', '33:33:00:00:00:01')]);
+    assert.deepEqual(server.user.texts, ['224.0.0.1', 'ff02::1']);
+    assert.equal(host.stats().notMember, 1);
+    bound.port.close();
   });
 
   it('is whatever it wants: nothing is thrown, and every frame is accounted for', (t) => {

@@ -23,8 +23,6 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
   #slaac: Slaac<OwnAddress, RouteEntry> | null = null;
   /** The link-local address, where we have made it. */
   #linkLocal: OwnAddress | null = null;
-  /** The host's MTU without the routers'. */
-  #mtu: number | null = null;
 
   constructor(stack: Stack, settings: SlaacSettings) {
     this.#stack = stack;
@@ -127,14 +125,7 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
   }
 
   setMtu(mtu: number | null): void {
-    const stack = this.#stack;
-    if (this.#mtu !== null) stack.mtu = this.#mtu;
-    this.#mtu = null;
-    if (mtu !== null && mtu < stack.mtu) {
-      this.#mtu = stack.mtu;
-      stack.mtu = mtu;
-    }
-    stack.epoch++;
+    this.#stack.limitMtu(this, mtu);
   }
 
   #addLinkLocal(attempt: number): void {

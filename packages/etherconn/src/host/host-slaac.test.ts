@@ -12,8 +12,12 @@ import { IpProtocol } from '../wire/protocol.ts';
 
 const ROUTER_MAC = parseMac('02:00:00:00:00:01');
 
-/** A router advertisement from fe80::1 to all nodes, as an IP packet. */
-function advertisement(fields: Partial<RouterAdvertisementFields> = {}, hopLimit = 255): Uint8Array {
+/** A router advertisement to all nodes, as an IP packet. */
+function advertisement(
+  fields: Partial<RouterAdvertisementFields> = {},
+  hopLimit = 255,
+  source = 'fe80::1',
+): Uint8Array {
   const u8 = new Uint8Array(600);
   const end = emitRouterAdvertisement(u8, 40, {
     routerLifetime: 1800,
@@ -22,7 +26,7 @@ function advertisement(fields: Partial<RouterAdvertisementFields> = {}, hopLimit
     ...fields,
   });
   emitIpv6(u8, 0, {
-    source: parseIp('fe80::1'),
+    source: parseIp(source),
     destination: parseIp('ff02::1'),
     nextHeader: IpProtocol.ICMPV6,
     payloadLength: end - 40,
@@ -136,4 +140,18 @@ test('the host is closed while it waits, and while it is configured', async (t) 
   assert.ok(slaac.closed);
   await hosts.advance(3_600_000);
   slaac.close();
+});
+
+test('an advertisement from an address of ours is none', async (t) => {
+  const hosts = new HostNetwork(t);
+  const router = routerOn(hosts);
+  const host = hosts.host(9, { addresses: ['fe80::9/64'] });
+  const promise = host.slaac();
+  await hosts.settle();
+  router.send(advertisement({}, 255, 'fe80::9'));
+  await hosts.settle();
+  assert.deepEqual([host.addresses().length, host.stats().ignored], [1, 1]);
+  router.send(advertisement());
+  await hosts.settle();
+  assert.deepEqual((await promise).routers(), ['fe80::1']);
 });

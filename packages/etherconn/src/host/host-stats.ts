@@ -12,7 +12,7 @@ export class HostCounters {
   truncated = 0;
   /** Frames whose headers were broken; dropped. */
   malformed = 0;
-  /** Packets from addresses that cannot be a sender's (groups, loopback, the host's own); dropped. */
+  /** Packets from addresses that cannot be a sender's (groups, loopback, the host's own, none); dropped. */
   martian = 0;
   /** Packets for addresses that are not the host's; dropped. */
   notOurs = 0;

@@ -4,9 +4,9 @@ import { readU32, sameBytes } from '../wire/bytes.ts';
 import { isIpv4Mapped, isMulticastIp, isUnspecifiedIp } from '../wire/ip.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import { AddressKind, isLinkLocal } from './addresses.ts';
+import { isAllHosts } from './all-hosts.ts';
 import { hostError } from './host-error.ts';
 import { Memberships } from './memberships.ts';
-import type { UnreachableListener } from './neighbor-cache.ts';
 import { PortRoom } from './port-room.ts';
 import type { Stack } from './stack.ts';
 import { HostUdpDestination } from './udp-destination.ts';
@@ -21,7 +21,7 @@ const ANY4 = new Uint8Array(4);
 const ANY6 = new Uint8Array(16);
 
 /** A UDP port of a host, see {@link UdpPort}. Addresses inside are 4 bytes for IPv4, also where the port is of version 6. */
-export class HostUdpPort implements UdpPort, UnreachableListener {
+export class HostUdpPort implements UdpPort {
   readonly version: 4 | 6;
   readonly ipv6Only: boolean;
   readonly reuseAddr: boolean;
@@ -251,7 +251,7 @@ export class HostUdpPort implements UdpPort, UnreachableListener {
     const version = record.ipVersion;
     if (!this.takes(version) || (this.remote !== null && !this.#isRemote(u8, record))) return false;
     if (!this.wildcard && !this.#isLocal(u8, record.ipDestination, version)) return false;
-    if (kind === AddressKind.BROADCAST) return true;
+    if (kind === AddressKind.BROADCAST || isAllHosts(u8, record.ipDestination, version)) return true;
     return this.#memberships?.hears(u8, record.ipDestination, record.ipSource, version) === true;
   }
 
@@ -272,10 +272,6 @@ export class HostUdpPort implements UdpPort, UnreachableListener {
     if (this.remote === null || this.closed) return;
     this.#failure = error;
     this.#stack.noteFailure(this);
-  }
-
-  unreachable(): void {
-    this.fail(hostError('EHOSTUNREACH', 'recvmsg', 'the next hop does not answer'));
   }
 
   /** Whether {@link takeFailure} has something. */

@@ -190,7 +190,8 @@ export class Host
 
   /**
    * Adds an address with its prefix length, '10.0.0.5/24', and the route to its network. Throws an OptionError; rejects
-   * with a SystemError EADDRINUSE when it is waited for and somebody else has it.
+   * with a SystemError EADDRINUSE when it is waited for and somebody else has it, EADDRNOTAVAIL when it is removed
+   * meanwhile, or what the host was closed with.
    */
   async addAddress(address: string, options: AddAddressOptions = {}): Promise<void> {
     const prefix = parseHostAddress(address, 'address');
@@ -213,7 +214,8 @@ export class Host
 
   /**
    * Asks on the link whether anybody has an address (text) that is not ours: ARP probes (RFC 5227), neighbour discovery
-   * (RFC 4862 §5.4). Resolves with the other's MAC address, or null when nobody has answered.
+   * (RFC 4862 §5.4). Resolves with the other's MAC address, or null when nobody has answered; rejects when the host is
+   * closed meanwhile.
    */
   async probeAddress(address: string, options: ProbeOptions = {}): Promise<string | null> {
     const bytes = parseIp(address);
@@ -325,12 +327,14 @@ export class Host
     return this.stack.mtu;
   }
 
-  /** Changes the MTU: 576 (with IPv6 addresses 1280) up to what the relay can, which null stands for. */
+  /**
+   * Changes the MTU: 576 (with IPv6 addresses 1280) up to what the relay can, which null stands for. What DHCP and routers
+   * say still makes it less.
+   */
   setMtu(mtu: number | null): void {
     const most = this.stack.ethernet.mtu;
     const least = this.stack.addresses.list.some((own) => own.version === 6) ? 1280 : 576;
-    this.stack.mtu = mtu === null ? most : checkInteger('mtu', mtu, least, most, most);
-    this.stack.epoch++;
+    this.stack.setMtu(mtu === null ? most : checkInteger('mtu', mtu, least, most, most));
   }
 
   register(key: L4HashKey): L4Registration {

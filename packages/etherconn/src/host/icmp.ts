@@ -40,6 +40,15 @@ const GROUP_RATE = 10;
 /** Bytes of an IPv4 error at most, RFC 1812 §4.3.2.3, and of an IPv6 error, RFC 4443 §2.4 (c). */
 const ERROR4_MAX = 576;
 const ERROR6_MAX = 1280;
+/** RFC 8200 §5. */
+const IPV6_MTU_MIN = 1280;
+/**
+ * Codes of "destination unreachable" that routers send while something is broken: RFC 1122 §3.2.2.1 has them taken for
+ * hints, and Linux does not tell sockets of them (net/ipv4/icmp.c, icmp_err_convert; net/ipv6/icmp.c, tab_unreach). A
+ * socket that was told would take its program down with it, where nobody listens for errors.
+ */
+const PASSING4: ReadonlySet<number> = new Set([0, 1, 5, 11, 12]);
+const PASSING6: ReadonlySet<number> = new Set([0, 2, 3]);
 /** Type and code, checksum, and four bytes that mean something else in each type. */
 const HEADER_LENGTH = 8;
 
@@ -78,8 +87,10 @@ export class Icmp {
     else if (type === Icmpv4Type.ECHO_REPLY) this.#answered(u8, record, ipv4Ttl(u8, record.l3));
     else if (isUnreachable && icmpv4Code(u8, record.l4) === Icmpv4Unreachable.FRAGMENTATION_NEEDED) {
       this.#tooBig(u8, record, icmpv4Mtu(u8, record.l4), HEADER_LENGTH);
-    } else if (isUnreachable) this.#failed(u8, record, errorOf4(icmpv4Code(u8, record.l4)));
-    else if (type === Icmpv4Type.TIME_EXCEEDED) this.#failed(u8, record, 'EHOSTUNREACH');
+    } else if (isUnreachable) {
+      const code = icmpv4Code(u8, record.l4);
+      this.#failed(u8, record, errorOf4(code), !PASSING4.has(code));
+    } else if (type === Icmpv4Type.TIME_EXCEEDED) this.#failed(u8, record, 'EHOSTUNREACH', false);
     else counters.ignored++;
   }
 
@@ -98,8 +109,9 @@ export class Icmp {
     else if (type === Icmpv6Type.PACKET_TOO_BIG) {
       this.#tooBig(u8, record, icmpv6Rest(u8, record.l4), HEADER_LENGTH);
     } else if (type === Icmpv6Type.DESTINATION_UNREACHABLE) {
-      this.#failed(u8, record, errorOf6(icmpv6Code(u8, record.l4)));
-    } else if (type === Icmpv6Type.TIME_EXCEEDED) this.#failed(u8, record, 'EHOSTUNREACH');
+      const code = icmpv6Code(u8, record.l4);
+      this.#failed(u8, record, errorOf6(code), !PASSING6.has(code));
+    } else if (type === Icmpv6Type.TIME_EXCEEDED) this.#failed(u8, record, 'EHOSTUNREACH', false);
     else counters.ignored++;
   }
 
@@ -182,7 +194,9 @@ export class Icmp {
     const rest = readU32(u8, record.l4 + 4);
     const type = version === 4 ? Icmpv4Type.ECHO_REPLY : Icmpv6Type.ECHO_REPLY;
     const packet = icmpPacket(path, from, type, 0, rest, u8, record.l4 + HEADER_LENGTH, record.l3End);
-    if (output.send(packet, path, null) === 0) counters.noRoomDropped++;
+    // Many may ask at once; long answers must not pile up in memory, though.
+    if (packet.length <= this.#stack.mtu) output.sendOrWait(() => output.send(packet, path, null) === 1);
+    else if (output.send(packet, path, null) === 0) counters.noRoomDropped++;
   }
 
   #answered(u8: Uint8Array, record: FrameRecord, ttl: number): void {
@@ -192,15 +206,17 @@ export class Icmp {
     if (this.#pings?.answered(u8, record, id, sequence, size, ttl) !== true) this.#stack.counters.ignored++;
   }
 
-  #failed(u8: Uint8Array, record: FrameRecord, code: HostErrorCode): void {
+  /** Pings are told of every error, sockets of those that will not pass: see {@link PASSING4}. */
+  #failed(u8: Uint8Array, record: FrameRecord, code: HostErrorCode, isLasting: boolean): void {
     if (!this.#parseQuoted(u8, record)) {
       this.#stack.counters.ignored++;
       return;
     }
     if (quoted.protocol === IpProtocol.UDP) {
-      const port = this.#stack.udp.senderOf(u8, quoted);
+      const port = isLasting ? this.#stack.udp.senderOf(u8, quoted) : null;
       // Not about a connected port: its user could not tell which datagram it is about.
-      port?.fail(hostError(code, 'recvmsg', 'the destination, or a router, has sent this back'));
+      if (port === null) this.#stack.counters.ignored++;
+      else port.fail(hostError(code, 'recvmsg', 'the destination, or a router, has sent this back'));
       return;
     }
     const sequence = this.#quotedPing(u8);
@@ -217,6 +233,11 @@ export class Icmp {
         ? this.#stack.udp.hasNumber(quoted.sourcePort)
         : this.#quotedPing(u8) >= 0;
     if (!isOurs) {
+      this.#stack.counters.ignored++;
+      return;
+    }
+    // RFC 8201 §4: there is no such link, so somebody makes it up.
+    if (quoted.ipVersion === 6 && mtu < IPV6_MTU_MIN) {
       this.#stack.counters.ignored++;
       return;
     }
@@ -309,6 +330,8 @@ function errorOf6(code: number): HostErrorCode {
     case Icmpv6Unreachable.NO_ROUTE:
       return 'ENETUNREACH';
     case Icmpv6Unreachable.ADMINISTRATIVELY:
+    case 5: // Source address failed policy
+    case 6: // Route rejected
       return 'EACCES';
     default:
       return 'EHOSTUNREACH';

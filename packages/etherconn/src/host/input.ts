@@ -85,7 +85,10 @@ export class Input implements HostEthernetUser, LoopbackUser {
     }
     const kind = addresses.kindOf(u8, record.ipDestination, version);
     const isForeign = kind === AddressKind.OTHER;
-    if (kind === AddressKind.LOOPBACK || kind === AddressKind.UNSPECIFIED || isMapped(u8, record)) {
+    const isMartian =
+      kind === AddressKind.LOOPBACK || kind === AddressKind.UNSPECIFIED || isMapped(u8, record);
+    // Who has no address yet asks all, not one (RFC 1122 §3.2.1.3); an answer to it would go to ourselves.
+    if (isMartian || (kind === AddressKind.OWN && from === AddressKind.UNSPECIFIED)) {
       counters.martian++;
     } else if (
       this.#stack.claims !== null &&
@@ -145,7 +148,8 @@ export class Input implements HostEthernetUser, LoopbackUser {
       return;
     }
     counters.neighborDiscovery++;
-    const isAdvertisement = u8[record.l4] === NdType.ROUTER_ADVERTISEMENT;
+    // A router with an address of ours is none that could be sent through.
+    const isAdvertisement = u8[record.l4] === NdType.ROUTER_ADVERTISEMENT && !this.#isFromUs(u8, record);
     if (isAdvertisement && this.#stack.routerListener !== null && isValidNd(u8, record)) {
       this.#stack.routerListener.routerAdvertisement(u8, record);
     } else if (!this.#stack.nd.input(u8, record)) {
@@ -175,7 +179,10 @@ export class Input implements HostEthernetUser, LoopbackUser {
     this.#whole = [];
     for (const frame of frames) {
       // Whoever got the one before may have closed the host, and these with it.
-      if (this.#stack.closed !== null) return;
+      if (this.#stack.closed !== null) {
+        this.#reassembly?.release(frame);
+        continue;
+      }
       const memory = frame.memory!;
       parseFrame(memory.u8, frame.offset, frame.length, wholeRecord);
       wholeStore.begin(memory);
@@ -202,6 +209,10 @@ export class Input implements HostEthernetUser, LoopbackUser {
     return false;
   }
 
+  #isFromUs(u8: Uint8Array, record: FrameRecord): boolean {
+    return this.#stack.addresses.find(u8, record.ipSource, 6) !== null;
+  }
+
   #isForUnconfigured(record: FrameRecord): boolean {
     return record.protocol === IpProtocol.UDP && record.destinationPort === this.#stack.unconfiguredPort;
   }
@@ -213,6 +224,8 @@ export class Input implements HostEthernetUser, LoopbackUser {
 
   ethernetClosed(error: Error): void {
     this.#stack.ethernetClosed(error);
+    for (const frame of this.#whole) this.#reassembly?.release(frame);
+    this.#whole = [];
     this.#reassembly?.close();
   }
 }

@@ -123,6 +123,56 @@ describe('NeighborCache', () => {
     assert.equal(cache.waiting, 4);
   });
 
+  it('keeps at most 16 MiB for all neighbours together, and counts what goes', () => {
+    const { cache, sent, learn } = open(1024);
+    for (let n = 0; n < 300; n++) {
+      const neighbor = cache.want(address(n));
+      cache.use(neighbor);
+      cache.enqueue(neighbor, new Uint8Array(65_000), null);
+    }
+    assert.deepEqual([cache.waiting, cache.queueDropped, cache.queued], [258, 42, 300]);
+    learn(ANSWER, MAC, address(0));
+    assert.equal(sent.length, 1);
+    cache.enqueue(cache.want(address(299)), new Uint8Array(65_000), null);
+    assert.equal(cache.waiting, 258);
+    assert.equal(cache.isFull(cache.want(address(299)), 65_000, { roomAgain: () => undefined }), true);
+    cache.clear();
+    assert.equal(cache.queueDropped, 300);
+    const neighbor = cache.want(address(0));
+    cache.use(neighbor);
+    cache.enqueue(neighbor, new Uint8Array(65_000), null);
+    assert.equal(cache.waiting, 1);
+    cache.clear();
+  });
+
+  it('gives up who does not answer before those that we talk with', async () => {
+    const { clock, cache, learn } = open(16);
+    const gateway = cache.want(address(0));
+    cache.use(gateway);
+    learn(ANSWER, MAC, address(0));
+    for (let n = 1; n < 16; n++) cache.use(cache.want(address(n)));
+    await clock.advance(1000);
+    for (let n = 16; n < 31; n++) cache.use(cache.want(address(n)));
+    assert.deepEqual([cache.size, gateway.state], [16, NeighborState.REACHABLE]);
+    assert.equal(cache.find(address(15), 0, 4), undefined);
+    cache.use(cache.want(address(31)));
+    assert.equal(gateway.state, NeighborState.NONE, 'nobody is silent for long: the oldest');
+    cache.clear();
+  });
+
+  it('has places for each IP version', () => {
+    const { cache } = open(16);
+    for (let n = 0; n < 20; n++) {
+      cache.use(cache.want(address(n)));
+      cache.use(cache.want(Uint8Array.of(0xfe, 0x80, ...new Uint8Array(13), n)));
+    }
+    assert.deepEqual([cache.size, cache.evicted], [32, 8]);
+    cache.clear();
+    for (let n = 0; n < 16; n++) cache.use(cache.want(address(n)));
+    assert.equal(cache.evicted, 8);
+    cache.clear();
+  });
+
   it('is bounded: strangers take free places only, and our own needs take those of idle neighbours', () => {
     const { cache, learn } = open(16);
     const ours: Neighbor[] = [];

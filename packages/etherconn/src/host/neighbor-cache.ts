@@ -22,6 +22,8 @@ const SOLICITATIONS = 3;
 /** Packets and bytes that wait for one neighbour; beyond, the oldest are dropped. */
 const QUEUE_PACKETS = 64;
 const QUEUE_BYTES = 256 * 1024;
+/** Bytes that wait for all neighbours: answers to strangers who are not there must not fill the memory. */
+const WAITING_BYTES = 16 << 20;
 
 /** An IP packet that waits, and what is to be told when it cannot be sent. */
 export interface WaitingPacket {
@@ -86,7 +88,7 @@ export interface Learning {
 
 /**
  * The MAC addresses of neighbours, by IP address: resolved when needed, probed again when in use, forgotten when
- * silent. Bounded, so that neither a scan of ours nor strangers who ask can fill the memory. There is a timer only
+ * silent. Bounded, for each IP version, so that neither a scan of ours nor strangers who ask can fill the memory. There is a timer only
  * while an entry is being resolved, is in use or has been within the last 30 s.
  */
 export class NeighborCache {
@@ -99,6 +101,9 @@ export class NeighborCache {
   readonly #owner: NeighborOwner;
   readonly #capacity: number;
   #entries: Map<IpKey, Neighbor> | null = null;
+  /** Entries of IPv4 addresses. */
+  #size4 = 0;
+  #waitingBytes = 0;
   #timer: ClockTimer | null = null;
   #timerDue = Infinity;
 
@@ -133,10 +138,11 @@ export class NeighborCache {
     const key = ipKey(address, 0, address.length === 4 ? 4 : 6);
     const known = this.#entries?.get(key);
     if (known !== undefined) return known;
-    if (this.size >= this.#capacity) this.#evict();
+    if (this.#isFull(address.length)) this.#evict(address.length);
     const neighbor = new Neighbor(Uint8Array.from(address));
     this.#entries ??= new Map();
     this.#entries.set(key, neighbor);
+    if (address.length === 4) this.#size4++;
     return neighbor;
   }
 
@@ -155,21 +161,26 @@ export class NeighborCache {
   isFull(neighbor: Neighbor, length: number, listener: RoomListener): boolean {
     const { queue, queuedBytes } = neighbor;
     if (queue === null || queue.length === 0) return false;
-    if (queue.length < QUEUE_PACKETS && queuedBytes + length <= QUEUE_BYTES) return false;
+    const fits = queuedBytes + length <= QUEUE_BYTES && this.#waitingBytes + length <= WAITING_BYTES;
+    if (fits && queue.length < QUEUE_PACKETS) return false;
     neighbor.refused ??= new Set();
     neighbor.refused.add(listener);
     return true;
   }
 
-  /** Keeps a packet (from now on ours) until the MAC address is known. */
+  /** Keeps a packet (from now on ours) until the MAC address is known, or drops it when too much waits already. */
   enqueue(neighbor: Neighbor, packet: Uint8Array, sender: UnreachableListener | null): void {
+    this.queued++;
+    if (this.#waitingBytes + packet.length > WAITING_BYTES) {
+      this.queueDropped++;
+      return;
+    }
     neighbor.queue ??= [];
     const queue = neighbor.queue;
     queue.push({ packet, sender });
-    neighbor.queuedBytes += packet.length;
-    this.queued++;
+    this.#count(neighbor, packet.length);
     while (queue.length > QUEUE_PACKETS || (neighbor.queuedBytes > QUEUE_BYTES && queue.length > 1)) {
-      neighbor.queuedBytes -= queue.shift()!.packet.length;
+      this.#count(neighbor, -queue.shift()!.packet.length);
       this.queueDropped++;
     }
   }
@@ -179,8 +190,9 @@ export class NeighborCache {
     let neighbor = this.find(u8, offset, version);
     if (neighbor === undefined) {
       // Strangers take places that are free, nobody's place.
-      if (!how.create || this.size >= this.#capacity) return;
-      neighbor = this.want(u8.slice(offset, offset + (version === 4 ? 4 : 16)));
+      const length = version === 4 ? 4 : 16;
+      if (!how.create || this.#isFull(length)) return;
+      neighbor = this.want(u8.slice(offset, offset + length));
     }
     const known = neighbor.mac;
     const same = known !== null && sameBytes(known, 0, u8, mac, 6);
@@ -216,21 +228,36 @@ export class NeighborCache {
     this.#timerDue = Infinity;
     const entries = this.#entries;
     this.#entries = null;
+    this.#size4 = 0;
     for (const neighbor of entries?.values() ?? []) {
       neighbor.state = NeighborState.NONE;
-      this.queueDropped += neighbor.queue?.length ?? 0;
-      neighbor.queue = null;
+      this.queueDropped += this.#takeQueue(neighbor)?.length ?? 0;
       this.#answer(neighbor, null);
     }
   }
 
   /** Sends what waits, now that the MAC address is known. */
   #release(neighbor: Neighbor): void {
-    const queue = neighbor.queue;
-    neighbor.queue = null;
-    neighbor.queuedBytes = 0;
+    const queue = this.#takeQueue(neighbor);
     if (queue !== null) for (const { packet } of queue) this.#owner.sendWaiting(neighbor, packet);
     this.#answer(neighbor, neighbor.mac);
+  }
+
+  /** Whether there are as many entries with addresses of this length as there may be. */
+  #isFull(length: number): boolean {
+    return (length === 4 ? this.#size4 : this.size - this.#size4) >= this.#capacity;
+  }
+
+  #count(neighbor: Neighbor, bytes: number): void {
+    neighbor.queuedBytes += bytes;
+    this.#waitingBytes += bytes;
+  }
+
+  #takeQueue(neighbor: Neighbor): WaitingPacket[] | null {
+    const { queue } = neighbor;
+    neighbor.queue = null;
+    this.#count(neighbor, -neighbor.queuedBytes);
+    return queue;
   }
 
   #answer(neighbor: Neighbor, mac: Uint8Array | null): void {
@@ -245,8 +272,7 @@ export class NeighborCache {
   /** Nobody answers: the entry goes, and with it what waits. */
   #fail(neighbor: Neighbor): void {
     this.#remove(neighbor);
-    const queue = neighbor.queue;
-    neighbor.queue = null;
+    const queue = this.#takeQueue(neighbor);
     if (queue !== null) {
       this.unreachable += queue.length;
       for (const { sender } of queue) sender?.unreachable();
@@ -257,17 +283,28 @@ export class NeighborCache {
   #remove(neighbor: Neighbor): void {
     neighbor.state = NeighborState.NONE;
     neighbor.due = Infinity;
-    this.#entries?.delete(ipKey(neighbor.address, 0, neighbor.address.length === 4 ? 4 : 6));
+    const isV4 = neighbor.address.length === 4;
+    if (this.#entries?.delete(ipKey(neighbor.address, 0, isV4 ? 4 : 6)) && isV4) this.#size4--;
   }
 
-  /** Makes room for one: an entry not in use, else the oldest. */
-  #evict(): void {
+  /**
+   * Makes room for one of an IP version: an entry not in use, else the oldest that has been asked twice and has not
+   * answered, else the oldest.
+   */
+  #evict(length: number): void {
     let victim: Neighbor | undefined;
+    let isSilent = false;
     for (const neighbor of this.list()) {
+      if (neighbor.address.length !== length) continue;
+      const { state } = neighbor;
+      if (state === NeighborState.STALE || state === NeighborState.NONE) {
+        victim = neighbor;
+        break;
+      }
       victim ??= neighbor;
-      if (neighbor.state !== NeighborState.STALE) continue;
+      if (isSilent || state !== NeighborState.INCOMPLETE || neighbor.solicitations < 2) continue;
       victim = neighbor;
-      break;
+      isSilent = true;
     }
     if (victim === undefined) return;
     this.evicted++;

@@ -1,14 +1,15 @@
 import { allocateFrameMemory } from '../link/frame-memory.ts';
 import type { FrameMemory } from '../link/link.ts';
-import type { RoomCall } from '../relay/room-queue.ts';
 import type { FrameSender } from '../relay/transmit.ts';
 import { emitEthernet } from '../wire/ethernet.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac, macHigh, macLow } from '../wire/mac.ts';
 import { AddressKind, isLinkLocal } from './addresses.ts';
+import type { NeighborLink } from './arp.ts';
 import { FragmentResult, sendFragments } from './fragment.ts';
 import { type HostCall, type HostErrorCode, hostError } from './host-error.ts';
 import type { UnreachableListener } from './neighbor-cache.ts';
+import { SendLine } from './send-line.ts';
 import type { Stack } from './stack.ts';
 
 /** The way to a destination. */
@@ -39,10 +40,11 @@ const MTU6_LOCAL = 0xffff + 40;
 let scratch: FrameMemory | null = null;
 
 /** The sending side of a host: which way a packet goes, and whole IP packets on that way. */
-export class Output {
+export class Output implements NeighborLink {
   readonly #stack: Stack;
   #identification: number;
   #identification6 = 0;
+  #line: SendLine | null = null;
 
   constructor(stack: Stack) {
     this.#stack = stack;
@@ -123,12 +125,26 @@ export class Output {
     if (this.#sendLocally(packet) === 0) this.#stack.counters.localDropped++;
   }
 
+  /** Own MAC address. */
+  get macBytes(): Uint8Array {
+    return this.#stack.ethernet.macBytes;
+  }
+
+  /**
+   * Sends an ARP or neighbour discovery message, in memory that is from now on ours. It waits for room: when many hosts
+   * ask, or are asked, at once, those whose message was lost would fall silent for a second.
+   */
+  trySendPacketTo(packet: Uint8Array, etherType: number, destMac: Uint8Array): number {
+    const { ethernet } = this.#stack;
+    this.sendOrWait(() => ethernet.trySendPacketTo(packet, etherType, destMac) === 1);
+    return 1;
+  }
+
   /** Sends a packet by `attempt` (true: sent) now, or as soon as there is room; dropped when too many wait already. */
   sendOrWait(attempt: () => boolean): void {
     const { counters, relay } = this.#stack;
-    if (relay.waiting.empty && attempt()) return;
-    if (relay.waiting.full) counters.noRoomDropped++;
-    else relay.waiting.add(new WaitingSend(attempt, () => counters.noRoomDropped++));
+    this.#line ??= SendLine.of(relay);
+    this.#line.send(attempt, () => counters.noRoomDropped++);
   }
 
   #unicast(destination: Uint8Array): Path | HostErrorCode {
@@ -184,31 +200,4 @@ function localPath(destination: Uint8Array, source: Uint8Array): Path {
 
 function etherTypeOf(packet: Uint8Array): number {
   return packet[0] >> 4 === 4 ? EtherType.IPV4 : EtherType.IPV6;
-}
-
-/** A packet in the queue of those that wait for room. */
-class WaitingSend implements RoomCall {
-  settled = false;
-  attempt: (() => boolean) | null;
-  onSettled: (() => void) | null = null;
-  readonly #dropped: () => void;
-
-  constructor(send: () => boolean, dropped: () => void) {
-    this.#dropped = dropped;
-    this.attempt = () => {
-      if (!send()) return false;
-      this.#settle();
-      return true;
-    };
-  }
-
-  reject(): void {
-    this.#dropped();
-    this.#settle();
-  }
-
-  #settle(): void {
-    this.settled = true;
-    this.onSettled?.();
-  }
 }

@@ -299,6 +299,22 @@ test('bounded in bytes, whatever comes', () => {
   );
 });
 
+test('bounded for all hosts of a thread together', () => {
+  // What is broadcast is kept by every host: the last fragment of a long datagram takes the largest buffer.
+  const last = Array.from({ length: 64 }, (_, id) => cut(datagram(4, 60_000), 1500, id).at(-1)!);
+  const first = cut(datagram(4, 3000), 1500, 99);
+  const benches = Array.from({ length: 60 }, () => new Bench());
+  for (const bench of benches) for (const fragment of last) bench.add(fragment);
+  const bytes = benches.map((bench) => bench.reassembly.bytes);
+  assert.ok(bytes.reduce((a, b) => a + b, 0) <= 128 << 20);
+  assert.equal(bytes[0], bytes[1]);
+  assert.equal(bytes.at(-1), 0);
+  assert.equal(benches.at(-1)!.stats().noRoom, 64);
+  benches[0]!.reassembly.close();
+  assert.deepEqual(benches.at(-1)!.addAll(first).at(-1), expected(datagram(4, 3000), 99));
+  for (const bench of benches) bench.reassembly.close();
+});
+
 const SETS = Array.from({ length: 31 }, (_, id) =>
   cut(datagram(id % 2 === 0 ? 4 : 6, id * 2000 + 1600), 9000, id),
 )

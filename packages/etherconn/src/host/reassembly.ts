@@ -14,7 +14,7 @@ import {
 } from '../wire/ipv6.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { Fragment, type FrameRecord } from '../wire/record.ts';
-import { HEADROOM } from './reassembly-buffers.ts';
+import { HEADROOM, hasRoomFor } from './reassembly-buffers.ts';
 import { DatagramState, Placed, ReassembledFrame } from './reassembly-datagram.ts';
 import type { ReassemblyOptions, ReassemblyStats } from './reassembly-options.ts';
 
@@ -252,7 +252,7 @@ export class Reassembly {
   /** Lets others go until the buffer can grow; false when that does not help, and the datagram goes itself. */
   #makeRoomFor(datagram: ReassembledFrame, end: number): boolean {
     const growth = datagram.growthFor(end);
-    while (growth > 0 && this.#bytes + growth > this.#maxBytes) {
+    while (growth > 0 && (this.#bytes + growth > this.#maxBytes || !hasRoomFor(growth))) {
       const oldest = this.#oldest(DatagramState.GATHERING, datagram);
       if (oldest === null) {
         this.#evict(datagram);

@@ -12,6 +12,7 @@ import { UdpTemplate } from '../wire/udp-template.ts';
 import { Addresses, type AddressState, OwnAddress } from './addresses.ts';
 import { Arp, type ConflictListener } from './arp.ts';
 import { Claims, udpKey } from './claims.ts';
+import { hostError } from './host-error.ts';
 import type { HostEthernet } from './host-ethernet.ts';
 import { HostGroups } from './host-groups.ts';
 import { HostCounters } from './host-stats.ts';
@@ -74,7 +75,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   readonly icmp: Icmp;
   readonly groups: HostGroups;
   readonly input: Input;
-  /** Longest IP packet that is sent in one frame. */
+  /** Longest IP packet that is sent in one frame: what the host was given, or less where a network says so. */
   mtu: number;
   /** Counts up when ways to destinations have to be looked for anew. */
   epoch = 0;
@@ -86,6 +87,9 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   claims: Claims | null = null;
   readonly #listener: StackListener;
   #loopback: LoopbackSender | null = null;
+  /** What the host was given, and what DHCP and routers say; each may come and go before the other. */
+  #ownMtu: number;
+  #mtuLimits: Map<object, number> | null = null;
   #pathMtus: PathMtus | null = null;
   /** Ports with an error that their users have not been told. */
   #failed: HostUdpPort[] = [];
@@ -102,12 +106,13 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
     this.clock = ethernet.relay.clock;
     this.interfaceName = interfaceName;
     this.mtu = mtu;
+    this.#ownMtu = mtu;
     this.#listener = listener;
     this.neighbors = new NeighborCache(this.clock, this, neighborsMax);
-    this.arp = new Arp(ethernet, this.addresses, this.neighbors, this);
-    this.nd = new Nd(ethernet, this.addresses, this.neighbors, this);
-    this.udp = new UdpPorts(this);
     this.output = new Output(this);
+    this.arp = new Arp(this.output, this.addresses, this.neighbors, this);
+    this.nd = new Nd(this.output, this.addresses, this.neighbors, this);
+    this.udp = new UdpPorts(this);
     this.icmp = new Icmp(this);
     this.groups = new HostGroups(this);
     this.input = new Input(this);
@@ -178,7 +183,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   }
 
   removeAddress(own: OwnAddress): void {
-    own.probe?.cancel();
+    own.probe?.cancel(hostError('EADDRNOTAVAIL', 'addAddress', 'removed before it was in use'));
     if (own.route !== null) this.routes.remove(own.route);
     this.addresses.remove(own);
     this.groups.addressRemoved(own);
@@ -197,9 +202,31 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
     this.#listener.conflict(own, otherMac, true);
   }
 
+  /** Changes what the host was given. */
+  setMtu(mtu: number): void {
+    this.#ownMtu = mtu;
+    this.#chooseMtu();
+  }
+
+  /** What `who` has heard of the network's MTU; null takes it back. */
+  limitMtu(who: object, mtu: number | null): void {
+    if (mtu === null) this.#mtuLimits?.delete(who);
+    else {
+      this.#mtuLimits ??= new Map();
+      this.#mtuLimits.set(who, mtu);
+    }
+    this.#chooseMtu();
+  }
+
   /** The MTU of the path to an address (4 or 16 bytes). */
   pathMtu(address: Uint8Array): number {
     return this.#pathMtus === null ? this.mtu : this.#pathMtus.get(address, this.mtu);
+  }
+
+  #chooseMtu(): void {
+    this.mtu = this.#ownMtu;
+    for (const mtu of this.#mtuLimits?.values() ?? []) this.mtu = Math.min(this.mtu, mtu);
+    this.epoch++;
   }
 
   narrowPath(u8: Uint8Array, offset: number, version: number, mtu: number): void {
@@ -289,7 +316,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
     this.udp.closeAll(error);
     this.icmp.close(error);
     this.claims?.close(error);
-    for (const own of this.addresses.list) own.probe?.cancel();
+    for (const own of this.addresses.list) own.probe?.cancel(error);
     this.neighbors.clear();
     this.#pathMtus?.close();
     this.groups.close(false);

@@ -23,7 +23,7 @@ export interface UdpPortOptions {
 export interface UdpPortUser {
   frame(store: BatchStore, record: FrameRecord, flags: number): void;
   batchEnd(store: BatchStore): void;
-  /** An ICMP error has come for a connected port (ECONNREFUSED, EHOSTUNREACH …). */
+  /** An ICMP error has come for a connected port (ECONNREFUSED, EACCES …). */
   failed(error: SystemError): void;
   /** The host, or its relay, has been closed. The port is closed already. */
   hostClosed(error: Error): void;
@@ -34,7 +34,7 @@ export interface UdpDestination {
   /**
    * Sends `payload[start, end)`. 1 when the host has taken it (it may wait for its next hop to be resolved, then a copy
    * is kept), 0 when there is no room now. Throws a SystemError for what will not work: EMSGSIZE, ENETUNREACH,
-   * EHOSTUNREACH, EACCES (a broadcast without `broadcast`), EINVAL; and ECONNREFUSED, once, that has come in.
+   * EADDRNOTAVAIL, EACCES (a broadcast without `broadcast`), EINVAL; and ECONNREFUSED, once, that has come in.
    */
   trySend(payload: Uint8Array, start: number, end: number): 0 | 1;
 }

@@ -402,6 +402,11 @@ test('what is not for us, not now, or not whole is counted and dropped', async (
 test('times that make no sense are replaced', async () => {
   const bench = await Bench.bound({}, { ...LEASE, renewalTime: 5000, rebindingTime: 4000 });
   assert.deepEqual([bench.client.lease?.renewalTime, bench.client.lease?.rebindingTime], [1800, 3150]);
+  // A lease to be renewed at once would be renewed for ever.
+  for (const zero of [{ renewalTime: 0 }, { rebindingTime: 0 }, { renewalTime: 0, rebindingTime: 0 }]) {
+    const { lease } = (await Bench.bound({}, { ...LEASE, ...zero })).client;
+    assert.deepEqual([lease?.renewalTime, lease?.rebindingTime], [1800, 3150]);
+  }
   const own = await Bench.bound({}, { ...LEASE, renewalTime: 100, rebindingTime: 200 });
   assert.deepEqual([own.client.lease?.renewalTime, own.client.lease?.rebindingTime], [100, 200]);
 });

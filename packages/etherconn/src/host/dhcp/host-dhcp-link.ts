@@ -40,8 +40,6 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser {
   #places: number[] = [];
   #own: OwnAddress | null = null;
   #routes: RouteEntry[] = [];
-  /** The host's MTU without the lease's. */
-  #mtu: number | null = null;
 
   constructor(stack: Stack, applyMtu: boolean) {
     this.#stack = stack;
@@ -102,7 +100,12 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser {
   async isTaken(address: string): Promise<boolean> {
     const bytes = parseIp(address);
     if (this.#stack.addresses.find(bytes, 0, 4) !== null) return false;
-    return (await probeAddress(this.#stack, bytes, PROBES, PROBE_TIME)) !== null;
+    try {
+      return (await probeAddress(this.#stack, bytes, PROBES, PROBE_TIME)) !== null;
+    } catch {
+      // The host has been closed, or the address taken away: there is nobody to tell of whom.
+      return false;
+    }
   }
 
   configure(lease: DhcpLease): void {
@@ -179,12 +182,8 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser {
 
   #setMtu(mtu: number): void {
     const stack = this.#stack;
-    if (this.#mtu !== null) stack.mtu = this.#mtu;
-    this.#mtu = null;
     const least = stack.addresses.list.some((own) => own.version === 6) ? MTU_MIN_6 : MTU_MIN;
-    if (!this.#applyMtu || mtu < least || mtu > stack.ethernet.mtu) return;
-    this.#mtu = stack.mtu;
-    stack.mtu = mtu;
+    stack.limitMtu(this, this.#applyMtu && mtu >= least ? mtu : null);
   }
 }
 

@@ -78,9 +78,9 @@ function renewalTimes(
   rebinding: number | undefined,
   duration: number,
 ): Pick<DhcpLease, 'renewalTime' | 'rebindingTime'> {
-  const rebindingTime = rebinding !== undefined && rebinding <= duration ? rebinding : duration * 0.875;
-  const renewalTime =
-    renewal !== undefined && renewal <= rebindingTime ? renewal : Math.min(duration * 0.5, rebindingTime);
+  // Zero would be asked for again as soon as it is given, for ever.
+  const rebindingTime = rebinding && rebinding <= duration ? rebinding : duration * 0.875;
+  const renewalTime = renewal && renewal <= rebindingTime ? renewal : Math.min(duration * 0.5, rebindingTime);
   return { renewalTime, rebindingTime };
 }
 
