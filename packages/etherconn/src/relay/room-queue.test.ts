@@ -39,6 +39,28 @@ describe('RoomQueue', () => {
     assert.equal(queue.size, 2);
   });
 
+  it('keeps who comes while others try, however many have left', () => {
+    const calls = new PendingCalls<number>(new VirtualClock());
+    const queue = new RoomQueue(1000);
+    const room = { left: 0 };
+    const log: number[] = [];
+    const early = Array.from({ length: 300 }, (_, i) => waiter(calls, room, log, i));
+    for (const call of early) queue.add(call);
+    // All but the last few have given up; the first of those sends another as soon as it has room.
+    for (const call of early.slice(0, 297)) call.reject(new Error('timeout'));
+    const first = early[297]!;
+    const { attempt } = first;
+    first.attempt = () => {
+      queue.add(waiter(calls, room, log, 1000));
+      return attempt!();
+    };
+    room.left = 10;
+    queue.retry();
+    queue.retry();
+    assert.deepEqual(log, [297, 298, 299, 1000]);
+    assert.equal(queue.size, 0);
+  });
+
   it('is full at its depth, and depth 0 is always full', () => {
     const calls = new PendingCalls<number>(new VirtualClock());
     assert.equal(new RoomQueue(0).full, true);

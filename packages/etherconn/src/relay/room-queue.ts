@@ -48,7 +48,8 @@ export class RoomQueue {
       before?.();
     };
     this.#waiting++;
-    if (this.#calls.length > 2 * this.#waiting + SETTLED_MAX)
+    // Not under the feet of who walks through them.
+    if (!this.#retrying && this.#calls.length > 2 * this.#waiting + SETTLED_MAX)
       this.#calls = this.#calls.filter((one) => !one.settled);
     this.#calls.push(call);
   }
