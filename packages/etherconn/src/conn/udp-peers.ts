@@ -2,20 +2,18 @@ import { NoNextHopError, OptionError } from '../errors.ts';
 import { show } from '../options.ts';
 import { type MacAddress, toMac } from '../relay/l2-endpoint.ts';
 import { formatIp } from '../wire/ip.ts';
+import { DestinationCache } from './destination-cache.ts';
 import { type NextHopResolver, resolveNextHopMACWithBroadcast } from './next-hop.ts';
 import { toUdpAddress, type UdpAddress } from './udp-address.ts';
 import { UdpPeer } from './udp-peer.ts';
 import type { UdpSource } from './udp-source.ts';
 
-/** Peers that are kept; beyond, the one made first goes. A peer that is still in use is made anew. */
-const PEERS_MAX = 4096;
-
 /** The destinations of a UDP endpoint, by address and port, and the way to their next hops. */
 export class UdpPeers {
   readonly #source: UdpSource;
   readonly #resolve: NextHopResolver;
-  /** By address and port. */
-  readonly #peers = new Map<string, UdpPeer>();
+  /** A peer that was forgotten is made anew. */
+  readonly #peers = new DestinationCache<UdpPeer>();
 
   constructor(source: UdpSource, resolve: NextHopResolver) {
     this.#source = source;
@@ -26,18 +24,17 @@ export class UdpPeers {
   get(destination: UdpAddress): UdpPeer {
     const { address, port } = destination ?? {};
     if (typeof address === 'string') {
-      const known = this.#peers.get(`${address}|${port}`);
-      if (known !== undefined)
+      const known = this.#peers.get(address, port as number);
+      if (known !== null)
         return this.#resolve === resolveNextHopMACWithBroadcast ? known : this.#resolved(known, address);
     }
     const checked = toUdpAddress('destination', destination);
     const text = formatIp(checked.bytes, 0, checked.version);
-    const key = `${text}|${port}`;
-    let peer = this.#peers.get(key);
-    if (peer === undefined) {
+    // By its usual text, too: addresses may be written in several ways.
+    let peer = this.#peers.get(text, checked.port);
+    if (peer === null) {
       peer = new UdpPeer(this.#source, checked);
-      if (this.#peers.size >= PEERS_MAX) this.#peers.delete(this.#peers.keys().next().value!);
-      this.#peers.set(key, peer);
+      this.#peers.set(text, checked.port, peer);
     }
     return this.#resolved(peer, text);
   }

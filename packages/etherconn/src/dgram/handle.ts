@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { getSystemErrorName } from 'node:util';
 import type { Batch } from '../conn/batch.ts';
+import { DestinationCache } from '../conn/destination-cache.ts';
 import type { SystemError } from '../errors.ts';
 import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp-port.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
@@ -9,7 +10,6 @@ import type { FrameRecord } from '../wire/record.ts';
 import { addressText, orLoopback, parseLiteral, systemError } from './address.ts';
 import { type CallbackOwner, callBackFailed, callBackLater, type SendCallback } from './callbacks.ts';
 import { closedByHost } from './closing.ts';
-import { DestinationCache } from './destination-cache.ts';
 import type { Lookup, LookupCallback } from './lookup.ts';
 import { Receiver, type ReceiverOptions } from './receiver.ts';
 import { type PendingSend, SendQueue, type SendQueueOwner } from './send-queue.ts';
@@ -40,7 +40,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   readonly version: 4 | 6;
   readonly receiver: Receiver;
   readonly counters: SendCounters = { sent: 0, failed: 0 };
-  readonly destinations: DestinationCache = new DestinationCache();
+  readonly destinations: DestinationCache<UdpDestination> = new DestinationCache<UdpDestination>();
   closed = false;
   /** Where connected sends go. */
   connected: UdpDestination | null = null;

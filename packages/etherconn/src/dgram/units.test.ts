@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { DestinationCache } from '../conn/destination-cache.ts';
 import type { UdpDestination } from '../host/udp-port.ts';
 import { allocateFrameMemory } from '../link/frame-memory.ts';
 import { formatIp, parseIp } from '../wire/ip.ts';
 import { AddressTextCache } from './address-text-cache.ts';
 import { callBackFailed, callBackLater } from './callbacks.ts';
-import { DestinationCache } from './destination-cache.ts';
 import { messages } from './slab.ts';
 
 test('address texts are right, cached or not, whatever collides', () => {
@@ -46,7 +46,7 @@ function destination(): UdpDestination {
 }
 
 test('destinations are found by address and port, and only by both', () => {
-  const cache = new DestinationCache();
+  const cache = new DestinationCache<UdpDestination>();
   const [a, b, c] = [destination(), destination(), destination()];
   cache.set('10.0.0.1', 1, a);
   cache.set('10.0.0.1', 2, b);
@@ -60,7 +60,7 @@ test('destinations are found by address and port, and only by both', () => {
 });
 
 test('destinations in use stay; those of long ago are forgotten', () => {
-  const cache = new DestinationCache();
+  const cache = new DestinationCache<UdpDestination>();
   const kept = destination();
   cache.set('kept', 1, kept);
   cache.set('forgotten', 1, destination());

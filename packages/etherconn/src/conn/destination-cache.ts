@@ -1,24 +1,22 @@
-import type { UdpDestination } from '../host/udp-port.ts';
-
-/** Destinations of one generation; at most twice as many are kept per socket. */
+/** Destinations of one generation; at most twice as many are kept per socket or conn. */
 const GENERATION = 2048;
 
-type Generation = Map<string, Map<number, UdpDestination>>;
+type Generation<T> = Map<string, Map<number, T>>;
 
 /**
  * Destinations by address text and port, so that a send to a known one costs neither parsing nor an object. Two
  * generations: when the young one is full it becomes the old one, and what nobody used since is forgotten with the
  * next.
  */
-export class DestinationCache {
-  #young: Generation | null = null;
-  #old: Generation | null = null;
+export class DestinationCache<T> {
+  #young: Generation<T> | null = null;
+  #old: Generation<T> | null = null;
   #count = 0;
   #lastAddress = '';
   #lastPort = -1;
-  #last: UdpDestination | null = null;
+  #last: T | null = null;
 
-  get(address: string, port: number): UdpDestination | null {
+  get(address: string, port: number): T | null {
     if (port === this.#lastPort && address === this.#lastAddress) return this.#last;
     if (this.#young === null) return null;
     let found = this.#young.get(address)?.get(port);
@@ -33,7 +31,7 @@ export class DestinationCache {
     return found;
   }
 
-  set(address: string, port: number, destination: UdpDestination): void {
+  set(address: string, port: number, destination: T): void {
     if (this.#young === null || this.#count >= GENERATION) {
       this.#old = this.#young;
       this.#young = new Map();
