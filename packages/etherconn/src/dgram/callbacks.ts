@@ -9,9 +9,10 @@ export interface CallbackOwner {
   readonly closed: boolean;
 }
 
-/** Callbacks of one asynchronous context, and what they are called with. */
+/** Calls of one callback in a row, and what it is called with. */
 class CallbackBatch {
-  readonly callbacks: SendCallback[] = [];
+  callback: SendCallback | null = null;
+  context = -1;
   readonly bytes: number[] = [];
   /** Who must not be closed for the callback to be called; null when it is called anyway. */
   readonly owners: (CallbackOwner | null)[] = [];
@@ -20,22 +21,22 @@ class CallbackBatch {
 /** Batches that were run, to be used again. */
 const spare: CallbackBatch[] = [];
 let current: CallbackBatch | null = null;
-let currentContext = -1;
 
 /**
- * Has `callback` called with `bytes` in a later tick; never synchronously. One process.nextTick serves all sends of
- * an asynchronous context: each by itself costs three times as much. `owner`: with node:dgram a datagram for an
- * address leaves a tick after `send`, and when the socket is closed by then nothing is heard of it any more; null
+ * Has `callback` called with `bytes` in a later tick; never synchronously. Calls of the same function in a row share a
+ * process.nextTick (each by itself costs three times as much); others do not, for they may have been given within
+ * different runs of an AsyncLocalStorage, and each must find its own store. `owner`: with node:dgram a datagram for
+ * an address leaves a tick after `send`, and when the socket is closed by then nothing is heard of it any more; null
  * for connected sockets, where it leaves at once.
  */
 export function callBackLater(callback: SendCallback, bytes: number, owner: CallbackOwner | null): void {
   const context = executionAsyncId();
-  if (current === null || context !== currentContext) {
+  if (current === null || callback !== current.callback || context !== current.context) {
     current = spare.pop() ?? new CallbackBatch();
-    currentContext = context;
+    current.callback = callback;
+    current.context = context;
     process.nextTick(run, current);
   }
-  current.callbacks.push(callback);
   current.bytes.push(bytes);
   current.owners.push(owner);
 }
@@ -43,16 +44,17 @@ export function callBackLater(callback: SendCallback, bytes: number, owner: Call
 function run(batch: CallbackBatch): void {
   // What is sent by these callbacks is due in a later tick.
   if (batch === current) current = null;
-  const { callbacks, bytes, owners } = batch;
-  for (let i = 0; i < callbacks.length; i++) {
+  const { bytes, owners } = batch;
+  const callback = batch.callback!;
+  for (let i = 0; i < bytes.length; i++) {
     if (owners[i]?.closed) continue;
     try {
-      callbacks[i](null, bytes[i]);
+      callback(null, bytes[i]);
     } catch (error) {
       rethrowLater(error);
     }
   }
-  callbacks.length = 0;
+  batch.callback = null;
   bytes.length = 0;
   owners.length = 0;
   if (spare.length < 4) spare.push(batch);

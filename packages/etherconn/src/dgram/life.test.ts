@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHook } from 'node:async_hooks';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { test } from 'node:test';
@@ -120,4 +121,27 @@ test('buffer sizes are reported as Linux reports them', async () => {
   assert.deepEqual([socket.getRecvBufferSize(), socket.getSendBufferSize()], [20_000, 4608]);
   socket.setRecvBufferSize(10 ** 9);
   assert.equal(socket.getRecvBufferSize(), 425_984);
+});
+
+test('asynchronous hooks see a socket begin and end, under the type of Node’s', async () => {
+  await using net = await openDgramHosts(1);
+  const seen: string[] = [];
+  const ids = new Set<number>();
+  const hook = createHook({
+    init(id, type) {
+      if (type !== 'UDPWRAP') return;
+      ids.add(id);
+      seen.push('init');
+    },
+    destroy(id) {
+      if (ids.has(id)) seen.push('destroy');
+    },
+  }).enable();
+  const socket = net.hosts[0].dgram.createSocket('udp4');
+  assert.deepEqual(seen, ['init']);
+  socket.close();
+  await once(socket, 'close');
+  await new Promise((resolve) => setImmediate(resolve));
+  hook.disable();
+  assert.deepEqual(seen, ['init', 'destroy']);
 });

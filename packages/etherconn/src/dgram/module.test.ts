@@ -142,6 +142,26 @@ test('register: a program ends when nothing holds it', async () => {
   assert.equal(await run('e.cjs', source), 'done');
 });
 
+test('register: a socket cannot be sent to another process, and trying does no harm', async () => {
+  const source = `const dgram = require('dgram');
+    const { fork } = require('child_process');
+    if (process.argv[2] === 'child') process.on('message', () => process.exit());
+    else {
+      const socket = dgram.createSocket('udp4').bind(0, () => {
+        const child = fork(__filename, ['child']);
+        try { child.send('take this', socket); } catch (error) { console.log(error.code); }
+        child.send('end');
+        socket.close();
+      });
+    }`;
+  assert.equal(await run('send.cjs', source), 'ERR_INVALID_HANDLE_TYPE');
+});
+
+test('createSocket may be called with new, as Node’s', () => {
+  const createSocket = dgram.createSocket as unknown as new (type: string) => unknown;
+  assert.ok(new createSocket('udp4') instanceof nodeDgram.Socket);
+});
+
 test('each host has a module of its own, always the same', async () => {
   await using net = await openDgramHosts(2);
   const [a, b] = net.hosts;

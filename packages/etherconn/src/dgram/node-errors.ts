@@ -132,6 +132,15 @@ export function invalidFdType(type: string): CodedError {
   );
 }
 
+/** Node's code for what cannot be sent to another process. */
+export function handleNotSendable(): CodedError {
+  return coded(
+    TypeError,
+    'ERR_INVALID_HANDLE_TYPE',
+    'This handle type cannot be sent (a socket of a simulated host lives in its own process)',
+  );
+}
+
 /** For names that a future Node adds to `dgram.Socket.prototype`. */
 export function notImplemented(name: string): CodedError {
   return coded(

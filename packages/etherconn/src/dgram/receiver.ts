@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import type { BlockList } from 'node:net';
+import { types } from 'node:util';
 import { Batch, type Replier } from '../conn/batch.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { FrameList } from '../relay/frame-receiver.ts';
@@ -13,8 +14,9 @@ import { messages } from './slab.ts';
 /** One cursor serves all sockets of a thread: batches never nest. */
 const cursor = new Batch();
 
-/** Bytes that may wait for a listener that went away and comes back within the tick, as of a kernel's socket. */
-const HELD_LIMIT = 212_992;
+/** Bytes (and 128 for each message) that may wait for their turn of the event loop; a batch fits in many times. */
+const HELD_LIMIT = 64 * 1024 * 1024;
+const OVERHEAD = 128;
 
 /** How a receiver is set up. */
 export interface ReceiverOptions {
@@ -34,14 +36,17 @@ export interface ReceiveCounters {
   droppedBlocked: number;
   /** Messages that came while the socket was not receiving, or was closed before their turn. */
   droppedClosed: number;
-  /** Messages over what is held for a listener that went away. */
+  /** Messages over what is held for listeners that want each in a turn of its own. */
   droppedHeld: number;
 }
 
 /**
  * The receiving side of a socket: rows of a batch become messages, or are handed to the batch callback as they are.
- * All of a batch is emitted in one go; only when a listener leaves meanwhile (`await once(socket, 'message')`) does
- * the rest wait until its promises have been settled, for then, with Node, it would still be in the kernel.
+ *
+ * With Node's sockets the ticks and microtasks of one message's listeners run before the next message is emitted.
+ * Who would notice gets that: when a listener is an async function, or leaves meanwhile (`await once(socket,
+ * 'message')`), each further message of the batch has an immediate of its own, for Node empties both queues between
+ * immediates. All else is emitted in one go, for immediates are not free.
  */
 export class Receiver {
   readonly counters: ReceiveCounters = {
@@ -56,10 +61,12 @@ export class Receiver {
   readonly #replier: Replier;
   readonly #options: ReceiverOptions;
   readonly #list = new FrameList();
-  readonly #resource = new AsyncResource('ETHERCONNUDP');
+  /** Named as that of Node's sockets, for tools that tell asynchronous resources by type. */
+  readonly #resource = new AsyncResource('UDPWRAP');
   #onBatch: ((batch: Batch) => void) | null = null;
-  /** Messages that wait for a listener to come back: message, info, message … */
+  /** Messages that wait for their immediates: message, info, message … */
   #held: (Buffer | MessageInfo)[] = [];
+  #firstHeld = 0;
   #heldBytes = 0;
 
   constructor(socket: EventEmitter, replier: Replier, options: ReceiverOptions) {
@@ -97,9 +104,13 @@ export class Receiver {
   close(): void {
     this.receiving = false;
     this.#list.reset();
-    this.counters.droppedClosed += this.#held.length / 2;
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.counters.droppedClosed += this.#heldCount;
+    this.#forgetHeld();
+    this.#resource.emitDestroy();
+  }
+
+  get #heldCount(): number {
+    return (this.#held.length - this.#firstHeld) / 2;
   }
 
   #deliver(store: BatchStore, head: number, count: number): void {
@@ -118,22 +129,24 @@ export class Receiver {
     }
     const socket = this.#socket;
     const listeners = socket.listenerCount('message');
-    if (listeners === 0 && this.#held.length === 0 && socket.emit === EventEmitter.prototype.emit) {
+    if (listeners === 0 && this.#heldCount === 0 && socket.emit === EventEmitter.prototype.emit) {
       this.counters.droppedNoListener += count;
       return;
     }
+    // How many listeners there must still be for the next message to be emitted in this go: never so many.
+    const atLeast = count > 1 && hasAsyncListener(socket) ? Number.POSITIVE_INFINITY : listeners;
     let left = count;
     for (let at = head; at >= 0; at = store.words[at + Field.NEXT]) {
       if (!this.receiving) {
         this.counters.droppedClosed += left;
         return;
       }
+      this.#take(store, at, left === count ? 0 : atLeast);
       left--;
-      this.#take(store, at, listeners);
     }
   }
 
-  #take(store: BatchStore, at: number, listeners: number): void {
+  #take(store: BatchStore, at: number, atLeast: number): void {
     const { words } = store;
     const memory = store.memory!;
     // The relay has been closed from a listener: its memory is gone.
@@ -149,45 +162,35 @@ export class Receiver {
       return;
     }
     const message = messages.copy(memory, words[at + Field.PAYLOAD], words[at + Field.PAYLOAD_END]);
-    if (this.#held.length > 0) this.#hold(message, info);
-    else if (this.#socket.listenerCount('message') >= listeners) this.#emit(message, info);
-    else {
-      this.#hold(message, info);
-      this.#releaseLater();
-    }
+    if (this.#heldCount === 0 && this.#socket.listenerCount('message') >= atLeast) this.#emit(message, info);
+    else this.#hold(message, info);
   }
 
   #hold(message: Buffer, info: MessageInfo): void {
-    if (this.#heldBytes + message.length > HELD_LIMIT) {
+    const bytes = message.length + OVERHEAD;
+    if (this.#heldBytes + bytes > HELD_LIMIT) {
       this.counters.droppedHeld++;
       return;
     }
-    this.#heldBytes += message.length + 128;
+    this.#heldBytes += bytes;
     this.#held.push(message, info);
-  }
-
-  /** After all microtasks, and then a tick: a listener that is added when a promise settles is there by then. */
-  #releaseLater(): void {
-    queueMicrotask(() => process.nextTick(this.#release));
+    setImmediate(this.#release);
   }
 
   readonly #release = (): void => {
-    this.#resource.runInAsyncScope(this.#releaseHeld, this);
+    if (this.#heldCount === 0) return;
+    const message = this.#held[this.#firstHeld] as Buffer;
+    const info = this.#held[this.#firstHeld + 1] as MessageInfo;
+    this.#firstHeld += 2;
+    this.#heldBytes -= message.length + OVERHEAD;
+    if (this.#heldCount === 0) this.#forgetHeld();
+    this.#resource.runInAsyncScope(this.#emit, this, message, info);
   };
 
-  #releaseHeld(): void {
-    const socket = this.#socket;
-    const listeners = socket.listenerCount('message');
-    while (this.#held.length > 0) {
-      if (socket.listenerCount('message') < listeners) {
-        this.#releaseLater();
-        return;
-      }
-      const message = this.#held.shift() as Buffer;
-      const info = this.#held.shift() as MessageInfo;
-      this.#heldBytes -= message.length + 128;
-      this.#emit(message, info);
-    }
+  #forgetHeld(): void {
+    this.#held = [];
+    this.#firstHeld = 0;
+    this.#heldBytes = 0;
   }
 
   #emit(message: Buffer, info: MessageInfo): void {
@@ -200,4 +203,8 @@ export class Receiver {
       rethrowLater(error);
     }
   }
+}
+
+function hasAsyncListener(socket: EventEmitter): boolean {
+  return socket.listeners('message').some(types.isAsyncFunction);
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import nodeDgram from 'node:dgram';
 import { on, once } from 'node:events';
 import { test } from 'node:test';
 import { openDgramHosts } from '../testing/dgram-hosts.ts';
 import type { ReceivedMessageInfo } from './message-info.ts';
-import type { DgramSocket } from './socket-class.ts';
+import type { DgramModule, DgramSocket } from './socket-class.ts';
 
 async function bound(socket: DgramSocket, port = 0): Promise<DgramSocket> {
   socket.bind(port);
@@ -82,6 +83,75 @@ test('await once() in a loop misses none of a burst', async () => {
     // Some depth of promises between one message and the next.
     await Promise.resolve().then(() => Promise.resolve());
   }
+});
+
+/** What happens, in order, when `count` messages of one burst meet a listener that waits for promises and ticks. */
+async function orderOfAsyncListener(module: DgramModule, count: number): Promise<string[]> {
+  const receiver = await bound(module.createSocket('udp4'));
+  const sender = await bound(module.createSocket('udp4'));
+  const order: string[] = [];
+  const done = new Promise<void>((resolve) => {
+    receiver.on('message', async (message) => {
+      order.push(`message ${message}`);
+      await null;
+      await null;
+      process.nextTick(() => {
+        order.push(`tick ${message}`);
+        queueMicrotask(() => {
+          order.push(`microtask ${message}`);
+          if (order.length === 3 * count) resolve();
+        });
+      });
+    });
+  });
+  for (let i = 0; i < count; i++) sender.send(String(i), receiver.address().port, '127.0.0.1');
+  await done;
+  receiver.close();
+  sender.close();
+  return order;
+}
+
+test('an async listener is done with ticks and microtasks before the next message, as with Node', async () => {
+  await using net = await openDgramHosts(1);
+  const order = await orderOfAsyncListener(net.hosts[0].dgram, 5);
+  assert.deepEqual(order.slice(0, 4), ['message 0', 'tick 0', 'microtask 0', 'message 1']);
+  assert.deepEqual(order, await orderOfAsyncListener(nodeDgram as unknown as DgramModule, 5));
+});
+
+test('10,000 messages of one tick all reach an async listener, in order', async () => {
+  await using net = await openDgramHosts(2);
+  const receiver = await bound(net.hosts[1].dgram.createSocket('udp4'));
+  const sender = await bound(net.hosts[0].dgram.createSocket('udp4'));
+  const total = 10_000;
+  let expected = 0;
+  const done = new Promise<void>((resolve) => {
+    receiver.on('message', async (message) => {
+      assert.equal(message.readUInt32BE(), expected);
+      expected++;
+      if (expected === total) resolve();
+    });
+  });
+  const payload = Buffer.alloc(1024);
+  for (let i = 0; i < total; i++) {
+    payload.writeUInt32BE(i);
+    sender.send(payload, receiver.address().port, '10.0.0.2');
+  }
+  await done;
+});
+
+test('a socket that is closed while messages wait for an async listener emits none of them', async () => {
+  await using net = await openDgramHosts(1);
+  const receiver = await bound(net.hosts[0].dgram.createSocket('udp4'));
+  const sender = await bound(net.hosts[0].dgram.createSocket('udp4'));
+  let received = 0;
+  receiver.on('message', async () => {
+    received++;
+    if (received === 2) receiver.close();
+  });
+  for (let i = 0; i < 5; i++) sender.send('x', receiver.address().port, '127.0.0.1');
+  await once(receiver, 'close');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(received, 2);
 });
 
 test('an async iterator of events takes everything', async () => {

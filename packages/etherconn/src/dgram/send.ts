@@ -1,8 +1,11 @@
 import type { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
+import { getSystemErrorName } from 'node:util';
 import type { UdpDestination } from '../host/udp-port.ts';
+import { systemError } from './address.ts';
 import { bindImplicitly } from './bind.ts';
 import type { SendCallback } from './callbacks.ts';
+import type { SocketHandle } from './handle.ts';
 import { addressBlocked, alreadyConnected } from './node-errors.ts';
 import { messageOrList, messageSlice } from './payload.ts';
 import { enqueue } from './queueing.ts';
@@ -93,7 +96,7 @@ function lookUpAndSend(
   const state = stateOf(socket);
   const handle = state.handle!;
   if (state.connectState === ConnectState.CONNECTED) {
-    handle.send(handle.connected!, payload, 0, payload.length, address, 0, callback);
+    sendOn(handle, handle.connected!, payload, address, 0, callback);
     return;
   }
   if (state.cacheable) {
@@ -134,7 +137,21 @@ function sendTo(
     handle.fail(error, address ?? ip, port, callback);
     return;
   }
-  handle.send(destination, payload, 0, payload.length, address ?? ip, port, callback);
+  sendOn(handle, destination, payload, address ?? ip, port, callback);
+}
+
+/** Tests of programs put a function of their own in the place of the handle's `send`; it returns libuv's error numbers. */
+function sendOn(
+  handle: SocketHandle,
+  destination: UdpDestination,
+  payload: Uint8Array,
+  address: string | undefined,
+  port: number,
+  callback: SendCallback | undefined,
+): void {
+  const result: unknown = handle.send(destination, payload, 0, payload.length, address, port, callback);
+  if (typeof result !== 'number' || result >= 0) return;
+  handle.fail(systemError(getSystemErrorName(result), 'send', 'by its replacement'), address, port, callback);
 }
 
 function emitError(socket: EventEmitter, error: Error): void {

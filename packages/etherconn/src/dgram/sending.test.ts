@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import dns from 'node:dns';
 import { EventEmitter, once } from 'node:events';
 import { BlockList } from 'node:net';
@@ -6,6 +7,7 @@ import { test } from 'node:test';
 import { openDgramHosts } from '../testing/dgram-hosts.ts';
 import { stateSymbol } from './node-socket.ts';
 import type { DgramModule, DgramSocket } from './socket-class.ts';
+import type { AddressError } from './system-errors.ts';
 
 type AnySend = (...args: unknown[]) => void;
 
@@ -211,6 +213,47 @@ test('names are looked up by the function given, literals too', async () => {
     ['127.0.0.1', 4],
     ['printer', 4],
   ]);
+});
+
+test('each callback of one tick has the store of its own AsyncLocalStorage.run', async () => {
+  await using net = await openDgramHosts(1);
+  const socket = await bound(net.hosts[0].dgram);
+  const { port } = socket.address();
+  const storage = new AsyncLocalStorage<number>();
+  // The second time the address is known, and the datagram takes the short way.
+  for (const payload of ['text', Buffer.from('bytes'), Buffer.from('bytes')]) {
+    const stores = await Promise.all(
+      [1, 2, 3].map(
+        (i) =>
+          new Promise((resolve) => {
+            storage.run(i, () => socket.send(payload, port, '127.0.0.1', () => resolve(storage.getStore())));
+          }),
+      ),
+    );
+    assert.deepEqual(stores, [1, 2, 3]);
+  }
+});
+
+test('what is put in the place of the handle’s send is called, and what it returns is reported', async () => {
+  await using net = await openDgramHosts(1);
+  const socket = await bound(net.hosts[0].dgram);
+  const { port } = socket.address();
+  const state = (socket as unknown as Record<symbol, { handle: { send(): number } }>)[stateSymbol];
+  const UNKNOWN = -4094;
+  state.handle.send = () => UNKNOWN;
+  const error = await new Promise((resolve) => socket.send('x', port, '127.0.0.1', resolve));
+  const { message, code, errno, syscall, address, port: to } = error as AddressError;
+  assert.deepEqual(
+    { message, code, errno, syscall, address, port: to },
+    {
+      message: `send UNKNOWN 127.0.0.1:${port}`,
+      code: 'UNKNOWN',
+      errno: UNKNOWN,
+      syscall: 'send',
+      address: '127.0.0.1',
+      port,
+    },
+  );
 });
 
 test('a lookup that fails: to the callback, else an error event', async () => {

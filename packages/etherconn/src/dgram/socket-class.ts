@@ -42,31 +42,31 @@ export interface DgramSocket extends dgram.Socket {
   stats(): SocketStats;
 }
 
+type MessageListener = (message: Buffer, rinfo: dgram.RemoteInfo) => void;
+
 /** The class of a host's sockets. As Node's it may be subclassed, and called as `Socket.call(this, …)`. */
 export interface DgramSocketClass {
-  new (
-    type: dgram.SocketType | DgramSocketOptions,
-    listener?: (message: Buffer, rinfo: dgram.RemoteInfo) => void,
-  ): DgramSocket;
+  new (type: dgram.SocketType | DgramSocketOptions, listener?: MessageListener): DgramSocket;
   readonly prototype: DgramSocket;
 }
 
 /** What a host has in place of the module node:dgram; the object is plain and may be changed. */
 export interface DgramModule {
-  createSocket(
-    type: dgram.SocketType | DgramSocketOptions,
-    listener?: (message: Buffer, rinfo: dgram.RemoteInfo) => void,
-  ): DgramSocket;
+  createSocket(type: dgram.SocketType | DgramSocketOptions, listener?: MessageListener): DgramSocket;
   Socket: DgramSocketClass;
 }
 
 /** `host` is asked when a socket is made, so a module may exist before its host. */
 export function dgramModule(host: () => UdpHost): DgramModule {
   const Socket = socketClass(sharedByHost(host));
-  return {
-    createSocket: (type, listener) => new Socket(type, listener),
-    Socket,
-  };
+  // Node's may be called with `new`, too, and is in the wild; a method or an arrow function may not.
+  function createSocket(
+    type: dgram.SocketType | DgramSocketOptions,
+    listener?: MessageListener,
+  ): DgramSocket {
+    return new Socket(type, listener);
+  }
+  return { createSocket, Socket };
 }
 
 /** Remembers what the sockets of a host share. */

@@ -5,12 +5,13 @@ import type { AddressTextCache } from './address-text-cache.ts';
 import type { SocketHandle } from './handle.ts';
 import { notRunning } from './node-errors.ts';
 import { stateSymbol } from './node-socket.ts';
+import { viewOf } from './state-view.ts';
 
 /** Where a socket is on its way to being bound. Numbers as Node's `_bindState`. */
 export const BindState = { UNBOUND: 0, BINDING: 1, BOUND: 2 } as const;
 export const ConnectState = { DISCONNECTED: 0, CONNECTING: 1, CONNECTED: 2 } as const;
 
-/** State of a socket, where and as Node's sockets have theirs. */
+/** State of a socket, named as that of Node's sockets. */
 export interface SocketState {
   /** Null once closed. */
   handle: SocketHandle | null;
@@ -35,12 +36,20 @@ export interface SocketHost {
   readonly texts: AddressTextCache;
 }
 
+/** Where it is; under Node's own symbol there is a view of it for others. */
+const ownSymbol: unique symbol = Symbol('etherconn.dgram');
+
+interface WithState {
+  readonly [ownSymbol]: SocketState;
+}
+
 export function stateOf(socket: EventEmitter): SocketState {
-  return (socket as unknown as Record<symbol, SocketState>)[stateSymbol]!;
+  return (socket as unknown as WithState)[ownSymbol];
 }
 
 export function setState(socket: EventEmitter, state: SocketState): void {
-  (socket as unknown as Record<symbol, SocketState>)[stateSymbol] = state;
+  Object.defineProperty(socket, ownSymbol, { value: state });
+  (socket as unknown as Record<symbol, SocketState>)[stateSymbol] = viewOf(state);
 }
 
 /** The handle of a socket that is not closed. Throws ERR_SOCKET_DGRAM_NOT_RUNNING for one that is. */

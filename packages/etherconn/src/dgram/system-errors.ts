@@ -1,5 +1,4 @@
-import { constants } from 'node:os';
-import { type InspectOptions, inspect } from 'node:util';
+import { getSystemErrorMap, type InspectOptions, inspect } from 'node:util';
 
 /** System errors in the form in which node:dgram reports them. */
 
@@ -14,10 +13,13 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : 'UNKNOWN';
 }
 
+const NUMBERS: ReadonlyMap<string, number> = new Map(
+  Array.from(getSystemErrorMap(), ([errno, [code]]) => [code, errno]),
+);
+
 /** libuv's number for a code: negative; undefined for codes that are not of the system. */
 export function errnoOf(code: string): number | undefined {
-  const errno = (constants.errno as Record<string, number>)[code];
-  return errno === undefined ? undefined : -errno;
+  return NUMBERS.get(code);
 }
 
 /** `setTTL EBADF`, with errno, code and syscall. `cause` keeps the text that says what to do. */
