@@ -17,6 +17,7 @@ const FLOORS = [
 const COMMON = new Set([
   'clock.ts',
   'errors.ts',
+  'open-table.ts',
   'options.ts',
   'pending.ts',
   'rethrow.ts',

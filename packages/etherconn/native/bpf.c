@@ -103,6 +103,14 @@ static bool read_map_info(int fd, struct bpf_map_info *map) {
   return call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes, ATTRIBUTES_SIZE(info)) == 0;
 }
 
+/* The kernel's number of an object, never given twice; 0 when it cannot be told. Type and id begin every *_info. */
+static uint32_t read_id(int fd) {
+  uint32_t type_and_id[2] = {0, 0};
+  union bpf_attr attributes = {
+      .info = {.bpf_fd = (uint32_t)fd, .info_len = sizeof type_and_id, .info = (uint64_t)(uintptr_t)type_and_id}};
+  return call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes, ATTRIBUTES_SIZE(info)) == 0 ? type_and_id[1] : 0;
+}
+
 /* Takes the fd over, also when it fails. */
 static napi_value wrap_bpf(napi_env env, int fd) {
   napi_value object;
@@ -140,6 +148,41 @@ static napi_value wrap_bpf(napi_env env, int fd) {
   return object;
 }
 
+/* More than any kernel is built for: CONFIG_NR_CPUS is 8192 at most. */
+#define MAX_CPUS 8192
+
+/* How many CPUs the file tells, in lists like "0-3,8"; MAX_CPUS when it does not tell. */
+static size_t read_possible_cpus(void) {
+  FILE *file = fopen("/sys/devices/system/cpu/possible", "re");
+  size_t cpus = 0;
+  unsigned first, last;
+  if (file == NULL) return MAX_CPUS;
+  while (fscanf(file, "%u", &first) == 1) {
+    int separator = fgetc(file);
+    last = first;
+    if (separator == '-') {
+      if (fscanf(file, "%u", &last) != 1) break;
+      separator = fgetc(file);
+    }
+    cpus += last - first + 1;
+    if (separator != ',') break;
+  }
+  fclose(file);
+  return cpus == 0 ? MAX_CPUS : cpus;
+}
+
+/*
+ * CPUs that the kernel keeps values for, or more: it never changes, so the file is read once, when the first map is
+ * made. Later there may be no descriptor left to read it with, and counters are asked for when a link is closed, too.
+ * Where there is no such file (a chroot) room for any number of CPUs does as well: what the kernel does not write is 0.
+ */
+static size_t possible_cpus(void) {
+  static _Atomic size_t cached;
+  size_t cpus = cached;
+  if (cpus == 0) cached = cpus = read_possible_cpus();
+  return cpus;
+}
+
 /* bpfMapCreate(type, keySize, valueSize, maxEntries, name) */
 static napi_value map_create(napi_env env, napi_callback_info info) {
   napi_value arguments[5];
@@ -161,6 +204,7 @@ static napi_value map_create(napi_env env, napi_callback_info info) {
     throw_system_error(env, "bpf(BPF_MAP_CREATE)", errno);
     return NULL;
   }
+  possible_cpus();
   return wrap_bpf(env, fd);
 }
 
@@ -277,7 +321,7 @@ static napi_value pin(napi_env env, napi_callback_info info) {
   return undefined_value(env);
 }
 
-/* bpfDescribe(object): { kind, type, keySize, valueSize, maxEntries }; all but the kind are 0 for what is no map. */
+/* bpfDescribe(object): { kind, id, type, keySize, valueSize, maxEntries }; all from the type on are 0 for what is no map. */
 static napi_value describe(napi_env env, napi_callback_info info) {
   napi_value argument, result, kind_value;
   char kind[64];
@@ -295,6 +339,7 @@ static napi_value describe(napi_env env, napi_callback_info info) {
     return NULL;
   }
   napi_set_named_property(env, result, "kind", kind_value);
+  set_int(env, result, "id", (int)read_id(handle->fd));
   set_int(env, result, "type", (int)map.type);
   set_int(env, result, "keySize", (int)map.key_size);
   set_int(env, result, "valueSize", (int)map.value_size);
@@ -328,6 +373,26 @@ static napi_value update(napi_env env, napi_callback_info info) {
   return undefined_value(env);
 }
 
+/* bpfMapHas(map, key): for maps whose values are at most 64 bytes and the same for all CPUs. */
+static napi_value has_element(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], result = NULL;
+  uint8_t *key, value[64];
+  if (!get_arguments(env, info, 2, arguments)) return NULL;
+  struct bpf_handle *map = get_bpf(env, arguments[0]);
+  if (map == NULL || !get_element(env, map, arguments + 1, &key, NULL)) return NULL;
+  if (map->value_size > sizeof value) {
+    throw_argument_error(env, "bpfMapHas: the map's values are too long");
+    return NULL;
+  }
+  bool found = map_lookup(map->fd, key, value);
+  if (!found && errno != ENOENT) {
+    throw_system_error(env, "bpf(BPF_MAP_LOOKUP_ELEM)", errno);
+    return NULL;
+  }
+  napi_get_boolean(env, found, &result);
+  return result;
+}
+
 /* bpfMapDelete(map, key): whether it was there. */
 static napi_value delete_element(napi_env env, napi_callback_info info) {
   napi_value arguments[2], result = NULL;
@@ -344,27 +409,6 @@ static napi_value delete_element(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* CPUs that the kernel keeps values for; 0 with errno when it cannot be told. Lists like "0-3,8". */
-static size_t possible_cpus(void) {
-  FILE *file = fopen("/sys/devices/system/cpu/possible", "re");
-  size_t cpus = 0;
-  unsigned first, last;
-  if (file == NULL) return 0;
-  while (fscanf(file, "%u", &first) == 1) {
-    int separator = fgetc(file);
-    last = first;
-    if (separator == '-') {
-      if (fscanf(file, "%u", &last) != 1) break;
-      separator = fgetc(file);
-    }
-    cpus += last - first + 1;
-    if (separator != ',') break;
-  }
-  fclose(file);
-  if (cpus == 0) errno = EINVAL;
-  return cpus;
-}
-
 /* bpfMapSum(map, totals): of a per-CPU array of 64-bit numbers the first entries, each added up over all CPUs. */
 static napi_value map_sum(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
@@ -378,10 +422,6 @@ static napi_value map_sum(napi_env env, napi_callback_info info) {
     return NULL;
   }
   size_t cpus = possible_cpus();
-  if (cpus == 0) {
-    throw_system_error(env, "open", errno);
-    return NULL;
-  }
   uint64_t *values = calloc(cpus, sizeof *values);
   bool found = values != NULL;
   for (uint32_t entry = 0; found && entry < length / sizeof(uint64_t); entry++) {
@@ -472,6 +512,7 @@ static napi_value bpf_close(napi_env env, napi_callback_info info) {
 void export_bpf(napi_env env, napi_value exports) {
   export_function(env, exports, "bpfMapCreate", map_create);
   export_function(env, exports, "bpfMapUpdate", update);
+  export_function(env, exports, "bpfMapHas", has_element);
   export_function(env, exports, "bpfMapDelete", delete_element);
   export_function(env, exports, "bpfMapSum", map_sum);
   export_function(env, exports, "bpfProgramLoad", program_load);

@@ -55,6 +55,32 @@ static napi_value interface_query(napi_env env, napi_callback_info info) {
 }
 
 /*
+ * interfaceAddress(socket, index, address): writes the MAC address (6 bytes); 0, or a negative errno as interfaceState
+ * has.
+ */
+static napi_value interface_address(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  struct ifreq request;
+  uint8_t *address;
+  size_t length;
+  memset(&request, 0, sizeof request);
+  if (!get_arguments(env, info, 3, arguments)) return NULL;
+  struct socket_handle *socket_handle = get_socket(env, arguments[0]);
+  if (socket_handle == NULL || !get_int(env, arguments[1], &request.ifr_ifindex) ||
+      !get_bytes(env, arguments[2], &address, &length)) {
+    return NULL;
+  }
+  if (length != 6) {
+    throw_argument_error(env, "interfaceAddress: a MAC address has 6 bytes");
+    return NULL;
+  }
+  if (ioctl(socket_handle->fd, SIOCGIFNAME, &request) != 0) return make_int(env, -errno);
+  if (ioctl(socket_handle->fd, SIOCGIFHWADDR, &request) != 0) return make_int(env, -errno);
+  memcpy(address, request.ifr_hwaddr.sa_data, length);
+  return make_int(env, 0);
+}
+
+/*
  * interfaceState(socket, index): 1 when the interface is up and has a carrier, 0 when not, or a negative errno:
  * -ENODEV when it is gone from the socket's namespace. By index, since an interface keeps it when it is renamed.
  */
@@ -78,5 +104,6 @@ static napi_value interface_state(napi_env env, napi_callback_info info) {
 
 void export_netdev(napi_env env, napi_value exports) {
   export_function(env, exports, "interfaceQuery", interface_query);
+  export_function(env, exports, "interfaceAddress", interface_address);
   export_function(env, exports, "interfaceState", interface_state);
 }

@@ -5,8 +5,15 @@ import { OptionError } from './errors.ts';
  * the option and says what is allowed.
  */
 
+/** Refuses what is no object of options. */
+export function checkObject(options: unknown): void {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return;
+  throw new OptionError('options', `must be an object, got ${show(options)}`);
+}
+
 /** Refuses names that are not options, so that a misspelled one is not silently ignored. */
 export function checkKnown(options: object, allowed: readonly string[]): void {
+  checkObject(options);
   for (const name of Object.keys(options)) {
     if (!allowed.includes(name)) {
       throw new OptionError(name, `is not an option here; known are ${allowed.join(', ')}`);

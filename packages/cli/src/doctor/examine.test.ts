@@ -89,6 +89,28 @@ test('what the AF_XDP link lacks', async () => {
   assert.equal((await xdp({ '/proc/self/status': '' })).state, 'unknown');
 });
 
+test('the limit of locked memory, where nothing exempts from it', async () => {
+  const xdp = async (mask: string, limit: string) => {
+    const changes = new Map([
+      ['/proc/self/status', `CapEff:\t${mask}\n`],
+      ['/proc/self/limits', `Max locked memory         ${limit}              ${limit}              bytes\n`],
+    ]);
+    return finding({ ...good, readFile: (path) => changes.get(path) ?? FILES.get(path) }, 'AF_XDP link');
+  };
+  const named = '0000008000003000';
+  assert.match((await xdp(named, '8388608')).detail, /smaller rings than usual.*8192 KiB/);
+  assert.match((await xdp(named, '8388608')).advice!, /CAP_IPC_LOCK/);
+  assert.equal((await xdp(named, '8388608')).state, 'ok');
+  assert.equal((await xdp(named, '65536')).state, 'missing');
+  for (const [mask, limit] of [
+    [named, 'unlimited'],
+    [named, '33554432'],
+    ['0000008000007000', '65536'],
+  ] as const) {
+    assert.doesNotMatch((await xdp(mask, limit)).detail, /locked/);
+  }
+});
+
 test('why user namespaces are forbidden', async () => {
   const settings = new Map([['/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '1\n']]);
   const system: System = {

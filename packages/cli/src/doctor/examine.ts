@@ -144,6 +144,12 @@ const XDP_CAPABILITIES = [
   { name: 'CAP_BPF', bits: [39n, 21n] },
 ] as const;
 
+/** Exempts from the limit of locked memory, which packet memory counts against. */
+const CAP_IPC_LOCK = 14n;
+/** What the smallest rings on one queue take; and twice what the usual ones do, as a relay takes half of the limit. */
+const LEAST_LOCKED = 128 << 10;
+const USUAL_LOCKED = 32 << 20;
+
 /** A line of /proc/self/uid_map in the first user namespace: every id is itself. */
 const FIRST_USER_NAMESPACE = /^0 0 4294967295$/;
 
@@ -167,13 +173,30 @@ function xdpLink(system: System, addon: Finding): Finding {
   if (ids !== undefined && !FIRST_USER_NAMESPACE.test(ids)) {
     return missing('XDP programs cannot be loaded in a user namespace, whatever its capabilities', instead);
   }
+  const locked = lockedMemory(system, has(CAP_IPC_LOCK));
+  if (locked < LEAST_LOCKED) {
+    return missing(
+      `needs ${LEAST_LOCKED >> 10} KiB of locked memory at least, the limit is ${locked >> 10} KiB`,
+      `raise it (ulimit -l, LimitMEMLOCK= of systemd), or give CAP_IPC_LOCK; ${instead}`,
+    );
+  }
   const jumbo = isAtLeast(system.release, MIN_JUMBO_KERNEL);
   const limit = jumbo ? '' : `; frames over one chunk (4096 bytes) need ${MIN_JUMBO_KERNEL.join('.')}`;
+  const detail = `generic mode on every interface, native where the driver has it${limit}`;
+  if (locked >= USUAL_LOCKED) return { name, state: 'ok', detail };
   return {
     name,
     state: 'ok',
-    detail: `generic mode on every interface, native where the driver has it${limit}`,
+    detail: `${detail}; with smaller rings than usual: the limit of locked memory is ${locked >> 10} KiB`,
+    advice: 'for more room raise it (ulimit -l, LimitMEMLOCK= of systemd), or give CAP_IPC_LOCK',
   };
+}
+
+/** RLIMIT_MEMLOCK in bytes; Infinity where it does not matter, or is not told. */
+function lockedMemory(system: System, exempt: boolean): number {
+  const limits = exempt ? '' : (system.readFile('/proc/self/limits') ?? '');
+  const bytes = Number.parseInt(/^Max locked memory\s+(\S+)/m.exec(limits)?.[1] ?? '', 10);
+  return Number.isNaN(bytes) ? Number.POSITIVE_INFINITY : bytes;
 }
 
 function examineKernel(system: System): Finding {

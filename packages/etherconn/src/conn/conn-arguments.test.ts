@@ -49,6 +49,13 @@ describe('what a caller does later to what he has passed', () => {
   });
 });
 
+it('options in the place of EtherTypes are refused by name', (t) => {
+  const { relay } = open(t);
+  for (const wrong of [{ vlans: [5] }, null, 0x0800, 'ip'] as never[]) {
+    assert.throws(() => new EtherConn(MAC, relay, wrong), { option: 'etherTypes', message: /must be an array/ });
+  }
+});
+
 describe('trySendPacketTo', () => {
   it('takes destinations as text and bytes, in turn, and other EtherTypes', (t) => {
     const { link, relay } = open(t);

@@ -103,6 +103,8 @@ export abstract class EthernetPort
     if (!(relay instanceof Relay))
       throw new OptionError('relay', `must be a relay of etherconn, got ${show(relay)}`);
     checkKnown(options, ['receiveMulticast', 'vlans', 'receiveDepth', 'exclusive', 'role']);
+    if (etherTypes !== undefined && !Array.isArray(etherTypes))
+      throw new OptionError('etherTypes', `must be an array, before the options, got ${show(etherTypes)}`);
     for (const etherType of etherTypes ?? []) checkEtherType(etherType);
     const multicast = checkBoolean('receiveMulticast', options.receiveMulticast, false);
     const exclusive = checkBoolean('exclusive', options.exclusive, false);

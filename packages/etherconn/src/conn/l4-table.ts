@@ -1,4 +1,4 @@
-import { OpenTable } from '../relay/open-table.ts';
+import { OpenTable } from '../open-table.ts';
 import { readU32 } from '../wire/bytes.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import type { FrameRecord } from '../wire/record.ts';

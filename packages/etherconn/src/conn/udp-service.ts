@@ -1,11 +1,14 @@
 import { OptionError } from '../errors.ts';
-import { show } from '../options.ts';
+import { checkKnown, show } from '../options.ts';
 import { KernelRelay } from '../relay/kernel-relay.ts';
+import type { RelayRegistration } from '../relay/registration.ts';
 import type { Service } from '../relay/service.ts';
+import { macHigh, macLow } from '../wire/mac.ts';
 import { SharedEtherConn } from './shared-ether-conn.ts';
 import { SharedRUDPConn } from './shared-rudp-conn.ts';
 import type { UdpAddress } from './udp-address.ts';
 import type { UdpConnOptions } from './udp-endpoint.ts';
+import { UDP_CONN_OPTIONS } from './udp-options.ts';
 
 /** Options of {@link UdpService.open}. */
 export interface UdpServiceOptions extends UdpConnOptions {
@@ -17,6 +20,8 @@ export interface UdpServiceOptions extends UdpConnOptions {
 interface Host {
   readonly conn: SharedEtherConn;
   services: number;
+  /** Ends following the interface's MAC address. */
+  readonly stopFollowing: () => void;
 }
 
 const hosts = new WeakMap<KernelRelay, Host>();
@@ -53,6 +58,7 @@ export class UdpService extends SharedRUDPConn {
     if (!(relay instanceof KernelRelay)) {
       throw new OptionError('relay', `must be an XDPRelay or a RawSocketRelay, got ${show(relay)}`);
     }
+    checkKnown(options, [...UDP_CONN_OPTIONS, 'reserve']);
     const { reserve, ...others } = options;
     const { address: ip, port } = address ?? {};
     const service = relay.registerService({ address: ip, port, ...(reserve !== undefined && { reserve }) });
@@ -85,13 +91,35 @@ function hostOf(relay: KernelRelay): Host {
   let host = hosts.get(relay);
   if (host === undefined) {
     const conn = new SharedEtherConn(relay.hardwareAddress, relay, [], { exclusive: true });
-    host = { conn, services: 0 };
+    host = { conn, services: 0, stopFollowing: followAddress(relay, conn) };
     hosts.set(relay, host);
   }
   return host;
 }
 
+/** When somebody changes the interface's MAC address, the conn gets what comes to the new one as well. */
+function followAddress(relay: KernelRelay, conn: SharedEtherConn): () => void {
+  let moved: RelayRegistration | undefined;
+  const stop = relay.onAddress((mac) => {
+    moved?.close();
+    moved = undefined;
+    if (relay.closed || Buffer.compare(mac, conn.macBytes) === 0) return;
+    const { vlanKey, etherTypes } = conn;
+    moved = relay.addEndpoint(
+      [{ macHigh: macHigh(mac), macLow: macLow(mac), vlanKey, etherTypes }],
+      false,
+      false,
+    );
+    moved.receiver = conn;
+  });
+  return () => {
+    stop();
+    moved?.close();
+  };
+}
+
 async function release(relay: KernelRelay, host: Host): Promise<void> {
   hosts.delete(relay);
+  host.stopFollowing();
   await host.conn.close();
 }

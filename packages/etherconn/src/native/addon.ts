@@ -100,6 +100,12 @@ export interface Addon extends BpfFunctions, InterfaceFunctions {
   interfaceState(socket: NativeSocket, index: number): number;
 
   /**
+   * Writes the MAC address (6 bytes) of the interface with that index in the socket's namespace. Returns 0, or a
+   * negative errno (-ENODEV when it is gone); does not throw.
+   */
+  interfaceAddress(socket: NativeSocket, index: number, address: Uint8Array): number;
+
+  /**
    * Watches `fd` for being readable, from `pollStart` on. The callback gets a positive number, or a negative one
    * when the fd reports an error: then the poll has stopped, and may be started again.
    */

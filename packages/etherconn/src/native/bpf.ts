@@ -9,6 +9,8 @@ export interface NativeBpf {
 export interface BpfDescription {
   /** 'bpf-map', 'bpf-prog', 'bpf_link' (as /proc has them), or what else the descriptor is of. */
   readonly kind: string;
+  /** The kernel's number of it, which no other object of its kind ever gets; 0 when it cannot be told. */
+  readonly id: number;
   /** BPF_MAP_TYPE_* of linux/bpf.h; 0, as all below, for what is no map. */
   readonly type: number;
   /** Bytes. */
@@ -23,6 +25,8 @@ export interface BpfFunctions {
   bpfMapCreate(type: number, keySize: number, valueSize: number, maxEntries: number, name: string): NativeBpf;
   /** For maps whose values are the same for all CPUs, and for XSKMAPs, whose values are file descriptors. */
   bpfMapUpdate(map: NativeBpf, key: Uint8Array, value: Uint8Array): void;
+  /** For maps whose values are at most 64 bytes and the same for all CPUs. */
+  bpfMapHas(map: NativeBpf, key: Uint8Array): boolean;
   /** Whether it was there. */
   bpfMapDelete(map: NativeBpf, key: Uint8Array): boolean;
   /** Of a per-CPU array of 64-bit numbers the first entries, each added up over all CPUs, into `totals` (8 bytes each). */

@@ -1,4 +1,4 @@
-import { mix, OpenTable } from './open-table.ts';
+import { mix, OpenTable } from '../open-table.ts';
 
 /** (MAC, VLANs, EtherType) → small integer: four words a slot. */
 export class EndpointTable extends OpenTable {

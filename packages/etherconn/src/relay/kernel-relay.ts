@@ -19,11 +19,32 @@ export abstract class KernelRelay extends Relay {
   readonly #netns: string | undefined;
   readonly #steering: ServiceSteering;
   #services: Services | undefined;
+  #sharesServices = false;
+  readonly #moved = new Set<(mac: Uint8Array) => void>();
 
   constructor(link: Link, options: RelayOptions, netns: string | undefined, steering: ServiceSteering) {
     super(link, options);
     this.#netns = netns;
     this.#steering = steering;
+  }
+
+  /**
+   * @internal Calls `moved` when somebody has changed the interface's MAC address, with the new one. Returns what ends
+   * that.
+   */
+  onAddress(moved: (mac: Uint8Array) => void): () => void {
+    this.#moved.add(moved);
+    return () => this.#moved.delete(moved);
+  }
+
+  /** Relays of other threads may have the same services from now on. */
+  protected shareServices(): void {
+    this.#sharesServices = true;
+    this.#services?.share();
+  }
+
+  protected emitAddress(mac: Uint8Array): void {
+    for (const moved of [...this.#moved]) moved(mac);
   }
 
   /**
@@ -39,7 +60,7 @@ export abstract class KernelRelay extends Relay {
     this.checkOpen('registerService');
     if (this.#services === undefined) {
       const place = { interfaceName: this.interfaceName(), netns: this.#netns, clock: this.clock };
-      const services = new Services(place, this.#steering);
+      const services = new Services(place, this.#steering, this.#sharesServices);
       this.#services = services;
       this.stopped.addEventListener('abort', () => services.closeAll(), { once: true });
     }

@@ -4,7 +4,7 @@ import { checkXdpLinkOptions, type XdpLinkOptions } from '../link/xdp/options.ts
 import { checkKnown, checkOneOf } from '../options.ts';
 import type { KernelRelay } from './kernel-relay.ts';
 import { RawSocketRelay } from './raw-socket-relay.ts';
-import { type RelayOptions, splitOptions } from './relay-options.ts';
+import { RELAY_OPTIONS, type RelayOptions, splitOptions } from './relay-options.ts';
 import { XDPRelay } from './xdp-relay.ts';
 
 /** What {@link Relay.open} may take. */
@@ -57,10 +57,10 @@ const SHARED = Object.keys(SHARED_NAMES);
 
 /** What {@link Relay.open} does. */
 export async function openRelay(interfaceName: string, options: OpenRelayOptions = {}): Promise<KernelRelay> {
+  checkKnown(options, ['engine', ...XDP_ONLY, ...PACKET_ONLY, ...SHARED, ...RELAY_OPTIONS]);
   const { engine: wanted, ...others } = options;
   const engine = checkOneOf('engine', wanted, ['auto', 'xdp', 'packet'], 'auto');
   const [relay, link] = splitOptions(others);
-  checkKnown(link, ['engine', ...XDP_ONLY, ...PACKET_ONLY, ...SHARED]);
   const forXdp = without(link, PACKET_ONLY);
   const forPacket = without(link, XDP_ONLY);
   checkXdpLinkOptions(forXdp);

@@ -8,7 +8,11 @@ import type { ServiceSteering } from './services.ts';
 export interface RawSocketRelayOptions extends RelayOptions, PacketLinkOptions {}
 
 /** What comes for a service is copied here and goes to the kernel, where the reserved port takes nothing. */
-const KERNEL_HEARS_TOO: ServiceSteering = { add() {}, remove() {} };
+const KERNEL_HEARS_TOO: ServiceSteering = {
+  isServed: () => false,
+  add() {},
+  remove() {},
+};
 
 /**
  * A relay over an AF_PACKET socket: works on any Ethernet interface, in containers, and without root in a

@@ -32,6 +32,7 @@ interface Bench {
 async function withBench(
   open: (netns: string) => Promise<KernelRelay>,
   body: (bench: Bench) => Promise<void>,
+  queues = 1,
 ): Promise<void> {
   const [near, far] = await Promise.all([openNamespace(), openNamespace()]);
   let relay: KernelRelay | undefined;
@@ -39,7 +40,7 @@ async function withBench(
     addVethPair(
       { namespace: near, name: NEAR, mac: NEAR_MAC, addresses: ['10.0.0.1/24'] },
       { namespace: far, name: FAR, mac: FAR_MAC, addresses: ['10.0.0.2/24'] },
-      { ipv6: true },
+      { ipv6: true, queues },
     );
     near.run('ip', 'address', 'add', 'fd00::1/64', 'dev', NEAR, 'nodad');
     far.run('ip', 'address', 'add', 'fd00::2/64', 'dev', FAR, 'nodad');
@@ -272,6 +273,41 @@ for (const [name, open, skip] of ENGINES) {
       });
     });
 
+    test('addresses at which nothing can be heard are refused by what they are', async () => {
+      await withBench(open, async ({ relay }) => {
+        for (const [address, what] of [
+          ['10.0.0.255', /10\.0\.0\.255 is a broadcast address/],
+          ['255.255.255.255', /a broadcast address/],
+          ['127.0.0.1', /a loopback address/],
+          ['::1', /a loopback address/],
+          ['::ffff:10.0.0.2', /written as IPv6: give 10\.0\.0\.2/],
+          ['0.0.0.0', /no address/],
+          ['::', /no address/],
+          ['224.0.0.1', /a multicast address/],
+        ] as const) {
+          for (const reserve of [true, false]) {
+            const refused = UdpService.open(relay, { address, port: 53 }, { reserve });
+            await assert.rejects(refused, { option: 'address', message: what });
+          }
+        }
+        for (const options of [null, 7] as never[]) {
+          await assert.rejects(UdpService.open(relay, SERVICE, options), { option: 'options' });
+        }
+        const misspelled = UdpService.open(relay, SERVICE, { reserved: true } as object);
+        await assert.rejects(misspelled, { option: 'reserved', message: /known are .*ttl.*reserve/ });
+      });
+    });
+
+    test('a service of another relay is in the way as any other program is', async () => {
+      await withBench(open, async ({ far, relay }) => {
+        const service = await UdpService.open(relay, SERVICE);
+        await using other = await RawSocketRelay.open(FAR, { netns: far.path });
+        await assert.rejects(UdpService.open(other, SERVICE), { code: 'EADDRINUSE' });
+        await service.close();
+        await (await UdpService.open(other, SERVICE)).close();
+      });
+    });
+
     test('a relay that is closed, or loses its interface, closes its services', async () => {
       for (const end of ['close', 'delete'] as const) {
         await withBench(open, async ({ far, relay }) => {
@@ -310,6 +346,52 @@ describe('services with AF_XDP', { skip: requireXdp() }, () => {
       assert.equal(await runNode(near, ask('10.0.0.2', 53, 'b')), 'ECONNREFUSED');
       await conn.close();
       assert.throws(() => new EtherConn(relay.hardwareAddress, relay), { code: 'ERR_ETHERCONN_TAKEOVER' });
+    });
+  });
+
+  test('it goes on when somebody changes the interface’s MAC address', async () => {
+    await withBench(open, async ({ near, far, relay }) => {
+      const service = await UdpService.open(relay, SERVICE);
+      answerAll(service);
+      const lost = new EtherConn('02:00:00:00:00:98', relay);
+      for (const mac of ['02:00:00:00:00:99', '02:00:00:00:00:98', FAR_MAC]) {
+        far.run('ip', 'link', 'set', FAR, 'address', mac);
+        await eventually('followed', () => relay.info().hardwareAddress === mac);
+        near.run('ip', 'neigh', 'flush', 'dev', NEAR);
+        assert.equal(await runNode(near, ask('10.0.0.2', 53, mac)), `our ${mac}`);
+        // Everything else is the kernel's, also where a conn had this address before.
+        if (requireCommand('ping') === false) near.run('ping', '-c', '1', '-W', '2', '10.0.0.2');
+      }
+      await lost.close();
+      await service.close();
+      assert.equal(relay.stats().registrations, 0);
+    });
+  });
+
+  test('relays that share a program share services, in any order; nobody else gets in', async () => {
+    const first = (netns: string) => XDPRelay.open(FAR, { netns, queues: [0], audit: true });
+    await withBench(first, async ({ far, relay }) => {
+      const early = await UdpService.open(relay, SERVICE);
+      const { program } = relay as XDPRelay;
+      await using joined = await XDPRelay.open(FAR, { netns: far.path, queues: [1], attach: false, program });
+      const [a, b] = [await UdpService.open(joined, SERVICE), await UdpService.open(joined, SERVICE6)];
+      const late = await UdpService.open(relay, SERVICE6);
+      for (const service of [early, a, b, late]) answerAll(service);
+      await using stranger = await RawSocketRelay.open(FAR, { netns: far.path });
+      for (const service of [SERVICE, SERVICE6]) {
+        await assert.rejects(UdpService.open(stranger, service), { code: 'EADDRINUSE' });
+      }
+      await early.close();
+      await assert.rejects(UdpService.open(stranger, SERVICE), { code: 'EADDRINUSE' });
+      await late.close();
+      await (await UdpService.open(relay, SERVICE)).close();
+    }, 2);
+  });
+
+  test('the program of a relay that has been closed is none', async () => {
+    await withBench(open, async ({ relay }) => {
+      await relay.close();
+      assert.throws(() => (relay as XDPRelay).program, { code: 'ERR_ETHERCONN_RELAY_STOPPED' });
     });
   });
 

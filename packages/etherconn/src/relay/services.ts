@@ -2,13 +2,16 @@ import { closeSync, openSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { InUseError, OptionError } from '../errors.ts';
 import { KernelNextHops } from '../link/neighbour/kernel-next-hops.ts';
-import { reserveUdpPort } from '../link/neighbour/port-reservation.ts';
+import { reserveUdpPort, shareUdpPort } from '../link/neighbour/port-reservation.ts';
+import { parseRoute, routeRequest } from '../link/neighbour/rtnetlink.ts';
 import { openRouteSocket } from '../link/xdp/rtnetlink.ts';
 import { type Addon, loadAddon, type NativeSocket } from '../native/addon.ts';
 import { withAdvice } from '../native/system-error.ts';
 import { checkBoolean, checkInteger, checkKnown, show } from '../options.ts';
 import { formatIp, isMulticastIp, isUnspecifiedIp, parseIp } from '../wire/ip.ts';
 import type { Service, ServiceOptions } from './service.ts';
+
+const ANSWER_SIZE = 4096;
 
 /** Where services are: an interface and its namespace. */
 export interface ServicePlace {
@@ -27,6 +30,8 @@ export interface ServiceAddress {
 
 /** What the relay does for its services. */
 export interface ServiceSteering {
+  /** Whether datagrams for it go to another thread that shares the program. */
+  isServed(service: ServiceAddress): boolean;
   /** From now on datagrams for it come here. */
   add(service: ServiceAddress): void;
   /** Not any more. */
@@ -38,10 +43,14 @@ export class Services {
   readonly #place: ServicePlace;
   readonly #steering: ServiceSteering;
   readonly #open = new Map<string, OpenService>();
+  readonly #reserved = new Set<NativeSocket>();
   #nextHops: KernelNextHops | undefined;
+  #shared: boolean;
 
-  constructor(place: ServicePlace, steering: ServiceSteering) {
+  /** `shared`: other threads may have the same services; see {@link share}. */
+  constructor(place: ServicePlace, steering: ServiceSteering, shared: boolean) {
     this.#place = place;
+    this.#shared = shared;
     this.#steering = steering;
   }
 
@@ -61,17 +70,23 @@ export class Services {
     let socket: NativeSocket | undefined;
     let nextHops: KernelNextHops;
     try {
-      const index = indexOf(addon, namespaceFd, name);
-      if (reserve) socket = reserveUdpPort(addon, namespaceFd, { name, index }, address, port);
+      const index = askKernel(addon, namespaceFd, name, address);
+      if (reserve) socket = this.#reserve(addon, namespaceFd, { name, index }, { address, port });
       this.#nextHops ??= new KernelNextHops(addon, namespaceFd, index, this.#place.clock);
       nextHops = this.#nextHops;
+    } catch (error) {
+      if (socket !== undefined) addon.socketClose(socket);
+      throw error;
     } finally {
       if (namespaceFd >= 0) closeSync(namespaceFd);
     }
     const service = { address, port };
     const release = () => {
       this.#open.delete(key);
-      if (socket !== undefined) addon.socketClose(socket);
+      if (socket !== undefined) {
+        this.#reserved.delete(socket);
+        addon.socketClose(socket);
+      }
       if (this.#open.size === 0) this.#closeNextHops();
     };
     try {
@@ -86,6 +101,27 @@ export class Services {
     });
     this.#open.set(key, opened);
     return opened;
+  }
+
+  /** From now on relays of other threads on the same program may have the same services, on queues of their own. */
+  share(): void {
+    this.#shared = true;
+    for (const socket of this.#reserved) shareUdpPort(loadAddon(), socket);
+  }
+
+  #reserve(
+    addon: Addon,
+    namespaceFd: number,
+    device: { readonly name: string; readonly index: number },
+    service: ServiceAddress,
+  ): NativeSocket {
+    const { address, port } = service;
+    // One of our program's threads has it, then, and nobody else.
+    const joins = this.#steering.isServed(service);
+    const socket = reserveUdpPort(addon, namespaceFd, device, address, port, joins);
+    if (this.#shared) shareUdpPort(addon, socket);
+    this.#reserved.add(socket);
+    return socket;
   }
 
   /** The relay has stopped. */
@@ -120,13 +156,18 @@ class OpenService implements Service {
   }
 }
 
-function indexOf(addon: Addon, namespaceFd: number, name: string): number {
+/** The index of the interface. Throws an OptionError for an address that nobody can be reached at as one machine. */
+function askKernel(addon: Addon, namespaceFd: number, name: string, address: Uint8Array): number {
   return withAdvice(
     `asking for '${name}'`,
     () => undefined,
     () => {
       const socket = openRouteSocket(addon, namespaceFd);
       try {
+        const answer = new Uint8Array(ANSWER_SIZE);
+        const length = addon.netlinkRequest(socket, routeRequest(0, address), answer);
+        const route = parseRoute(answer.subarray(0, length));
+        if ('value' in route && route.value.kind === 'broadcast') throw notOne(address, 'a broadcast address');
         return addon.interfaceQuery(socket, name).index;
       } finally {
         addon.socketClose(socket);
@@ -141,8 +182,26 @@ function checkAddress(value: unknown): Uint8Array {
     throw new OptionError('address', `must be an IP address: text, 4 or 16 bytes, got ${show(value)}`);
   }
   const version = bytes.length === 4 ? 4 : 6;
-  if (isUnspecifiedIp(bytes, 0, version) || isMulticastIp(bytes, 0, version)) {
-    throw new OptionError('address', `must be one address of the machine, got ${formatIp(bytes)}`);
-  }
+  if (isUnspecifiedIp(bytes, 0, version)) throw notOne(bytes, 'no address');
+  if (isMulticastIp(bytes, 0, version)) throw notOne(bytes, 'a multicast address');
+  if (version === 4 && bytes.every((byte) => byte === 255)) throw notOne(bytes, 'a broadcast address');
+  if (isLoopback(bytes)) throw notOne(bytes, 'a loopback address, which never comes over an interface');
+  if (isMapped(bytes)) throw notOne(bytes, `an IPv4 address written as IPv6: give ${formatIp(bytes.slice(12))}`);
   return Uint8Array.from(bytes);
+}
+
+function notOne(address: Uint8Array, what: string): OptionError {
+  return new OptionError('address', `must be one address of the machine; ${formatIp(address)} is ${what}`);
+}
+
+/** 127.0.0.0/8 (RFC 1122 §3.2.1.3), ::1 (RFC 4291 §2.5.3). */
+function isLoopback(address: Uint8Array): boolean {
+  if (address.length === 4) return address[0] === 127;
+  return address[15] === 1 && address.subarray(0, 15).every((byte) => byte === 0);
+}
+
+/** ::ffff:0:0/96 (RFC 4291 §2.5.5.2). */
+function isMapped(address: Uint8Array): boolean {
+  if (address.length === 4) return false;
+  return address.subarray(0, 10).every((byte) => byte === 0) && address[10] === 255 && address[11] === 255;
 }

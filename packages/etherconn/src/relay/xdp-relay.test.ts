@@ -67,6 +67,22 @@ test('Relay.open: the options of both engines are known, and checked whichever i
   });
 });
 
+test('what is no object of options is refused', async () => {
+  for (const options of [null, 7, 'native'] as never[]) {
+    await assert.rejects(XDPRelay.open('nowhere0', options), { option: 'options' });
+    await assert.rejects(Relay.open('nowhere0', options), { option: 'options' });
+  }
+});
+
+test('who misspells an option is told of all there are, the relay’s as well', async () => {
+  for (const open of [XDPRelay.open, Relay.open]) {
+    const misspelled = open.call(XDPRelay, 'nowhere0', { chunk: 1 } as object);
+    await assert.rejects(misspelled, {
+      message: /known are .*queues.*audit.*sendingMode.*receiveDepth.*hairpin.*ethernetTypes.*logger/,
+    });
+  }
+});
+
 test('the sending modes have the names of the Go package', () => {
   assert.deepEqual([XDPSendingModeSingle, XDPSendingModeBatch], ['single', 'batch']);
 });

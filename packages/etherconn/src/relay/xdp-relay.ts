@@ -1,11 +1,12 @@
 import type { LinkInfo } from '../link/link.ts';
 import { openXdpLink, type XdpLink, type XdpLinkStats, type XdpQueueInfo } from '../link/xdp/link.ts';
-import type { XdpLinkOptions } from '../link/xdp/options.ts';
+import { XDP_LINK_OPTIONS, type XdpLinkOptions } from '../link/xdp/options.ts';
 import type { SharedProgram } from '../link/xdp/program.ts';
+import { checkKnown } from '../options.ts';
+import { formatMac } from '../wire/mac.ts';
 import { KernelRelay } from './kernel-relay.ts';
-import { OwnAddressLink } from './own-address-link.ts';
 import type { RelayStats } from './packet-relay.ts';
-import { type RelayOptions, splitOptions } from './relay-options.ts';
+import { RELAY_OPTIONS, type RelayOptions, splitOptions } from './relay-options.ts';
 
 /** How an XDPRelay hands frames to the kernel: the values of `sendingMode`. */
 export type XDPSendingMode = 'single' | 'batch';
@@ -36,7 +37,11 @@ export interface XdpInfo extends LinkInfo {
   readonly chunkSize: number;
   /** Bytes before each received frame, beside the kernel's own 256. */
   readonly headroom: number;
+  /** Per queue. */
+  readonly chunks: number;
   readonly umemBytes: number;
+  /** Why `chunks` is less than the default, and what to do; undefined when it is not. */
+  readonly reduced: string | undefined;
   /** Whether a frame may take several chunks. */
   readonly multiBuffer: boolean;
 }
@@ -53,10 +58,19 @@ export interface XdpStats extends RelayStats {
 export class XDPRelay extends KernelRelay {
   readonly #xdp: XdpLink;
 
-  private constructor(xdp: XdpLink, options: RelayOptions, { netns, takeover, steering }: XdpLinkOptions) {
-    const link = new OwnAddressLink(xdp, takeover === true || steering === 'all');
-    super(link, options, netns, link);
+  private constructor(xdp: XdpLink, options: RelayOptions, { netns }: XdpLinkOptions) {
+    super(xdp, options, netns, {
+      isServed: (service) => xdp.hasService(service),
+      add: (service) => xdp.addService(service),
+      remove: (service) => xdp.removeService(service),
+    });
     this.#xdp = xdp;
+    if (xdp.steeringProgram.shared) this.shareServices();
+    xdp.onAddressChange = (before, now) => {
+      const address = { before: formatMac(before), now: formatMac(now) };
+      options.logger?.warn({ interface: xdp.interfaceName, address }, 'the interface has another MAC address');
+      this.emitAddress(now);
+    };
   }
 
   /**
@@ -64,6 +78,7 @@ export class XDPRelay extends KernelRelay {
    * EtherconnError that says what is missing: see docs/xdp.md for all of them.
    */
   static override async open(interfaceName: string, options: XDPRelayOptions = {}): Promise<XDPRelay> {
+    checkKnown(options, [...XDP_LINK_OPTIONS, ...RELAY_OPTIONS]);
     const [relayOptions, linkOptions] = splitOptions(options);
     return new XDPRelay(await openXdpLink(interfaceName, linkOptions), relayOptions, linkOptions);
   }
@@ -73,8 +88,10 @@ export class XDPRelay extends KernelRelay {
     return this.info().queues.length;
   }
 
-  /** For the option `program` of a relay of another thread, on other queues of this interface. */
+  /** For the option `program` of a relay of another thread, on other queues of this interface. Throws RelayStoppedError. */
   get program(): SharedProgram {
+    this.checkOpen('program');
+    this.shareServices();
     return this.#xdp.program;
   }
 

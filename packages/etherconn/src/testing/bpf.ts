@@ -12,7 +12,7 @@ export function requireBpf(): string | false {
 
 function findObstacle(): string | false {
   try {
-    const options = { endpoints: 1, queues: 1, frags: false, takeAll: false };
+    const options = { endpoints: 1, queues: 1, frags: false };
     SteeringProgram.load(loadAddon(), options).close();
     return false;
   } catch (error) {

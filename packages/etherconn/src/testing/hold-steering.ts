@@ -26,7 +26,7 @@ else join(workerData as SteeringWorker);
 function hold(): void {
   const [index, netns, mode] = process.argv.slice(2);
   try {
-    const options = { endpoints: 16, queues: 1, frags: false, takeAll: false };
+    const options = { endpoints: 16, queues: 1, frags: false };
     const program = SteeringProgram.load(loadAddon(), options);
     if (netns !== undefined) {
       const namespaceFd = openSync(netns, 'r');

@@ -53,7 +53,7 @@ export async function openXdpBench(options: XdpBenchOptions = {}): Promise<XdpBe
     async open(interfaceName, linkOptions = {}) {
       const netns = interfaceName === NEAR ? near.path : far.path;
       // A large map takes milliseconds to make.
-      const usual = { netns, audit: true, maxEndpoints: 4096 };
+      const usual = { netns, audit: true, ...(linkOptions.attach !== false && { maxEndpoints: 4096 }) };
       const link = await openXdpLink(interfaceName, { ...usual, ...linkOptions });
       links.push(link);
       return link;

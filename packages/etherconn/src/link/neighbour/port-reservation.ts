@@ -19,7 +19,7 @@ const REJECT_ALL: Uint8Array = Uint8Array.of(0x06, 0, 0, 0, 0, 0, 0, 0);
  * Holds a UDP port of the kernel's, so that no other program gets it (neither by asking for it, nor as the port of a
  * client), and so that the kernel does not refuse, by ICMP, what a service of ours answers. The socket takes nothing:
  * datagrams that reach it are counted by the kernel (UdpInErrors) and gone. It lasts until it is closed by the addon's
- * `socketClose`.
+ * `socketClose`. With `joins` it may be held already, by a socket of this user's that is shared (`shareUdpPort`).
  *
  * Throws a SystemError: EADDRINUSE when somebody has the port, EADDRNOTAVAIL when the address is not the machine's.
  */
@@ -29,6 +29,7 @@ export function reserveUdpPort(
   device: { readonly name: string; readonly index: number },
   address: Uint8Array,
   port: number,
+  joins = false,
 ): NativeSocket {
   const isV4 = address.length === 4;
   const text = isV4 ? `${formatIp(address)}:${port}` : `[${formatIp(address)}]:${port}`;
@@ -46,8 +47,7 @@ export function reserveUdpPort(
     try {
       const on = new Uint32Array([1]);
       addon.socketAttachFilter(socket, REJECT_ALL);
-      // For services of several threads, each on queues of its own.
-      addon.socketSetOption(socket, SOL_SOCKET, SO_REUSEPORT, on);
+      if (joins) addon.socketSetOption(socket, SOL_SOCKET, SO_REUSEPORT, on);
       if (!isV4) addon.socketSetOption(socket, IPPROTO_IPV6, IPV6_V6ONLY, on);
       addon.socketSetOption(socket, SOL_SOCKET, SO_BINDTODEVICE, Buffer.from(`${device.name}\0`));
       addon.socketBind(socket, isV4 ? address4(address, port) : address6(address, port, device.index));
@@ -57,6 +57,18 @@ export function reserveUdpPort(
       throw error;
     }
   });
+}
+
+/**
+ * Lets others join in holding the port. Only now: a socket that is bound with SO_REUSEPORT would find no fault with one
+ * that somebody else has bound so.
+ */
+export function shareUdpPort(addon: Addon, socket: NativeSocket): void {
+  withAdvice(
+    'sharing a UDP port',
+    () => undefined,
+    () => addon.socketSetOption(socket, SOL_SOCKET, SO_REUSEPORT, new Uint32Array([1])),
+  );
 }
 
 /** struct sockaddr_in. */

@@ -49,10 +49,10 @@ export function intOption(value: number): Uint32Array {
   return new Uint32Array([value]);
 }
 
-/** struct sockaddr_ll that binds to all protocols of an interface. */
-export function bindAddress(interfaceIndex: number): Uint8Array {
+/** struct sockaddr_ll that binds to an interface, and to all its protocols; with protocol 0 only to send. */
+export function bindAddress(interfaceIndex: number, protocol: number = ETH_P_ALL): Uint8Array {
   const address = new Uint8Array(20);
-  new Uint16Array(address.buffer, 0, 2).set([AF_PACKET, networkOrder16(ETH_P_ALL)]);
+  new Uint16Array(address.buffer, 0, 2).set([AF_PACKET, networkOrder16(protocol)]);
   new Uint32Array(address.buffer, 4, 1)[0] = interfaceIndex;
   return address;
 }

@@ -81,7 +81,7 @@ export class PacketLink implements Link {
     this.#addon = addon;
     this.#options = options;
     this.interfaceName = interfaceName;
-    this.#socket = new PacketSocket(addon, interfaceName, options.netns);
+    this.#socket = new PacketSocket(addon, interfaceName, options.netns, true);
     try {
       const { mtu, address, type, driver } = this.#socket.interface;
       this.mtu = mtu;

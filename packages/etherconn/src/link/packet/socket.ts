@@ -35,9 +35,13 @@ const SEND_BUFFER = 4 << 20;
 /** Milliseconds after which a V3 block that is not full is handed over; the least the kernel knows. */
 const BLOCK_TIMEOUT = 1;
 
-/** An AF_PACKET socket in the namespace of its interface, and that interface. */
+/**
+ * An AF_PACKET socket in the namespace of its interface, and that interface. Sending has a socket of its own: each
+ * frame that is freed wakes up who waits on the socket that has sent it (sock_wfree), even one who waits to receive.
+ */
 export class PacketSocket {
   readonly native: NativeSocket;
+  readonly #sender: NativeSocket | undefined;
   readonly interface: InterfaceQuery;
   readonly monitor: InterfaceMonitor;
   readonly #addon: Addon;
@@ -45,19 +49,20 @@ export class PacketSocket {
   /** Frames the kernel dropped since open because the ring was full. */
   dropped = 0;
 
-  /** Receives nothing until {@link bind}. Throws a SystemError that says what to do. */
-  constructor(addon: Addon, interfaceName: string, netns: string | undefined) {
+  /** Neither receives nor sends until {@link bind}; `sends` or not at all. Throws a SystemError that says what to do. */
+  constructor(addon: Addon, interfaceName: string, netns: string | undefined, sends = false) {
     this.#addon = addon;
     const advise = (code: string, syscall: string) => advice(code, syscall, interfaceName, netns);
     const opened = withAdvice(`opening '${interfaceName}'`, advise, () => {
       const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
       try {
-        return openSockets(addon, interfaceName, namespaceFd);
+        return openSockets(addon, interfaceName, namespaceFd, sends);
       } finally {
         if (namespaceFd >= 0) closeSync(namespaceFd);
       }
     });
     this.native = opened.socket;
+    this.#sender = opened.sender;
     this.interface = opened.query;
     this.monitor = opened.monitor;
     if (!isEthernet(this.interface.type)) {
@@ -102,21 +107,18 @@ export class PacketSocket {
     const advise = (code: string) => (code === 'ENODEV' ? 'the interface has been deleted' : undefined);
     withAdvice('starting reception', advise, () => {
       // Linux 4.20 and later; before, the filter drops our own frames and the ring looks again.
-      this.#try(SOL_PACKET, PACKET_IGNORE_OUTGOING, intOption(1));
-      this.#try(SOL_PACKET, PACKET_QDISC_BYPASS, intOption(1));
-      // Above the system's limit only with CAP_NET_ADMIN; up to the limit always.
-      this.#try(SOL_SOCKET, SO_SNDBUF, intOption(SEND_BUFFER));
-      this.#try(SOL_SOCKET, SO_SNDBUFFORCE, intOption(SEND_BUFFER));
+      tryOption(this.#addon, this.native, SOL_PACKET, PACKET_IGNORE_OUTGOING, intOption(1));
+      if (this.#sender !== undefined) this.#bindSender(this.#sender);
       this.#addon.socketBind(this.native, bindAddress(this.interface.index));
       if (promiscuous)
         this.#set(SOL_PACKET, PACKET_ADD_MEMBERSHIP, promiscuousMembership(this.interface.index));
     });
   }
 
-  /** The send buffer that was really got, in bytes as the kernel counts them. */
+  /** The send buffer that was really got, in bytes as the kernel counts them; 0 when this does not send. */
   sendBuffer(): number {
     const value = new Uint32Array(1);
-    this.#addon.socketGetOption(this.native, SOL_SOCKET, SO_SNDBUF, value);
+    if (this.#sender !== undefined) this.#addon.socketGetOption(this.#sender, SOL_SOCKET, SO_SNDBUF, value);
     return value[0];
   }
 
@@ -134,12 +136,13 @@ export class PacketSocket {
   }
 
   send(memory: Uint8Array, descriptors: Uint32Array, head: number, count: number): number {
-    return this.#addon.packetSend(this.native, memory, descriptors, head, count);
+    return this.#addon.packetSend(this.#sender!, memory, descriptors, head, count);
   }
 
   /** Unmaps the ring (its views read as detached), ends promiscuity, closes. Harmless when repeated. */
   close(): void {
     this.monitor.close();
+    if (this.#sender !== undefined) this.#addon.socketClose(this.#sender);
     this.#addon.socketClose(this.native);
   }
 
@@ -147,28 +150,54 @@ export class PacketSocket {
     this.#addon.socketSetOption(this.native, level, name, value);
   }
 
-  #try(level: number, name: number, value: Uint32Array): void {
-    try {
-      this.#set(level, name, value);
-    } catch {
-      // Wanted, not needed: each caller says what is there without it.
-    }
+  /** By protocol 0, so that nothing is received (packet_mmap.rst of the kernel). */
+  #bindSender(sender: NativeSocket): void {
+    tryOption(this.#addon, sender, SOL_PACKET, PACKET_QDISC_BYPASS, intOption(1));
+    // Above the system's limit only with CAP_NET_ADMIN; up to the limit always.
+    tryOption(this.#addon, sender, SOL_SOCKET, SO_SNDBUF, intOption(SEND_BUFFER));
+    tryOption(this.#addon, sender, SOL_SOCKET, SO_SNDBUFFORCE, intOption(SEND_BUFFER));
+    this.#addon.socketBind(sender, bindAddress(this.interface.index, 0));
+  }
+}
+
+/** Sets what is wanted, not needed: each caller says what is there without it. */
+function tryOption(
+  addon: Addon,
+  socket: NativeSocket,
+  level: number,
+  name: number,
+  value: Uint32Array,
+): void {
+  try {
+    addon.socketSetOption(socket, level, name, value);
+  } catch {
+    // As it was.
   }
 }
 
 interface OpenedSockets {
   readonly socket: NativeSocket;
+  readonly sender: NativeSocket | undefined;
   readonly query: InterfaceQuery;
   readonly monitor: InterfaceMonitor;
 }
 
-function openSockets(addon: Addon, interfaceName: string, namespaceFd: number): OpenedSockets {
+function openSockets(
+  addon: Addon,
+  interfaceName: string,
+  namespaceFd: number,
+  sends: boolean,
+): OpenedSockets {
   // Protocol 0: nothing is received before bind names the interface, or frames of all others would come first.
-  const socket = addon.socketOpen(AF_PACKET, SOCK_RAW, 0, namespaceFd);
+  const open = (): NativeSocket => addon.socketOpen(AF_PACKET, SOCK_RAW, 0, namespaceFd);
+  const socket = open();
+  let sender: NativeSocket | undefined;
   try {
+    if (sends) sender = open();
     const query = addon.interfaceQuery(socket, interfaceName);
-    return { socket, query, monitor: new InterfaceMonitor(addon, namespaceFd, query.index) };
+    return { socket, sender, query, monitor: new InterfaceMonitor(addon, namespaceFd, query.index) };
   } catch (error) {
+    if (sender !== undefined) addon.socketClose(sender);
     addon.socketClose(socket);
     throw error;
   }

@@ -35,6 +35,15 @@ test('an XDP program is there already', () => {
     assert.match(text, /already \(id 42, generic mode\); nothing was replaced.*bpftool prog show id 42/);
     assert.match(text, /EBUSY/);
   }
+  for (const [mode, cure] of [
+    ['native', 'ip link set dev eth0 xdp off'],
+    ['generic', 'ip link set dev eth0 xdpgeneric off'],
+    ['offloaded', 'ip link set dev eth0 xdpoffload off'],
+  ] as const) {
+    const text = message('EBUSY', 'native', details('eth0', [{ id: 42, mode }]));
+    assert.match(text, /held by a BPF link.*ends.*bpftool link detach/);
+    assert.ok(text.includes(cure), text);
+  }
   assert.match(message('EEXIST', 'native', details('eth0')), /on top of it/);
 });
 
@@ -58,6 +67,9 @@ test('what others refuse', () => {
   }
   assert.match(message('ENOTSUP', 'native', details('eth0', [], '')), /no XDP of its own.*'generic' works/);
   assert.match(message('EINVAL', 'generic', details('eth0', [], '')), /the kernel refuses/);
+  for (const code of ['EMFILE', 'ENFILE']) {
+    assert.match(message(code, 'generic', details('eth0')), /too many files are open.*ulimit -n/);
+  }
   for (const code of ['ENODEV', 'EINVAL']) {
     assert.match(message(code, 'generic', undefined), /no such interface.*ENODEV/);
   }

@@ -1,6 +1,6 @@
 import { SystemError } from '../../errors.ts';
 import { explainRefusal, privilegeFacts } from './privileges.ts';
-import type { LinkDetails } from './rtnetlink.ts';
+import type { AttachedProgram, LinkDetails } from './rtnetlink.ts';
 
 /**
  * Why a program could not be attached. The kernel gives only an errno; which one means what was read off net/core/dev.c
@@ -50,11 +50,21 @@ function foreignProgram(name: string, { details }: AttachTarget): string {
     return 'an interface on top of it (a bond, a bridge) has an XDP program already; nothing was replaced';
   }
   const ids = programs.map(({ id, mode }) => `id ${id}, ${mode} mode`).join('; ');
+  const { id, mode } = programs[0];
   return (
-    `it has an XDP program already (${ids}); nothing was replaced. 'bpftool prog show id ${programs[0].id}' tells ` +
-    `whose it is, and ending that program, or 'ip link set dev ${name} xdp off', removes it`
+    `it has an XDP program already (${ids}); nothing was replaced. 'bpftool prog show id ${id}' tells whose it is. ` +
+    `One that is held by a BPF link, as etherconn's are, goes when its process ends, or with 'bpftool link detach' ` +
+    `('bpftool link' lists them); others go with 'ip link set dev ${name} ${XDP_KEYWORDS[mode]} off'`
   );
 }
+
+/** What ip-link(8) calls the programs of a mode; plain 'xdp' would pass over generic ones where the driver has XDP. */
+const XDP_KEYWORDS: Readonly<Record<AttachedProgram['mode'], string>> = {
+  native: 'xdp',
+  generic: 'xdpgeneric',
+  offloaded: 'xdpoffload',
+  unknown: 'xdp',
+};
 
 function explain(code: string, name: string, mode: AttachMode, { details, peer }: AttachTarget): string {
   const isVeth = details?.kind === 'veth' && mode === 'native';
@@ -65,6 +75,11 @@ function explain(code: string, name: string, mode: AttachMode, { details, peer }
     case 'EPERM':
     case 'EACCES':
       return explainRefusal(privilegeFacts());
+    case 'EMFILE':
+    case 'ENFILE':
+      return "too many files are open: raise the limit ('ulimit -n', LimitNOFILE= of systemd), or close some";
+    case 'ENOMEM':
+      return 'the kernel has no memory for it';
     case 'ENOTSUP': // Node's name of EOPNOTSUPP
       return "its driver has no XDP of its own; mode 'generic' works on every driver";
     case 'ENOTCONN':

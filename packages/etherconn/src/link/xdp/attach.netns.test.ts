@@ -25,7 +25,7 @@ const MODES: readonly AttachMode[] = ['native', 'generic'];
 const HOLDER = fileURLToPath(new URL('../../testing/hold-steering.js', import.meta.url));
 const PROGRAM = new URL('./program.js', import.meta.url).href;
 const ADDON = new URL('../../native/addon.js', import.meta.url).href;
-const OPTIONS = { endpoints: 1000, queues: 4, frags: false, takeAll: false };
+const OPTIONS = { endpoints: 1000, queues: 4, frags: false };
 const ANY_BYTES = 4000;
 
 describe('steering program on interfaces', { skip }, () => {
@@ -353,7 +353,8 @@ describe('steering program on interfaces', { skip }, () => {
     });
 
     test('with the map of sockets alone, somebody else steers', () => {
-      const theirs = SteeringProgram.load(addon, { ...OPTIONS, takeAll: true });
+      const theirs = SteeringProgram.load(addon, OPTIONS);
+      theirs.setTakeAll(true);
       const { xskMapFd } = theirs.share();
       const program = SteeringProgram.share(addon, { xskMapFd });
       assert.deepEqual([program.steers, program.queues, program.counters()], [false, 4, null]);
@@ -398,7 +399,8 @@ describe('steering program on interfaces', { skip }, () => {
         const { SteeringProgram } = await import('${PROGRAM}');
         const { loadAddon } = await import('${ADDON}');
         const addon = loadAddon();
-        const theirs = SteeringProgram.load(addon, ${JSON.stringify({ ...OPTIONS, takeAll: true })});
+        const theirs = SteeringProgram.load(addon, ${JSON.stringify(OPTIONS)});
+        theirs.setTakeAll(true);
         theirs.pin('/mnt/xsks');
         const program = SteeringProgram.share(addon, { xskMapPath: '/mnt/xsks' });
         const socket = addon.socketOpen(${AF_XDP}, ${SOCK_RAW}, 0, -1);
@@ -434,6 +436,24 @@ describe('steering program without privileges', { skip: requireUnprivileged() },
     const some = '-all,+bpf,+net_admin,+net_raw';
     const caps = [`--inh-caps=${some}`, `--ambient-caps=${some}`, `--bounding-set=${some}`];
     assert.equal(output(...NOBODY, ...caps, process.execPath, HOLDER), 'open');
+    // A whole relay with the usual limit of locked memory, under which the usual rings do not fit.
+    const script = `
+      import { XDPRelay } from '${new URL('../../index.js', import.meta.url).href}';
+      for (const queues of [1, 2]) {
+        const relay = await XDPRelay.open('v' + queues);
+        const { chunks, umemBytes, reduced } = relay.info();
+        console.log(relay.numSocket(), chunks < 8192, umemBytes <= 4 << 20, /RLIMIT_MEMLOCK/.test(reduced));
+      }
+      process.exit();
+    `;
+    const setUp =
+      'for n in 1 2; do ip link add v$n numrxqueues $n numtxqueues $n type veth peer name p$n && ' +
+      'ip link set v$n up; done; ulimit -l 8192 && exec setpriv "$@"';
+    const node = [process.execPath, '--input-type=module', '-e', script];
+    const opened = spawnSync('unshare', ['-n', 'sh', '-c', setUp, 'sh', ...NOBODY, ...caps, ...node], {
+      encoding: 'utf8',
+    });
+    assert.equal(opened.stdout.trim(), '1 true true true\n2 true true true', opened.stderr);
     const fewer = '-all,+bpf,+net_raw';
     const less = [`--inh-caps=${fewer}`, `--ambient-caps=${fewer}`, `--bounding-set=${fewer}`];
     assert.match(output(...NOBODY, ...less, process.execPath, HOLDER), /programs need CAP_NET_ADMIN, which/);

@@ -15,7 +15,7 @@ function bench() {
   const port = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
   const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: SIZE, count: SIZE }, 1522, port);
   new RxQueue(0, { umem, tx, maxFrameLength: 1522, multiBuffer: false }, xsk.rx, xsk.fill, 0, SIZE, () => {});
-  return { umem, xsk, tx, audit: () => auditChunks(umem, [{ ...xsk, ringSize: SIZE }], tx.freeSlots()) };
+  return { umem, xsk, tx, audit: () => auditChunks(umem, [{ ...xsk, ringSize: SIZE }], tx.accounts()) };
 }
 
 test('a new link is in order, also with frames under way', () => {
@@ -60,4 +60,38 @@ test('chunks that are missing are found', () => {
   assert.throws(audit, /8 slots should be free, 7 are/);
   umem.state[chunk] = ChunkState.PROMISED;
   assert.throws(audit, /1 chunks belong to a batch that has ended/);
+});
+
+test('a slot that was lost on its way is found', () => {
+  const { umem, tx, audit } = bench();
+  const [one, two] = [tx.reserve(60), tx.reserve(60)];
+  tx.commit(one, 60);
+  audit();
+  // Nobody has sent it, as the link believes, and nobody has it.
+  umem.state[Math.floor(two / CHUNK)] = ChunkState.SENDING;
+  assert.throws(audit, /2 slots are being sent, 1 should be/);
+  umem.state[Math.floor(two / CHUNK)] = ChunkState.SPARE;
+  assert.throws(audit, /7 slots are free, reserved or being sent, not 8/);
+  umem.state[Math.floor(two / CHUNK)] = ChunkState.RESERVED;
+  audit();
+  umem.state[Math.floor(one / CHUNK)] = ChunkState.RESERVED;
+  assert.throws(audit, /is in the TX ring, but its state is 1/);
+  umem.state[Math.floor(one / CHUNK)] = ChunkState.SENDING;
+  umem.state[Math.floor(two / CHUNK)] = ChunkState.PART;
+  assert.throws(audit, /7 slots are free|1 chunks are parts/);
+});
+
+test('parts of slots are counted', () => {
+  const umem = new Umem(3 * SIZE, CHUNK);
+  const xsk = new SimulatedXsk(umem, SIZE);
+  const port = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
+  const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: SIZE, count: 2 * SIZE }, 5000, port);
+  new RxQueue(0, { umem, tx, maxFrameLength: 5000, multiBuffer: true }, xsk.rx, xsk.fill, 0, SIZE, () => {});
+  const audit = () => auditChunks(umem, [{ ...xsk, ringSize: SIZE }], tx.accounts());
+  audit();
+  const offset = tx.reserve(5000);
+  tx.commit(offset, 5000);
+  audit();
+  umem.state[Math.floor(offset / CHUNK) + 4] = ChunkState.SPARE;
+  assert.throws(audit, /9 chunks are parts of slots, not 10/);
 });

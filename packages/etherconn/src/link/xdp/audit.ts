@@ -1,4 +1,5 @@
 import type { CompletionRing, FillRing, RxRing } from './ring.ts';
+import type { TxAccounts } from './tx.ts';
 import { ChunkState, type Umem } from './umem.ts';
 
 /** The rings of one socket, as an audit reads them. */
@@ -11,10 +12,12 @@ export interface AuditedRings {
 
 /**
  * Proves that every chunk is in exactly one place. The states say where each is; here they are compared with what is
- * really in the rings and on the stack of free slots, and counted. Called between batches. Throws an Error that says
- * what is wrong.
+ * really in the rings and on the stack of free slots, and counted: every slot to send from is free, reserved or in
+ * flight. What the kernel has in its hands nobody can see. Called between batches. Throws an Error that says what is
+ * wrong.
  */
-export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], freeSlots: Uint32Array): void {
+export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], tx: TxAccounts): void {
+  const { ring, freeSlots, slots, chunksPerSlot, inFlight, waiting } = tx;
   const { state, shift } = umem;
   const places = ['nowhere'];
   /** For each chunk, an index into `places`. Plain numbers, since tests audit after every batch. */
@@ -48,6 +51,8 @@ export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], freeSl
     const completed = completion.available;
     for (let i = 0; i < completed; i++) expect(completion.addressAt(i));
   }
+  enter('the TX ring', [ChunkState.SENDING, ChunkState.PART]);
+  for (let back = 1; back <= waiting; back++) expect(ring.addressAt(back));
   const counts = new Array<number>(Object.keys(ChunkState).length).fill(0);
   for (let chunk = 0; chunk < state.length; chunk++) counts[state[chunk]]++;
   const filling = sockets.reduce((sum, { ringSize }) => sum + ringSize, 0);
@@ -56,6 +61,17 @@ export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], freeSl
   }
   if (counts[ChunkState.FREE] !== freeSlots.length) {
     throw new Error(`audit: ${counts[ChunkState.FREE]} slots should be free, ${freeSlots.length} are`);
+  }
+  const slotsSeen =
+    counts[ChunkState.FREE] + counts[ChunkState.RESERVED] + counts[ChunkState.SENDING] + counts[ChunkState.PROMISED];
+  if (counts[ChunkState.SENDING] !== inFlight) {
+    throw new Error(`audit: ${counts[ChunkState.SENDING]} slots are being sent, ${inFlight} should be`);
+  }
+  if (slotsSeen !== slots) {
+    throw new Error(`audit: ${slotsSeen} slots are free, reserved or being sent, not ${slots}`);
+  }
+  if (counts[ChunkState.PART] !== slots * (chunksPerSlot - 1)) {
+    throw new Error(`audit: ${counts[ChunkState.PART]} chunks are parts of slots, not ${slots * (chunksPerSlot - 1)}`);
   }
   const inBatch =
     counts[ChunkState.RECEIVED] +

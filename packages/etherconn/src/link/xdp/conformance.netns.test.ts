@@ -18,6 +18,10 @@ function conforms(name: string, options: XdpLinkOptions, veth: VethOptions = {},
 conforms('native', { mode: 'native', chunks: 2048 }, {}, true);
 conforms('native, 4 queues', { mode: 'native', chunks: 2048 }, { queues: 4 });
 conforms('generic', { mode: 'generic', chunks: 2048 });
+conforms('generic, 4 queues', { mode: 'generic', chunks: 2048 }, { queues: 4 });
 conforms('frames of several chunks', { chunks: 2048 }, { mtu: 9000 });
+conforms('generic, frames of several chunks', { mode: 'generic', chunks: 2048 }, { mtu: 9000 });
 conforms("polling: 'adaptive'", { polling: 'adaptive', chunks: 2048 }, {}, true);
 conforms("polling: 'busy'", { polling: 'busy', chunks: 2048 }, {}, true);
+conforms("generic, polling: 'adaptive'", { mode: 'generic', polling: 'adaptive', chunks: 2048 });
+conforms("generic, polling: 'busy'", { mode: 'generic', polling: 'busy', chunks: 2048 });

@@ -1,27 +1,34 @@
 import { type Clock, systemClock } from '../../clock.ts';
 import { type Addon, loadAddon } from '../../native/addon.ts';
 import { systemError } from '../../native/system-error.ts';
-import { formatMac } from '../../wire/mac.ts';
+import { rethrowLater } from '../../rethrow.ts';
+import { formatMac, macHigh, macLow } from '../../wire/mac.ts';
 import { copyFrame } from '../frame-memory.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../interface.ts';
 import { InterfaceState } from '../interface-monitor.ts';
 import type { Link, LinkInfo, LinkReceiver, LinkWants, Station } from '../link.ts';
 import { Admission } from './admission.ts';
 import { auditChunks } from './audit.ts';
+import { doAll } from './do-all.ts';
 import { checkKernel } from './kernel.ts';
 import { type CheckedXdpLinkOptions, checkXdpLinkOptions, type XdpLinkOptions } from './options.ts';
+import { type OwnService, OwnServices } from './own-services.ts';
 import { Polling } from './polling.ts';
 import type { SharedProgram, SteeringProgram } from './program.ts';
 import { RxQueue } from './rx.ts';
 import { askVlanOffload, releaseParts, setUp, type XdpParts } from './setup.ts';
 import { chunkCount } from './shape.ts';
-import { readStats, type XdpLinkStats } from './stats.ts';
+import { addUpStats, NO_COUNTS, readKernelCounts, type XdpLinkStats } from './stats.ts';
 import { XdpTx } from './tx.ts';
 
 export type { XdpLinkStats } from './stats.ts';
 
 /** Frames delivered per wake-up and queue. What is left keeps the socket readable, so the next turn goes on. */
 const BUDGET = 256;
+
+const REDUCED =
+  'fewer chunks than the usual 8192 for each queue: the limit of locked memory (RLIMIT_MEMLOCK) allows no more; raise it ' +
+  "('ulimit -l', LimitMEMLOCK= of systemd) or give CAP_IPC_LOCK";
 
 /** What was got for one queue. */
 export interface XdpQueueInfo {
@@ -56,12 +63,13 @@ export async function openXdpLink(interfaceName: string, options: XdpLinkOptions
 export class XdpLink implements Link {
   readonly kind = 'xdp';
   readonly interfaceName: string;
-  readonly hardwareAddress: Uint8Array;
   readonly mtu: number;
   readonly maxFrameLength: number;
   readonly clock: Clock = systemClock;
   readonly tx: XdpTx;
   readonly partialChecksums: boolean;
+  /** Called (from the event loop) when somebody has changed the interface's MAC address; both are 6 bytes. */
+  onAddressChange: ((before: Uint8Array, now: Uint8Array) => void) | null = null;
 
   readonly #addon: Addon;
   readonly #options: CheckedXdpLinkOptions;
@@ -69,6 +77,8 @@ export class XdpLink implements Link {
   readonly #rx: readonly RxQueue[];
   readonly #polling: Polling;
   readonly #admission: Admission;
+  readonly #services: OwnServices;
+  #address: Uint8Array;
   /** Bit n for queue n. */
   readonly #queueMask: bigint;
   #receiver: LinkReceiver | undefined;
@@ -77,7 +87,7 @@ export class XdpLink implements Link {
   #sideWakeups = 0;
   #draining = false;
   #released = false;
-  #lastStats: XdpLinkStats | undefined;
+  #kernelCounts = NO_COUNTS;
   #closing: Promise<void> | undefined;
   #resolveClosing: (() => void) | undefined;
 
@@ -87,28 +97,31 @@ export class XdpLink implements Link {
     this.#options = options;
     this.#parts = parts;
     this.interfaceName = interfaceName;
-    const { side, shape, sockets, umem, zeroCopy } = parts;
+    const { side, shape, sockets, txSocket, umem, zeroCopy } = parts;
     const { mtu, address, type, driver } = side.interface;
     this.mtu = mtu;
-    this.hardwareAddress = address;
+    this.#address = address;
     this.maxFrameLength = shape.maxFrameLength;
     this.partialChecksums = mayHavePartialChecksums(type, driver);
     this.#admission = new Admission(interfaceName, address, options, () =>
       askVlanOffload(addon, options.netns, side.interface.index),
     );
     this.#queueMask = shape.queues.reduce((mask, queue) => mask | (1n << BigInt(queue)), 0n);
+    this.#services = new OwnServices(parts.program, this.#queueMask, address);
+    // Whatever else is steered: not even conns beside a service, nor a station whose address becomes the interface's.
+    if (!this.#admission.ownAllowed) parts.program.withhold(macHigh(address), macLow(address));
 
     const sender = sockets[shape.queues.indexOf(shape.sendQueue)];
     this.tx = new XdpTx(
       umem,
-      sender.rings.tx!,
+      txSocket?.ring ?? sender.rings.tx!,
       sender.rings.completion,
       { first: shape.queues.length * shape.ringSize, count: shape.ringSize },
       shape.maxFrameLength,
       {
         copyMode: !zeroCopy[shape.queues.indexOf(shape.sendQueue)],
         needWakeup: options.needWakeup,
-        kick: () => sender.kick(),
+        kick: txSocket === undefined ? () => sender.kick() : () => txSocket.kick(),
         refused: () => this.#checkState(),
       },
     );
@@ -130,12 +143,21 @@ export class XdpLink implements Link {
       addon,
       sockets.map((socket) => socket.fd),
       options.polling,
-      { drain: (index) => this.#drainQueue(index), failed: () => this.#checkState() },
+      {
+        drain: (index) => this.#drainQueue(index),
+        ready: (index) => this.#rx[index].ready,
+        failed: () => this.#checkState(),
+      },
     );
   }
 
   get closed(): boolean {
     return this.#closing !== undefined;
+  }
+
+  /** The interface's MAC address, as far as we have been told; a new array when it changes. */
+  get hardwareAddress(): Uint8Array {
+    return this.#address;
   }
 
   /** The in-kernel program, for services on the interface's own address. */
@@ -173,16 +195,39 @@ export class XdpLink implements Link {
    */
   admit(stations: readonly Station[]): void {
     if (this.closed) return;
-    this.#admission.check(stations);
+    for (const station of stations) this.#admission.check(station);
     this.#parts.program.admit(stations, this.#queueMask);
   }
 
   /** Until it is called, nothing comes here but with `steering: 'all'`. Throws as {@link admit} does. */
   steer(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void {
     if (this.closed) return;
-    this.#admission.check(added);
-    this.#parts.program.update(added, removed, this.#queueMask);
+    const { program } = this.#parts;
+    // What was admitted has been checked: what forbids it now (the last service has gone) is no failure.
+    for (const station of added) if (!program.hasAdmitted(station)) this.#admission.check(station);
+    program.update(added, removed, this.#queueMask);
     this.#parts.side.want(wants);
+  }
+
+  /**
+   * Datagrams for a UDP service on the interface's own MAC address come here, also when that is changed; meanwhile
+   * stations with this address are admitted, and get these datagrams only. Throws an EtherconnError
+   * (`ERR_ETHERCONN_LIMIT`) for more than 1,024 on one interface.
+   */
+  addService(service: OwnService): void {
+    this.#services.add(service);
+    this.#admission.hasServices = true;
+  }
+
+  /** Whether datagrams for a service on the own MAC address go to this link, or one that shares the program. */
+  hasService(service: OwnService): boolean {
+    return !this.closed && this.#services.has(service);
+  }
+
+  removeService(service: OwnService): void {
+    // The program goes with the link.
+    if (!this.closed) this.#services.remove(service);
+    this.#admission.hasServices = this.#services.size > 0;
   }
 
   /** Only inside a receive batch. Without copying where a frame and a slot are one chunk each. */
@@ -198,9 +243,11 @@ export class XdpLink implements Link {
     return true;
   }
 
+  /** After close what it was then. Throws a SystemError when the kernel does not tell. */
   stats(): XdpLinkStats {
-    this.#lastStats = this.#released ? this.#lastStats! : this.#readStats();
-    return { ...this.#lastStats };
+    if (!this.#released) this.#kernelCounts = readKernelCounts(this.#parts);
+    const wakeups = this.#polling.wakeups + this.#sideWakeups;
+    return addUpStats(this.#kernelCounts, this.#parts.side, this.#rx, this.tx, wakeups);
   }
 
   info(): LinkInfo {
@@ -209,7 +256,7 @@ export class XdpLink implements Link {
       queue: shape.queues[index],
       zeroCopy: zeroCopy[index],
       rxRing: sizes.rx,
-      txRing: sizes.tx,
+      txRing: shape.queues[index] === shape.sendQueue ? shape.ringSize : 0,
       fillRing: sizes.fill,
       completionRing: sizes.completion,
     }));
@@ -228,7 +275,9 @@ export class XdpLink implements Link {
       sendQueue: shape.sendQueue,
       chunkSize: shape.chunkSize,
       headroom: shape.headroom,
+      chunks: 2 * shape.ringSize,
       umemBytes: chunkCount(shape) * shape.chunkSize,
+      reduced: shape.reduced ? REDUCED : undefined,
       multiBuffer: shape.multiBuffer,
       needWakeup: this.#options.needWakeup,
       polling: this.#options.polling,
@@ -256,11 +305,18 @@ export class XdpLink implements Link {
       this.#closing = new Promise((resolve) => {
         this.#resolveClosing = resolve;
       });
-      this.tx.flush();
-      this.tx.stop();
       for (const rx of this.#rx) rx.stopped = true;
-      this.#parts.side.stop();
-      this.#polling.close();
+      try {
+        doAll([
+          () => this.tx.flush(),
+          () => this.tx.stop(),
+          () => this.#parts.side.stop(),
+          () => this.#polling.close(),
+        ]);
+      } catch (error) {
+        // None of them should; whoever closes is to get his promise all the same.
+        rethrowLater(error);
+      }
       if (!this.#draining) this.#release();
     }
     return this.#closing;
@@ -275,7 +331,7 @@ export class XdpLink implements Link {
     auditChunks(
       umem,
       sockets.map(({ rings }) => ({ ...rings, ringSize: shape.ringSize })),
-      this.tx.freeSlots(),
+      this.tx.accounts(),
     );
   }
 
@@ -287,14 +343,19 @@ export class XdpLink implements Link {
 
   #release(): void {
     if (this.#released) return;
-    this.#lastStats = this.#readStats();
-    this.#released = true;
-    releaseParts(this.#addon, this.#parts);
-    this.#resolveClosing?.();
-  }
-
-  #readStats(): XdpLinkStats {
-    return readStats(this.#parts, this.#rx, this.tx, this.#polling.wakeups + this.#sideWakeups);
+    try {
+      doAll([
+        () => {
+          this.#kernelCounts = readKernelCounts(this.#parts);
+        },
+        () => releaseParts(this.#addon, this.#parts),
+      ]);
+    } catch {
+      // Counters stay as they were read last; what could not be taken out of a map goes with the descriptors.
+    } finally {
+      this.#released = true;
+      this.#resolveClosing?.();
+    }
   }
 
   /** Delivers from one queue. Returns how much there was. */
@@ -347,11 +408,25 @@ export class XdpLink implements Link {
       setImmediate(() => this.#fail());
       return;
     }
+    this.#followAddress();
     const up = state === InterfaceState.UP;
     if (up === this.#up) return;
     this.#up = up;
     this.tx.setUp(up);
     if (this.#receiver !== undefined) setImmediate(() => this.#tellState(up));
+  }
+
+  #followAddress(): void {
+    const before = this.#address;
+    const now = this.#parts.side.askAddress();
+    if (now === undefined || Buffer.compare(now, before) === 0) return;
+    this.#address = now;
+    this.#admission.address = now;
+    if (!this.#admission.ownAllowed) this.#parts.program.withhold(macHigh(now), macLow(now));
+    this.#services.move(now);
+    setImmediate(() => {
+      if (!this.closed) this.onAddressChange?.(before, now);
+    });
   }
 
   #tellState(up: boolean): void {

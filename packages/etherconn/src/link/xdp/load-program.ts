@@ -30,6 +30,9 @@ const PSEUDO_MAP_FD = 1 << 4;
 const VERIFIER_LOG = 1 << 16;
 const VERIFIER_LINES = 5;
 
+const EACCES = 13;
+const EINVAL = 22;
+
 /** UDP services on one interface. */
 export const MAX_SERVICES = 1024;
 
@@ -41,8 +44,6 @@ export interface SteeringProgramOptions {
   readonly queues: number;
   /** Accept interfaces whose frames may be in several buffers (Linux 5.18). */
   readonly frags: boolean;
-  /** Take every unicast frame from the start, on all queues. */
-  readonly takeAll: boolean;
 }
 
 /** The maps by which user space tells the program what to do, and learns what it did. */
@@ -114,8 +115,10 @@ export function loadProgram(
   return withAdvice('loading the steering program', advise, () => {
     try {
       return load(new Uint8Array(0));
-    } catch {
+    } catch (error) {
       // The verifier's words are only worth their time when it has refused.
+      const { errno } = error as NodeJS.ErrnoException;
+      if (errno !== -EACCES && errno !== -EINVAL) throw error;
       return load(log);
     }
   });

@@ -79,3 +79,29 @@ test('a map of somebody else goes with attach: false, and only with it', () => {
   assert.throws(() => checkXdpLinkOptions({ attach: false, xskMapFd: -1 }), { option: 'xskMapFd' });
   assert.throws(() => checkXdpLinkOptions({ attach: false, xskMapPath: 'a\0b' }), { option: 'xskMapPath' });
 });
+
+test('what only who loads the program can say is refused with attach: false', () => {
+  const program = { xskMapFd: 7, ids: [1], place: undefined };
+  assert.equal(checkXdpLinkOptions({ attach: false, program, steering: 'all' }).steering, 'all');
+  for (const other of [{ program }, { xskMapFd: 7 }, { xskMapPath: '/a' }]) {
+    const options = { attach: false, maxEndpoints: 9, ...other };
+    assert.throws(() => checkXdpLinkOptions(options), { option: 'maxEndpoints' });
+  }
+  for (const other of [{ xskMapFd: 7 }, { xskMapPath: '/a' }]) {
+    const options = { attach: false, steering: 'all', ...other } as const;
+    assert.throws(() => checkXdpLinkOptions(options), { option: 'steering', message: /somebody else steers/ });
+  }
+});
+
+test('what is no shared program is refused by that name', () => {
+  for (const program of [null, {}, 5, { xskMapFd: 7 }]) {
+    const options = { attach: false, program } as unknown as XdpLinkOptions;
+    assert.throws(() => checkXdpLinkOptions(options), { option: 'program' });
+  }
+});
+
+test('what is no object of options is refused', () => {
+  for (const options of [null, 5, []]) {
+    assert.throws(() => checkXdpLinkOptions(options as unknown as XdpLinkOptions), { option: 'options' });
+  }
+});

@@ -23,7 +23,7 @@ export interface XdpLinkOptions {
   chunkSize?: 2048 | 4096;
   /**
    * Chunks per queue, a power of two from 64 to 65,536: half of them is the size of each ring. Default 8192, fewer
-   * where they would take over 512 MiB. The half for sending is there once, since one queue sends.
+   * where they would take over 512 MiB, or more than half of the limit of locked memory. The half for sending is there once, since one queue sends.
    */
   chunks?: number;
   /** More bytes to be kept free before received frames, 0 to 1024. Default 0. */
@@ -36,7 +36,7 @@ export interface XdpLinkOptions {
    * woken by the kernel, whatever is chosen.
    */
   polling?: 'interrupt' | 'adaptive' | 'busy';
-  /** Stations that the in-kernel program can steer, 1 to 16,777,216. Default 131,072. */
+  /** Stations that the in-kernel program can steer, 1 to 16,777,216. Default 131,072. Not with `attach: false`. */
   maxEndpoints?: number;
   /** Path of the network namespace the interface is in. Default: the calling thread's namespace. */
   netns?: string;
@@ -44,7 +44,8 @@ export interface XdpLinkOptions {
   takeover?: boolean;
   /**
    * 'endpoints' (default): only frames for steered stations come here, all others go on to the kernel; 'all': all
-   * unicast frames come here, so the kernel is cut off.
+   * unicast frames of `queues` come here, so the kernel is cut off. Not with `xskMapFd` and `xskMapPath`, where somebody
+   * else steers.
    */
   steering?: 'endpoints' | 'all';
   /**
@@ -60,7 +61,7 @@ export interface XdpLinkOptions {
   program?: SharedProgram;
   /** Receive frames for all MAC addresses (default), by a membership that ends with the process. */
   promiscuous?: boolean;
-  /** For debugging: prove after every batch and every flush that no chunk is lost. Slow. Default false. */
+  /** For debugging: prove after every batch received that no chunk is lost. Slow. Default false. */
   audit?: boolean;
 }
 
@@ -86,7 +87,8 @@ export interface CheckedXdpLinkOptions {
   readonly audit: boolean;
 }
 
-const NAMES = [
+/** Names of the options. */
+export const XDP_LINK_OPTIONS: readonly string[] = [
   'queues',
   'sendQueue',
   'mode',
@@ -105,17 +107,18 @@ const NAMES = [
   'program',
   'promiscuous',
   'audit',
-] as const;
+];
 
 /** Bits that the steering program has for queues. */
 export const MAX_QUEUES = 64;
 const MIN_CHUNKS = 64;
 const MAX_CHUNKS = 65_536;
 const MAX_HEADROOM = 1024;
+const MAX_FD = 0x7fffffff;
 
 /** Throws an OptionError for the first option that is wrong. */
 export function checkXdpLinkOptions(options: XdpLinkOptions): CheckedXdpLinkOptions {
-  checkKnown(options, NAMES);
+  checkKnown(options, XDP_LINK_OPTIONS);
   const queues = checkQueues(options.queues);
   const attach = checkBoolean('attach', options.attach, true);
   checkMap(options, attach);
@@ -188,7 +191,21 @@ function checkMap(options: XdpLinkOptions, attach: boolean): void {
   if (!attach && names.length !== 1) {
     throw new OptionError('attach', 'false needs exactly one of xskMapFd, xskMapPath and program');
   }
-  if (options.xskMapFd !== undefined) checkInteger('xskMapFd', options.xskMapFd, 0, 0x7fffffff, 0);
+  if (options.xskMapFd !== undefined) checkInteger('xskMapFd', options.xskMapFd ?? null, 0, MAX_FD, 0);
+  if (options.program !== undefined) checkProgram(options.program);
+  if (attach) return;
+  if (options.maxEndpoints !== undefined) {
+    throw new OptionError('maxEndpoints', 'is for whoever loads the program; with attach: false it is there already');
+  }
+  if (options.steering === 'all' && options.program === undefined) {
+    throw new OptionError('steering', "'all' needs a program of ours: with xskMapFd or xskMapPath somebody else steers");
+  }
+}
+
+function checkProgram(program: unknown): void {
+  const { xskMapFd, ids } = (program ?? {}) as Partial<SharedProgram>;
+  if (Number.isInteger(xskMapFd) && Array.isArray(ids)) return;
+  throw new OptionError('program', `must be the program of another relay or link, got ${show(program)}`);
 }
 
 function checkPath(name: string, value: unknown, what: string): string | undefined {

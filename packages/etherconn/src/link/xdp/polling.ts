@@ -2,6 +2,15 @@ import type { Addon, NativePoll } from '../../native/addon.ts';
 
 /** Milliseconds without a frame after which adaptive polling waits to be woken again. */
 const ADAPTIVE_IDLE = 0.5;
+/**
+ * In busy mode, milliseconds to look on for a frame before the event loop gets its turn. A turn takes longer than all
+ * that is done for a frame, so an answer would wait for it. Only where the loop does nothing else: when it came back
+ * in less than `QUIET_TURN` milliseconds.
+ */
+const SPIN = 0.03;
+const QUIET_TURN = 0.01;
+/** Looks between two looks at the clock. */
+const LOOKS = 16;
 
 export type PollingMode = 'interrupt' | 'adaptive' | 'busy';
 
@@ -9,6 +18,8 @@ export type PollingMode = 'interrupt' | 'adaptive' | 'busy';
 export interface PollingTarget {
   /** Looks at the queue of that index; returns how much was there. */
   drain(index: number): number;
+  /** Whether something waits in the queue of that index. */
+  ready(index: number): boolean;
   /** The fd of that index reports an error. */
   failed(index: number): void;
 }
@@ -31,6 +42,8 @@ export class Polling {
   #closed = false;
   #turn: NodeJS.Immediate | undefined;
   #lastTraffic = 0;
+  /** When the event loop got its turn. */
+  #left = 0;
 
   constructor(addon: Addon, fds: readonly number[], mode: PollingMode, target: PollingTarget) {
     this.#addon = addon;
@@ -97,6 +110,7 @@ export class Polling {
     // First, since a receiver may throw; and it may close us, or take our reference away.
     const turn = setImmediate(() => this.#look());
     this.#turn = turn;
+    if (this.#mode === 'busy') this.#await();
     for (let i = 0; i < this.#fds.length && this.#turn === turn; i++) found += this.#target.drain(i);
     if (this.#turn !== turn) return;
     if (found > 0) {
@@ -107,5 +121,18 @@ export class Polling {
       this.#turn = undefined;
       this.#sleep();
     }
+    if (this.#mode === 'busy') this.#left = performance.now();
+  }
+
+  /** Waits a little for a frame, when nobody else wants the time. */
+  #await(): void {
+    const start = performance.now();
+    if (start - this.#left > QUIET_TURN) return;
+    const end = start + SPIN;
+    do {
+      for (let look = 0; look < LOOKS; look++) {
+        for (let i = 0; i < this.#fds.length; i++) if (this.#target.ready(i)) return;
+      }
+    } while (performance.now() < end);
   }
 }

@@ -6,6 +6,7 @@ import { release } from 'node:os';
 /** Numbers of linux/capability.h. */
 const CAP_NET_ADMIN = 12;
 const CAP_NET_RAW = 13;
+const CAP_IPC_LOCK = 14;
 const CAP_SYS_ADMIN = 21;
 const CAP_BPF = 39;
 
@@ -46,6 +47,14 @@ export function missingCapabilities(facts: PrivilegeFacts): string[] {
   if (!has(CAP_NET_ADMIN) || !facts.initialUserNamespace) missing.push('CAP_NET_ADMIN');
   if (!(has(CAP_BPF) || has(CAP_SYS_ADMIN)) || !facts.initialUserNamespace) missing.push('CAP_BPF');
   return missing;
+}
+
+/** Bytes that may be locked in memory, as packet memory is; Infinity where nothing limits that. */
+export function lockedMemoryLimit(facts: PrivilegeFacts): number {
+  // The kernel asks for the capability of the initial user namespace.
+  const exempt = facts.initialUserNamespace && (facts.capabilities & (1n << BigInt(CAP_IPC_LOCK))) !== 0n;
+  const limit = Number.parseInt(facts.lockedMemory, 10);
+  return exempt || Number.isNaN(limit) ? Number.POSITIVE_INFINITY : limit;
 }
 
 /** Why bpf(2) answers EPERM, and what to do. */

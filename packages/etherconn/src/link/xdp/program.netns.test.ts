@@ -76,7 +76,8 @@ describe('steering program', { skip }, () => {
   });
 
   function load(endpoints = 16, takeAll = false): SteeringProgram {
-    const program = SteeringProgram.load(addon, { endpoints, queues: QUEUES, frags: false, takeAll });
+    const program = SteeringProgram.load(addon, { endpoints, queues: QUEUES, frags: false });
+    if (takeAll) program.setTakeAll(true);
     for (const [i, queue] of SOCKETS.entries()) program.setSocket(queue, addon.socketFd(sockets[i]));
     return program;
   }
@@ -427,7 +428,7 @@ describe('steering program', { skip }, () => {
   });
 
   test('room is kept for what was admitted, until the next update', () => {
-    const program = SteeringProgram.load(addon, { endpoints: 3, queues: 1, frags: false, takeAll: false });
+    const program = SteeringProgram.load(addon, { endpoints: 3, queues: 1, frags: false });
     const [a, b, c, d] = [1, 2, 3, 4].map((low) => station(low, [0x0800]));
     program.update([a], NONE, 1n);
     program.admit([b, a], 1n);
@@ -449,7 +450,7 @@ describe('steering program', { skip }, () => {
   });
 
   test('a program for frames in several buffers steers alike', () => {
-    const program = SteeringProgram.load(addon, { endpoints: 4, queues: 1, frags: true, takeAll: false });
+    const program = SteeringProgram.load(addon, { endpoints: 4, queues: 1, frags: true });
     program.setSocket(0, addon.socketFd(sockets[0]));
     program.update([station(1, [0x0800])], NONE, 1n);
     assert.equal(run(program, frame(1, 0x0800)), 'redirected');

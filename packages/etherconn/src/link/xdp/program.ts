@@ -1,3 +1,4 @@
+import { fstatSync, statSync } from 'node:fs';
 import { EtherconnError, OptionError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import type { NativeBpf } from '../../native/bpf.ts';
@@ -5,6 +6,7 @@ import { withAdvice } from '../../native/system-error.ts';
 import type { Station } from '../link.ts';
 import { type AttachMode, type AttachTarget, attachError } from './attach-error.ts';
 import { XDP_ACTIONS, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, type XdpAction } from './bpf.ts';
+import { doAll } from './do-all.ts';
 import {
   checkXskMap,
   createMaps,
@@ -19,6 +21,7 @@ import { DISPOSITIONS, encodeMask, encodeService, MASK_QUEUES, type Service } fr
 import { Steering } from './steering.ts';
 
 const E2BIG = 7;
+const EBADF = 9;
 const ALL_QUEUES: bigint = (1n << BigInt(MASK_QUEUES)) - 1n;
 
 /** What names a program that is there already: the map of its sockets, by descriptor or by path. */
@@ -34,6 +37,20 @@ export interface ProgramSource {
 /** A steering program for another thread of this process; can be posted to it. */
 export interface SharedProgram extends ProgramSource {
   readonly xskMapFd: number;
+  /**
+   * What the descriptors named when this was made: the kernel's numbers of the objects, in the order of the properties.
+   * Numbers of descriptors are given again after a relay was closed; these are not.
+   */
+  readonly ids: readonly number[];
+  /** Undefined where the program is attached by somebody else, or not at all. */
+  readonly place: ProgramPlace | undefined;
+}
+
+/** Which interface a program is on. */
+export interface ProgramPlace {
+  readonly interfaceIndex: number;
+  /** Inode of its network namespace (proc_ns). */
+  readonly namespace: number;
 }
 
 /** File descriptors. */
@@ -107,6 +124,7 @@ export class SteeringProgram {
   #endpointQueues = 0n;
   #takeAllQueues = 0n;
   #shared: boolean;
+  #place: ProgramPlace | undefined;
   #closed = false;
 
   /** Places for sockets: queues 0 to this, exclusive. */
@@ -145,26 +163,44 @@ export class SteeringProgram {
     try {
       const { xsks, ...maps } = createMaps(addon, options, keep);
       const program = keep(loadProgram(addon, { xsks, ...maps }, options.frags));
-      const steering = new SteeringProgram(addon, xsks, maps, program, undefined, false);
-      if (options.takeAll) steering.setTakeAll(true);
-      return steering;
+      return new SteeringProgram(addon, xsks, maps, program, undefined, false);
     } catch (error) {
       for (const object of opened) addon.bpfClose(object);
       throw error;
     }
   }
 
-  /** Joins a program of another thread, or the sockets of one that somebody else has loaded and steers. */
-  static share(addon: Addon, source: ProgramSource): SteeringProgram {
+  /**
+   * Joins a program of another thread, or the sockets of one that somebody else has loaded and steers. Throws an
+   * OptionError when the descriptors are not of what they were made for any more, or, with a `place`, when the program
+   * is on another interface.
+   */
+  static share(addon: Addon, source: ProgramSource, place?: ProgramPlace): SteeringProgram {
+    const program = withAdvice(
+      'joining the steering program',
+      () => undefined,
+      () => SteeringProgram.#join(addon, source),
+    );
+    try {
+      program.#check(source as Partial<SharedProgram>, place);
+      return program;
+    } catch (error) {
+      program.#shared = false;
+      program.close();
+      throw error;
+    }
+  }
+
+  static #join(addon: Addon, source: ProgramSource): SteeringProgram {
     const opened: NativeBpf[] = [];
     const adopt = (fd: number): NativeBpf => {
-      opened.push(addon.bpfAdopt(fd));
+      opened.push(adoptFd(addon, fd, 'program'));
       return opened.at(-1)!;
     };
     try {
       const xsks = openXskMap(addon, source);
       opened.push(xsks);
-      checkXskMap(addon, xsks, source.xskMapPath === undefined ? 'xskMapFd' : 'xskMapPath');
+      checkXskMap(addon, xsks, optionOf(source));
       if (source.steering === undefined) {
         return new SteeringProgram(addon, xsks, undefined, undefined, undefined, true);
       }
@@ -189,6 +225,11 @@ export class SteeringProgram {
     return this.#maps !== undefined;
   }
 
+  /** Whether other threads may have it as well. */
+  get shared(): boolean {
+    return this.#shared;
+  }
+
   get attached(): boolean {
     return this.#link !== undefined;
   }
@@ -203,6 +244,7 @@ export class SteeringProgram {
    * when there is an XDP program already, which is left alone; ENOTSUP when the driver has no native XDP.
    */
   attach(interfaceIndex: number, namespaceFd: number, mode: AttachMode): void {
+    const place = programPlace(interfaceIndex, namespaceFd);
     if (this.#program === undefined || this.#link !== undefined) {
       throw new Error(`attach: ${this.#link === undefined ? 'somebody else steers' : 'attached already'}`);
     }
@@ -213,6 +255,7 @@ export class SteeringProgram {
         () => undefined,
         () => this.#addon.bpfLinkCreate(this.#program!, interfaceIndex, flags, namespaceFd),
       );
+      this.#place = place;
     } catch (error) {
       const { code, errno, syscall } = error as NodeJS.ErrnoException;
       if (code === undefined || errno === undefined || syscall === undefined) throw error;
@@ -224,6 +267,7 @@ export class SteeringProgram {
   detach(): void {
     if (this.#link !== undefined) this.#addon.bpfClose(this.#link);
     this.#link = undefined;
+    this.#place = undefined;
   }
 
   /** Frames of `queue` go to that AF_XDP socket. It leaves the map by itself when it is closed. */
@@ -249,9 +293,9 @@ export class SteeringProgram {
    * does not add are given up then. Throws an EtherconnError (`ERR_ETHERCONN_LIMIT`) when there is none.
    */
   admit(stations: readonly Station[], queues: bigint): void {
+    this.#steering.admit(stations);
     if (this.#maps === undefined) return;
     this.#endpointQueues |= queues;
-    this.#steering.admit(stations);
     // Other threads have theirs in the map too: only the kernel knows whether all of them fit.
     if (this.#steering.size <= this.maxEndpoints && (!this.#shared || this.#merge())) return;
     this.#steering.refuse(stations);
@@ -268,15 +312,26 @@ export class SteeringProgram {
    * `removed` is removed.
    */
   update(added: readonly Station[], removed: readonly Station[], queues: bigint): void {
-    if (this.#maps === undefined) return;
-    this.#endpointQueues |= queues;
     this.#steering.add(added);
     this.#steering.remove(removed);
     this.#steering.forgetAdmitted();
+    if (this.#maps === undefined) return;
+    this.#endpointQueues |= queues;
     if (this.#steering.size <= this.maxEndpoints && this.#merge()) return;
     this.#steering.remove(added);
     this.#merge();
     throw this.#limit(added.length);
+  }
+
+  /** Whether a station was admitted and is yet to be added. */
+  hasAdmitted(station: Station): boolean {
+    return this.#steering.hasAdmitted(station);
+  }
+
+  /** Frames to a MAC address stay the kernel's, whoever wants them, in place of the one withheld before. */
+  withhold(macHigh: number, macLow: number): void {
+    this.#steering.withhold(macHigh, macLow);
+    this.#merge();
   }
 
   /** Every unicast frame of `queues` (default all) goes to its queue's socket, or only what is steered does. */
@@ -307,6 +362,17 @@ export class SteeringProgram {
     this.#services.set(Buffer.from(key).toString('latin1'), entry);
   }
 
+  /** Whether datagrams for a UDP service go to some queue, also one of another thread. */
+  hasService(service: Service): boolean {
+    if (this.#maps === undefined) return false;
+    const { services } = this.#maps;
+    return withAdvice(
+      'asking for a service',
+      () => undefined,
+      () => this.#addon.bpfMapHas(services, encodeService(service)),
+    );
+  }
+
   /** Harmless when it is not there. */
   removeService(service: Service, queues: bigint): void {
     if (this.#maps === undefined) return;
@@ -323,7 +389,12 @@ export class SteeringProgram {
   counters(): SteeringCounters | null {
     if (this.#maps === undefined) return null;
     const totals = new Uint8Array(DISPOSITIONS.length * 8);
-    this.#addon.bpfMapSum(this.#maps.counters, totals);
+    const { counters } = this.#maps;
+    withAdvice(
+      'reading the counters of the steering program',
+      () => undefined,
+      () => this.#addon.bpfMapSum(counters, totals),
+    );
     const view = new DataView(totals.buffer);
     const [redirected, noSocket, otherQueue, otherType, noEndpoint, group, unreadable] = DISPOSITIONS.map(
       (_, i) => Number(view.getBigUint64(8 * i, true)),
@@ -351,7 +422,8 @@ export class SteeringProgram {
     this.#shared = true;
     const fd = (object: NativeBpf) => this.#addon.bpfFd(object);
     const xskMapFd = fd(this.#xsks);
-    if (this.#maps === undefined) return { xskMapFd };
+    const identity = { ids: this.#ids(), place: this.#place };
+    if (this.#maps === undefined) return { xskMapFd, ...identity };
     const { endpoints, services, settings, counters } = this.#maps;
     const steering = {
       endpointsFd: fd(endpoints),
@@ -361,7 +433,7 @@ export class SteeringProgram {
       programFd: fd(this.#program!),
       linkFd: this.#link === undefined ? -1 : fd(this.#link),
     };
-    return { xskMapFd, steering };
+    return { xskMapFd, steering, ...identity };
   }
 
   /** Pins the map of sockets at `path` in a BPF file system, for the `xskMapPath` of a process that may not attach programs. */
@@ -377,12 +449,30 @@ export class SteeringProgram {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    try {
-      if (this.#shared) this.#takeBack();
-    } finally {
-      const objects = [this.#link, this.#program, ...Object.values(this.#maps ?? {}), this.#xsks];
-      for (const object of objects) if (object !== undefined) this.#addon.bpfClose(object);
+    const objects = [this.#link, this.#program, ...Object.values(this.#maps ?? {}), this.#xsks];
+    doAll([
+      () => this.#shared && this.#takeBack(),
+      ...objects.map((object) => () => object !== undefined && this.#addon.bpfClose(object)),
+    ]);
+  }
+
+  /** The kernel's numbers of all objects, in the order of SharedProgram. */
+  #ids(): number[] {
+    const { endpoints, services, settings, counters } = this.#maps ?? {};
+    const objects = [this.#xsks, endpoints, services, settings, counters, this.#program, this.#link];
+    return objects
+      .filter((object) => object !== undefined)
+      .map((object) => this.#addon.bpfDescribe(object).id);
+  }
+
+  #check({ ids, place }: Partial<SharedProgram>, wanted: ProgramPlace | undefined): void {
+    this.#place = place;
+    if (ids !== undefined && ids.join() !== this.#ids().join()) {
+      throw new OptionError('program', 'is of a relay that has been closed');
     }
+    if (place === undefined || wanted === undefined) return;
+    if (place.interfaceIndex === wanted.interfaceIndex && place.namespace === wanted.namespace) return;
+    throw new OptionError('program', 'is on another interface: sockets in its map would take frames from its own');
   }
 
   #limit(more: number): EtherconnError {
@@ -398,9 +488,15 @@ export class SteeringProgram {
   /** Others go on with the maps. */
   #takeBack(): void {
     this.#steering.clear();
-    this.#merge();
-    for (const { service, queues } of [...this.#services.values()]) this.removeService(service, queues);
-    if (this.#takeAllQueues !== 0n) this.setTakeAll(false, this.#takeAllQueues);
+    doAll([
+      () => this.#merge(),
+      ...[...this.#services.values()].map(
+        ({ service, queues }) =>
+          () =>
+            this.removeService(service, queues),
+      ),
+      () => this.#takeAllQueues !== 0n && this.setTakeAll(false, this.#takeAllQueues),
+    ]);
   }
 
   /** Brings the map in step with what is wanted; false when it is full. */
@@ -423,7 +519,20 @@ export class SteeringProgram {
   }
 }
 
-function openXskMap(addon: Addon, { xskMapFd, xskMapPath }: ProgramSource): NativeBpf {
+/** Where the program of a link on an interface is. Negative: the calling thread's namespace. */
+export function programPlace(interfaceIndex: number, namespaceFd: number): ProgramPlace {
+  const { ino } = namespaceFd < 0 ? statSync('/proc/thread-self/ns/net') : fstatSync(namespaceFd);
+  return { interfaceIndex, namespace: ino };
+}
+
+/** Which option names a source. */
+function optionOf(source: ProgramSource): string {
+  if (source.xskMapPath !== undefined) return 'xskMapPath';
+  return 'ids' in source ? 'program' : 'xskMapFd';
+}
+
+function openXskMap(addon: Addon, source: ProgramSource): NativeBpf {
+  const { xskMapFd, xskMapPath } = source;
   if (xskMapPath !== undefined) {
     const advise = (code: string): string | undefined => {
       if (code === 'ENOENT') return 'nothing is pinned there';
@@ -432,10 +541,17 @@ function openXskMap(addon: Addon, { xskMapFd, xskMapPath }: ProgramSource): Nati
     };
     return withAdvice(`opening xskMapPath '${xskMapPath}'`, advise, () => addon.bpfOpen(xskMapPath));
   }
+  return adoptFd(addon, xskMapFd ?? -1, optionOf(source));
+}
+
+/** Throws an OptionError for what is no open descriptor. */
+function adoptFd(addon: Addon, fd: number, option: string): NativeBpf {
   try {
-    return addon.bpfAdopt(xskMapFd ?? -1);
-  } catch {
-    throw new OptionError('xskMapFd', `must be an open file descriptor, got ${xskMapFd}`);
+    return addon.bpfAdopt(fd);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).errno !== -EBADF) throw error;
+    const what = option === 'program' ? 'is of a relay that has been closed' : 'must be an open file descriptor';
+    throw new OptionError(option, `${what}, got ${fd}`);
   }
 }
 

@@ -109,7 +109,7 @@ class Bench {
     auditChunks(
       this.umem,
       this.xsks.map((xsk) => ({ ...xsk, ringSize: SIZE })),
-      this.tx.freeSlots(),
+      this.tx.accounts(),
     );
   }
 }
@@ -167,7 +167,7 @@ test('queues are told apart and do not mix chunks', () => {
 });
 
 test('runts are counted, and descriptors that name no chunk of the kernel', () => {
-  const bench = new Bench();
+  const bench = new Bench({ maxFrameLength: CHUNK - 258 });
   const [xsk] = bench.xsks;
   xsk.receive(frame(1, 13));
   xsk.receive(frame(2, 14));
@@ -259,7 +259,7 @@ test('reply: the chunk itself is sent, stays readable, and another is filled in 
     original[0] ^= 0xff;
     assert.deepEqual(new Uint8Array(bytes), original);
   }
-  assert.equal(bench.tx.freeSlots().length, SIZE);
+  assert.equal(bench.tx.accounts().freeSlots.length, SIZE);
 });
 
 test('reply refuses what is no frame of the batch, and says when there is no room', () => {
@@ -288,7 +288,7 @@ test('reply refuses what is no frame of the batch, and says when there is no roo
   bench.xsks[0].complete();
   bench.tx.flush();
   bench.audit();
-  assert.equal(bench.tx.freeSlots().length, SIZE);
+  assert.equal(bench.tx.accounts().freeSlots.length, SIZE);
 });
 
 test('frames in several chunks arrive in one piece, in order with the others, and can be replied', () => {
@@ -365,9 +365,18 @@ test('whatever arrives and is answered: no chunk is lost', () => {
       bench.audit();
       assert.equal(bench.receiver.received.length, sent);
       assert.equal(bench.xsks[0].sent.length, replies);
-      assert.equal(bench.tx.freeSlots().length, long ? 5 : SIZE);
+      assert.equal(bench.tx.accounts().freeSlots.length, long ? 5 : SIZE);
       bench.tx.stop();
     }),
     { numRuns: 300 },
   );
+});
+
+test('a frame that is longer than the interface allows is counted and dropped, in one chunk as well', () => {
+  const bench = new Bench({ maxFrameLength: 1522 });
+  for (const length of [1522, 1523, 1650, 60]) bench.xsks[0].receive(frame(1, length));
+  bench.rx[0].drain(bench.receiver, 64);
+  const lengths = bench.receiver.bytes.map(({ length }) => length);
+  assert.deepEqual([lengths, bench.rx[0].rxOversize, bench.rx[0].rxFrames], [[1522, 60], 2, 2]);
+  bench.audit();
 });

@@ -155,6 +155,7 @@ export class RxQueue {
     const state = this.#state;
     const shift = this.#shift;
     const inChunk = this.#chunkSize - 1;
+    const { maxFrameLength } = this.#setup;
     let index = 0;
     let frames = 0;
     let bytes = 0;
@@ -172,6 +173,9 @@ export class RxQueue {
           this.rxRunts++;
         } else if ((address & inChunk) + length > inChunk + 1) {
           this.rxInvalid++;
+        } else if (length > maxFrameLength) {
+          // Datagrams that the sender's kernel has merged (GSO), or the MTU was raised since.
+          this.rxOversize++;
         } else {
           frames++;
           bytes += length;
@@ -211,6 +215,7 @@ export class RxQueue {
     return false;
   }
 
+  /** What fits one chunk is never too long here: with several chunks to a frame, one is less than the longest. */
   #deliver(receiver: LinkReceiver, index: number): void {
     const address = this.#rx.addressAt(index);
     const length = this.#rx.lengthAt(index);

@@ -1,24 +1,31 @@
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EtherconnError, SystemError } from '../../errors.ts';
+import { EtherconnError, OptionError, SystemError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
+import { withAdvice } from '../../native/system-error.ts';
+import { doAll } from './do-all.ts';
 import { countQueues } from './ethtool.ts';
 import { BindFlag } from './if-xdp.ts';
 import type { CheckedXdpLinkOptions, XdpMode } from './options.ts';
-import { explainRefusal, privilegeFacts } from './privileges.ts';
-import { SteeringProgram } from './program.ts';
+import { explainRefusal, lockedMemoryLimit, privilegeFacts } from './privileges.ts';
+import { type ProgramPlace, programPlace, queueMask, SteeringProgram } from './program.ts';
 import { type LinkDetails, openRouteSocket, queryLink } from './rtnetlink.ts';
-import { chunkCount, type XdpShape, xdpShape } from './shape.ts';
+import { chunkCount, halved, type XdpShape, xdpShape } from './shape.ts';
 import { SideSocket } from './side-socket.ts';
 import { withXdpAdvice, XdpSocket } from './socket.ts';
+import { XdpTxSocket } from './tx-socket.ts';
 import { Umem } from './umem.ts';
 import { type VlanOffload, vlanOffload } from './vlan-offload.ts';
 
 /** How long a queue may stay busy, and how often it is tried: the kernel gives one that was just closed back later. */
 const BUSY_LIMIT = 1000;
 const BUSY_INTERVAL = 5;
+/** Milliseconds for which the kernel may take to give back the locked memory of a closed socket. */
+const LOCKED_PATIENCE = 100;
 /** Entries of the completion ring of a socket that does not send: the kernel wants one. */
 const UNUSED_RING = 2;
+
+const ANY_WAY: readonly string[] = ['ERR_ETHERCONN_QUEUE_BUSY', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS'];
 
 /** All that an XDP link holds. */
 export interface XdpParts {
@@ -26,6 +33,8 @@ export interface XdpParts {
   readonly program: SteeringProgram;
   /** In the order of the shape's queues. */
   readonly sockets: readonly XdpSocket[];
+  /** Sends in place of the send queue's own socket where the kernel copies. */
+  readonly txSocket: XdpTxSocket | undefined;
   readonly umem: Umem;
   readonly shape: XdpShape;
   /** For each socket, whether the driver works on the packet memory itself. */
@@ -65,34 +74,53 @@ export async function setUp(
   let namespaceFd = -1;
   let program: SteeringProgram | undefined;
   try {
-    if (options.netns !== undefined) namespaceFd = openSync(options.netns, 'r');
+    if (options.netns !== undefined) namespaceFd = openNamespace(options.netns);
     const { queueCount, veth } = shapeOf(addon, namespaceFd, side.interface.index);
-    const shape = xdpShape(options, side.interface.mtu, queueCount, veth);
-    const umem = new Umem(chunkCount(shape), shape.chunkSize, shape.scratch);
-    program = openProgram(addon, options, shape, queueCount);
-    const bound = await bindSomehow({ addon, options, namespaceFd, side, shape, umem, program });
-    if (options.promiscuous) side.holdPromiscuity();
-    return { side, program, umem, shape, ...bound };
+    const lockable = lockedMemoryLimit(privilegeFacts());
+    let shape = xdpShape(options, side.interface.mtu, queueCount, veth, lockable);
+    const place = programPlace(side.interface.index, namespaceFd);
+    program = openProgram(addon, options, shape, queueCount, place);
+    for (;;) {
+      const umem = new Umem(chunkCount(shape), shape.chunkSize, shape.scratch);
+      try {
+        const bound = await bindSomehow({ addon, options, namespaceFd, side, shape, umem, program });
+        if (options.promiscuous) side.holdPromiscuity();
+        return { side, program, umem, shape, ...bound };
+      } catch (error) {
+        umem.detach();
+        // Others of this user may hold most of what may be locked.
+        const smaller = options.chunks === undefined && isLockedLimit(error) ? halved(shape) : undefined;
+        if (smaller === undefined) throw error;
+        shape = smaller;
+        program.detach();
+      }
+    }
   } catch (error) {
-    program?.close();
-    side.close();
+    doAll([() => program?.close(), () => side.close()], error);
     throw error;
   } finally {
     if (namespaceFd >= 0) closeSync(namespaceFd);
   }
 }
 
-/** Gives everything back: the program first, so that the interface is the kernel's again at once. */
+/**
+ * Gives everything back: the program first, so that the interface is the kernel's again at once. Each step is done
+ * whatever becomes of the others; throws the first error when all of them are done.
+ */
 export function releaseParts(
   addon: Addon,
   parts: Omit<XdpParts, 'attached' | 'fallback' | 'zeroCopy'>,
 ): void {
-  for (const queue of parts.shape.queues) parts.program.clearSocket(queue);
-  parts.program.close();
-  closeAll(parts.sockets);
-  parts.side.close();
-  addon.xdpDiscard(parts.umem.memory.u8);
-  parts.umem.detach();
+  const { shape, program, sockets, txSocket, side, umem } = parts;
+  doAll([
+    ...shape.queues.map((queue) => () => program.clearSocket(queue)),
+    () => program.close(),
+    () => txSocket?.close(),
+    ...inClosingOrder(sockets).map((socket) => () => socket.close()),
+    () => side.close(),
+    () => addon.xdpDiscard(umem.memory.u8),
+    () => umem.detach(),
+  ]);
 }
 
 interface Situation {
@@ -105,7 +133,7 @@ interface Situation {
   readonly program: SteeringProgram;
 }
 
-type Bound = Pick<XdpParts, 'sockets' | 'zeroCopy' | 'attached' | 'fallback'>;
+type Bound = Pick<XdpParts, 'sockets' | 'txSocket' | 'zeroCopy' | 'attached' | 'fallback'>;
 
 /** Complains of a namespace that is none, of a missing interface, and of every capability that is missing. */
 function openSide(addon: Addon, interfaceName: string, netns: string | undefined): SideSocket {
@@ -116,6 +144,15 @@ function openSide(addon: Addon, interfaceName: string, netns: string | undefined
     const why = `opening '${interfaceName}': ${explainRefusal(privilegeFacts())} (EPERM, socket)`;
     throw new SystemError(error.code, error.errno, error.syscall, why);
   }
+}
+
+/** Throws a SystemError. */
+function openNamespace(path: string): number {
+  return withAdvice(
+    `opening the network namespace '${path}'`,
+    () => undefined,
+    () => openSync(path, 'r'),
+  );
 }
 
 /** Queues of the interface (of those that receive, since the in-kernel program sees their numbers), and its kind. */
@@ -134,7 +171,7 @@ function shapeOf(
 /** Whether the interface takes VLAN tags out of frames before the in-kernel program sees them. */
 export function askVlanOffload(addon: Addon, netns: string | undefined, index: number): VlanOffload {
   const none: VlanOffload = { state: 'off', advice: '' };
-  const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
+  const namespaceFd = netns === undefined ? -1 : openNamespace(netns);
   try {
     return askInterface(addon, namespaceFd, index, none, (socket, details) =>
       vlanOffload(addon, socket, details),
@@ -151,13 +188,19 @@ function askInterface<T>(
   gone: T,
   ask: (socket: NativeSocket, details: LinkDetails) => T,
 ): T {
-  const socket = openRouteSocket(addon, namespaceFd);
-  try {
-    const details = queryLink(addon, socket, index);
-    return details === undefined ? gone : ask(socket, details);
-  } finally {
-    addon.socketClose(socket);
-  }
+  return withAdvice(
+    'asking what the interface is like',
+    () => undefined,
+    () => {
+      const socket = openRouteSocket(addon, namespaceFd);
+      try {
+        const details = queryLink(addon, socket, index);
+        return details === undefined ? gone : ask(socket, details);
+      } finally {
+        addon.socketClose(socket);
+      }
+    },
+  );
 }
 
 function openProgram(
@@ -165,17 +208,28 @@ function openProgram(
   options: CheckedXdpLinkOptions,
   shape: XdpShape,
   queueCount: number,
+  place: ProgramPlace,
 ): SteeringProgram {
-  if (!options.attach) {
-    const { xskMapFd, xskMapPath, program } = options;
-    return SteeringProgram.share(addon, program ?? { xskMapFd, xskMapPath });
+  const { xskMapFd, xskMapPath } = options;
+  const opened = options.attach
+    ? SteeringProgram.load(addon, {
+        endpoints: options.maxEndpoints,
+        queues: queueCount,
+        frags: shape.frags,
+      })
+    : SteeringProgram.share(addon, options.program ?? { xskMapFd, xskMapPath }, place);
+  try {
+    if (options.steering === 'all') takeAll(opened, shape.queues);
+    return opened;
+  } catch (error) {
+    opened.close();
+    throw error;
   }
-  return SteeringProgram.load(addon, {
-    endpoints: options.maxEndpoints,
-    queues: queueCount,
-    frags: shape.frags,
-    takeAll: options.steering === 'all',
-  });
+}
+
+function takeAll(program: SteeringProgram, queues: readonly number[]): void {
+  if (!program.steers) throw new OptionError('steering', "'all' is not ours to say: somebody else steers");
+  program.setTakeAll(true, queueMask(queues));
 }
 
 /** Attaches the program and binds the sockets, in the first way of the mode that works. */
@@ -192,39 +246,43 @@ async function bindSomehow(situation: Situation): Promise<Bound> {
         program.attach(side.interface.index, namespaceFd, attempt.attach);
         attached = attempt.attach;
       }
-      const sockets = await bindAll(situation, attempt.flags);
-      const zeroCopy = sockets.map((socket) => socket.zeroCopy());
-      return { sockets, zeroCopy, attached: attached ?? 'foreign', fallback };
+      const bound = await bindAll(situation, attempt.flags);
+      return { ...bound, attached: attached ?? 'foreign', fallback };
     } catch (error) {
       // What is no matter of the way is not mended by another one.
-      if (index === attempts.length - 1 || isInUse(error)) throw error;
+      if (index === attempts.length - 1 || isForAnyWay(error)) throw error;
       fallback ??= (error as Error).message;
     }
   }
   throw new Error('unreachable: the last attempt returns or throws');
 }
 
-async function bindAll(situation: Situation, modeFlags: number): Promise<XdpSocket[]> {
+async function bindAll(
+  situation: Situation,
+  modeFlags: number,
+): Promise<Pick<Bound, 'sockets' | 'txSocket' | 'zeroCopy'>> {
   const { addon, options, namespaceFd, side, shape, umem } = situation;
   const sockets: XdpSocket[] = [];
   const flags =
     modeFlags |
     (options.needWakeup ? BindFlag.USE_NEED_WAKEUP : 0) |
     (shape.multiBuffer ? BindFlag.USE_SG : 0);
+  // With a flag to copy it is known beforehand; without, the socket has a TX ring that is not used then.
+  const sendsApart = (modeFlags & BindFlag.COPY) !== 0;
   try {
     for (const queue of shape.queues) {
       const sends = queue === shape.sendQueue;
       const socket = withXdpAdvice('opening an AF_XDP socket', () => {
         return new XdpSocket(addon, namespaceFd, {
           rx: shape.ringSize,
-          tx: sends ? shape.ringSize : 0,
+          tx: sends && !sendsApart ? shape.ringSize : 0,
           fill: shape.ringSize,
           completion: sends ? shape.ringSize : UNUSED_RING,
         });
       });
       sockets.push(socket);
       if (sockets.length === 1) {
-        withXdpAdvice('registering packet memory', () => socket.registerUmem(umem, shape.headroom));
+        await registerWhenReleased(socket, umem, shape.headroom);
         await bindWhenFree(() => socket.bind(flags, side.interface.index, queue), queue);
       } else {
         // The kernel takes the mode from the first one, and refuses any other flag.
@@ -235,10 +293,41 @@ async function bindAll(situation: Situation, modeFlags: number): Promise<XdpSock
         );
       }
     }
-    return sockets;
+    const zeroCopy = sockets.map((socket) => socket.zeroCopy());
+    const sender = shape.queues.indexOf(shape.sendQueue);
+    const txSocket = zeroCopy[sender] ? undefined : openTxSocket(situation, sockets[sender]);
+    return { sockets, txSocket, zeroCopy };
   } catch (error) {
     closeAll(sockets);
     throw error;
+  }
+}
+
+/** The socket that sends in place of the send queue's own one. */
+function openTxSocket({ addon, namespaceFd, side, shape }: Situation, owner: XdpSocket): XdpTxSocket {
+  return withXdpAdvice('opening an AF_XDP socket to send', () => {
+    const socket = new XdpTxSocket(addon, namespaceFd, shape.ringSize);
+    try {
+      socket.bind(side.interface.index, shape.sendQueue, owner);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    return socket;
+  });
+}
+
+async function registerWhenReleased(socket: XdpSocket, umem: Umem, headroom: number): Promise<void> {
+  const end = performance.now() + LOCKED_PATIENCE;
+  for (;;) {
+    try {
+      withXdpAdvice('registering packet memory', () => socket.registerUmem(umem, headroom));
+      return;
+    } catch (error) {
+      // What a closed socket had locked is given back by and by, that of the attempt before this one, too.
+      if (!isLockedLimit(error) || performance.now() > end) throw error;
+      await sleep(BUSY_INTERVAL);
+    }
   }
 }
 
@@ -262,11 +351,21 @@ async function bindWhenFree(bind: () => void, queue: number): Promise<void> {
   }
 }
 
-function isInUse(error: unknown): boolean {
-  return error instanceof EtherconnError && error.code === 'ERR_ETHERCONN_QUEUE_BUSY';
+/** Whether more memory was to be locked than may be. */
+function isLockedLimit(error: unknown): boolean {
+  return error instanceof SystemError && error.code === 'ENOBUFS' && error.syscall === 'setsockopt(XDP_UMEM_REG)';
+}
+
+/** Whether another mode would meet the same: a queue in use, no descriptors, no memory. */
+function isForAnyWay(error: unknown): boolean {
+  return error instanceof EtherconnError && ANY_WAY.includes(error.code);
+}
+
+function closeAll(sockets: readonly XdpSocket[]): void {
+  doAll(inClosingOrder(sockets).map((socket) => () => socket.close()));
 }
 
 /** Those that share memory first: the owner of it last. */
-function closeAll(sockets: readonly XdpSocket[]): void {
-  for (const socket of [...sockets].reverse()) socket.close();
+function inClosingOrder(sockets: readonly XdpSocket[]): XdpSocket[] {
+  return [...sockets].reverse();
 }

@@ -2,10 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkKernel, kernelHas, Since } from './kernel.ts';
 import { checkXdpLinkOptions, type XdpLinkOptions } from './options.ts';
-import { chunkCount, xdpShape } from './shape.ts';
+import { chunkCount, halved, xdpShape } from './shape.ts';
 
-function shape(options: XdpLinkOptions, mtu = 1500, queues = 1, kernel = '6.18.0', veth = false) {
-  return xdpShape(checkXdpLinkOptions(options), mtu, queues, veth, kernel);
+function shape(
+  options: XdpLinkOptions,
+  mtu = 1500,
+  queues = 1,
+  kernel = '6.18.0',
+  veth = false,
+  lockable = Number.POSITIVE_INFINITY,
+) {
+  return xdpShape(checkXdpLinkOptions(options), mtu, queues, veth, lockable, kernel);
 }
 
 test('kernel releases are compared by number', () => {
@@ -80,4 +87,24 @@ test('by default no more than half a gibibyte, on request up to one', () => {
   assert.equal(shape({ chunks: 1024 }).ringSize, 512);
   assert.equal(shape({ chunks: 65_536, chunkSize: 4096 }, 1500, 4).ringSize, 32_768);
   assert.throws(() => shape({ chunks: 65_536, chunkSize: 4096 }, 1500, 16), { option: 'chunks' });
+});
+
+test('the defaults take at most half of what may be locked in memory; what is asked for is left to the kernel', () => {
+  const bytes = (...args: Parameters<typeof shape>) => {
+    const got = shape(...args);
+    return [chunkCount(got) * got.chunkSize, got.reduced];
+  };
+  const usual = 8 << 20;
+  assert.deepEqual(bytes({}), [16 << 20, false]);
+  assert.deepEqual(bytes({}, 1500, 1, '6.18.0', false, 32 << 20), [16 << 20, false]);
+  assert.deepEqual(bytes({}, 1500, 1, '6.18.0', false, usual), [4 << 20, true]);
+  for (const queues of [1, 2, 4, 8, 16]) {
+    const [taken] = bytes({}, 1500, queues, '6.18.0', false, usual);
+    assert.ok((taken as number) <= usual / 2 && (taken as number) > usual / 8, `${queues} queues: ${taken}`);
+  }
+  assert.deepEqual(bytes({ chunks: 8192 }, 1500, 1, '6.18.0', false, usual), [16 << 20, false]);
+  // Less than the least there is: the kernel says what is wrong.
+  assert.equal(shape({}, 1500, 1, '6.18.0', false, 65_536).ringSize, 32);
+  assert.equal(halved(shape({ chunks: 128 }))!.ringSize, 32);
+  assert.equal(halved(shape({ chunks: 64 })), undefined);
 });

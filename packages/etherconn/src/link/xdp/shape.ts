@@ -17,6 +17,11 @@ const MIN_CHUNKS = 64;
 /** The defaults take no more than this; what is asked for may take twice as much. */
 const DEFAULT_BYTES = 512 << 20;
 const MAX_BYTES = 1 << 30;
+/**
+ * Of the limit of locked memory the defaults take at most this part: it is one for all processes of a user, so that
+ * another relay finds room as well.
+ */
+const LOCKED_PART = 1 / 2;
 
 /** How a link's packet memory and rings are laid out. */
 export interface XdpShape {
@@ -34,6 +39,8 @@ export interface XdpShape {
   readonly frags: boolean;
   /** Bytes for frames that are copied together. */
   readonly scratch: number;
+  /** Whether the rings are smaller than usual because of the limit of locked memory. */
+  readonly reduced: boolean;
 }
 
 /** All chunks: for receiving in the order of the queues, then those for sending. */
@@ -41,15 +48,23 @@ export function chunkCount(shape: XdpShape): number {
   return (shape.queues.length + 1) * shape.ringSize;
 }
 
+/** The same with rings of half the size; undefined when they are as small as can be. */
+export function halved(shape: XdpShape): XdpShape | undefined {
+  const ringSize = shape.ringSize / 2;
+  return 2 * ringSize < MIN_CHUNKS ? undefined : { ...shape, ringSize, reduced: true };
+}
+
 /**
- * Lays out a link on an interface with `queueCount` queues, which is a veth or not. Throws an OptionError where an option does not fit the
- * interface, an EtherconnError (`ERR_ETHERCONN_MTU`) where this kernel cannot receive its longest frames.
+ * Lays out a link on an interface with `queueCount` queues, which is a veth or not; `lockable` is the limit of locked
+ * memory in bytes, which the defaults respect. Throws an OptionError where an option does not fit the interface, an
+ * EtherconnError (`ERR_ETHERCONN_MTU`) where this kernel cannot receive its longest frames.
  */
 export function xdpShape(
   options: CheckedXdpLinkOptions,
   mtu: number,
   queueCount: number,
   veth: boolean,
+  lockable: number = Number.POSITIVE_INFINITY,
   kernel?: string,
 ): XdpShape {
   const queues = chooseQueues(options.queues, queueCount);
@@ -71,7 +86,11 @@ export function xdpShape(
   }
   const bytesOf = (chunks: number) => (queues.length + 1) * (chunks / 2) * chunkSize;
   let chunks = options.chunks ?? DEFAULT_CHUNKS;
-  while (options.chunks === undefined && bytesOf(chunks) > DEFAULT_BYTES && chunks > MIN_CHUNKS) chunks /= 2;
+  let reduced = false;
+  if (options.chunks === undefined) {
+    while (bytesOf(chunks) > DEFAULT_BYTES && chunks > MIN_CHUNKS) chunks /= 2;
+    for (; bytesOf(chunks) > LOCKED_PART * lockable && chunks > MIN_CHUNKS; chunks /= 2) reduced = true;
+  }
   if (bytesOf(chunks) > MAX_BYTES) {
     throw new OptionError(
       'chunks',
@@ -88,6 +107,7 @@ export function xdpShape(
     multiBuffer,
     frags: (veth || maxFrameLength > SINGLE_BUFFER) && kernelHas(Since.FRAGS, kernel),
     scratch: multiBuffer ? scratchBytes(maxFrameLength) : 0,
+    reduced,
   };
 }
 

@@ -9,7 +9,9 @@ import { eventually } from '../../testing/eventually.ts';
 import { STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
 import { FAR, NEAR } from '../../testing/veth-links.ts';
 import { hasProgram, openDescriptors, requireXdp, stationAt, withXdpBench } from '../../testing/xdp-bench.ts';
+import { OptionError } from '../../errors.ts';
 import type { Station } from '../link.ts';
+import type { SharedProgram } from './program.ts';
 
 const HOLDER = fileURLToPath(new URL('../../testing/hold-xdp-link.js', import.meta.url));
 const MODULE = new URL('./link.js', import.meta.url).href;
@@ -78,6 +80,65 @@ for (const mode of ['native', 'generic'] as const) {
         await once(worker, 'exit');
         assert.equal(hasProgram(bench.far, FAR), false);
         assert.equal(openDescriptors(), before);
+      });
+    });
+
+    test('a program is joined on its own interface only, and only as long as it is there', async () => {
+      await withXdpBench({ queues: 2 }, async (bench) => {
+        const before = openDescriptors();
+        const far = await bench.open(FAR, { mode, queues: [0], chunks: 64 });
+        const near = await bench.open(NEAR, { mode, queues: [0], chunks: 64 });
+        const join = (program: SharedProgram) => bench.open(FAR, { attach: false, program, queues: [1], chunks: 64 });
+        const { program } = far;
+        const held = openDescriptors();
+        await assert.rejects(join(near.program), { option: 'program', message: /is on another interface/ });
+        await (await join(program)).close();
+        const wrongIds = { ...program, ids: program.ids.map((id) => id + 1000) };
+        await assert.rejects(join(wrongIds), { option: 'program', message: /has been closed/ });
+        assert.equal(openDescriptors(), held);
+        // Somebody else's map is nobody else's business: his queue 0 is still there.
+        near.start(new CollectingReceiver());
+        near.steer([B], [], { all: false, group: false });
+        assert.ok(sendFrame(far, toB(1)));
+        far.tx.flush();
+        await eventually('not lost', () => near.stats().steering!.redirected === 1);
+        for (const link of [near, far]) await link.close();
+        // The numbers of its descriptors are given again at once.
+        const second = await bench.open(FAR, { mode, queues: [0], chunks: 64 });
+        await assert.rejects(join(program), { option: 'program', message: /has been closed/ });
+        await second.close();
+        await assert.rejects(join(program), { option: 'program', message: /has been closed/ });
+        assert.equal(openDescriptors(), before);
+      });
+    });
+
+    test("steering: 'all' of who joins is for his queues, and ends with him", async () => {
+      await withXdpBench({ queues: 3 }, async (bench) => {
+        const owner = await bench.open(FAR, { mode, queues: [0], chunks: 64 });
+        const { program } = owner;
+        const joined = await bench.open(FAR, { attach: false, program, queues: [1], steering: 'all', chunks: 64 });
+        const receiver = new CollectingReceiver();
+        joined.start(receiver);
+        const send = async (queue: number): Promise<void> => {
+          const sender = [0, 1, 2].find((from) => arrivesAt(mode, from) === queue)!;
+          const near = await bench.open(NEAR, { queues: [sender], mode: 'generic', chunks: 64 });
+          const { redirected, passed } = owner.stats().steering!;
+          assert.ok(sendFrame(near, toB(queue)));
+          near.tx.flush();
+          const seen = () => owner.stats().steering!;
+          await eventually('seen', () => seen().redirected + seen().passed > redirected + passed);
+          await near.close();
+        };
+        await send(1);
+        await eventually('the frame', () => receiver.frames.length === 1);
+        await send(0);
+        assert.equal(owner.stats().steering!.noEndpoint, 1);
+        await joined.close();
+        await send(1);
+        assert.equal(owner.stats().steering!.noEndpoint, 2);
+        const { xskMapFd } = program;
+        const foreign = { attach: false, program: { ...program, xskMapFd, steering: undefined } };
+        await assert.rejects(bench.open(FAR, { ...foreign, queues: [1], steering: 'all' }), OptionError);
       });
     });
 

@@ -53,6 +53,13 @@ export class SideSocket {
     return this.#socket.interface;
   }
 
+  /** The interface's MAC address as it is now, which may have been changed since; undefined when it is gone. */
+  askAddress(): Uint8Array | undefined {
+    const address = new Uint8Array(6);
+    const result = this.#addon.interfaceAddress(this.#socket.native, this.interface.index, address);
+    return result === 0 ? address : undefined;
+  }
+
   get monitor(): InterfaceMonitor {
     return this.#socket.monitor;
   }

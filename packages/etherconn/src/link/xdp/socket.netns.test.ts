@@ -29,7 +29,8 @@ describe('AF_XDP sockets and the kernel', { skip: requireXdp() }, () => {
     const addon = loadAddon();
     const namespaceFd = openSync(bench.far.path, 'r');
     const query = new PacketSocket(addon, FAR, bench.far.path);
-    const program = SteeringProgram.load(addon, { endpoints: 1, queues: 1, frags: false, takeAll: true });
+    const program = SteeringProgram.load(addon, { endpoints: 1, queues: 1, frags: false });
+    program.setTakeAll(true);
     const socket = new XdpSocket(addon, namespaceFd, sizes);
     try {
       program.attach(query.interface.index, namespaceFd, 'native');

@@ -38,7 +38,7 @@ const SEND_BUFFER = 4 << 20;
 /** Numbers of entries, powers of two. The RX and fill rings have as many as the queue has chunks to receive into. */
 export interface RingSizes {
   readonly rx: number;
-  /** 0 for a socket that does not send. */
+  /** 0 for a socket that does not send, or by another one; see `XdpTxSocket`. */
   readonly tx: number;
   readonly fill: number;
   readonly completion: number;
@@ -71,7 +71,7 @@ export class XdpSocket {
       this.#set(SOL_XDP, XDP_UMEM_FILL_RING, intOption(sizes.fill));
       this.#set(SOL_XDP, XDP_UMEM_COMPLETION_RING, intOption(sizes.completion));
       this.rings = this.#mapRings();
-      if (sizes.tx > 0) this.#raiseSendBuffer();
+      if (sizes.tx > 0) raiseSendBuffer(addon, this.native);
     } catch (error) {
       this.close();
       throw error;
@@ -101,8 +101,7 @@ export class XdpSocket {
   }
 
   statistics(): XdpStatistics {
-    this.#addon.socketGetOption(this.native, SOL_XDP, XDP_STATISTICS, this.#statistics);
-    return readStatistics(this.#statistics);
+    return readSocketStatistics(this.#addon, this.native, this.#statistics);
   }
 
   /** Has the kernel look at the TX ring; 0 or a negative errno. */
@@ -121,15 +120,13 @@ export class XdpSocket {
   }
 
   #mapRings(): XdpRings {
-    const bytes = new Uint8Array(MMAP_OFFSETS_SIZE);
-    this.#addon.socketGetOption(this.native, SOL_XDP, XDP_MMAP_OFFSETS, bytes);
-    const offsets: MappingOffsets = readMappingOffsets(bytes);
+    const offsets = mappingOffsets(this.#addon, this.native);
     const { rx, tx, fill, completion } = this.sizes;
     const map = (ring: RingOffsets, size: number, entrySize: number, page: number) =>
-      this.#map(ring, size, entrySize, page);
+      mapRing(this.#addon, this.native, ring, size, entrySize, page);
     return {
       rx: new RxRing(map(offsets.rx, rx, DESCRIPTOR_SIZE, XDP_PGOFF_RX_RING)),
-      tx: tx === 0 ? undefined : new TxRing(map(offsets.tx, tx, DESCRIPTOR_SIZE, XDP_PGOFF_TX_RING)),
+      tx: tx === 0 ? undefined : mapTxRing(this.#addon, this.native, tx),
       fill: new FillRing(map(offsets.fill, fill, ADDRESS_SIZE, XDP_UMEM_PGOFF_FILL_RING)),
       completion: new CompletionRing(
         map(offsets.completion, completion, ADDRESS_SIZE, XDP_UMEM_PGOFF_COMPLETION_RING),
@@ -137,35 +134,60 @@ export class XdpSocket {
     };
   }
 
-  #map(offsets: RingOffsets, size: number, entrySize: number, pageOffset: number): RingMemory {
-    const length = offsets.entries + size * entrySize;
-    const { buffer, byteOffset } = this.#addon.socketMap(this.native, length, pageOffset, true);
-    // Handing the mapped memory to another thread would outlive the unmapping at close.
-    keepOnThread(buffer);
-    return {
-      u32: new Uint32Array(buffer, byteOffset, length >>> 2),
-      producer: offsets.producer >>> 2,
-      consumer: offsets.consumer >>> 2,
-      flags: offsets.flags >>> 2,
-      entries: offsets.entries >>> 2,
-      size,
-    };
-  }
-
-  /** In copy mode frames count against it until the interface is done with them. */
-  #raiseSendBuffer(): void {
-    for (const option of [SO_SNDBUF, SO_SNDBUFFORCE]) {
-      try {
-        this.#set(SOL_SOCKET, option, intOption(SEND_BUFFER));
-      } catch {
-        // Above the system's limit only with CAP_NET_ADMIN; with less the kernel says "again" more often.
-      }
-    }
-  }
-
   #set(level: number, name: number, value: Uint32Array): void {
     this.#addon.socketSetOption(this.native, level, name, value);
   }
+}
+
+/** Maps the TX ring of a socket, which has `size` entries. */
+export function mapTxRing(addon: Addon, socket: NativeSocket, size: number): TxRing {
+  const { tx } = mappingOffsets(addon, socket);
+  return new TxRing(mapRing(addon, socket, tx, size, DESCRIPTOR_SIZE, XDP_PGOFF_TX_RING));
+}
+
+/** In copy mode frames count against it until the interface is done with them. */
+export function raiseSendBuffer(addon: Addon, socket: NativeSocket): void {
+  for (const option of [SO_SNDBUF, SO_SNDBUFFORCE]) {
+    try {
+      addon.socketSetOption(socket, SOL_SOCKET, option, intOption(SEND_BUFFER));
+    } catch {
+      // Above the system's limit only with CAP_NET_ADMIN; with less the kernel says "again" more often.
+    }
+  }
+}
+
+/** What the kernel has counted; `bytes` holds its answer. */
+export function readSocketStatistics(addon: Addon, socket: NativeSocket, bytes: Uint8Array): XdpStatistics {
+  addon.socketGetOption(socket, SOL_XDP, XDP_STATISTICS, bytes);
+  return readStatistics(bytes);
+}
+
+function mappingOffsets(addon: Addon, socket: NativeSocket): MappingOffsets {
+  const bytes = new Uint8Array(MMAP_OFFSETS_SIZE);
+  addon.socketGetOption(socket, SOL_XDP, XDP_MMAP_OFFSETS, bytes);
+  return readMappingOffsets(bytes);
+}
+
+function mapRing(
+  addon: Addon,
+  socket: NativeSocket,
+  offsets: RingOffsets,
+  size: number,
+  entrySize: number,
+  pageOffset: number,
+): RingMemory {
+  const length = offsets.entries + size * entrySize;
+  const { buffer, byteOffset } = addon.socketMap(socket, length, pageOffset, true);
+  // Handing the mapped memory to another thread would outlive the unmapping at close.
+  keepOnThread(buffer);
+  return {
+    u32: new Uint32Array(buffer, byteOffset, length >>> 2),
+    producer: offsets.producer >>> 2,
+    consumer: offsets.consumer >>> 2,
+    flags: offsets.flags >>> 2,
+    entries: offsets.entries >>> 2,
+    size,
+  };
 }
 
 /** Calls `action`; what the kernel refuses becomes a SystemError that says what to do. */

@@ -2,6 +2,7 @@ import type { LinkStats } from '../link.ts';
 import type { SteeringCounters } from './program.ts';
 import type { RxQueue } from './rx.ts';
 import type { XdpParts } from './setup.ts';
+import type { SideSocket } from './side-socket.ts';
 import type { XdpTx } from './tx.ts';
 
 /** Counters of an XDP link: those of every link, and what the kernel says of its sockets. */
@@ -21,18 +22,61 @@ export interface XdpLinkStats extends LinkStats {
   steering: SteeringCounters | null;
 }
 
-/** Adds up what all parts of a link have counted, which must be open. */
-export function readStats(
-  { side, sockets, program }: Pick<XdpParts, 'side' | 'sockets' | 'program'>,
+/** What only the kernel knows, and only of what is open. */
+export interface KernelCounts {
+  readonly dropped: number;
+  readonly rxRingFull: number;
+  readonly rxFillRingEmpty: number;
+  readonly rxInvalidDescriptors: number;
+  readonly txInvalidDescriptors: number;
+  readonly txRingEmpty: number;
+  readonly steering: SteeringCounters | null;
+}
+
+/** Before anything was read. */
+export const NO_COUNTS: KernelCounts = {
+  dropped: 0,
+  rxRingFull: 0,
+  rxFillRingEmpty: 0,
+  rxInvalidDescriptors: 0,
+  txInvalidDescriptors: 0,
+  txRingEmpty: 0,
+  steering: null,
+};
+
+/** Throws a SystemError when the kernel does not tell. */
+export function readKernelCounts({
+  side,
+  sockets,
+  txSocket,
+  program,
+}: Pick<XdpParts, 'side' | 'sockets' | 'txSocket' | 'program'>): KernelCounts {
+  side.readStatistics();
+  const counts = { ...NO_COUNTS, dropped: side.dropped, steering: program.counters() };
+  for (const socket of txSocket === undefined ? sockets : [...sockets, txSocket]) {
+    const kernel = socket.statistics();
+    counts.dropped += kernel.rxDropped + kernel.rxRingFull;
+    counts.rxRingFull += kernel.rxRingFull;
+    counts.rxFillRingEmpty += kernel.rxFillRingEmpty;
+    counts.rxInvalidDescriptors += kernel.rxInvalidDescriptors;
+    counts.txInvalidDescriptors += kernel.txInvalidDescriptors;
+    counts.txRingEmpty += kernel.txRingEmpty;
+  }
+  return counts;
+}
+
+/** Adds up what all parts of a link have counted. */
+export function addUpStats(
+  kernel: KernelCounts,
+  side: SideSocket,
   queues: readonly RxQueue[],
   tx: XdpTx,
   wakeups: number,
 ): XdpLinkStats {
-  side.readStatistics();
   const stats: XdpLinkStats = {
     rxFrames: side.rxFrames,
     rxBytes: side.rxBytes,
-    rxDropped: side.dropped,
+    rxDropped: kernel.dropped,
     rxRunts: side.rxRunts,
     rxOversize: side.rxOversize,
     txFrames: tx.txFrames,
@@ -40,13 +84,13 @@ export function readStats(
     txErrors: tx.txErrors,
     txNoRoom: tx.txNoRoom,
     wakeups,
-    rxRingFull: 0,
-    rxFillRingEmpty: 0,
-    rxInvalidDescriptors: 0,
-    txInvalidDescriptors: tx.invalidCompletions,
-    txRingEmpty: 0,
+    rxRingFull: kernel.rxRingFull,
+    rxFillRingEmpty: kernel.rxFillRingEmpty,
+    rxInvalidDescriptors: kernel.rxInvalidDescriptors,
+    txInvalidDescriptors: kernel.txInvalidDescriptors + tx.invalidCompletions,
+    txRingEmpty: kernel.txRingEmpty,
     rxSideFrames: side.rxFrames,
-    steering: program.counters(),
+    steering: kernel.steering,
   };
   for (const queue of queues) {
     stats.rxFrames += queue.rxFrames;
@@ -54,15 +98,6 @@ export function readStats(
     stats.rxRunts += queue.rxRunts;
     stats.rxOversize += queue.rxOversize;
     stats.rxInvalidDescriptors += queue.rxInvalid;
-  }
-  for (const socket of sockets) {
-    const kernel = socket.statistics();
-    stats.rxDropped += kernel.rxDropped + kernel.rxRingFull;
-    stats.rxRingFull += kernel.rxRingFull;
-    stats.rxFillRingEmpty += kernel.rxFillRingEmpty;
-    stats.rxInvalidDescriptors += kernel.rxInvalidDescriptors;
-    stats.txInvalidDescriptors += kernel.txInvalidDescriptors;
-    stats.txRingEmpty += kernel.txRingEmpty;
   }
   return stats;
 }

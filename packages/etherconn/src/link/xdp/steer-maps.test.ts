@@ -17,18 +17,17 @@ function hex(bytes: Uint8Array): string {
 
 test('struct endpoint_key', () => {
   const bytes = new Uint8Array(ENDPOINT_KEY_SIZE + 1);
-  const station = { macHigh: 0xfe_01_02_03, macLow: 0x0405, vlanKey: vlanKey([0x123, 5]) };
-  writeEndpointKey(new DataView(bytes.buffer), 1, station);
+  writeEndpointKey(new DataView(bytes.buffer), 1, 0xfe_01_02_03, 0x0405, vlanKey([0x123, 5]));
   assert.equal(hex(bytes), `00fe0102030405${'0000'}05301202`);
 });
 
 test('struct endpoint', () => {
   const bytes = new Uint8Array(ENDPOINT_SIZE);
-  writeEndpoint(new DataView(bytes.buffer), 0, [0x0800, 0x86dd], 0x8000000000000002n);
+  writeEndpoint(new DataView(bytes.buffer), 0, Uint16Array.of(0x0800, 0x86dd, 9), 2, 2, 0x80000000);
   const queues = '0200000000000080';
   assert.equal(hex(bytes), `${'00'.repeat(8)}${queues}${queues}${'00'.repeat(32)}0008dd86${'00'.repeat(12)}`);
   bytes.fill(0);
-  writeEndpoint(new DataView(bytes.buffer), 0, [1, 2, 3, 4, 5, 6, 7], 1n);
+  writeEndpoint(new DataView(bytes.buffer), 0, null, 0, 1, 0);
   assert.equal(hex(bytes), `01${'00'.repeat(71)}`);
 });
 

@@ -1,5 +1,3 @@
-import type { Station } from '../link.ts';
-
 /** The maps of the steering program as user space writes them: the structures of bpf/steer.h, little endian. */
 
 /** struct endpoint_key: MAC address (6 bytes), zero (2), VLAN key (4). */
@@ -52,30 +50,40 @@ export function encodeMask(queues: bigint): Uint8Array {
   return bytes;
 }
 
-/** Writes struct endpoint_key at `offset`. */
+/** Writes struct endpoint_key at `offset`: the first 4 bytes of the MAC address, the last 2, and the VLANs, as numbers. */
 export function writeEndpointKey(
   view: DataView,
   offset: number,
-  station: Pick<Station, 'macHigh' | 'macLow' | 'vlanKey'>,
+  macHigh: number,
+  macLow: number,
+  vlanKey: number,
 ): void {
-  view.setUint32(offset, station.macHigh);
-  view.setUint16(offset + 4, station.macLow);
-  view.setUint32(offset + 8, station.vlanKey, true);
+  view.setUint32(offset, macHigh);
+  view.setUint16(offset + 4, macLow);
+  view.setUint32(offset + 8, vlanKey, true);
 }
 
-/** Writes struct endpoint, whose bytes are zero, at `offset`: `queues` want these EtherTypes. */
+/**
+ * Writes struct endpoint, whose bytes are zero, at `offset`: the queues of a mask (two halves) want the first `count`
+ * of these EtherTypes, or with null all.
+ */
 export function writeEndpoint(
   view: DataView,
   offset: number,
-  etherTypes: readonly number[],
-  queues: bigint,
+  etherTypes: Uint16Array | null,
+  count: number,
+  queuesLow: number,
+  queuesHigh: number,
 ): void {
-  if (etherTypes.length > ENDPOINT_ETHER_TYPES) {
-    view.setBigUint64(offset, queues, true);
+  if (etherTypes === null) {
+    view.setUint32(offset, queuesLow, true);
+    view.setUint32(offset + 4, queuesHigh, true);
     return;
   }
-  for (let slot = 0; slot < etherTypes.length; slot++) {
-    view.setBigUint64(offset + ENDPOINT_QUEUES + 8 * slot, queues, true);
+  for (let slot = 0; slot < count; slot++) {
+    const queues = offset + ENDPOINT_QUEUES + 8 * slot;
+    view.setUint32(queues, queuesLow, true);
+    view.setUint32(queues + 4, queuesHigh, true);
     view.setUint16(offset + ENDPOINT_TYPES + 2 * slot, etherTypes[slot], true);
   }
 }

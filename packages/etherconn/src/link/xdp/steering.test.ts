@@ -157,3 +157,40 @@ function wanted(stations: readonly Station[]): Record<string, string> {
   const sorted = (set: Set<number>) => (set.size > 6 ? '-1' : [...set].sort((a, b) => a - b).join());
   return Object.fromEntries([...types].map(([key, set]) => [key, sorted(set)]));
 }
+
+test('a withheld MAC address is in the map in no VLAN, until another one is withheld', () => {
+  const steering = new Steering();
+  const map = new KernelMap();
+  const keys = () => [...map.entries.keys()].map((key) => key.slice(8, 12)).sort();
+  steering.withhold(0x02000000, 1);
+  steering.add([1, 2, 3].flatMap((low) => [station(low, [0x0800]), station(low, [0x0800], 0x01000005)]));
+  map.apply(steering);
+  assert.deepEqual(keys(), ['0002', '0002', '0003', '0003']);
+  steering.withhold(0x02000000, 2);
+  map.apply(steering);
+  assert.deepEqual(keys(), ['0001', '0001', '0003', '0003']);
+  // It is still counted, and comes back as what it is by then.
+  steering.remove([station(2, [0x0800], 0x01000005)]);
+  steering.withhold(0x03000000, 2);
+  map.apply(steering);
+  assert.deepEqual(keys(), ['0001', '0001', '0002', '0003', '0003']);
+  assert.equal(steering.size, 5);
+});
+
+test('more stations than there are places at first, gone and come again', () => {
+  const steering = new Steering();
+  const map = new KernelMap();
+  const stations = Array.from({ length: 1000 }, (_, low) => station(low, [0x0800, 0x86dd]));
+  for (let round = 0; round < 3; round++) {
+    steering.add(stations);
+    map.apply(steering);
+    assert.deepEqual([map.entries.size, steering.size], [1000, 1000]);
+    assert.ok([...map.entries.values()].every((types) => types === '2048,34525'));
+    steering.remove(stations.slice(500 * (round % 2)));
+    map.apply(steering);
+    assert.equal(map.entries.size, 500 * (round % 2));
+    steering.remove(stations);
+    map.apply(steering);
+    assert.equal(map.entries.size, 0);
+  }
+});

@@ -1,15 +1,17 @@
+import { OpenTable } from '../../open-table.ts';
 import type { Station } from '../link.ts';
-import { ENDPOINT_KEY_SIZE, ENDPOINT_SIZE, writeEndpoint, writeEndpointKey } from './steer-maps.ts';
+import {
+  ENDPOINT_ETHER_TYPES,
+  ENDPOINT_KEY_SIZE,
+  ENDPOINT_SIZE,
+  writeEndpoint,
+  writeEndpointKey,
+} from './steer-maps.ts';
 
-/** One (MAC address, VLANs) and how often each of its EtherTypes is wanted. */
-interface Entry {
-  readonly key: string;
-  readonly macHigh: number;
-  readonly macLow: number;
-  readonly vlanKey: number;
-  readonly etherTypes: number[];
-  readonly counts: number[];
-}
+/** Words of a key: MAC address (4 bytes, 2 bytes) and VLANs. */
+const KEY_WORDS = 3;
+const SLOTS: number = ENDPOINT_ETHER_TYPES;
+const FIRST_PLACES = 16;
 
 /** Keys and wishes for the map of endpoints: struct endpoint_key and struct endpoint, one after the other. */
 export interface EncodedEndpoints {
@@ -17,20 +19,66 @@ export interface EncodedEndpoints {
   readonly wishes: Uint8Array;
 }
 
+/** (MAC address, VLANs) → place. */
+class StationTable extends OpenTable {
+  readonly #key = new Int32Array(KEY_WORDS);
+
+  constructor() {
+    super(KEY_WORDS, 2);
+  }
+
+  get({ macHigh, macLow, vlanKey }: Key): number {
+    return this.lookUp(this.#words(macHigh, macLow, vlanKey));
+  }
+
+  set({ macHigh, macLow, vlanKey }: Key, place: number): void {
+    this.put(this.#words(macHigh, macLow, vlanKey), place);
+  }
+
+  delete(macHigh: number, macLow: number, vlanKey: number): void {
+    this.remove(this.#words(macHigh, macLow, vlanKey));
+  }
+
+  #words(macHigh: number, macLow: number, vlanKey: number): Int32Array {
+    this.#key[0] = macHigh;
+    this.#key[1] = macLow;
+    this.#key[2] = vlanKey;
+    return this.#key;
+  }
+}
+
+type Key = Pick<Station, 'macHigh' | 'macLow' | 'vlanKey'>;
+
 /**
  * What this thread wants of each endpoint. Several registrations may share a (MAC address, VLANs): ARP by one conn,
  * IPv4 by another, the same key by its next owner before the last has gone. So each EtherType is counted.
+ *
+ * There may be a hundred thousand endpoints and more, so each is a place in typed arrays, of about 100 bytes, and no object.
  */
 export class Steering {
-  readonly #entries = new Map<string, Entry>();
-  /** Changed since the last `takeChanges`, by key: one that went and came back is only there as what it is now. */
-  readonly #touched = new Map<string, Entry>();
+  readonly #table = new StationTable();
+  /** By place: the key; up to six EtherTypes, and how often each is wanted (0: the slot is free). */
+  #keys = new Uint32Array(FIRST_PLACES * KEY_WORDS);
+  #types = new Uint16Array(FIRST_PLACES * SLOTS);
+  #counts = new Uint32Array(FIRST_PLACES * SLOTS);
+  /** By place: whether it is among `#changed`. */
+  #isChanged = new Uint8Array(FIRST_PLACES);
+  /** How often the EtherTypes that found no slot are wanted, of the few endpoints with more than six. */
+  readonly #more = new Map<number, Map<number, number>>();
+  #used = 0;
+  readonly #free: number[] = [];
+  /** Places changed since the last `takeChanges`: one that went and came back is only there as what it is now. */
+  #changed: number[] = [];
+  #size = 0;
   /** Stations that are counted already, and how often they are still to be added. */
   readonly #admitted = new Map<Station, number>();
+  /** MAC address that is steered in no VLAN, whoever wants it. */
+  #withheldHigh = -1;
+  #withheldLow = -1;
 
   /** Endpoints that are wanted. */
   get size(): number {
-    return this.#entries.size;
+    return this.#size;
   }
 
   /** Counts stations that `add` is to bring later, as the same objects. */
@@ -39,6 +87,11 @@ export class Steering {
       this.#count(station);
       this.#admitted.set(station, (this.#admitted.get(station) ?? 0) + 1);
     }
+  }
+
+  /** Whether a station is yet to be added. */
+  hasAdmitted(station: Station): boolean {
+    return this.#admitted.has(station);
   }
 
   /** The stations that were admitted last are not to come. */
@@ -53,51 +106,105 @@ export class Steering {
 
   /** What was admitted and has not been added is given up. */
   forgetAdmitted(): void {
+    if (this.#admitted.size === 0) return;
     for (const [station, times] of this.#admitted) {
-      for (let i = 0; i < times; i++) this.remove([station]);
+      for (let i = 0; i < times; i++) this.#uncount(station);
     }
     this.#admitted.clear();
   }
 
   /** Stations that were never added are passed over. */
   remove(stations: readonly Station[]): void {
-    for (const station of stations) {
-      const entry = this.#entries.get(keyOf(station));
-      if (entry === undefined) continue;
-      for (const etherType of station.etherTypes) {
-        const place = entry.etherTypes.indexOf(etherType);
-        if (place < 0 || --entry.counts[place] > 0) continue;
-        entry.etherTypes.splice(place, 1);
-        entry.counts.splice(place, 1);
-      }
-      if (entry.etherTypes.length === 0) this.#entries.delete(entry.key);
-      this.#touched.set(entry.key, entry);
-    }
+    for (const station of stations) this.#uncount(station);
   }
 
   /** Nothing is wanted any more. */
   clear(): void {
-    for (const entry of this.#entries.values()) {
-      entry.etherTypes.length = 0;
-      this.#touched.set(entry.key, entry);
+    for (let place = 0; place < this.#used; place++) {
+      if (!this.#isWanted(place)) continue;
+      this.#counts.fill(0, place * SLOTS, (place + 1) * SLOTS);
+      this.#change(place);
     }
-    this.#entries.clear();
+    this.#more.clear();
     this.#admitted.clear();
+    this.#size = 0;
   }
 
-  /** What has changed since the last call, for the given queues. */
+  /**
+   * Keeps a MAC address out of the map, in all VLANs, whoever wants it, in place of the one that was kept out before.
+   * For the interface's own, which may change.
+   */
+  withhold(macHigh: number, macLow: number): void {
+    const [highBefore, lowBefore] = [this.#withheldHigh, this.#withheldLow];
+    this.#withheldHigh = macHigh;
+    this.#withheldLow = macLow;
+    for (let place = 0; place < this.#used; place++) {
+      if (!this.#isWanted(place)) continue;
+      const high = this.#keys[place * KEY_WORDS];
+      const low = this.#keys[place * KEY_WORDS + 1];
+      const concerned = (high === macHigh && low === macLow) || (high === highBefore && low === lowBefore);
+      if (concerned) this.#change(place);
+    }
+  }
+
+  /** What has changed since the last call, for the given queues. Endpoints that go come first, to make room. */
   takeChanges(queues: bigint): EncodedEndpoints {
-    const changed = [...this.#touched.values()];
-    this.#touched.clear();
-    const keys = new Uint8Array(changed.length * ENDPOINT_KEY_SIZE);
-    const wishes = new Uint8Array(changed.length * ENDPOINT_SIZE);
+    const going: number[] = [];
+    const staying: number[] = [];
+    for (const place of this.#changed) (this.#isSteered(place) ? staying : going).push(place);
+    this.#changed = [];
+    const count = going.length + staying.length;
+    const keys = new Uint8Array(count * ENDPOINT_KEY_SIZE);
+    const wishes = new Uint8Array(count * ENDPOINT_SIZE);
     const keyView = new DataView(keys.buffer);
     const wishView = new DataView(wishes.buffer);
-    for (const [i, entry] of changed.entries()) {
-      writeEndpointKey(keyView, i * ENDPOINT_KEY_SIZE, entry);
-      writeEndpoint(wishView, i * ENDPOINT_SIZE, entry.etherTypes, queues);
+    const low = Number(queues & 0xffffffffn);
+    const high = Number(queues >> 32n);
+    let at = 0;
+    for (const place of going) {
+      this.#writeKey(keyView, at++, place);
+      this.#isChanged[place] = 0;
+      if (!this.#isWanted(place)) this.#release(place);
+    }
+    for (const place of staying) {
+      this.#writeKey(keyView, at, place);
+      this.#isChanged[place] = 0;
+      const offset = at++ * ENDPOINT_SIZE;
+      // What found no slot is the seventh.
+      if (this.#more.has(place)) writeEndpoint(wishView, offset, null, 0, low, high);
+      else writeEndpoint(wishView, offset, this.#wanted(place), this.#wantedCount, low, high);
     }
     return { keys, wishes };
+  }
+
+  /** EtherTypes of the place that was asked for last. */
+  readonly #wantedTypes = new Uint16Array(SLOTS);
+  #wantedCount = 0;
+
+  #wanted(place: number): Uint16Array {
+    this.#wantedCount = 0;
+    for (let slot = place * SLOTS; slot < (place + 1) * SLOTS; slot++) {
+      if (this.#counts[slot] > 0) this.#wantedTypes[this.#wantedCount++] = this.#types[slot];
+    }
+    return this.#wantedTypes;
+  }
+
+  #writeKey(view: DataView, index: number, place: number): void {
+    const at = place * KEY_WORDS;
+    const keys = this.#keys;
+    writeEndpointKey(view, index * ENDPOINT_KEY_SIZE, keys[at], keys[at + 1], keys[at + 2]);
+  }
+
+  #isWanted(place: number): boolean {
+    for (let slot = place * SLOTS; slot < (place + 1) * SLOTS; slot++)
+      if (this.#counts[slot] > 0) return true;
+    return false;
+  }
+
+  #isSteered(place: number): boolean {
+    const at = place * KEY_WORDS;
+    const withheld = this.#keys[at] === this.#withheldHigh && this.#keys[at + 1] === this.#withheldLow;
+    return !withheld && this.#isWanted(place);
   }
 
   #isAdmitted(station: Station): boolean {
@@ -110,27 +217,103 @@ export class Steering {
 
   #count(station: Station): void {
     if (station.etherTypes.length === 0) return;
-    const entry = this.#entry(station);
-    for (const etherType of station.etherTypes) {
-      const place = entry.etherTypes.indexOf(etherType);
-      if (place >= 0) entry.counts[place]++;
-      else entry.counts[entry.etherTypes.push(etherType) - 1] = 1;
+    let place = this.#table.get(station);
+    if (place < 0) {
+      place = this.#take();
+      this.#table.set(station, place);
+      this.#keys[place * KEY_WORDS] = station.macHigh;
+      this.#keys[place * KEY_WORDS + 1] = station.macLow;
+      this.#keys[place * KEY_WORDS + 2] = station.vlanKey;
     }
-    this.#touched.set(entry.key, entry);
+    if (!this.#isWanted(place)) this.#size++;
+    for (const etherType of station.etherTypes) this.#countType(place, etherType);
+    this.#change(place);
   }
 
-  #entry(station: Station): Entry {
-    const key = keyOf(station);
-    let entry = this.#entries.get(key);
-    if (entry === undefined) {
-      const { macHigh, macLow, vlanKey } = station;
-      entry = { key, macHigh, macLow, vlanKey, etherTypes: [], counts: [] };
-      this.#entries.set(key, entry);
+  #countType(place: number, etherType: number): void {
+    const first = place * SLOTS;
+    const types = this.#types;
+    const counts = this.#counts;
+    let free = -1;
+    for (let slot = first + SLOTS - 1; slot >= first; slot--) {
+      if (counts[slot] === 0) free = slot;
+      else if (types[slot] === etherType) {
+        counts[slot]++;
+        return;
+      }
     }
-    return entry;
+    if (free >= 0) {
+      types[free] = etherType;
+      counts[free] = 1;
+      return;
+    }
+    let more = this.#more.get(place);
+    if (more === undefined) this.#more.set(place, (more = new Map()));
+    more.set(etherType, (more.get(etherType) ?? 0) + 1);
+  }
+
+  #uncount(station: Station): void {
+    const place = this.#table.get(station);
+    if (place < 0 || !this.#isWanted(place)) return;
+    for (const etherType of station.etherTypes) this.#uncountType(place, etherType);
+    if (!this.#isWanted(place)) this.#size--;
+    this.#change(place);
+  }
+
+  #uncountType(place: number, etherType: number): void {
+    const more = this.#more.get(place);
+    const times = more?.get(etherType) ?? 0;
+    if (more !== undefined && times > 0) {
+      if (times > 1) more.set(etherType, times - 1);
+      else more.delete(etherType);
+      if (more.size === 0) this.#more.delete(place);
+      return;
+    }
+    for (let slot = place * SLOTS; slot < (place + 1) * SLOTS; slot++) {
+      if (this.#counts[slot] === 0 || this.#types[slot] !== etherType) continue;
+      if (--this.#counts[slot] === 0 && more !== undefined) this.#moveUp(place, slot, more);
+      return;
+    }
+  }
+
+  /** Gives a slot that has become free to an EtherType that had found none. */
+  #moveUp(place: number, slot: number, more: Map<number, number>): void {
+    const [etherType, times] = more.entries().next().value!;
+    this.#types[slot] = etherType;
+    this.#counts[slot] = times;
+    more.delete(etherType);
+    if (more.size === 0) this.#more.delete(place);
+  }
+
+  #change(place: number): void {
+    if (this.#isChanged[place] !== 0) return;
+    this.#isChanged[place] = 1;
+    this.#changed.push(place);
+  }
+
+  #take(): number {
+    const place = this.#free.pop();
+    if (place !== undefined) return place;
+    if (this.#used === this.#isChanged.length) this.#grow();
+    return this.#used++;
+  }
+
+  #release(place: number): void {
+    const at = place * KEY_WORDS;
+    this.#table.delete(this.#keys[at], this.#keys[at + 1], this.#keys[at + 2]);
+    this.#free.push(place);
+  }
+
+  #grow(): void {
+    const places = this.#isChanged.length + (this.#isChanged.length >> 1);
+    this.#keys = enlarged(this.#keys, new Uint32Array(places * KEY_WORDS));
+    this.#types = enlarged(this.#types, new Uint16Array(places * SLOTS));
+    this.#counts = enlarged(this.#counts, new Uint32Array(places * SLOTS));
+    this.#isChanged = enlarged(this.#isChanged, new Uint8Array(places));
   }
 }
 
-function keyOf({ macHigh, macLow, vlanKey }: Station): string {
-  return `${macHigh} ${macLow} ${vlanKey}`;
+function enlarged<T extends Uint8Array | Uint16Array | Uint32Array>(old: T, array: T): T {
+  array.set(old);
+  return array;
 }

@@ -60,7 +60,7 @@ class Bench {
   }
 
   audit(): void {
-    auditChunks(this.umem, [{ ...this.xsk, ringSize: 0 }], this.tx.freeSlots());
+    auditChunks(this.umem, [{ ...this.xsk, ringSize: 0 }], this.tx.accounts());
   }
 }
 
@@ -115,7 +115,7 @@ test('slots: 2 modulo 4, distinct, cancelled in any order; what is no reserved s
   assert.throws(() => bench.tx.cancel(slots[5]), RangeError);
   assert.throws(() => bench.tx.commit(slots[5], 60), RangeError);
   bench.audit();
-  assert.equal(bench.tx.freeSlots().length, SIZE);
+  assert.equal(bench.tx.accounts().freeSlots.length, SIZE);
 });
 
 test('completions are taken before reserve fails', () => {
@@ -157,7 +157,7 @@ test('onRoom comes when only completions were missing', async () => {
   assert.equal(bench.rooms, 0);
   bench.xsk.complete();
   await eventually('room', () => bench.rooms === 1);
-  assert.equal(bench.tx.freeSlots().length, SIZE);
+  assert.equal(bench.tx.accounts().freeSlots.length, SIZE);
   await eventually('quiet', () => !bench.tx.retry.armed);
 });
 
@@ -187,7 +187,7 @@ test('frames that the interface drops are errors, and hold nothing up', () => {
     assert.ok(bench.write(9));
     bench.tx.flush();
     assert.equal(bench.marks.at(-1), 9);
-    assert.equal(bench.tx.freeSlots().length, SIZE);
+    assert.equal(bench.tx.accounts().freeSlots.length, SIZE);
     bench.audit();
   }
 });
@@ -213,7 +213,7 @@ test('down: what is committed is given up, flush takes nothing; up: it goes on',
   const bench = new Bench();
   bench.write(1);
   bench.tx.setUp(false);
-  assert.deepEqual([bench.tx.txErrors, bench.tx.freeSlots().length], [1, SIZE]);
+  assert.deepEqual([bench.tx.txErrors, bench.tx.accounts().freeSlots.length], [1, SIZE]);
   bench.write(2);
   bench.write(3);
   assert.equal(bench.tx.flush(), 0);
@@ -285,14 +285,14 @@ test('chunks that were not sent are not taken back', () => {
   bench.write(1);
   bench.tx.flush();
   assert.equal(bench.tx.invalidCompletions, 3);
-  assert.equal(bench.tx.freeSlots().length, SIZE);
+  assert.equal(bench.tx.accounts().freeSlots.length, SIZE);
   bench.audit();
 });
 
 test('long frames go as descriptors of adjacent chunks', () => {
   const bench = new Bench({ maxFrameLength: 5000 });
   assert.equal(bench.tx.swaps, false);
-  assert.equal(bench.tx.freeSlots().length, 5);
+  assert.equal(bench.tx.accounts().freeSlots.length, 5);
   for (const length of [14, 60, CHUNK - 2, CHUNK - 1, 2 * CHUNK - 2, 2 * CHUNK - 1, 5000]) {
     const offset = bench.tx.reserve(length);
     assert.equal(offset % 4, 2);
@@ -304,7 +304,7 @@ test('long frames go as descriptors of adjacent chunks', () => {
     assert.ok(frame.every((byte, i) => byte === ((i * 7 + length) & 255)));
     bench.audit();
   }
-  assert.equal(bench.tx.freeSlots().length, 5);
+  assert.equal(bench.tx.accounts().freeSlots.length, 5);
   bench.xsk.drops = 1;
   bench.write(1, 5000);
   bench.write(2, 3000);
@@ -318,7 +318,7 @@ test('long frames go as descriptors of adjacent chunks', () => {
   bench.write(3, 5000);
   assert.equal(bench.tx.flush(), 0);
   assert.equal(bench.tx.txErrors, 2);
-  assert.equal(bench.tx.freeSlots().length, 5);
+  assert.equal(bench.tx.accounts().freeSlots.length, 5);
   bench.xsk.room = 0;
   bench.tx.setUp(true);
   bench.write(4, 5000);
@@ -384,7 +384,7 @@ test('whatever is reserved, committed, cancelled, completed: no chunk is lost, o
           order,
           [...order].sort((a, b) => a - b),
         );
-        assert.equal(bench.tx.freeSlots().length, long ? 5 : SIZE);
+        assert.equal(bench.tx.accounts().freeSlots.length, long ? 5 : SIZE);
         bench.tx.stop();
       },
     ),

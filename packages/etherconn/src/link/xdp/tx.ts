@@ -31,6 +31,19 @@ export interface TxChunks {
   readonly count: number;
 }
 
+/** What a {@link XdpTx} believes of its chunks. */
+export interface TxAccounts {
+  readonly ring: TxRing;
+  /** Offsets. */
+  readonly freeSlots: Uint32Array;
+  readonly slots: number;
+  readonly chunksPerSlot: number;
+  /** Slots between commit and completion. */
+  readonly inFlight: number;
+  /** Descriptors in the ring that the kernel has not taken. */
+  readonly waiting: number;
+}
+
 /**
  * Sending by one socket. A committed frame is written into the TX ring at once, and published by `flush`. Chunks come
  * back through the completion ring. A slot is one chunk, or several adjacent ones where frames can be longer.
@@ -206,9 +219,17 @@ export class XdpTx implements LinkTx {
     clearImmediate(this.#roomCall);
   }
 
-  /** For the audit: the free slots' offsets. */
-  freeSlots(): Uint32Array {
-    return this.#free.subarray(0, this.#freeCount);
+  /** For the audit. */
+  accounts(): TxAccounts {
+    return {
+      ring: this.#ring,
+      freeSlots: this.#free.subarray(0, this.#freeCount),
+      slots: this.#parts.length,
+      chunksPerSlot: this.#chunksPerSlot,
+      inFlight: this.#inFlight,
+      // The kernel shows later what it has taken and dropped, and takes what it is not asked to where it needs no kick.
+      waiting: Math.min(this.#waiting, this.#ring.waiting) + this.#ring.unpublished,
+    };
   }
 
   #take(state: number): number {

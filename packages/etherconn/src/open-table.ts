@@ -89,7 +89,8 @@ export class OpenTable {
     this.mask = this.mask * 2 + 1;
     for (let at = 0; at < old.length; at += 1 << this.shift) {
       if (old[at + this.keyWords] === 0) continue;
-      this.slots.set(old.subarray(at, at + this.keyWords + 1), this.#find(old, at));
+      const to = this.#find(old, at);
+      for (let i = 0; i <= this.keyWords; i++) this.slots[to + i] = old[at + i];
     }
   }
 }
