@@ -1,5 +1,5 @@
-import type { BatchStore } from '../relay/batch-store.ts';
 import { mix } from '../open-table.ts';
+import type { BatchStore } from '../relay/batch-store.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { readU32 } from '../wire/bytes.ts';
 import { ipEquals } from '../wire/ip.ts';

@@ -28,4 +28,5 @@ export { openPacketLink, PacketLink } from './packet/link.ts';
 export type { PacketLinkOptions } from './packet/options.ts';
 export { openXdpLink, XdpLink, type XdpLinkStats, type XdpQueueInfo } from './xdp/link.ts';
 export type { XdpLinkOptions, XdpMode } from './xdp/options.ts';
-export type { SharedProgram, SteeringCounters } from './xdp/program.ts';
+export type { SteeringCounters } from './xdp/program.ts';
+export type { SharedProgram } from './xdp/shared-program.ts';

@@ -370,22 +370,31 @@ describe('services with AF_XDP', { skip: requireXdp() }, () => {
 
   test('relays that share a program share services, in any order; nobody else gets in', async () => {
     const first = (netns: string) => XDPRelay.open(FAR, { netns, queues: [0], audit: true });
-    await withBench(first, async ({ far, relay }) => {
-      const early = await UdpService.open(relay, SERVICE);
-      const { program } = relay as XDPRelay;
-      await using joined = await XDPRelay.open(FAR, { netns: far.path, queues: [1], attach: false, program });
-      const [a, b] = [await UdpService.open(joined, SERVICE), await UdpService.open(joined, SERVICE6)];
-      const late = await UdpService.open(relay, SERVICE6);
-      for (const service of [early, a, b, late]) answerAll(service);
-      await using stranger = await RawSocketRelay.open(FAR, { netns: far.path });
-      for (const service of [SERVICE, SERVICE6]) {
-        await assert.rejects(UdpService.open(stranger, service), { code: 'EADDRINUSE' });
-      }
-      await early.close();
-      await assert.rejects(UdpService.open(stranger, SERVICE), { code: 'EADDRINUSE' });
-      await late.close();
-      await (await UdpService.open(relay, SERVICE)).close();
-    }, 2);
+    await withBench(
+      first,
+      async ({ far, relay }) => {
+        const early = await UdpService.open(relay, SERVICE);
+        const { program } = relay as XDPRelay;
+        await using joined = await XDPRelay.open(FAR, {
+          netns: far.path,
+          queues: [1],
+          attach: false,
+          program,
+        });
+        const [a, b] = [await UdpService.open(joined, SERVICE), await UdpService.open(joined, SERVICE6)];
+        const late = await UdpService.open(relay, SERVICE6);
+        for (const service of [early, a, b, late]) answerAll(service);
+        await using stranger = await RawSocketRelay.open(FAR, { netns: far.path });
+        for (const service of [SERVICE, SERVICE6]) {
+          await assert.rejects(UdpService.open(stranger, service), { code: 'EADDRINUSE' });
+        }
+        await early.close();
+        await assert.rejects(UdpService.open(stranger, SERVICE), { code: 'EADDRINUSE' });
+        await late.close();
+        await (await UdpService.open(relay, SERVICE)).close();
+      },
+      2,
+    );
   });
 
   test('the program of a relay that has been closed is none', async () => {

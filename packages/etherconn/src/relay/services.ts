@@ -167,7 +167,8 @@ function askKernel(addon: Addon, namespaceFd: number, name: string, address: Uin
         const answer = new Uint8Array(ANSWER_SIZE);
         const length = addon.netlinkRequest(socket, routeRequest(0, address), answer);
         const route = parseRoute(answer.subarray(0, length));
-        if ('value' in route && route.value.kind === 'broadcast') throw notOne(address, 'a broadcast address');
+        if ('value' in route && route.value.kind === 'broadcast')
+          throw notOne(address, 'a broadcast address');
         return addon.interfaceQuery(socket, name).index;
       } finally {
         addon.socketClose(socket);
@@ -186,7 +187,8 @@ function checkAddress(value: unknown): Uint8Array {
   if (isMulticastIp(bytes, 0, version)) throw notOne(bytes, 'a multicast address');
   if (version === 4 && bytes.every((byte) => byte === 255)) throw notOne(bytes, 'a broadcast address');
   if (isLoopback(bytes)) throw notOne(bytes, 'a loopback address, which never comes over an interface');
-  if (isMapped(bytes)) throw notOne(bytes, `an IPv4 address written as IPv6: give ${formatIp(bytes.slice(12))}`);
+  if (isMapped(bytes))
+    throw notOne(bytes, `an IPv4 address written as IPv6: give ${formatIp(bytes.slice(12))}`);
   return Uint8Array.from(bytes);
 }
 

@@ -1,7 +1,7 @@
 import type { LinkInfo } from '../link/link.ts';
 import { openXdpLink, type XdpLink, type XdpLinkStats, type XdpQueueInfo } from '../link/xdp/link.ts';
 import { XDP_LINK_OPTIONS, type XdpLinkOptions } from '../link/xdp/options.ts';
-import type { SharedProgram } from '../link/xdp/program.ts';
+import type { SharedProgram } from '../link/xdp/shared-program.ts';
 import { checkKnown } from '../options.ts';
 import { formatMac } from '../wire/mac.ts';
 import { KernelRelay } from './kernel-relay.ts';
@@ -68,7 +68,10 @@ export class XDPRelay extends KernelRelay {
     if (xdp.steeringProgram.shared) this.shareServices();
     xdp.onAddressChange = (before, now) => {
       const address = { before: formatMac(before), now: formatMac(now) };
-      options.logger?.warn({ interface: xdp.interfaceName, address }, 'the interface has another MAC address');
+      options.logger?.warn(
+        { interface: xdp.interfaceName, address },
+        'the interface has another MAC address',
+      );
       this.emitAddress(now);
     };
   }

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { type SharedProgram, SteeringProgram } from '../link/xdp/program.ts';
+import { SteeringProgram } from '../link/xdp/program.ts';
+import type { SharedProgram } from '../link/xdp/shared-program.ts';
 import { loadAddon } from '../native/addon.ts';
 
 /**

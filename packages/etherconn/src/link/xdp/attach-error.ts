@@ -16,6 +16,8 @@ const ENODEV = 19;
 /** An interface as far as it is known when attaching has failed. */
 export interface AttachTarget {
   readonly index: number;
+  /** As it was called, where that is known. */
+  readonly name?: string | undefined;
   /** Undefined when it is gone, or cannot be asked. */
   readonly details: LinkDetails | undefined;
   /** A veth's peer, when it is in the same namespace. */
@@ -30,7 +32,7 @@ export function attachError(
   mode: AttachMode,
   target: AttachTarget,
 ): SystemError {
-  const name = target.details?.name ?? `number ${target.index}`;
+  const name = target.details?.name ?? target.name ?? `number ${target.index}`;
   const operation = `attaching the XDP program to '${name}' in ${mode} mode`;
   // A number without an interface is an invalid argument to the kernel.
   if (target.details === undefined && code === 'EINVAL') {

@@ -63,7 +63,10 @@ export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], tx: Tx
     throw new Error(`audit: ${counts[ChunkState.FREE]} slots should be free, ${freeSlots.length} are`);
   }
   const slotsSeen =
-    counts[ChunkState.FREE] + counts[ChunkState.RESERVED] + counts[ChunkState.SENDING] + counts[ChunkState.PROMISED];
+    counts[ChunkState.FREE] +
+    counts[ChunkState.RESERVED] +
+    counts[ChunkState.SENDING] +
+    counts[ChunkState.PROMISED];
   if (counts[ChunkState.SENDING] !== inFlight) {
     throw new Error(`audit: ${counts[ChunkState.SENDING]} slots are being sent, ${inFlight} should be`);
   }
@@ -71,7 +74,9 @@ export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], tx: Tx
     throw new Error(`audit: ${slotsSeen} slots are free, reserved or being sent, not ${slots}`);
   }
   if (counts[ChunkState.PART] !== slots * (chunksPerSlot - 1)) {
-    throw new Error(`audit: ${counts[ChunkState.PART]} chunks are parts of slots, not ${slots * (chunksPerSlot - 1)}`);
+    throw new Error(
+      `audit: ${counts[ChunkState.PART]} chunks are parts of slots, not ${slots * (chunksPerSlot - 1)}`,
+    );
   }
   const inBatch =
     counts[ChunkState.RECEIVED] +

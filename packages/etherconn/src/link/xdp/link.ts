@@ -14,10 +14,11 @@ import { checkKernel } from './kernel.ts';
 import { type CheckedXdpLinkOptions, checkXdpLinkOptions, type XdpLinkOptions } from './options.ts';
 import { type OwnService, OwnServices } from './own-services.ts';
 import { Polling } from './polling.ts';
-import type { SharedProgram, SteeringProgram } from './program.ts';
+import type { SteeringProgram } from './program.ts';
 import { RxQueue } from './rx.ts';
 import { askVlanOffload, releaseParts, setUp, type XdpParts } from './setup.ts';
 import { chunkCount } from './shape.ts';
+import type { SharedProgram } from './shared-program.ts';
 import { addUpStats, NO_COUNTS, readKernelCounts, type XdpLinkStats } from './stats.ts';
 import { XdpTx } from './tx.ts';
 

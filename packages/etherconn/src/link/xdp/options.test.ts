@@ -89,7 +89,10 @@ test('what only who loads the program can say is refused with attach: false', ()
   }
   for (const other of [{ xskMapFd: 7 }, { xskMapPath: '/a' }]) {
     const options = { attach: false, steering: 'all', ...other } as const;
-    assert.throws(() => checkXdpLinkOptions(options), { option: 'steering', message: /somebody else steers/ });
+    assert.throws(() => checkXdpLinkOptions(options), {
+      option: 'steering',
+      message: /somebody else steers/,
+    });
   }
 });
 

@@ -1,6 +1,6 @@
 import { OptionError } from '../../errors.ts';
 import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../../options.ts';
-import type { SharedProgram } from './program.ts';
+import type { SharedProgram } from './shared-program.ts';
 
 /** How hard a link was to try for the fastest way; see {@link XdpLinkOptions.mode}. */
 export type XdpMode = 'auto' | 'zerocopy' | 'native' | 'generic';
@@ -195,10 +195,16 @@ function checkMap(options: XdpLinkOptions, attach: boolean): void {
   if (options.program !== undefined) checkProgram(options.program);
   if (attach) return;
   if (options.maxEndpoints !== undefined) {
-    throw new OptionError('maxEndpoints', 'is for whoever loads the program; with attach: false it is there already');
+    throw new OptionError(
+      'maxEndpoints',
+      'is for whoever loads the program; with attach: false it is there already',
+    );
   }
   if (options.steering === 'all' && options.program === undefined) {
-    throw new OptionError('steering', "'all' needs a program of ours: with xskMapFd or xskMapPath somebody else steers");
+    throw new OptionError(
+      'steering',
+      "'all' needs a program of ours: with xskMapFd or xskMapPath somebody else steers",
+    );
   }
 }
 

@@ -1,4 +1,3 @@
-import { fstatSync, statSync } from 'node:fs';
 import { EtherconnError, OptionError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import type { NativeBpf } from '../../native/bpf.ts';
@@ -15,54 +14,21 @@ import {
   type SteeringMaps,
   type SteeringProgramOptions,
 } from './load-program.ts';
-import { explainRefusal, privilegeFacts } from './privileges.ts';
 import { openRouteSocket, queryLink } from './rtnetlink.ts';
+import {
+  adoptFd,
+  openXskMap,
+  optionOf,
+  type ProgramPlace,
+  type ProgramSource,
+  programPlace,
+  type SharedProgram,
+} from './shared-program.ts';
 import { DISPOSITIONS, encodeMask, encodeService, MASK_QUEUES, type Service } from './steer-maps.ts';
 import { Steering } from './steering.ts';
 
 const E2BIG = 7;
-const EBADF = 9;
 const ALL_QUEUES: bigint = (1n << BigInt(MASK_QUEUES)) - 1n;
-
-/** What names a program that is there already: the map of its sockets, by descriptor or by path. */
-export interface ProgramSource {
-  /** Stays the giver's, like all descriptors here, and must be open until {@link SteeringProgram.share} returns. */
-  readonly xskMapFd?: number | undefined;
-  /** Where the map is pinned in a BPF file system. */
-  readonly xskMapPath?: string | undefined;
-  /** The rest of a program of ours. Without it, somebody else steers. */
-  readonly steering?: SteeringFds | undefined;
-}
-
-/** A steering program for another thread of this process; can be posted to it. */
-export interface SharedProgram extends ProgramSource {
-  readonly xskMapFd: number;
-  /**
-   * What the descriptors named when this was made: the kernel's numbers of the objects, in the order of the properties.
-   * Numbers of descriptors are given again after a relay was closed; these are not.
-   */
-  readonly ids: readonly number[];
-  /** Undefined where the program is attached by somebody else, or not at all. */
-  readonly place: ProgramPlace | undefined;
-}
-
-/** Which interface a program is on. */
-export interface ProgramPlace {
-  readonly interfaceIndex: number;
-  /** Inode of its network namespace (proc_ns). */
-  readonly namespace: number;
-}
-
-/** File descriptors. */
-export interface SteeringFds {
-  readonly endpointsFd: number;
-  readonly servicesFd: number;
-  readonly settingsFd: number;
-  readonly countersFd: number;
-  readonly programFd: number;
-  /** -1 when not attached. */
-  readonly linkFd: number;
-}
 
 /** What became of the frames that the program has seen since it was loaded, on all queues. */
 export interface SteeringCounters {
@@ -240,10 +206,10 @@ export class SteeringProgram {
   }
 
   /**
-   * Attaches the program to an interface of the namespace (negative: the calling thread's). Throws a SystemError: EBUSY
+   * Attaches the program to an interface of the namespace (negative: the calling thread's); `name` is for messages. Throws a SystemError: EBUSY
    * when there is an XDP program already, which is left alone; ENOTSUP when the driver has no native XDP.
    */
-  attach(interfaceIndex: number, namespaceFd: number, mode: AttachMode): void {
+  attach(interfaceIndex: number, namespaceFd: number, mode: AttachMode, name?: string): void {
     const place = programPlace(interfaceIndex, namespaceFd);
     if (this.#program === undefined || this.#link !== undefined) {
       throw new Error(`attach: ${this.#link === undefined ? 'somebody else steers' : 'attached already'}`);
@@ -259,7 +225,8 @@ export class SteeringProgram {
     } catch (error) {
       const { code, errno, syscall } = error as NodeJS.ErrnoException;
       if (code === undefined || errno === undefined || syscall === undefined) throw error;
-      throw attachError(code, errno, syscall, mode, describeTarget(this.#addon, interfaceIndex, namespaceFd));
+      const target = { name, ...describeTarget(this.#addon, interfaceIndex, namespaceFd) };
+      throw attachError(code, errno, syscall, mode, target);
     }
   }
 
@@ -472,7 +439,10 @@ export class SteeringProgram {
     }
     if (place === undefined || wanted === undefined) return;
     if (place.interfaceIndex === wanted.interfaceIndex && place.namespace === wanted.namespace) return;
-    throw new OptionError('program', 'is on another interface: sockets in its map would take frames from its own');
+    throw new OptionError(
+      'program',
+      'is on another interface: sockets in its map would take frames from its own',
+    );
   }
 
   #limit(more: number): EtherconnError {
@@ -516,42 +486,6 @@ export class SteeringProgram {
       if ((error as NodeJS.ErrnoException).errno === -E2BIG) return false;
       throw error;
     }
-  }
-}
-
-/** Where the program of a link on an interface is. Negative: the calling thread's namespace. */
-export function programPlace(interfaceIndex: number, namespaceFd: number): ProgramPlace {
-  const { ino } = namespaceFd < 0 ? statSync('/proc/thread-self/ns/net') : fstatSync(namespaceFd);
-  return { interfaceIndex, namespace: ino };
-}
-
-/** Which option names a source. */
-function optionOf(source: ProgramSource): string {
-  if (source.xskMapPath !== undefined) return 'xskMapPath';
-  return 'ids' in source ? 'program' : 'xskMapFd';
-}
-
-function openXskMap(addon: Addon, source: ProgramSource): NativeBpf {
-  const { xskMapFd, xskMapPath } = source;
-  if (xskMapPath !== undefined) {
-    const advise = (code: string): string | undefined => {
-      if (code === 'ENOENT') return 'nothing is pinned there';
-      if (code === 'EPERM') return explainRefusal(privilegeFacts());
-      return undefined;
-    };
-    return withAdvice(`opening xskMapPath '${xskMapPath}'`, advise, () => addon.bpfOpen(xskMapPath));
-  }
-  return adoptFd(addon, xskMapFd ?? -1, optionOf(source));
-}
-
-/** Throws an OptionError for what is no open descriptor. */
-function adoptFd(addon: Addon, fd: number, option: string): NativeBpf {
-  try {
-    return addon.bpfAdopt(fd);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).errno !== -EBADF) throw error;
-    const what = option === 'program' ? 'is of a relay that has been closed' : 'must be an open file descriptor';
-    throw new OptionError(option, `${what}, got ${fd}`);
   }
 }
 

@@ -20,7 +20,9 @@ const FAILING = [
 ] as const;
 
 for (const names of FAILING) {
-  test(`close gives everything back when these fail: ${names.join(', ')}`, { skip: requireXdp() }, async (t) => {
+  test(`close gives everything back when these fail: ${names.join(', ')}`, {
+    skip: requireXdp(),
+  }, async (t) => {
     await withXdpBench({}, async (bench) => {
       const before = openDescriptors();
       const link = await bench.open(FAR, { chunks: 64, steering: 'all' });
@@ -48,7 +50,9 @@ for (const names of FAILING) {
   });
 }
 
-test('an interface that goes while counters cannot be read: who reads is told', { skip: requireXdp() }, async (t) => {
+test('an interface that goes while counters cannot be read: who reads is told', {
+  skip: requireXdp(),
+}, async (t) => {
   await withXdpBench({}, async (bench) => {
     const link = await bench.open(FAR, { chunks: 64 });
     const receiver = new CollectingReceiver();
@@ -77,7 +81,8 @@ test('without a descriptor left counters are read, and a link is closed', { skip
     await (await openXdpLink('v0', { chunks: 64 })).close();
     console.log('opened again');
   `;
-  const command = 'ip link add v0 type veth peer name v1 && ip link set v0 up && ulimit -n 128 && exec "$0" "$@"';
+  const command =
+    'ip link add v0 type veth peer name v1 && ip link set v0 up && ulimit -n 128 && exec "$0" "$@"';
   const args = ['-n', 'sh', '-c', command, process.execPath, '--input-type=module', '-e', script];
   const { stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 30_000 });
   assert.deepEqual(stdout.trim().split('\n'), ['number', 'closed', 'opened again'], stderr);

@@ -8,9 +8,10 @@ import { countQueues } from './ethtool.ts';
 import { BindFlag } from './if-xdp.ts';
 import type { CheckedXdpLinkOptions, XdpMode } from './options.ts';
 import { explainRefusal, lockedMemoryLimit, privilegeFacts } from './privileges.ts';
-import { type ProgramPlace, programPlace, queueMask, SteeringProgram } from './program.ts';
+import { queueMask, SteeringProgram } from './program.ts';
 import { type LinkDetails, openRouteSocket, queryLink } from './rtnetlink.ts';
 import { chunkCount, halved, type XdpShape, xdpShape } from './shape.ts';
+import { type ProgramPlace, programPlace } from './shared-program.ts';
 import { SideSocket } from './side-socket.ts';
 import { withXdpAdvice, XdpSocket } from './socket.ts';
 import { XdpTxSocket } from './tx-socket.ts';
@@ -83,7 +84,7 @@ export async function setUp(
     for (;;) {
       const umem = new Umem(chunkCount(shape), shape.chunkSize, shape.scratch);
       try {
-        const bound = await bindSomehow({ addon, options, namespaceFd, side, shape, umem, program });
+        const bound = await bindSomehow({ interfaceName, addon, options, namespaceFd, side, shape, umem, program });
         if (options.promiscuous) side.holdPromiscuity();
         return { side, program, umem, shape, ...bound };
       } catch (error) {
@@ -124,6 +125,7 @@ export function releaseParts(
 }
 
 interface Situation {
+  readonly interfaceName: string;
   readonly addon: Addon;
   readonly options: CheckedXdpLinkOptions;
   readonly namespaceFd: number;
@@ -234,7 +236,7 @@ function takeAll(program: SteeringProgram, queues: readonly number[]): void {
 
 /** Attaches the program and binds the sockets, in the first way of the mode that works. */
 async function bindSomehow(situation: Situation): Promise<Bound> {
-  const { options, side, program, namespaceFd } = situation;
+  const { interfaceName, options, side, program, namespaceFd } = situation;
   const attempts = ATTEMPTS[options.mode];
   let attached: 'native' | 'generic' | undefined;
   let fallback: string | undefined;
@@ -243,7 +245,7 @@ async function bindSomehow(situation: Situation): Promise<Bound> {
       if (options.attach && attached !== attempt.attach) {
         if (attached !== undefined) program.detach();
         attached = undefined;
-        program.attach(side.interface.index, namespaceFd, attempt.attach);
+        program.attach(side.interface.index, namespaceFd, attempt.attach, interfaceName);
         attached = attempt.attach;
       }
       const bound = await bindAll(situation, attempt.flags);
@@ -353,7 +355,9 @@ async function bindWhenFree(bind: () => void, queue: number): Promise<void> {
 
 /** Whether more memory was to be locked than may be. */
 function isLockedLimit(error: unknown): boolean {
-  return error instanceof SystemError && error.code === 'ENOBUFS' && error.syscall === 'setsockopt(XDP_UMEM_REG)';
+  return (
+    error instanceof SystemError && error.code === 'ENOBUFS' && error.syscall === 'setsockopt(XDP_UMEM_REG)'
+  );
 }
 
 /** Whether another mode would meet the same: a queue in use, no descriptors, no memory. */

@@ -4,14 +4,14 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { OptionError } from '../../errors.ts';
 import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
 import { FAR, NEAR } from '../../testing/veth-links.ts';
 import { hasProgram, openDescriptors, requireXdp, stationAt, withXdpBench } from '../../testing/xdp-bench.ts';
-import { OptionError } from '../../errors.ts';
 import type { Station } from '../link.ts';
-import type { SharedProgram } from './program.ts';
+import type { SharedProgram } from './shared-program.ts';
 
 const HOLDER = fileURLToPath(new URL('../../testing/hold-xdp-link.js', import.meta.url));
 const MODULE = new URL('./link.js', import.meta.url).href;
@@ -88,7 +88,8 @@ for (const mode of ['native', 'generic'] as const) {
         const before = openDescriptors();
         const far = await bench.open(FAR, { mode, queues: [0], chunks: 64 });
         const near = await bench.open(NEAR, { mode, queues: [0], chunks: 64 });
-        const join = (program: SharedProgram) => bench.open(FAR, { attach: false, program, queues: [1], chunks: 64 });
+        const join = (program: SharedProgram) =>
+          bench.open(FAR, { attach: false, program, queues: [1], chunks: 64 });
         const { program } = far;
         const held = openDescriptors();
         await assert.rejects(join(near.program), { option: 'program', message: /is on another interface/ });
@@ -116,7 +117,13 @@ for (const mode of ['native', 'generic'] as const) {
       await withXdpBench({ queues: 3 }, async (bench) => {
         const owner = await bench.open(FAR, { mode, queues: [0], chunks: 64 });
         const { program } = owner;
-        const joined = await bench.open(FAR, { attach: false, program, queues: [1], steering: 'all', chunks: 64 });
+        const joined = await bench.open(FAR, {
+          attach: false,
+          program,
+          queues: [1],
+          steering: 'all',
+          chunks: 64,
+        });
         const receiver = new CollectingReceiver();
         joined.start(receiver);
         const send = async (queue: number): Promise<void> => {

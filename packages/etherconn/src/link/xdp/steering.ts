@@ -247,8 +247,8 @@ export class Steering {
       counts[free] = 1;
       return;
     }
-    let more = this.#more.get(place);
-    if (more === undefined) this.#more.set(place, (more = new Map()));
+    const more = this.#more.get(place) ?? new Map<number, number>();
+    this.#more.set(place, more);
     more.set(etherType, (more.get(etherType) ?? 0) + 1);
   }
 
