@@ -85,7 +85,11 @@ export async function setUp(
       const umem = new Umem(chunkCount(shape), shape.chunkSize, shape.scratch);
       try {
         const bound = await bindSomehow({ interfaceName, addon, options, namespaceFd, side, shape, umem, program });
-        if (options.promiscuous) side.holdPromiscuity();
+        try {
+          if (options.promiscuous) side.holdPromiscuity();
+        } catch (error) {
+          doAll([() => bound.txSocket?.close(), () => closeAll(bound.sockets)], error);
+        }
         return { side, program, umem, shape, ...bound };
       } catch (error) {
         umem.detach();
