@@ -67,6 +67,8 @@ test('what others refuse', () => {
   }
   assert.match(message('ENOTSUP', 'native', details('eth0', [], '')), /no XDP of its own.*'generic' works/);
   assert.match(message('EINVAL', 'generic', details('eth0', [], '')), /the kernel refuses/);
+  const unknown = { index: 7, name: 'eth1', details: undefined, peer: undefined };
+  assert.match(attachError('EMFILE', -24, 'bpf', 'native', unknown).message, /'eth1' in native mode/);
   for (const code of ['EMFILE', 'ENFILE']) {
     assert.match(message(code, 'generic', details('eth0')), /too many files are open.*ulimit -n/);
   }

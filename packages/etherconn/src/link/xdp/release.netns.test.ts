@@ -7,6 +7,7 @@ import { eventually } from '../../testing/eventually.ts';
 import { STATION_B } from '../../testing/link-probe.ts';
 import { FAR, promiscuity } from '../../testing/veth-links.ts';
 import { hasProgram, openDescriptors, requireXdp, stationAt, withXdpBench } from '../../testing/xdp-bench.ts';
+import { PACKET_ADD_MEMBERSHIP, SOL_PACKET } from '../packet/if-packet.ts';
 
 const NOTHING = { all: false, group: false };
 
@@ -49,6 +50,22 @@ for (const names of FAILING) {
     });
   });
 }
+
+test('what fails last leaves nothing open', { skip: requireXdp() }, async (t) => {
+  await withXdpBench({}, async (bench) => {
+    const before = openDescriptors();
+    const addon = loadAddon();
+    const set = addon.socketSetOption.bind(addon);
+    t.mock.method(addon, 'socketSetOption', (...args: Parameters<typeof set>) => {
+      // Promiscuity.
+      if (args[1] === SOL_PACKET && args[2] === PACKET_ADD_MEMBERSHIP) throw new Error('no more');
+      set(...args);
+    });
+    await assert.rejects(bench.open(FAR, { chunks: 64 }), /no more/);
+    assert.equal(openDescriptors(), before);
+    assert.equal(hasProgram(bench.far, FAR), false);
+  });
+});
 
 test('an interface that goes while counters cannot be read: who reads is told', {
   skip: requireXdp(),

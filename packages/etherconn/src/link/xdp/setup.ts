@@ -84,7 +84,16 @@ export async function setUp(
     for (;;) {
       const umem = new Umem(chunkCount(shape), shape.chunkSize, shape.scratch);
       try {
-        const bound = await bindSomehow({ interfaceName, addon, options, namespaceFd, side, shape, umem, program });
+        const bound = await bindSomehow({
+          interfaceName,
+          addon,
+          options,
+          namespaceFd,
+          side,
+          shape,
+          umem,
+          program,
+        });
         try {
           if (options.promiscuous) side.holdPromiscuity();
         } catch (error) {
