@@ -13,6 +13,9 @@ import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Milliseconds for a file, after which it has failed. The longest takes a tenth of it. */
+const FILE_TIMEOUT = 240_000;
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const args = process.argv.slice(2);
 const fuzz = args.includes('--fuzz');
@@ -64,7 +67,9 @@ function run(prefix, list) {
   ]);
   // Tests on real interfaces mostly wait for the kernel: two at a time, even on a small machine.
   const concurrency = `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`;
-  const node = [process.execPath, '--enable-source-maps', '--test', concurrency];
+  // What a failed test has left open would keep its file from ending.
+  const timeout = fuzz ? [] : [`--test-timeout=${FILE_TIMEOUT}`];
+  const node = [process.execPath, '--enable-source-maps', '--test', concurrency, ...timeout];
   const command = [...prefix, ...node, ...reporters, ...list];
   const { status } = spawnSync(command[0], command.slice(1), { cwd: root, stdio: 'inherit' });
   if (status !== 0) failed = true;

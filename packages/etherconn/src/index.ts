@@ -68,12 +68,16 @@ export { Slaac } from './host/slaac.ts';
 export type { SlaacAddress, SlaacEvents, SlaacStats } from './host/slaac-events.ts';
 export type { SlaacOptions } from './host/slaac-options.ts';
 export { FrameFlag, type LinkInfo, type LinkStats } from './link/link.ts';
-export { vlanOffload } from './link/vlan-offload-state.ts';
 export type { XdpLinkStats, XdpQueueInfo } from './link/xdp/link.ts';
 export type { XdpLinkOptions, XdpMode } from './link/xdp/options.ts';
 export type { SteeringCounters } from './link/xdp/program.ts';
 export type { SharedProgram } from './link/xdp/shared-program.ts';
-export { type SetVlanOffloadOptions, setVlanOffload, type VlanOffload } from './link/xdp/vlan-offload.ts';
+export {
+  type SetVlanOffloadOptions,
+  setVlanOffload,
+  type VlanOffload,
+  vlanOffload,
+} from './link/xdp/vlan-offload.ts';
 export { type AddonStatus, addonStatus } from './native/addon.ts';
 export type { CallOptions, DeadlineTime } from './pending.ts';
 export { EthernetResponse } from './relay/ethernet-response.ts';

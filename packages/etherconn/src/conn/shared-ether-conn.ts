@@ -1,19 +1,15 @@
 import type { Clock } from '../clock.ts';
-import { InUseError, OptionError } from '../errors.ts';
-import { show } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import type { EthernetResponse } from '../relay/ethernet-response.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
-import { ResponseReceiver } from '../relay/response-receiver.ts';
-import { rethrowLater } from '../rethrow.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import type { FrameRecord } from '../wire/record.ts';
+import { ClaimedEndpoint, Claims } from './claims.ts';
 import { type EthernetOptions, EthernetPort } from './ethernet-port.ts';
-import { L4HashKey } from './l4-hash-key.ts';
-import { L4Table } from './l4-table.ts';
+import type { L4HashKey } from './l4-hash-key.ts';
 import type { UdpLower } from './udp-endpoint.ts';
 
 /** Hold on a transport endpoint of a SharedEthernetConn. */
@@ -75,21 +71,12 @@ export function isSharedLower(conn: SharedEthernetConn): conn is SharedEthernetC
   return typeof methods?.claim === 'function' && typeof methods.release === 'function';
 }
 
-interface Claim {
-  readonly receiver: FrameReceiver;
-  /** Got a frame in the batch under way. */
-  dirty: boolean;
-}
-
 /**
  * One MAC address (with its VLANs) shared by many conns: frames are handed out by destination IP address,
  * protocol and port. A key with the address 0.0.0.0 or :: takes what no other key does.
  */
 export class SharedEtherConn extends EthernetPort implements SharedEthernetConn, SharedLower {
-  readonly #table = new L4Table();
-  readonly #claims: (Claim | null)[] = [];
-  readonly #free: number[] = [];
-  #dirty: Claim[] = [];
+  readonly #claims = new Claims();
   #claimed = 0;
   #unclaimed = 0;
 
@@ -103,7 +90,7 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn,
   }
 
   register(key: L4HashKey): L4Registration {
-    return new Claimed(this, key);
+    return new ClaimedEndpoint(this, key, this.relay.ethernetTypes);
   }
 
   /** Frees a key, whoever has it. A key that nobody has is ignored. */
@@ -113,11 +100,7 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn,
 
   /** @internal Frees a key if `receiver` (or anybody, when undefined) has it. */
   release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
-    const place = this.#table.get(checkKey(key));
-    if (place < 0 || (receiver !== undefined && this.#claims[place]?.receiver !== receiver)) return;
-    this.#table.delete(key);
-    this.#claims[place] = null;
-    this.#free.push(place);
+    this.#claims.release(key, receiver);
   }
 
   get clock(): Clock {
@@ -131,10 +114,7 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn,
   /** @internal Claims a key for a conn above. */
   claim(key: L4HashKey, receiver: FrameReceiver): void {
     this.writer.checkOpen('register');
-    if (this.#table.get(checkKey(key)) >= 0) throw new InUseError(key.toString());
-    const place = this.#free.pop() ?? this.#claims.length;
-    this.#claims[place] = { receiver, dirty: false };
-    this.#table.set(key, place);
+    this.#claims.claim(key, receiver);
   }
 
   stats(): SharedEtherConnStats {
@@ -142,7 +122,7 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn,
     return {
       claimed: this.#claimed,
       unclaimed: this.#unclaimed,
-      registrations: this.#table.size,
+      registrations: this.#claims.size,
       sent,
       sentBytes,
       noRoom,
@@ -151,64 +131,17 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn,
 
   /** @internal */
   frame(store: BatchStore, record: FrameRecord, flags: number): void {
-    const place = record.ipVersion === 0 ? -1 : this.#table.find(store.memory!.u8, record);
-    if (place < 0) {
-      this.#unclaimed++;
-      return;
-    }
-    const claim = this.#claims[place]!;
-    if (!claim.dirty) {
-      claim.dirty = true;
-      this.#dirty.push(claim);
-    }
-    this.#claimed++;
-    claim.receiver.frame(store, record, flags);
+    if (record.ipVersion !== 0 && this.#claims.frame(store, record, flags)) this.#claimed++;
+    else this.#unclaimed++;
   }
 
   /** @internal */
   batchEnd(store: BatchStore): void {
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    for (const claim of dirty) {
-      claim.dirty = false;
-      try {
-        claim.receiver.batchEnd(store);
-      } catch (error) {
-        rethrowLater(error);
-      }
-    }
+    this.#claims.batchEnd(store);
   }
 
   protected override shutdown(error: Error): void {
     super.shutdown(error);
-    for (const claim of this.#claims) claim?.receiver.relayStopped(error);
-  }
-}
-
-function checkKey(key: L4HashKey): L4HashKey {
-  if (!(key instanceof L4HashKey)) throw new OptionError('key', `must be an L4HashKey, got ${show(key)}`);
-  return key;
-}
-
-/** What {@link SharedEtherConn.register} gives. */
-class Claimed implements L4Registration {
-  readonly key: L4HashKey;
-  readonly #conn: SharedEtherConn;
-  readonly #receiver: ResponseReceiver;
-
-  constructor(conn: SharedEtherConn, key: L4HashKey) {
-    this.#conn = conn;
-    this.key = key;
-    this.#receiver = new ResponseReceiver(conn.relay.ethernetTypes);
-    conn.claim(key, this.#receiver);
-  }
-
-  receive(callback: ((response: EthernetResponse) => void) | null): void {
-    this.#receiver.set(callback);
-  }
-
-  close(): void {
-    this.#receiver.set(null);
-    this.#conn.release(this.key, this.#receiver);
+    this.#claims.close(error);
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { Claims, udpKey } from '../conn/claims.ts';
 import type { L4HashKey } from '../conn/l4-hash-key.ts';
 import { ClosedError, InUseError } from '../errors.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
@@ -11,7 +12,6 @@ import type { FrameRecord } from '../wire/record.ts';
 import { UdpTemplate } from '../wire/udp-template.ts';
 import { Addresses, type AddressState, OwnAddress } from './addresses.ts';
 import { Arp, type ConflictListener } from './arp.ts';
-import { Claims, udpKey } from './claims.ts';
 import { hostError } from './host-error.ts';
 import type { HostEthernet } from './host-ethernet.ts';
 import { HostGroups } from './host-groups.ts';

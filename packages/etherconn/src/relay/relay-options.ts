@@ -15,7 +15,8 @@ export interface Logger {
 export interface RelayOptions {
   /**
    * 'single' hands each frame to the interface when it is written; 'batch' lets frames gather until a batch
-   * is full or the current turn of the event loop ends: more throughput under load. Default 'single'.
+   * is full or the current turn of the event loop ends: more throughput under load. Default 'single'. In both, what is
+   * sent from a receive callback, by one `trySendMany`, or by the sockets of a host in one turn gathers.
    */
   sendingMode?: 'single' | 'batch';
   /** Writers that may wait for room to send; 0 fails them at once with NoRoomError. 0 to 1,048,576, default 1024. */

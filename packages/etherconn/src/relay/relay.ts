@@ -238,7 +238,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.#transmitter.releaseMany();
   }
 
-  /** Hands over what has gathered in sending mode 'batch'; returns how many frames the interface took. */
+  /** Hands over what has gathered; returns how many frames the interface took. */
   flush(): number {
     return this.#transmitter.flush();
   }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { EtherConn } from '../conn/ether-conn.ts';
@@ -13,6 +12,7 @@ import {
   requireCommand,
   requireNamespaces,
 } from '../testing/namespaces.ts';
+import { runNode, startNode } from '../testing/node-in-namespace.ts';
 import { FAR, FAR_MAC, NEAR, NEAR_MAC } from '../testing/veth-links.ts';
 import { requireXdp } from '../testing/xdp-bench.ts';
 import type { KernelRelay } from './kernel-relay.ts';
@@ -51,28 +51,6 @@ async function withBench(
     await near.close();
     await far.close();
   }
-}
-
-/** Runs a program of Node's in a namespace, and gives what it prints. */
-async function runNode(namespace: Namespace, program: string): Promise<string> {
-  const child = namespace.spawn(process.execPath, '-e', program);
-  let output = '';
-  child.stdout!.on('data', (chunk) => {
-    output += chunk;
-  });
-  let errors = '';
-  child.stderr!.on('data', (chunk) => {
-    errors += chunk;
-  });
-  const [status] = await once(child, 'close');
-  assert.equal(status, 0, errors);
-  return output.trim();
-}
-
-async function startNode(namespace: Namespace, program: string): Promise<void> {
-  const child = namespace.spawn(process.execPath, '-e', program);
-  child.stderr!.pipe(process.stderr);
-  await once(child.stdout!, 'data');
 }
 
 /** Asks by a connected socket of the kernel's until there is an answer, and prints it, or the code of the error. */

@@ -4,7 +4,7 @@ import { InUseError, OptionError } from '../errors.ts';
 import { KernelNextHops } from '../link/neighbour/kernel-next-hops.ts';
 import { reserveUdpPort, shareUdpPort } from '../link/neighbour/port-reservation.ts';
 import { parseRoute, routeRequest } from '../link/neighbour/rtnetlink.ts';
-import { openRouteSocket } from '../link/xdp/rtnetlink.ts';
+import { withRouteSocket } from '../link/xdp/rtnetlink.ts';
 import { type Addon, loadAddon, type NativeSocket } from '../native/addon.ts';
 import { withAdvice } from '../native/system-error.ts';
 import { checkBoolean, checkInteger, checkKnown, show } from '../options.ts';
@@ -161,19 +161,15 @@ function askKernel(addon: Addon, namespaceFd: number, name: string, address: Uin
   return withAdvice(
     `asking for '${name}'`,
     () => undefined,
-    () => {
-      const socket = openRouteSocket(addon, namespaceFd);
-      try {
+    () =>
+      withRouteSocket(addon, namespaceFd, (socket) => {
         const answer = new Uint8Array(ANSWER_SIZE);
         const length = addon.netlinkRequest(socket, routeRequest(0, address), answer);
         const route = parseRoute(answer.subarray(0, length));
         if ('value' in route && route.value.kind === 'broadcast')
           throw notOne(address, 'a broadcast address');
         return addon.interfaceQuery(socket, name).index;
-      } finally {
-        addon.socketClose(socket);
-      }
-    },
+      }),
   );
 }
 

@@ -3,7 +3,14 @@ import { checkBoolean, checkInteger, checkNumber } from '../options.ts';
 import { checkBytes, checkRoom, readU16, writeU16 } from './bytes.ts';
 import { fillChecksum, foldSum, internetSum } from './checksum.ts';
 import { fromFloatingCode, toFloatingCode } from './floating-code.ts';
-import { type GroupRecord, printGroupRecords } from './group-record.ts';
+import {
+  areGroupRecordsWhole,
+  emitGroupReport,
+  type GroupRecord,
+  groupRecordLength,
+  printGroupRecords,
+  readGroupRecords,
+} from './group-record.ts';
 import { formatIp } from './ip.ts';
 import { IpProtocol } from './protocol.ts';
 import { Fragment, type FrameRecord } from './record.ts';
@@ -32,7 +39,6 @@ export const IgmpType = {
   V3_REPORT: 0x22,
 } as const;
 
-const RECORD_LENGTH = 8;
 const ADDRESS_LENGTH = 4;
 
 /**
@@ -54,7 +60,7 @@ export function isIgmp(u8: Uint8Array, record: FrameRecord): boolean {
     case IgmpType.V2_LEAVE:
       return true;
     case IgmpType.V3_REPORT:
-      return areRecordsWhole(u8, record);
+      return areGroupRecordsWhole(u8, record, ADDRESS_LENGTH);
     default:
       return false;
   }
@@ -62,15 +68,6 @@ export function isIgmp(u8: Uint8Array, record: FrameRecord): boolean {
 
 function sourceCountThere(u8: Uint8Array, offset: number, length: number): number {
   return length < IGMP_V3_QUERY_LENGTH ? 0 : readU16(u8, offset + 10);
-}
-
-function areRecordsWhole(u8: Uint8Array, record: FrameRecord): boolean {
-  let at = record.l4 + IGMP_LENGTH;
-  for (let left = readU16(u8, record.l4 + 6); left > 0; left--) {
-    if (at + RECORD_LENGTH > record.l3End) return false;
-    at += recordLength(u8, at);
-  }
-  return at <= record.l3End;
 }
 
 /** Type of the message at `offset`. */
@@ -117,23 +114,9 @@ export function igmpSource(offset: number, index: number): number {
   return offset + IGMP_V3_QUERY_LENGTH + ADDRESS_LENGTH * index;
 }
 
-function recordLength(u8: Uint8Array, at: number): number {
-  return RECORD_LENGTH + ADDRESS_LENGTH * readU16(u8, at + 2) + 4 * u8[at + 1];
-}
-
 /** The records of the version 3 report of a parsed frame, copied. */
 export function igmpRecords(u8: Uint8Array, record: FrameRecord): GroupRecord[] {
-  const records: GroupRecord[] = [];
-  let at = record.l4 + IGMP_LENGTH;
-  for (let left = readU16(u8, record.l4 + 6); left > 0; left--) {
-    const sources = Array.from({ length: readU16(u8, at + 2) }, (_, index) => {
-      const source = at + RECORD_LENGTH + ADDRESS_LENGTH * index;
-      return u8.slice(source, source + ADDRESS_LENGTH);
-    });
-    records.push({ type: u8[at], group: u8.slice(at + 4, at + 8), sources });
-    at += recordLength(u8, at);
-  }
-  return records;
+  return readGroupRecords(u8, record, ADDRESS_LENGTH);
 }
 
 export interface IgmpQueryFields {
@@ -187,29 +170,12 @@ export function emitIgmp(u8: Uint8Array, offset: number, type: number, group: Ui
 
 /** Bytes of a record in a version 3 report. */
 export function igmpRecordLength(sources: number): number {
-  return RECORD_LENGTH + ADDRESS_LENGTH * sources;
+  return groupRecordLength(sources, ADDRESS_LENGTH);
 }
 
 /** Writes a version 3 report with its checksum at `offset`; returns the offset behind it. */
 export function emitIgmpV3Report(u8: Uint8Array, offset: number, records: readonly GroupRecord[]): number {
-  let end = offset + IGMP_LENGTH;
-  for (const { sources } of records) end += igmpRecordLength(sources.length);
-  checkRoom('igmp report', u8, offset, end - offset);
-  u8.fill(0, offset, offset + IGMP_LENGTH);
-  u8[offset] = IgmpType.V3_REPORT;
-  writeU16(u8, offset + 6, records.length);
-  let at = offset + IGMP_LENGTH;
-  for (const { type, group, sources } of records) {
-    u8[at] = type;
-    u8[at + 1] = 0;
-    writeU16(u8, at + 2, sources.length);
-    u8.set(checkBytes('group', group, 4), at + 4);
-    at += RECORD_LENGTH;
-    for (const source of sources) {
-      u8.set(checkBytes('sources', source, 4), at);
-      at += ADDRESS_LENGTH;
-    }
-  }
+  const end = emitGroupReport('igmp report', u8, offset, IgmpType.V3_REPORT, records, ADDRESS_LENGTH);
   fillChecksum(u8, offset + IGMP_CHECKSUM, offset, end);
   return end;
 }

@@ -1,7 +1,15 @@
 import { checkBoolean, checkInteger, checkNumber } from '../options.ts';
 import { checkBytes, checkRoom, readU16, writeU16 } from './bytes.ts';
 import { fromFloatingCode, toFloatingCode } from './floating-code.ts';
-import { type GroupRecord, printGroupRecords } from './group-record.ts';
+import {
+  areGroupRecordsWhole,
+  emitGroupReport,
+  GROUP_REPORT_LENGTH,
+  type GroupRecord,
+  groupRecordLength,
+  printGroupRecords,
+  readGroupRecords,
+} from './group-record.ts';
 import { icmpv6Code, icmpv6Type } from './icmpv6.ts';
 import { formatIp } from './ip.ts';
 import { findIpv6Extension, ipv6HopLimit } from './ipv6.ts';
@@ -28,9 +36,6 @@ export const MLD_GROUP = 8;
 export const MLD_LENGTH = 24;
 /** Bytes of a version 2 query before its sources. */
 export const MLD_V2_QUERY_LENGTH = 28;
-/** Bytes of a version 2 report before its records. */
-const REPORT_LENGTH = 8;
-const RECORD_LENGTH = 20;
 const ADDRESS_LENGTH = 16;
 /** Router alert option (RFC 2711), for MLD. */
 const ROUTER_ALERT = 5;
@@ -53,7 +58,7 @@ export function isMld(u8: Uint8Array, record: FrameRecord): boolean {
     case MldType.V1_DONE:
       return length >= MLD_LENGTH;
     case MldType.V2_REPORT:
-      return length >= REPORT_LENGTH && areRecordsWhole(u8, record);
+      return length >= GROUP_REPORT_LENGTH && areGroupRecordsWhole(u8, record, ADDRESS_LENGTH);
     default:
       return false;
   }
@@ -86,19 +91,6 @@ function hasRouterAlert(u8: Uint8Array, record: FrameRecord): boolean {
     at += u8[at] === 0 ? 1 : at + 1 < end ? 2 + u8[at + 1] : 1;
   }
   return false;
-}
-
-function areRecordsWhole(u8: Uint8Array, record: FrameRecord): boolean {
-  let at = record.l4 + REPORT_LENGTH;
-  for (let left = readU16(u8, record.l4 + 6); left > 0; left--) {
-    if (at + RECORD_LENGTH > record.l3End) return false;
-    at += recordLength(u8, at);
-  }
-  return at <= record.l3End;
-}
-
-function recordLength(u8: Uint8Array, at: number): number {
-  return RECORD_LENGTH + ADDRESS_LENGTH * readU16(u8, at + 2) + 4 * u8[at + 1];
 }
 
 /** Version of the query of a parsed frame: 1 or 2 (RFC 3810 §8.1). */
@@ -139,17 +131,7 @@ export function mldSource(offset: number, index: number): number {
 
 /** The records of the version 2 report of a parsed frame, copied. */
 export function mldRecords(u8: Uint8Array, record: FrameRecord): GroupRecord[] {
-  const records: GroupRecord[] = [];
-  let at = record.l4 + REPORT_LENGTH;
-  for (let left = readU16(u8, record.l4 + 6); left > 0; left--) {
-    const sources = Array.from({ length: readU16(u8, at + 2) }, (_, index) => {
-      const source = at + RECORD_LENGTH + ADDRESS_LENGTH * index;
-      return u8.slice(source, source + ADDRESS_LENGTH);
-    });
-    records.push({ type: u8[at], group: u8.slice(at + 4, at + 20), sources });
-    at += recordLength(u8, at);
-  }
-  return records;
+  return readGroupRecords(u8, record, ADDRESS_LENGTH);
 }
 
 export interface MldQueryFields {
@@ -199,30 +181,12 @@ export function emitMld(u8: Uint8Array, offset: number, type: number, group: Uin
 
 /** Bytes of a record in a version 2 report. */
 export function mldRecordLength(sources: number): number {
-  return RECORD_LENGTH + ADDRESS_LENGTH * sources;
+  return groupRecordLength(sources, ADDRESS_LENGTH);
 }
 
 /** Writes a version 2 report with checksum 0 at `offset`; returns the offset behind it. */
 export function emitMldV2Report(u8: Uint8Array, offset: number, records: readonly GroupRecord[]): number {
-  let end = offset + REPORT_LENGTH;
-  for (const { sources } of records) end += mldRecordLength(sources.length);
-  checkRoom('mld report', u8, offset, end - offset);
-  u8.fill(0, offset, offset + REPORT_LENGTH);
-  u8[offset] = MldType.V2_REPORT;
-  writeU16(u8, offset + 6, records.length);
-  let at = offset + REPORT_LENGTH;
-  for (const { type, group, sources } of records) {
-    u8[at] = type;
-    u8[at + 1] = 0;
-    writeU16(u8, at + 2, sources.length);
-    u8.set(checkBytes('group', group, 16), at + 4);
-    at += RECORD_LENGTH;
-    for (const source of sources) {
-      u8.set(checkBytes('sources', source, 16), at);
-      at += ADDRESS_LENGTH;
-    }
-  }
-  return end;
+  return emitGroupReport('mld report', u8, offset, MldType.V2_REPORT, records, ADDRESS_LENGTH);
 }
 
 /** One line: `MLDv2 report, to_ex ff02::fb {}`. */

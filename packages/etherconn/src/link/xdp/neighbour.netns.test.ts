@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { eventually } from '../../testing/eventually.ts';
-import type { Namespace } from '../../testing/namespaces.ts';
+import { runNode, startNode } from '../../testing/node-in-namespace.ts';
 import { FAR, NEAR } from '../../testing/veth-links.ts';
 import { openXdpBench, requireXdp } from '../../testing/xdp-bench.ts';
 import type { FrameMemory, LinkReceiver, Station } from '../link.ts';
@@ -61,30 +60,6 @@ class Stations implements LinkReceiver {
   get total(): number {
     return [...this.datagrams.values()].reduce((sum, count) => sum + count, 0);
   }
-}
-
-/** Runs a program of Node's inside a namespace and waits for its end. */
-async function runNode(namespace: Namespace, program: string): Promise<string> {
-  const child = namespace.spawn(process.execPath, '-e', program);
-  let output = '';
-  child.stdout!.on('data', (chunk) => {
-    output += chunk;
-  });
-  let errors = '';
-  child.stderr!.on('data', (chunk) => {
-    errors += chunk;
-  });
-  // All of its output is there by then.
-  const [status] = await once(child, 'close');
-  assert.equal(status, 0, errors);
-  return output.trim();
-}
-
-async function startNode(namespace: Namespace, program: string): Promise<ChildProcess> {
-  const child = namespace.spawn(process.execPath, '-e', program);
-  child.stderr!.pipe(process.stderr);
-  await once(child.stdout!, 'data');
-  return child;
 }
 
 /** Sends one datagram from each of many ports to every station, with the station's number in it. */

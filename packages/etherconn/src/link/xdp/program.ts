@@ -1,5 +1,5 @@
 import { EtherconnError, OptionError } from '../../errors.ts';
-import type { Addon, NativeSocket } from '../../native/addon.ts';
+import type { Addon } from '../../native/addon.ts';
 import type { NativeBpf } from '../../native/bpf.ts';
 import { withAdvice } from '../../native/system-error.ts';
 import type { Station } from '../link.ts';
@@ -14,7 +14,7 @@ import {
   type SteeringMaps,
   type SteeringProgramOptions,
 } from './load-program.ts';
-import { openRouteSocket, queryLink } from './rtnetlink.ts';
+import { queryLink, withRouteSocket } from './rtnetlink.ts';
 import {
   adoptFd,
   openXskMap,
@@ -490,17 +490,15 @@ export class SteeringProgram {
 }
 
 function describeTarget(addon: Addon, index: number, namespaceFd: number): AttachTarget {
-  let socket: NativeSocket | undefined;
   try {
-    socket = openRouteSocket(addon, namespaceFd);
-    const details = queryLink(addon, socket, index);
-    const peerIndex = details?.peerIsHere ? details.peerIndex : 0;
-    return { index, details, peer: peerIndex > 0 ? queryLink(addon, socket, peerIndex) : undefined };
+    return withRouteSocket(addon, namespaceFd, (socket) => {
+      const details = queryLink(addon, socket, index);
+      const peerIndex = details?.peerIsHere ? details.peerIndex : 0;
+      return { index, details, peer: peerIndex > 0 ? queryLink(addon, socket, peerIndex) : undefined };
+    });
   } catch {
     // It only makes the message better.
     return { index, details: undefined, peer: undefined };
-  } finally {
-    if (socket !== undefined) addon.socketClose(socket);
   }
 }
 

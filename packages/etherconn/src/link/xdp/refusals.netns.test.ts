@@ -6,16 +6,9 @@ import { eventually } from '../../testing/eventually.ts';
 import { BROADCAST, STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
 import { requireCommand } from '../../testing/namespaces.ts';
 import { FAR, promiscuity } from '../../testing/veth-links.ts';
-import {
-  openDescriptors,
-  openXdpBench,
-  requireXdp,
-  stationAt,
-  withXdpBench,
-} from '../../testing/xdp-bench.ts';
+import { openDescriptors, requireXdp, stationAt, withXdpBench } from '../../testing/xdp-bench.ts';
 import { vlanKey } from '../../wire/vlan.ts';
 import type { LinkWants } from '../link.ts';
-import { openXdpLink } from './link.ts';
 import { setVlanOffload } from './vlan-offload.ts';
 
 const GROUP: LinkWants = { all: false, group: true };
@@ -87,11 +80,10 @@ describe('AF_XDP links: refusals', { skip: requireXdp() }, () => {
   });
 
   test('stations in a VLAN where the tags are taken out before XDP', async () => {
-    const bench = await openXdpBench();
-    try {
+    await withXdpBench({}, async (bench) => {
       bench.near.run('ip', 'link', 'add', 'left0', 'type', 'veth', 'peer', 'name', 'right0');
       for (const name of ['left0', 'right0']) bench.near.run('ip', 'link', 'set', name, 'up');
-      const link = await openXdpLink('left0', { netns: bench.near.path, chunks: 256 });
+      const link = await bench.open('left0', { netns: bench.near.path, chunks: 256 });
       const inVlan = { ...stationAt(STATION_B), vlanKey: vlanKey([5]) };
       assert.throws(() => link.steer([inVlan], [], GROUP), {
         code: 'ERR_ETHERCONN_VLAN_OFFLOAD',
@@ -99,10 +91,7 @@ describe('AF_XDP links: refusals', { skip: requireXdp() }, () => {
       });
       setVlanOffload('right0', false, { netns: bench.near.path });
       link.steer([inVlan], [], GROUP);
-      await link.close();
-    } finally {
-      await bench.close();
-    }
+    });
   });
 
   test('more stations than there is room for: refused when they are admitted, and nothing changes', async () => {
@@ -130,6 +119,8 @@ describe('AF_XDP links: refusals', { skip: requireXdp() }, () => {
 
   test('native XDP on veth: the peer’s queues must not be more than ours, its MTU may be what it is', async () => {
     await withXdpBench({}, async (bench) => {
+      // No router solicitations among the frames that are counted.
+      bench.near.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
       const pair = (ours: string, theirs: string, more: string) =>
         bench.near.run(
           'sh',
@@ -140,20 +131,20 @@ describe('AF_XDP links: refusals', { skip: requireXdp() }, () => {
       const netns = bench.near.path;
       pair('few0', 'many0', 'numrxqueues 4 numtxqueues 4');
       const message = /fewer receive queues than its peer has transmit queues: 'ethtool -L few0 rx N'/;
-      const native = openXdpLink('few0', { netns, mode: 'native', chunks: 256 });
+      const native = bench.open('few0', { netns, mode: 'native', chunks: 256 });
       await assert.rejects(native, { code: 'ENOSPC', message });
       // 'auto' falls back to what works, and says why.
-      const few = await openXdpLink('few0', { netns, chunks: 256 });
+      const few = await bench.open('few0', { netns, chunks: 256 });
       assert.deepEqual([few.info().mode, few.info().attached], ['generic', 'generic']);
       assert.match(String(few.info().fallback), message);
       await few.close();
 
       pair('small0', 'large0', 'mtu 9000 numrxqueues 1 numtxqueues 1');
-      const small = await openXdpLink('small0', { netns, mode: 'native', chunks: 256, audit: true });
+      const small = await bench.open('small0', { netns, mode: 'native', chunks: 256 });
       const receiver = new CollectingReceiver();
       small.start(receiver);
       small.steer([stationAt(STATION_B)], [], GROUP);
-      const large = await openXdpLink('large0', { netns, chunks: 256 });
+      const large = await bench.open('large0', { netns, chunks: 256 });
       for (const length of [9014, 2000, 1519, 1514, 60]) {
         assert.ok(sendFrame(large, testFrame(STATION_B, STATION_A, length, length)));
       }
@@ -165,8 +156,6 @@ describe('AF_XDP links: refusals', { skip: requireXdp() }, () => {
         [1514, 60],
       );
       assert.equal(small.stats().rxDropped, 0);
-      await large.close();
-      await small.close();
     });
   });
 });

@@ -62,6 +62,16 @@ export function openRouteSocket(addon: Addon, namespaceFd: number): NativeSocket
   return addon.socketOpen(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, namespaceFd);
 }
 
+/** Gives `use` such a socket, and closes it afterwards. */
+export function withRouteSocket<T>(addon: Addon, namespaceFd: number, use: (socket: NativeSocket) => T): T {
+  const socket = openRouteSocket(addon, namespaceFd);
+  try {
+    return use(socket);
+  } finally {
+    addon.socketClose(socket);
+  }
+}
+
 /** The interface with that index; undefined when there is none. Throws what the addon throws. */
 export function queryLink(addon: Addon, socket: NativeSocket, index: number): LinkDetails | undefined {
   const request = new Uint8Array(MESSAGE_HEADER + INTERFACE_HEADER);

@@ -9,14 +9,14 @@ import { BindFlag } from './if-xdp.ts';
 import type { CheckedXdpLinkOptions, XdpMode } from './options.ts';
 import { explainRefusal, lockedMemoryLimit, privilegeFacts } from './privileges.ts';
 import { queueMask, SteeringProgram } from './program.ts';
-import { type LinkDetails, openRouteSocket, queryLink } from './rtnetlink.ts';
+import { type LinkDetails, queryLink, withRouteSocket } from './rtnetlink.ts';
 import { chunkCount, halved, type XdpShape, xdpShape } from './shape.ts';
 import { type ProgramPlace, programPlace } from './shared-program.ts';
 import { SideSocket } from './side-socket.ts';
 import { withXdpAdvice, XdpSocket } from './socket.ts';
 import { XdpTxSocket } from './tx-socket.ts';
 import { Umem } from './umem.ts';
-import { type VlanOffload, vlanOffload } from './vlan-offload.ts';
+import { NO_OFFLOAD, type VlanOffload, vlanOffloadOf } from './vlan-offload.ts';
 
 /** How long a queue may stay busy, and how often it is tried: the kernel gives one that was just closed back later. */
 const BUSY_LIMIT = 1000;
@@ -185,11 +185,10 @@ function shapeOf(
 
 /** Whether the interface takes VLAN tags out of frames before the in-kernel program sees them. */
 export function askVlanOffload(addon: Addon, netns: string | undefined, index: number): VlanOffload {
-  const none: VlanOffload = { state: 'off', advice: '' };
   const namespaceFd = netns === undefined ? -1 : openNamespace(netns);
   try {
-    return askInterface(addon, namespaceFd, index, none, (socket, details) =>
-      vlanOffload(addon, socket, details),
+    return askInterface(addon, namespaceFd, index, NO_OFFLOAD, (socket, details) =>
+      vlanOffloadOf(addon, socket, details),
     );
   } finally {
     if (namespaceFd >= 0) closeSync(namespaceFd);
@@ -206,15 +205,11 @@ function askInterface<T>(
   return withAdvice(
     'asking what the interface is like',
     () => undefined,
-    () => {
-      const socket = openRouteSocket(addon, namespaceFd);
-      try {
+    () =>
+      withRouteSocket(addon, namespaceFd, (socket) => {
         const details = queryLink(addon, socket, index);
         return details === undefined ? gone : ask(socket, details);
-      } finally {
-        addon.socketClose(socket);
-      }
-    },
+      }),
   );
 }
 

@@ -6,7 +6,7 @@ import { addVethPair, requireCommand, requireNamespaces } from '../../testing/na
 import { FAR, NEAR, openVethBench, type VethBench } from '../../testing/veth-links.ts';
 import { countQueues, readFeatures, switchFeature } from './ethtool.ts';
 import { type LinkDetails, openRouteSocket, queryLink } from './rtnetlink.ts';
-import { setVlanOffload, vlanOffload } from './vlan-offload.ts';
+import { setVlanOffload, vlanOffloadOf } from './vlan-offload.ts';
 
 const skip = requireNamespaces();
 
@@ -68,19 +68,19 @@ describe('interfaces, as ethtool and rtnetlink tell of them', { skip }, () => {
     skip: requireCommand('ethtool'),
   }, () => {
     const netns = bench.near.path;
-    const offload = vlanOffload(addon, socket, details('left0'));
+    const offload = vlanOffloadOf(addon, socket, details('left0'));
     assert.equal(offload.state, 'on');
     const [, command] = /'(.*)'/.exec(offload.advice)!;
     assert.match(command, /^ethtool -K right0 txvlan off/);
     bench.near.run('sh', '-c', command);
-    assert.deepEqual(vlanOffload(addon, socket, details('left0')), { state: 'off', advice: '' });
+    assert.deepEqual(vlanOffloadOf(addon, socket, details('left0')), { state: 'off', advice: '' });
     // The other way it is as it was.
-    assert.equal(vlanOffload(addon, socket, details('right0')).state, 'on');
+    assert.equal(vlanOffloadOf(addon, socket, details('right0')).state, 'on');
     assert.equal(setVlanOffload('right0', true, { netns }), true);
-    assert.equal(vlanOffload(addon, socket, details('left0')).state, 'on');
+    assert.equal(vlanOffloadOf(addon, socket, details('left0')).state, 'on');
     assert.equal(setVlanOffload('right0', false, { netns }), true);
     assert.equal(setVlanOffload('right0', false, { netns }), false);
-    assert.equal(vlanOffload(addon, socket, details('left0')).state, 'off');
+    assert.equal(vlanOffloadOf(addon, socket, details('left0')).state, 'off');
     const text = bench.near.run('ethtool', '-k', 'right0').stdout;
     for (const feature of ['rx-vlan-offload', 'tx-vlan-offload', 'tx-vlan-stag-hw-insert']) {
       assert.match(text, new RegExp(`${feature}: off`));
@@ -88,7 +88,7 @@ describe('interfaces, as ethtool and rtnetlink tell of them', { skip }, () => {
   });
 
   test('VLAN offload: a peer elsewhere cannot be asked', () => {
-    const { state, advice } = vlanOffload(addon, socket, details(NEAR));
+    const { state, advice } = vlanOffloadOf(addon, socket, details(NEAR));
     assert.equal(state, 'unknown');
     assert.match(advice, /ethtool -K PEER txvlan off.*namespace of the veth's peer/);
     assert.equal(setVlanOffload(FAR, false, { netns: bench.far.path }), true);
@@ -96,7 +96,7 @@ describe('interfaces, as ethtool and rtnetlink tell of them', { skip }, () => {
 
   test('VLAN offload: wrong names, and interfaces that have none', () => {
     const netns = bench.near.path;
-    assert.deepEqual(vlanOffload(addon, socket, details('lo')), { state: 'off', advice: '' });
+    assert.deepEqual(vlanOffloadOf(addon, socket, details('lo')), { state: 'off', advice: '' });
     assert.equal(setVlanOffload('lo', false, { netns }), false);
     assert.throws(() => setVlanOffload('none0', false, { netns }), {
       code: 'ENODEV',

@@ -5,7 +5,7 @@ import { withAdvice } from '../../native/system-error.ts';
 import { checkKnown, show } from '../../options.ts';
 import { checkInterfaceName } from '../interface.ts';
 import { type Feature, RX_VLAN_FEATURES, readFeatures, switchFeature, TX_VLAN_FEATURES } from './ethtool.ts';
-import { type LinkDetails, openRouteSocket, queryLink } from './rtnetlink.ts';
+import { type LinkDetails, queryLink, withRouteSocket } from './rtnetlink.ts';
 
 /**
  * An interface that takes the VLAN tag out of received frames does so before the XDP program sees them: tagged frames
@@ -27,8 +27,22 @@ export interface SetVlanOffloadOptions {
   netns?: string;
 }
 
+/** Of an interface that takes none out, or is gone. */
+export const NO_OFFLOAD: VlanOffload = Object.freeze({ state: 'off', advice: '' });
+
+/**
+ * Whether an interface takes VLAN tags out of received frames before an XDP program sees them, and what to do about it.
+ * Throws an OptionError for a wrong name, and a SystemError: ENODEV when there is no such interface.
+ */
+export function vlanOffload(interfaceName: string, options: SetVlanOffloadOptions = {}): VlanOffload {
+  return onInterface('asking for', interfaceName, options, adviseAsking, (addon, socket) => {
+    const details = queryLink(addon, socket, addon.interfaceQuery(socket, interfaceName).index);
+    return details === undefined ? NO_OFFLOAD : vlanOffloadOf(addon, socket, details);
+  });
+}
+
 /** Asked on any socket of the interface's namespace. An interface whose driver tells of no features has none. */
-export function vlanOffload(addon: Addon, socket: NativeSocket, details: LinkDetails): VlanOffload {
+export function vlanOffloadOf(addon: Addon, socket: NativeSocket, details: LinkDetails): VlanOffload {
   if (details.kind !== 'veth') return offloadOf(addon, socket, details.name, RX_VLAN_FEATURES);
   if (!details.peerIsHere) {
     const advice = `${command('PEER', TX_VLAN_FEATURES)} in the network namespace of the veth's peer`;
@@ -53,6 +67,19 @@ export function setVlanOffload(
   on: boolean,
   options: SetVlanOffloadOptions = {},
 ): boolean {
+  return onInterface('switching', interfaceName, options, adviseSwitching, (addon, socket, operation) =>
+    switchOffload(addon, socket, interfaceName, on, operation),
+  );
+}
+
+/** Checks what is given, and calls `use` with a socket of the interface's namespace. */
+function onInterface<T>(
+  doing: string,
+  interfaceName: string,
+  options: SetVlanOffloadOptions,
+  advise: (code: string) => string | undefined,
+  use: (addon: Addon, socket: NativeSocket, operation: string) => T,
+): T {
   const name = checkInterfaceName(interfaceName);
   checkKnown(options, ['netns']);
   const { netns } = options;
@@ -60,16 +87,11 @@ export function setVlanOffload(
     throw new OptionError('netns', `must be the path of a network namespace, got ${show(netns)}`);
   }
   const addon = loadAddon();
-  const operation = `switching VLAN offload of '${name}'`;
+  const operation = `${doing} VLAN offload of '${name}'`;
   return withAdvice(operation, advise, () => {
     const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
     try {
-      const socket = openRouteSocket(addon, namespaceFd);
-      try {
-        return switchOffload(addon, socket, name, on, operation);
-      } finally {
-        addon.socketClose(socket);
-      }
+      return withRouteSocket(addon, namespaceFd, (socket) => use(addon, socket, operation));
     } finally {
       if (namespaceFd >= 0) closeSync(namespaceFd);
     }
@@ -99,10 +121,13 @@ function switchOffload(
   return changed;
 }
 
-function advise(code: string): string | undefined {
+function adviseAsking(code: string): string | undefined {
+  return code === 'ENODEV' ? 'no such interface in this network namespace' : undefined;
+}
+
+function adviseSwitching(code: string): string | undefined {
   if (code === 'EPERM') return 'needs CAP_NET_ADMIN in the network namespace of the interface';
-  if (code === 'ENODEV') return 'no such interface in this network namespace';
-  return undefined;
+  return adviseAsking(code);
 }
 
 function offloadOf(addon: Addon, socket: NativeSocket, name: string, names: readonly string[]): VlanOffload {
@@ -113,7 +138,7 @@ function offloadOf(addon: Addon, socket: NativeSocket, name: string, names: read
     // A driver that tells nothing takes nothing out either.
   }
   const active = names.filter((feature) => features.get(feature)?.on);
-  return active.length === 0 ? { state: 'off', advice: '' } : { state: 'on', advice: command(name, active) };
+  return active.length === 0 ? NO_OFFLOAD : { state: 'on', advice: command(name, active) };
 }
 
 /** The ethtool program knows the kernel's names too, when it is new enough; for 802.1Q old ones of its own. */

@@ -1,6 +1,3 @@
-import { L4HashKey } from '../conn/l4-hash-key.ts';
-import { L4Table } from '../conn/l4-table.ts';
-import type { L4Registration } from '../conn/shared-ether-conn.ts';
 import { InUseError, OptionError } from '../errors.ts';
 import { show } from '../options.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
@@ -10,6 +7,9 @@ import { ResponseReceiver } from '../relay/response-receiver.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import type { FrameRecord } from '../wire/record.ts';
+import { L4HashKey } from './l4-hash-key.ts';
+import { L4Table } from './l4-table.ts';
+import type { L4Registration } from './shared-ether-conn.ts';
 
 interface Claim {
   readonly receiver: FrameReceiver;
@@ -17,12 +17,17 @@ interface Claim {
   dirty: boolean;
 }
 
-/** Transport endpoints of a host that conns of their own have claimed, by (IP address, protocol, port). */
+/** Transport endpoints that conns of their own have claimed, by (IP address, protocol, port). */
 export class Claims {
   readonly #table = new L4Table();
   readonly #claims: (Claim | null)[] = [];
   readonly #free: number[] = [];
   #dirty: Claim[] = [];
+
+  /** Keys claimed now. */
+  get size(): number {
+    return this.#table.size;
+  }
 
   /** Throws InUseError when somebody has the key. */
   claim(key: L4HashKey, receiver: FrameReceiver): void {
@@ -87,7 +92,7 @@ function checkKey(key: L4HashKey): L4HashKey {
   return key;
 }
 
-/** Where claims are made and given back: a host. */
+/** Where claims are made and given back: a SharedEtherConn or a host. */
 export interface ClaimHolder {
   claim(key: L4HashKey, receiver: FrameReceiver): void;
   release(key: L4HashKey, receiver: FrameReceiver | undefined): void;
