@@ -33,8 +33,8 @@ export interface XdpBenchOptions extends VethOptions {
 export interface XdpBench {
   readonly near: Namespace;
   readonly far: Namespace;
-  /** Opens a link on the interface of that name. Closed by `close` at the latest. */
-  open(interfaceName: typeof NEAR | typeof FAR, options?: XdpLinkOptions): Promise<XdpLink>;
+  /** Opens a link on an interface: of the pair, or of the namespace that `netns` names. Closed by `close` at the latest. */
+  open(interfaceName: string, options?: XdpLinkOptions): Promise<XdpLink>;
   close(): Promise<void>;
 }
 
