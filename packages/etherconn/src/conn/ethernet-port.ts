@@ -15,6 +15,7 @@ import {
 import type { PacketRelay } from '../relay/packet-relay.ts';
 import type { RegistrationRole, RelayRegistration } from '../relay/registration.ts';
 import { Relay } from '../relay/relay.ts';
+import type { FastPathEndpoint, FastPathReceiver } from '../relay/udp-fast-path.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { formatMac, isGroupMac, macHigh, macLow } from '../wire/mac.ts';
@@ -274,6 +275,15 @@ export abstract class EthernetPort
   protected handFramesTo(user: FrameReceiver): void {
     this.#registration.owner = this;
     this.#registration.receiver = user;
+  }
+
+  /**
+   * @internal Datagrams of this endpoint go to `receiver` by the relay's fast path. Not of a catch-all conn, whose frames
+   * are not found by their address.
+   */
+  openFastPath(endpoint: FastPathEndpoint, receiver: FastPathReceiver): void {
+    if (this.#registration.role === 'endpoint')
+      this.relay.openFastPath(this.#registration, endpoint, receiver);
   }
 
   /** @internal */

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import { Field } from '../relay/batch-store.ts';
+import type { FastPathReceiver } from '../relay/udp-fast-path.ts';
 import { rethrowLater } from '../rethrow.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import { Batch, type Replier } from './batch.ts';
@@ -22,7 +23,7 @@ const cursor = new Batch();
  * Where a conn's packets arrive, and the three ways to take them out: a batch callback, events, or pulling
  * from a bounded queue. All three are fed from the same list at the end of a wake-up.
  */
-export class Inbox<T> {
+export class Inbox<T> implements FastPathReceiver {
   readonly queue: ReceiveQueue<T>;
   closed = false;
   readonly #owner: InboxOwner<T>;
@@ -51,6 +52,13 @@ export class Inbox<T> {
     else store.words[this.#tail + Field.NEXT] = at;
     this.#tail = at;
     this.#count++;
+  }
+
+  /** Takes the first rows of a batch in, which lie in the store already: a list from `head` to `tail`. */
+  adopt(head: number, tail: number, count: number): void {
+    this.#head = head;
+    this.#tail = tail;
+    this.#count = count;
   }
 
   batchEnd(store: BatchStore): void {

@@ -27,6 +27,8 @@ export class RUDPConn extends UdpEndpoint {
     super(local, conn, conn.writer, options, checkBoolean('acceptAny', options.acceptAny, false));
     conn.attach(this);
     this.#conn = conn;
+    const endpoint = this.fastPathEndpoint();
+    if (endpoint !== null) conn.openFastPath(endpoint, this.inbox);
   }
 
   /** Closes this conn and its EtherConn. */

@@ -5,6 +5,7 @@ import { checkBoolean, checkInteger, checkOneOf } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
+import type { FastPathEndpoint } from '../relay/udp-fast-path.ts';
 import { formatIp } from '../wire/ip.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import type { Vlan } from '../wire/vlan.ts';
@@ -294,6 +295,11 @@ export abstract class UdpEndpoint
   reply(batch: Batch, payload: Uint8Array): number {
     this.#replier ??= new UdpReplier(this, this.#answersForAny);
     return this.#replier.reply(batch, payload);
+  }
+
+  /** What the relay may hand over without asking {@link frame}; null where it has to. */
+  protected fastPathEndpoint(): FastPathEndpoint | null {
+    return this.#filter.fastPathEndpoint();
   }
 
   protected shutdown(error: Error): void {

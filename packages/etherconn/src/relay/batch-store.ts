@@ -1,4 +1,7 @@
 import type { FrameMemory } from '../link/link.ts';
+import { rethrowLater } from '../rethrow.ts';
+import { EtherType } from '../wire/ethertype.ts';
+import { IpProtocol } from '../wire/protocol.ts';
 import type { FrameRecord } from '../wire/record.ts';
 
 /** Words of one entry. A power of two, so that an entry's place is a shift. */
@@ -23,6 +26,14 @@ export const Field = {
   NEXT: 13,
 } as const;
 
+/** {@link Field.KINDS} of UDP in IPv4, without flags. */
+const PLAIN_UDP = 4 | ((IpProtocol.UDP + 1) << 4);
+
+/** Who has taken frames of a batch, and is told when all are there. */
+export interface BatchTaker {
+  batchEnd(store: BatchStore): void;
+}
+
 /**
  * The frames of one wake-up that conns have accepted, as rows of integers. Frames of many conns come
  * interleaved; each conn's rows form a linked list, so a conn needs two integers, and nothing is
@@ -35,6 +46,9 @@ export class BatchStore {
   /** Whether the frames come from this process itself (the hairpin, a loopback), not from the wire. */
   local = false;
   #count = 0;
+  /** The list is not cut, for it would be grown anew every time. */
+  readonly #takers: (BatchTaker | null)[] = [];
+  #takerCount = 0;
 
   begin(memory: FrameMemory): void {
     this.memory = memory;
@@ -43,6 +57,27 @@ export class BatchStore {
 
   end(): void {
     this.memory = null;
+  }
+
+  addTaker(taker: BatchTaker): void {
+    this.#takers[this.#takerCount++] = taker;
+  }
+
+  /** Tells all takers, in the order in which they were added: their programs run here. */
+  tellTakers(): void {
+    const takers = this.#takers;
+    const count = this.#takerCount;
+    this.#takerCount = 0;
+    for (let i = 0; i < count; i++) {
+      try {
+        takers[i]!.batchEnd(this);
+      } catch (error) {
+        // The others' frames are only here now.
+        rethrowLater(error);
+      }
+      // What is closed meanwhile is not to be kept here.
+      takers[i] = null;
+    }
   }
 
   /** Writes a row; `payload` and `payloadEnd` are what the taker calls its payload. Returns the row's place. */
@@ -64,6 +99,41 @@ export class BatchStore {
     words[at + Field.ETHER_TYPE] = record.etherType;
     words[at + Field.L4] = record.l4;
     words[at + Field.VLAN_KEY] = record.vlanKey;
+    words[at + Field.NEXT] = -1;
+    return at;
+  }
+
+  /**
+   * As {@link append}, of an untagged or once tagged UDP datagram in IPv4 without options whose header is at `l3`.
+   * `ports` as in the row.
+   */
+  appendPlain(
+    start: number,
+    end: number,
+    l3: number,
+    payloadEnd: number,
+    ports: number,
+    flags: number,
+    vlanCount: number,
+    vlanKey: number,
+  ): number {
+    const at = this.#count << SHIFT;
+    if (at === this.words.length) this.#grow();
+    this.#count++;
+    const words = this.words;
+    words[at] = start;
+    words[at + Field.END] = end;
+    words[at + Field.PAYLOAD] = l3 + 28;
+    words[at + Field.PAYLOAD_END] = payloadEnd;
+    words[at + Field.L3] = l3;
+    words[at + Field.IP_SOURCE] = l3 + 12;
+    words[at + Field.IP_DESTINATION] = l3 + 16;
+    words[at + Field.KINDS] = PLAIN_UDP | (flags << 13);
+    words[at + Field.PORTS] = ports;
+    words[at + Field.VLAN_COUNT] = vlanCount;
+    words[at + Field.ETHER_TYPE] = EtherType.IPV4;
+    words[at + Field.L4] = l3 + 20;
+    words[at + Field.VLAN_KEY] = vlanKey;
     words[at + Field.NEXT] = -1;
     return at;
   }

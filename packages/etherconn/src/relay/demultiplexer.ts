@@ -1,5 +1,4 @@
 import type { FrameMemory, LinkReceiver } from '../link/link.ts';
-import { rethrowLater } from '../rethrow.ts';
 import { parseFrame } from '../wire/parse.ts';
 import { FrameRecord } from '../wire/record.ts';
 import { BatchStore } from './batch-store.ts';
@@ -9,6 +8,7 @@ import { groupSelector, NO_SELECTOR } from './group-selector.ts';
 import type { RelayStats } from './packet-relay.ts';
 import type { RelayRegistration } from './registration.ts';
 import type { Registry } from './registry.ts';
+import type { UdpFastPath } from './udp-fast-path.ts';
 
 /** The receiving half of RelayStats. */
 export type ReceiveLedger = Omit<
@@ -54,9 +54,9 @@ export class Demultiplexer implements LinkReceiver {
   readonly #record = new FrameRecord();
   readonly #store = new BatchStore();
   #batch = 0;
-  /** Registrations with frames in the batch under way. The list is not cut, for it would be grown anew every time. */
-  readonly #dirty: (RelayRegistration | null)[] = [];
-  #dirtyCount = 0;
+  readonly #fastPath: UdpFastPath;
+  /** Whether frames of the batch under way may take it: all that the long way does beside is not needed. */
+  #isFast = false;
 
   constructor(registry: Registry, owner: DemultiplexerOwner) {
     this.#owner = owner;
@@ -64,16 +64,31 @@ export class Demultiplexer implements LinkReceiver {
     this.#table = registry.table;
     this.#listeners = registry.listeners;
     this.#places = registry.places;
+    this.#fastPath = registry.fastPath;
   }
 
   begin(memory: FrameMemory): void {
     this.#batch++;
     this.#store.begin(memory);
     this.#store.local = memory === this.hairpinMemory;
+    this.#isFast =
+      this.#fastPath.size > 0 &&
+      this.#registry.mirrors.length === 0 &&
+      this.hairpinMemory === null &&
+      !this.stopped;
   }
 
   frame(offset: number, length: number, flags: number): void {
     this.#received++;
+    if (this.#isFast && (offset & 3) === 2 && this.#fastPath.take(this.#store, offset, length, flags)) {
+      this.#delivered++;
+    } else {
+      this.#frame(offset, length, flags);
+    }
+  }
+
+  /** The way through the layers. Apart, so that the engine finds the short one small enough to put into the link's loop. */
+  #frame(offset: number, length: number, flags: number): void {
     if (this.stopped) {
       this.#framesStopped++;
       return;
@@ -115,20 +130,9 @@ export class Demultiplexer implements LinkReceiver {
 
   /** Programs run here: they may send, register, close conns and the relay itself. */
   end(): void {
-    const dirty = this.#dirty;
-    const count = this.#dirtyCount;
-    this.#dirtyCount = 0;
+    this.#fastPath.finish();
     this.#owner.batchBegins();
-    for (let i = 0; i < count; i++) {
-      try {
-        dirty[i]!.receiver?.batchEnd(this.#store);
-      } catch (error) {
-        // The other conns' frames are only here now.
-        rethrowLater(error);
-      }
-      // What is closed meanwhile is not to be kept here.
-      dirty[i] = null;
-    }
+    this.#store.tellTakers();
     this.#store.end();
     this.#owner.batchDone();
   }
@@ -207,8 +211,9 @@ export class Demultiplexer implements LinkReceiver {
     if (receiver === null) return false;
     if (registration.lastBatch !== this.#batch) {
       registration.lastBatch = this.#batch;
-      this.#dirty[this.#dirtyCount++] = registration;
+      this.#store.addTaker(registration);
     }
+    if (this.#isFast) this.#fastPath.divert(registration.index);
     receiver.frame(this.#store, record, flags);
     return true;
   }

@@ -1,4 +1,5 @@
 import type { Station } from '../link/link.ts';
+import type { BatchStore, BatchTaker } from './batch-store.ts';
 import type { FrameReceiver } from './frame-receiver.ts';
 import type { L2EndpointKey } from './l2-endpoint.ts';
 
@@ -19,7 +20,7 @@ export interface RegistrationCloser {
 /**
  * A relay's own side of a registration: what conns hold. Small on purpose, for there may be 100,000.
  */
-export class RelayRegistration {
+export class RelayRegistration implements BatchTaker {
   readonly id: number;
   /** Place in the relay's list; part of the id. */
   readonly index: number;
@@ -56,6 +57,11 @@ export class RelayRegistration {
     this.multicast = multicast;
     this.etherTypes = etherTypes;
     this.stations = stations;
+  }
+
+  /** The receiver may have gone since it took a frame. */
+  batchEnd(store: BatchStore): void {
+    this.receiver?.batchEnd(store);
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import { EndpointTable } from './endpoint-table.ts';
 import { GroupListeners } from './group-listeners.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
 import { type RegistrationCloser, type RegistrationRole, RelayRegistration } from './registration.ts';
+import { UdpFastPath } from './udp-fast-path.ts';
 
 /** Ids are generation × 2^24 + place, so an id of the past never names a registration of today. */
 const ID_PLACES = 2 ** 24;
@@ -19,6 +20,7 @@ export class Registry {
   /** (MAC, VLANs, EtherType) → place. */
   readonly table: EndpointTable = new EndpointTable();
   readonly listeners: GroupListeners = new GroupListeners();
+  readonly fastPath: UdpFastPath = new UdpFastPath(this.table);
   /** By place; null where one is free. */
   readonly places: (RelayRegistration | null)[] = [];
   // New lists instead of changed ones: a batch under way goes on with the list it has.
@@ -116,6 +118,7 @@ export class Registry {
   /** A key that somebody else has taken over is his now, and stays. */
   remove(registration: RelayRegistration): void {
     this.places[registration.index] = null;
+    this.fastPath.close(registration.index);
     this.#free.push(registration.index);
     if (registration.role !== 'endpoint') {
       this.defaults = without(this.defaults, registration);

@@ -19,6 +19,7 @@ import { RoomQueue } from './room-queue.ts';
 import { StationSteering } from './station-steering.ts';
 import type { FrameSender } from './transmit.ts';
 import { Transmitter } from './transmitter.ts';
+import type { FastPathEndpoint, FastPathReceiver } from './udp-fast-path.ts';
 
 export { type Logger, type RelayOptions, splitOptions } from './relay-options.ts';
 
@@ -184,6 +185,15 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     selectors: readonly number[] | null,
   ): void {
     this.#registry.selectGroups(registration, etherType, selectors);
+  }
+
+  /** @internal See `UdpFastPath`: until the registration is closed. */
+  openFastPath(
+    registration: RelayRegistration,
+    endpoint: FastPathEndpoint,
+    receiver: FastPathReceiver,
+  ): void {
+    this.#registry.fastPath.open(registration.index, endpoint, receiver);
   }
 
   /** @internal */

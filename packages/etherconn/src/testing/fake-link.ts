@@ -63,16 +63,16 @@ export class FakeLink implements Link {
     return this.#receiver;
   }
 
-  /** Delivers frames as one batch, all with the same flags. */
-  deliver(frames: readonly Uint8Array[], flags = 0): void {
+  /** Delivers frames as one batch, all with the same flags, each `past` bytes past a word; slots begin 2 bytes past one. */
+  deliver(frames: readonly Uint8Array[], flags = 0, past = 2): void {
     const { receiver } = this;
     receiver.begin(this.#rx, 0);
-    let at = 2;
+    let at = past;
     for (const frame of frames) {
       if (this.closed) break;
       this.#rx.u8.set(frame, at);
       receiver.frame(at, frame.length, flags);
-      at = ((at + frame.length + 3) & ~3) + 2;
+      at = ((at + frame.length + 3) & ~3) + past;
     }
     receiver.end();
   }

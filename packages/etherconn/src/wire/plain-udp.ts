@@ -4,51 +4,86 @@ import type { FrameRecord } from './record.ts';
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
+/** The checksum's half of the second word of a UDP header. */
+const CHECKSUM_FIELD = LITTLE_ENDIAN ? 0xffff0000 : 0xffff;
+
+/** What counts of the word in which a payload ends, by the number of bytes there. */
+const TAILS = LITTLE_ENDIAN ? [0, 0xff, 0xffff, 0xffffff] : [0, -1 << 24, -1 << 16, -1 << 8];
+
 /** Payloads up to this long are summed up on the spot; beyond, the memory may have a quicker way. */
 const SHORT = 64;
 
 /**
  * Whether both checksums are right of what nearly all datagrams are: a whole one in IPv4 without options, which the
- * record says was parsed without fault, and whose IP header begins on a word of the memory. The UDP checksum may be
- * absent (RFC 768). False says nothing: {@link ipv4ChecksumState} and {@link transportChecksumState} do.
- *
- * The header is read as words and summed up once for both, in the byte order of the machine: a sum that is all ones is
- * so in either (RFC 1071 §2 B).
+ * record says was parsed without fault, and whose IP header begins on a word of the memory. False says nothing:
+ * {@link ipv4ChecksumState} and {@link transportChecksumState} do.
  */
 export function plainUdpIsGood(memory: SummableMemory, record: FrameRecord): boolean {
-  const { l3, l4, payloadEnd } = record;
+  const { l3, l4 } = record;
   if (record.ipVersion !== 4 || l4 - l3 !== 20 || (l3 & 3) !== 0) return false;
-  const { u8, u32 } = memory;
-  let word = l3 >> 2;
-  const a = u32[word];
-  const b = u32[word + 1];
-  const c = u32[word + 2];
-  const source = u32[word + 3];
-  const destination = u32[word + 4];
-  const ports = u32[word + 5];
-  const lengthAndChecksum = u32[word + 6];
-  const addresses = (source & 0xffff) + (source >>> 16) + (destination & 0xffff) + (destination >>> 16);
-  let ip = addresses + (a & 0xffff) + (a >>> 16) + (b & 0xffff) + (b >>> 16) + (c & 0xffff) + (c >>> 16);
-  ip = (ip & 0xffff) + (ip >>> 16);
-  if ((ip & 0xffff) + (ip >>> 16) !== 0xffff) return false;
-  if (u8[l4 + 6] === 0 && u8[l4 + 7] === 0) return true;
-  let sum = addresses + (ports & 0xffff) + (ports >>> 16);
-  sum += (lengthAndChecksum & 0xffff) + (lengthAndChecksum >>> 16) + inOrder(17) + inOrder(payloadEnd - l4);
-  const payload = l4 + 8;
-  if (payloadEnd - payload > SHORT) {
-    sum += inOrder(foldSum(internetSumIn(memory, payload, payloadEnd)));
-  } else {
-    const last = payloadEnd >> 2;
-    for (word += 7; word < last; word++) {
-      const bytes = u32[word];
-      sum += (bytes & 0xffff) + (bytes >>> 16);
-    }
-    for (let i = last << 2; i < payloadEnd; i += 2) {
-      sum += inOrder((u8[i] << 8) | (i + 1 < payloadEnd ? u8[i + 1] : 0));
-    }
-  }
-  sum = (sum & 0xffff) + (sum >>> 16);
-  return (sum & 0xffff) + (sum >>> 16) === 0xffff;
+  return plainUdpSumsAreRight(memory, l3, record.payloadEnd);
+}
+
+/**
+ * Whether both checksums are right of the datagram whose IPv4 header of 20 bytes is at `l3`, a multiple of 4, and whose
+ * UDP header and payload, up to `payloadEnd`, are behind it.
+ */
+function plainUdpSumsAreRight(memory: SummableMemory, l3: number, payloadEnd: number): boolean {
+  const { u32 } = memory;
+  const word = l3 >> 2;
+  const addresses = addHalves(u32[word + 3]) + addHalves(u32[word + 4]);
+  // Signed, since an unsigned one may become a heap object when it is handed on.
+  return (
+    plainIpSumIsRight(addresses, u32[word] | 0, u32[word + 1] | 0, u32[word + 2] | 0) &&
+    plainUdpSumIsRight(memory, addresses, u32[word + 5] | 0, u32[word + 6] | 0, l3 + 28, payloadEnd)
+  );
+}
+
+/**
+ * Whether the checksum of an IPv4 header of 20 bytes is right: the sum of the halves of its two addresses, and its first
+ * three words. All in the byte order of the machine: a sum that is all ones is so in either (RFC 1071 §2 B).
+ */
+export function plainIpSumIsRight(addresses: number, a: number, b: number, c: number): boolean {
+  const sum = addresses + addHalves(a) + addHalves(b) + addHalves(c);
+  return addHalves(addHalves(sum)) === 0xffff;
+}
+
+/**
+ * Whether the checksum of a UDP datagram behind such a header is right, or absent (RFC 768): the sum of the halves of the
+ * addresses, the two words of its header, and where its payload is, which begins on a word.
+ */
+export function plainUdpSumIsRight(
+  memory: SummableMemory,
+  addresses: number,
+  ports: number,
+  lengthAndChecksum: number,
+  payload: number,
+  payloadEnd: number,
+): boolean {
+  if ((lengthAndChecksum & CHECKSUM_FIELD) === 0) return true;
+  let sum = addresses + addHalves(ports) + addHalves(lengthAndChecksum);
+  sum += inOrder(17) + inOrder(payloadEnd - payload + 8);
+  sum +=
+    payloadEnd - payload > SHORT
+      ? longSum(memory, payload, payloadEnd)
+      : shortSum(memory.u32, payload, payloadEnd);
+  return addHalves(addHalves(sum)) === 0xffff;
+}
+
+function longSum(memory: SummableMemory, start: number, end: number): number {
+  return inOrder(foldSum(internetSumIn(memory, start, end)));
+}
+
+function shortSum(u32: Uint32Array, start: number, end: number): number {
+  let sum = 0;
+  const last = end >> 2;
+  for (let word = start >> 2; word < last; word++) sum += addHalves(u32[word] | 0);
+  return sum + addHalves(u32[last] & TAILS[end & 3]);
+}
+
+/** The sum of both halves of a word. */
+export function addHalves(word: number): number {
+  return (word & 0xffff) + (word >>> 16);
 }
 
 /** A 16-bit number of the network as it is in a word of this machine. */
