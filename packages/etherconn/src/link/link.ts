@@ -68,6 +68,13 @@ export interface LinkTx {
   reserve(length: number): number;
   /** The slot holds a frame of `length` bytes (14 up to the reserved length) and may be sent. */
   commit(offset: number, length: number): void;
+  /**
+   * {@link reserve} and {@link commit} for many frames in one go; undefined on links that have no quicker way. Reserves up
+   * to `count` slots for frames of up to `length` bytes each, writes their offsets and returns their number; 0 as -1 there.
+   */
+  reserveMany?(offsets: Int32Array, count: number, length: number): number;
+  /** Commits the slots `offsets[0, count)` in this order, with frames of `lengths[0, count)` bytes. */
+  commitMany?(offsets: Int32Array, lengths: Int32Array, count: number): void;
   /** The slot is given back unused. Slots may be cancelled in any order. */
   cancel(offset: number): void;
   /**

@@ -7,16 +7,17 @@ import { FrameRecord } from '../wire/record.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import { type Hairpin, WireAndHairpin } from './hairpin.ts';
 import type { StationSteering } from './station-steering.ts';
-import type { FrameSender } from './transmit.ts';
+import type { BulkSender, FrameSender } from './transmit.ts';
 
 /** Frames that gather in 'batch' mode before they are flushed: the kernel's own transmit budget is 32. */
 const BATCH = 32;
 
 /** The way to the wire, which all conns of a relay share, and the choice between it and the hairpin. */
-export class Transmitter implements FrameSender {
+export class Transmitter implements FrameSender, BulkSender {
   readonly memory: FrameMemory;
   /** The same way for frames that gather in every sending mode. */
   readonly gathering: FrameSender;
+  readonly bulk: BulkSender | undefined;
   /** Frames committed. */
   sent = 0;
   /** Set when the relay stops: nothing is flushed any more. */
@@ -50,6 +51,7 @@ export class Transmitter implements FrameSender {
     this.#hairpin = hairpin;
     this.#wireAndHairpin = hairpin === null ? null : new WireAndHairpin(this, hairpin);
     this.gathering = new Gathering(this);
+    this.bulk = link.tx.reserveMany === undefined || link.tx.commitMany === undefined ? undefined : this;
     this.#flushTick = () => {
       this.#flushScheduled = false;
       this.flush();
@@ -91,11 +93,32 @@ export class Transmitter implements FrameSender {
     this.flush();
   }
 
+  commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
+    this.sent += count;
+    this.#tx.commitMany!(offsets, lengths, count);
+    if (this.#batching || this.#holds > 0) this.#gathered(count);
+    else this.flush();
+  }
+
+  /** See `BulkSender`. */
+  reserveMany(offsets: Int32Array, count: number, length: number): number {
+    const taken = this.#tx.reserveMany!(offsets, count, length);
+    if (taken > 0 || this.#unflushed === 0) return taken;
+    // The room may be taken by frames that only gather.
+    this.flush();
+    return this.#tx.reserveMany!(offsets, count, length);
+  }
+
   /** Commits a frame that may wait for others, in every sending mode: until a batch is full or the turn ends. */
   gather(offset: number, length: number): void {
     this.sent++;
     this.#tx.commit(offset, length);
-    if (++this.#unflushed >= BATCH) {
+    this.#gathered(1);
+  }
+
+  #gathered(frames: number): void {
+    this.#unflushed += frames;
+    if (this.#unflushed >= BATCH) {
       this.flush();
     } else if (this.#holds === 0 && !this.#flushScheduled) {
       this.#flushScheduled = true;

@@ -139,11 +139,58 @@ export class XdpTx implements LinkTx {
   commit(offset: number, length: number): void {
     if (this.#stopped) return;
     this.#checkReserved(offset, 'commit');
-    if (!(length >= MIN_FRAME && length <= this.#maxFrameLength)) {
-      throw new RangeError(`commit of ${length} bytes: a frame has ${MIN_FRAME} to ${this.#maxFrameLength}`);
-    }
+    if (!(length >= MIN_FRAME && length <= this.#maxFrameLength)) this.#refuseLength(length);
     this.#state[offset >>> this.#shift] = ChunkState.SENDING;
     this.#write(offset, length);
+  }
+
+  reserveMany(offsets: Int32Array, count: number, length: number): number {
+    if (!(length <= this.#maxFrameLength)) this.reserve(length);
+    if (this.#freeCount < count && !this.#stopped) this.#reclaim();
+    const taken = Math.min(count, this.#freeCount);
+    if (taken === 0) {
+      this.#wantRoom();
+      return 0;
+    }
+    const free = this.#free;
+    const state = this.#state;
+    const shift = this.#shift;
+    const top = this.#freeCount - 1;
+    for (let i = 0; i < taken; i++) {
+      const offset = free[top - i];
+      state[offset >>> shift] = ChunkState.RESERVED;
+      offsets[i] = offset;
+    }
+    this.#freeCount -= taken;
+    return taken;
+  }
+
+  commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
+    if (this.#chunksPerSlot > 1 || this.#stopped) {
+      for (let i = 0; i < count; i++) this.commit(offsets[i], lengths[i]);
+      return;
+    }
+    const ring = this.#ring;
+    const state = this.#state;
+    const shift = this.#shift;
+    const most = this.#maxFrameLength;
+    let bytes = 0;
+    let done = 0;
+    try {
+      for (; done < count; done++) {
+        const offset = offsets[done];
+        const length = lengths[done];
+        this.#checkReserved(offset, 'commit');
+        if (!(length >= MIN_FRAME && length <= most)) this.#refuseLength(length);
+        state[offset >>> shift] = ChunkState.SENDING;
+        ring.write(offset, length, 0);
+        bytes += length;
+      }
+    } finally {
+      this.#inFlight += done;
+      this.#frames += done;
+      this.#bytes += bytes;
+    }
   }
 
   cancel(offset: number): void {
@@ -233,18 +280,25 @@ export class XdpTx implements LinkTx {
   }
 
   #take(state: number): number {
-    if (this.#freeCount === 0) {
-      if (this.#stopped || this.#reclaim() === 0) {
-        if (this.#stopped) return -1;
-        this.txNoRoom++;
-        this.#roomWanted = true;
-        if (this.#inFlight > this.#frames) this.retry.arm();
-        return -1;
-      }
+    if (this.#freeCount === 0 && (this.#stopped || this.#reclaim() === 0)) {
+      this.#wantRoom();
+      return -1;
     }
     const offset = this.#free[--this.#freeCount];
     this.#state[offset >>> this.#shift] = state;
     return offset;
+  }
+
+  /** A writer has found no room. */
+  #wantRoom(): void {
+    if (this.#stopped) return;
+    this.txNoRoom++;
+    this.#roomWanted = true;
+    if (this.#inFlight > this.#frames) this.retry.arm();
+  }
+
+  #refuseLength(length: number): never {
+    throw new RangeError(`commit of ${length} bytes: a frame has ${MIN_FRAME} to ${this.#maxFrameLength}`);
   }
 
   #checkReserved(offset: number, operation: string): void {
@@ -363,9 +417,30 @@ export class XdpTx implements LinkTx {
     const count = completion.available;
     if (count === 0) return 0;
     const before = this.#freeCount;
-    for (let i = 0; i < count; i++) this.#complete(completion.addressAt(i) >>> this.#shift);
+    let index = 0;
+    if (this.#chunksPerSlot === 1) index = this.#reclaimSlots(count);
+    for (; index < count; index++) this.#complete(completion.addressAt(index) >>> this.#shift);
     completion.release(count);
     return this.#freeCount - before;
+  }
+
+  /** The usual ones, of a chunk each and in nobody's batch, in one go. Returns how many, before the first other one. */
+  #reclaimSlots(count: number): number {
+    const completion = this.#completion;
+    const state = this.#state;
+    const shift = this.#shift;
+    const free = this.#free;
+    let top = this.#freeCount;
+    let index = 0;
+    for (; index < count; index++) {
+      const chunk = completion.addressAt(index) >>> shift;
+      if (state[chunk] !== ChunkState.SENDING) break;
+      state[chunk] = ChunkState.FREE;
+      free[top++] = (chunk << shift) + SLOT_START;
+    }
+    this.#inFlight -= index;
+    this.#freeCount = top;
+    return index;
   }
 
   #complete(chunk: number): void {
