@@ -1,4 +1,6 @@
 import { executionAsyncId } from 'node:async_hooks';
+// As a global it is a getter, which is not compiled in.
+import process from 'node:process';
 import { rethrowLater } from '../rethrow.ts';
 
 /** Called when a datagram has been taken (`null` and its bytes), or cannot be sent (the error). */
@@ -16,13 +18,14 @@ class DueCall {
   /** Who must not be closed for the callback to be called; null when it is called anyway. */
   readonly owner: CallbackOwner | null;
   readonly context: number;
-  next: DueCall | null = null;
+  next: DueCall | null;
 
   constructor(callback: SendCallback, bytes: number, owner: CallbackOwner | null, context: number) {
     this.callback = callback;
     this.bytes = bytes;
     this.owner = owner;
     this.context = context;
+    this.next = null;
   }
 }
 
