@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { describe, test } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
+import { loadAddon } from '../native/addon.ts';
 import { eventually } from '../testing/eventually.ts';
 import { STATION_B, sequenceOf } from '../testing/link-probe.ts';
 import { requireNamespaces } from '../testing/namespaces.ts';
 import { Pace, Shared, sendNumbered } from '../testing/numbered-sending.ts';
 import { FAR, NEAR, openVethBench } from '../testing/veth-links.ts';
-import { openXdpBench, requireXdp, stationAt } from '../testing/xdp-bench.ts';
+import { openDescriptors, openXdpBench, requireXdp, stationAt } from '../testing/xdp-bench.ts';
 import type { FrameMemory, Link, LinkReceiver } from './link.ts';
 
+/** Microseconds: the longer, the less dense traffic has to be, which others on this machine may slow down. */
+const LONG = 250;
 /** Dense is what a thread beside us sends while we receive. */
 const alone = availableParallelism() < 2 ? 'needs two processors' : false;
 
@@ -62,19 +65,28 @@ const KINDS: Readonly<Record<string, Kind>> = {
     skip: requireNamespaces() || alone,
     open: async (moderation) => {
       const bench = await openVethBench();
-      return [bench, bench.open(FAR, { moderation })];
+      return opened(bench, async () => bench.open(FAR, { moderation }));
     },
   },
   'AF_XDP, native': xdp('native'),
   'AF_XDP, generic': xdp('generic'),
 };
 
+async function opened(bench: Bench, open: () => Promise<Link>): Promise<[Bench, Link]> {
+  try {
+    return [bench, await open()];
+  } catch (error) {
+    await bench.close();
+    throw error;
+  }
+}
+
 function xdp(mode: 'native' | 'generic'): Kind {
   return {
     skip: requireXdp() || alone,
     open: async (moderation) => {
       const bench = await openXdpBench();
-      return [bench, await bench.open(FAR, { mode, moderation, audit: false })];
+      return opened(bench, () => bench.open(FAR, { mode, moderation, audit: false }));
     },
   };
 }
@@ -84,7 +96,7 @@ for (const [kind, { skip, open }] of Object.entries(KINDS)) {
     /** A link that a sender sends to. */
     const receiving = async (
       body: (link: Link, receiver: CountingReceiver, bench: Bench) => Promise<void>,
-      moderation = 50,
+      moderation = LONG,
     ): Promise<void> => {
       const [bench, link] = await open(moderation);
       const receiver = new CountingReceiver();
@@ -161,6 +173,15 @@ for (const [kind, { skip, open }] of Object.entries(KINDS)) {
         await immediate();
         assert.equal(link.stats().rxFrames, rxFrames);
       });
+    });
+
+    test('without a descriptor for the timer it does not open, and nothing stays open', async (t) => {
+      const before = openDescriptors();
+      t.mock.method(loadAddon(), 'timerOpen', () => {
+        throw Object.assign(new Error('no more'), { errno: -24, syscall: 'timerfd_create' });
+      });
+      await assert.rejects(open(LONG), { code: 'EMFILE', message: /^opening a timer/ });
+      await eventually('all closed', () => openDescriptors() === before);
     });
 
     test('turned off, it never begins', async () => {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Moderation } from './moderation.ts';
 
-/** Moderation with 50 microseconds, and a clock that passes as it is told. */
+/** Moderation with 100 microseconds, and a clock that passes as it is told. */
 function timed(t: TestContext) {
   const clock = { now: 1000, sent: 0 };
   t.mock.method(performance, 'now', () => clock.now);
-  const moderation = new Moderation(50, () => clock.sent);
+  const moderation = new Moderation(100, () => clock.sent);
   return {
     moderation,
     clock,
@@ -22,7 +22,7 @@ function timed(t: TestContext) {
     /** Periods with `frames` each; which one ended it, or -1. */
     periods(count: number, frames: number, answered = 0): number {
       for (let i = 0; i < count; i++) {
-        clock.now += 0.05;
+        clock.now += 0.1;
         clock.sent += answered * frames;
         if (moderation.ends(frames)) return i;
       }
@@ -41,7 +41,22 @@ describe('moderation begins', () => {
 
   it('not with less', (t) => {
     const { wakes } = timed(t);
-    assert.equal(wakes(90, 1, 1000), false);
+    assert.equal(wakes(200, 1, 1000), false);
+  });
+
+  it('the longer a period is, the less it takes, but never less than 100,000 frames in a second', (t) => {
+    const clock = { now: 1000 };
+    t.mock.method(performance, 'now', () => clock.now);
+    const begins = (microseconds: number, perMillisecond: number) => {
+      const moderation = new Moderation(microseconds, () => 0);
+      for (let i = 0; i < 100_000; i++) {
+        clock.now += 1 / perMillisecond;
+        if (moderation.begins(1)) return true;
+      }
+      return false;
+    };
+    assert.deepEqual([begins(50, 490), begins(50, 510)], [false, true]);
+    assert.deepEqual([begins(1000, 90), begins(1000, 110)], [false, true]);
   });
 
   it('not with bursts, however dense', (t) => {
@@ -74,16 +89,16 @@ describe('moderation ends', () => {
   };
 
   it('not while traffic is dense', (t) => {
-    assert.equal(begun(t).periods(10_000, 10), -1);
+    assert.equal(begun(t).periods(10_000, 30), -1);
   });
 
   it('not as soon as it is less dense than where it begins', (t) => {
-    assert.equal(begun(t).periods(10_000, 4), -1);
+    assert.equal(begun(t).periods(10_000, 20), -1);
   });
 
   it('when it is dense no longer', (t) => {
     const { periods, wakes } = begun(t);
-    assert.ok(periods(100, 1) > 0);
+    assert.ok(periods(100, 10) > 0);
     assert.equal(wakes(20, 1, 100), false);
   });
 
@@ -96,14 +111,14 @@ describe('moderation ends', () => {
     const { periods } = begun(t);
     for (let i = 0; i < 1000; i++) {
       assert.equal(periods(3, 0), -1);
-      assert.equal(periods(1, 40), -1);
+      assert.equal(periods(1, 80), -1);
     }
   });
 
   it('when frames are answered', (t) => {
     const { periods } = begun(t);
-    assert.equal(periods(1000, 10), -1);
-    assert.ok(periods(100, 10, 0.5) > 0);
+    assert.equal(periods(1000, 30), -1);
+    assert.ok(periods(100, 30, 0.5) > 0);
   });
 
   it('and begins only after as long a time of dense traffic as before', (t) => {

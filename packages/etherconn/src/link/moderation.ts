@@ -1,8 +1,15 @@
 /** Frames between two looks at the clock while each wake-up is the kernel's. */
 const FRAMES = 128;
-/** Frames per millisecond of dense traffic, and of traffic that is so no longer: apart, so as not to go to and fro. */
+/** Frames per millisecond of dense traffic at the least, and of traffic that is so no longer: not to go to and fro. */
 const DENSE = 100;
 const SPARSE = 60;
+/**
+ * Frames that a period must bring as well, and wake-ups that it must save: to sleep until a timer expires costs several
+ * times as much as to be woken while more is coming, in virtual machines ten times.
+ */
+const DENSE_PERIOD = 25;
+const SPARSE_PERIOD = 15;
+const SAVED_WAKEUPS = 4;
 /** Milliseconds of dense traffic before it begins. */
 const LASTING = 1;
 /** Periods between two looks at the clock, and periods in a row without a frame that end it at once. */
@@ -16,9 +23,11 @@ const ANSWERING = 16;
  * costs less than being woken for them: interrupt moderation, as network cards do it.
  */
 export class Moderation {
-  /** Milliseconds. */
-  readonly #period: number;
   readonly #sent: () => number;
+  /** Per millisecond. */
+  readonly #dense: number;
+  readonly #sparse: number;
+  readonly #often: number;
   /** Since the last look at the clock. */
   #frames = 0;
   #wakeups = 0;
@@ -31,7 +40,10 @@ export class Moderation {
 
   /** `sent` tells how many frames have been sent in all. */
   constructor(microseconds: number, sent: () => number) {
-    this.#period = microseconds / 1000;
+    const period = microseconds / 1000;
+    this.#dense = Math.max(DENSE, DENSE_PERIOD / period);
+    this.#sparse = Math.max(SPARSE, SPARSE_PERIOD / period);
+    this.#often = SAVED_WAKEUPS / period;
     this.#sent = sent;
   }
 
@@ -41,20 +53,15 @@ export class Moderation {
     this.#wakeups++;
     if (this.#frames < FRAMES) return false;
     const wakeups = this.#wakeups;
-    const dense = this.#look(DENSE);
-    const now = this.#lookedAt;
-    if (!dense) {
-      this.#denseSince = now;
-      this.#denseWakeups = 0;
+    if (!this.#look(this.#dense)) {
+      this.#startOver();
       return false;
     }
     this.#denseWakeups += wakeups;
-    const lasted = now - this.#denseSince;
+    const lasted = this.#lookedAt - this.#denseSince;
     if (lasted < LASTING) return false;
-    // Where each wake-up brings many frames already, there is nothing to be had.
-    const often = this.#denseWakeups * this.#period > lasted;
-    this.#denseSince = now;
-    this.#denseWakeups = 0;
+    const often = this.#denseWakeups >= this.#often * lasted;
+    this.#startOver();
     this.#idle = 0;
     return often;
   }
@@ -66,9 +73,14 @@ export class Moderation {
     this.#idle = frames > 0 ? 0 : this.#idle + 1;
     const idle = this.#idle === IDLE_PERIODS;
     if (!idle && this.#wakeups < PERIODS) return false;
-    const dense = this.#look(SPARSE);
-    this.#denseSince = this.#lookedAt;
+    const dense = this.#look(this.#sparse);
+    this.#startOver();
     return idle || !dense;
+  }
+
+  #startOver(): void {
+    this.#denseSince = this.#lookedAt;
+    this.#denseWakeups = 0;
   }
 
   /** Whether at least `least` frames per millisecond have come since the last look, and few were answered. */

@@ -91,7 +91,7 @@ function moderated(t: TestContext, queues: number, { most = BUDGET } = {}) {
   let time = 1000;
   t.mock.method(performance, 'now', () => time);
   const waiting = new Array<number>(queues).fill(0);
-  const simulation = simulate('interrupt', waiting, { moderation: 50, most });
+  const simulation = simulate('interrupt', waiting, { moderation: 100, most });
   const { polling, state, callbacks } = simulation;
   polling.start();
   const pass = (milliseconds: number) => {
@@ -194,7 +194,7 @@ describe('polling by interrupts, moderated', () => {
   it('dense traffic takes all queues out of epoll, and the timer wakes us for them', (t) => {
     const { log, state, waiting, polling, expire } = moderated(t, 3);
     assert.equal(state.started, 0);
-    assert.equal(state.microseconds, 50);
+    assert.equal(state.microseconds, 100);
     const sets = state.sets;
     waiting[0] = 7;
     waiting[2] = 9;
@@ -211,7 +211,7 @@ describe('polling by interrupts, moderated', () => {
   it('goes back to epoll, with all queues, when nothing comes for some periods', (t) => {
     const { state, waiting, expire, pass } = moderated(t, 2);
     for (let i = 0; i < 10 && state.timing; i++) {
-      pass(0.05);
+      pass(0.1);
       waiting[1] = i === 0 ? 20 : 0;
       expire();
     }
@@ -222,14 +222,14 @@ describe('polling by interrupts, moderated', () => {
   it('goes back when traffic is dense no longer, and begins again when it is', (t) => {
     const { state, waiting, callbacks, expire, pass } = moderated(t, 1);
     for (let i = 0; i < 200; i++) {
-      pass(0.05);
-      waiting[0] = 20;
+      pass(0.1);
+      waiting[0] = 40;
       expire();
     }
     assert.ok(state.timing, 'as long as it is dense');
     let periods = 0;
     while (state.timing) {
-      pass(0.05);
+      pass(0.1);
       waiting[0] = 1;
       expire();
       assert.ok(++periods < 100);
@@ -324,7 +324,7 @@ describe('polling by interrupts, moderated', () => {
     const wakeUps = (closing: number) => {
       const waiting = [0];
       const { polling, state, callbacks, hooks } = simulate('interrupt', waiting, {
-        moderation: 50,
+        moderation: 100,
         most: BUDGET,
       });
       polling.start();
@@ -356,7 +356,7 @@ describe('polling by interrupts, moderated', () => {
   });
 
   it('an error of a queue is told, and polling goes on when asked to', () => {
-    const { polling, log, state, callbacks, polls } = simulate('interrupt', [0], { moderation: 50 });
+    const { polling, log, state, callbacks, polls } = simulate('interrupt', [0], { moderation: 100 });
     polling.start();
     polls[0].started = false;
     callbacks[0](-9);

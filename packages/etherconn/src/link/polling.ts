@@ -5,7 +5,7 @@ import { Moderation } from './moderation.ts';
 /** Frames that one look at a queue takes at most. What is left keeps it readable, so the next turn goes on. */
 export const BUDGET = 256;
 /** Microseconds between looks while traffic is dense, unless the user says otherwise, and what he may say. */
-export const DEFAULT_MODERATION = 50;
+export const DEFAULT_MODERATION = 100;
 export const MAX_MODERATION = 1000;
 
 /** Milliseconds without a frame after which adaptive polling waits to be woken again. */

@@ -53,7 +53,7 @@ test('defaults', () => {
   assert.deepEqual(checkPacketLinkOptions({}), {
     netns: undefined,
     receive: 'latency',
-    moderation: 50,
+    moderation: 100,
     receiveRing: undefined,
     sendRing: undefined,
     promiscuous: true,

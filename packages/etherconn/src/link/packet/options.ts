@@ -15,8 +15,8 @@ export interface PacketLinkOptions {
    */
   receive?: 'latency' | 'throughput';
   /**
-   * Microseconds for which frames may wait while they come densely (over 100,000 per second) and are not answered:
-   * then a timer wakes us, not each frame. 0 to 1000; 0 turns it off. Default 50.
+   * Microseconds for which frames may wait while they come densely (25 of them in that time, and over 100,000 per
+   * second) and are not answered: then a timer wakes us, not each frame. 0 to 1000; 0 turns it off. Default 100.
    */
   moderation?: number;
   /** Frames that the receive ring holds, 64 to 1,048,576. Default 4096, fewer where they would take over 32 MiB. */

@@ -23,7 +23,7 @@ test('defaults', () => {
       mode: 'auto',
       needWakeup: true,
       polling: 'interrupt',
-      moderation: 50,
+      moderation: 100,
       maxEndpoints: 131_072,
       takeover: false,
       steering: 'endpoints',

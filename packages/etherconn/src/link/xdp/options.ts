@@ -38,8 +38,9 @@ export interface XdpLinkOptions {
    */
   polling?: 'interrupt' | 'adaptive' | 'busy';
   /**
-   * With polling 'interrupt', microseconds for which frames may wait while they come densely (over 100,000 per second)
-   * and are not answered: then a timer wakes us, not each frame. 0 to 1000; 0 turns it off. Default 50.
+   * With polling 'interrupt', microseconds for which frames may wait while they come densely (25 of them in that time,
+   * and over 100,000 per second) and are not answered: then a timer wakes us, not each frame. 0 to 1000; 0 turns it
+   * off. Default 100.
    */
   moderation?: number;
   /** Stations that the in-kernel program can steer, 1 to 16,777,216. Default 131,072. Not with `attach: false`. */
