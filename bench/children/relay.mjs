@@ -3,7 +3,7 @@ import { RawSocketRelay, XDPRelay } from 'etherconn';
 /**
  * The relay that a measured program asks for.
  * @param {{ engine: 'xdp' | 'packet', interfaceName: string, mode?: 'native' | 'generic',
- *   polling?: 'interrupt' | 'adaptive' | 'busy', receive?: 'latency' | 'throughput' }} options
+ *   polling?: 'interrupt' | 'adaptive' | 'busy', receive?: 'latency' | 'throughput', moderation?: number }} options
  */
 export async function openRelay({
   engine,
@@ -11,13 +11,14 @@ export async function openRelay({
   mode = 'native',
   polling = 'interrupt',
   receive = 'latency',
+  moderation,
 }) {
   const sendingMode = /** @type {const} */ ('batch');
   switch (engine) {
     case 'xdp':
-      return XDPRelay.open(interfaceName, { mode, polling, sendingMode });
+      return XDPRelay.open(interfaceName, { mode, polling, moderation, sendingMode });
     case 'packet':
-      return RawSocketRelay.open(interfaceName, { receive, sendingMode });
+      return RawSocketRelay.open(interfaceName, { receive, moderation, sendingMode });
     default:
       throw new Error(`engine: ${engine}`);
   }

@@ -16,5 +16,6 @@ NAPI_MODULE_INIT() {
   export_bpf(env, exports);
   export_steering(env, exports);
   export_poll(env, exports);
+  export_timer(env, exports);
   return exports;
 }

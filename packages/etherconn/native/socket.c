@@ -95,7 +95,7 @@ static void free_handle(napi_env env, void *data, void *hint) {
   free(owner);
 }
 
-static napi_value wrap_socket(napi_env env, int fd) {
+napi_value wrap_socket(napi_env env, int fd) {
   napi_value object;
   struct owner *owner = calloc(1, sizeof *owner);
   if (owner == NULL) {

@@ -30,10 +30,14 @@ struct socket_handle {
 /* The open socket behind a JavaScript handle; throws and returns NULL when it is none, or closed. */
 struct socket_handle *get_socket(napi_env env, napi_value value);
 
+/* The JavaScript handle of an fd, which is closed with it, with the environment, or at once when this fails. */
+napi_value wrap_socket(napi_env env, int fd);
+
 void export_socket(napi_env env, napi_value exports);
 void export_packet_socket(napi_env env, napi_value exports);
 void export_xdp_socket(napi_env env, napi_value exports);
 void export_netdev(napi_env env, napi_value exports);
 void export_poll(napi_env env, napi_value exports);
+void export_timer(napi_env env, napi_value exports);
 
 #endif

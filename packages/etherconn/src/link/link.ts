@@ -126,6 +126,8 @@ export interface LinkStats {
   txNoRoom: number;
   /** Times the event loop woke the link up. */
   wakeups: number;
+  /** Those of them that were the timer's, because traffic was dense; see the option `moderation` of kernel links. */
+  moderated: number;
 }
 
 /** What was really got, for people. Links add their own fields. */

@@ -116,6 +116,11 @@ export interface Addon extends BpfFunctions, InterfaceFunctions {
   pollRef(poll: NativePoll, keep: boolean): void;
   /** No callback comes after it, and the fd may be closed. Harmless when repeated. */
   pollClose(poll: NativePoll): void;
+
+  /** A timer, not set, that counts as a socket: its fd, readable once it expires, is watched and closed as theirs are. */
+  timerOpen(): NativeSocket;
+  /** Has it expire once, that many microseconds from now, and not before; 0: never. */
+  timerSet(timer: NativeSocket, microseconds: number): void;
 }
 
 /** Whether the addon can be used here, and if not, why. */

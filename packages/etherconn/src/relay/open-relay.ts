@@ -49,7 +49,11 @@ const PACKET_NAMES: Readonly<Record<Exclude<keyof PacketLinkOptions, Shared>, tr
   receiveRing: true,
   sendRing: true,
 };
-const SHARED_NAMES: Readonly<Record<Shared, true>> = { netns: true, promiscuous: true };
+const SHARED_NAMES: Readonly<Record<Shared, true>> = {
+  netns: true,
+  promiscuous: true,
+  moderation: true,
+};
 
 const XDP_ONLY = Object.keys(XDP_NAMES);
 const PACKET_ONLY = Object.keys(PACKET_NAMES);

@@ -109,6 +109,7 @@ export class FakeLink implements Link {
       txErrors: 0,
       txNoRoom: 0,
       wakeups: 0,
+      moderated: 0,
     };
   }
 

@@ -164,6 +164,7 @@ export class Port implements MemoryLink {
       txErrors: this.#txErrors,
       txNoRoom: this.tx.noRoom,
       wakeups: this.#wakeups,
+      moderated: 0,
     };
   }
 

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../clock.ts';
 import { OptionError } from '../../errors.ts';
-import { type Addon, loadAddon, type NativePoll } from '../../native/addon.ts';
+import { type Addon, loadAddon } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { systemError } from '../../native/system-error.ts';
 import { formatMac } from '../../wire/mac.ts';
@@ -8,6 +8,8 @@ import { allocateSummableMemory, detachFrameMemory, viewsOver } from '../frame-m
 import { checkInterfaceName, mayHavePartialChecksums } from '../interface.ts';
 import { InterfaceState } from '../interface-monitor.ts';
 import type { Link, LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
+import { MicroTimer } from '../micro-timer.ts';
+import { BUDGET, Polling } from '../polling.ts';
 import { framesPerBlock, type RingGeometry, SLOT_OVERHEAD } from './if-packet.ts';
 import { type CheckedPacketLinkOptions, checkPacketLinkOptions, type PacketLinkOptions } from './options.ts';
 import type { ReceiveRing } from './receive-ring.ts';
@@ -17,8 +19,6 @@ import { PacketSocket } from './socket.ts';
 import { Steering } from './steering.ts';
 import { PacketTx, Refusal } from './transmit.ts';
 
-/** Frames delivered per wake-up. What is left keeps the socket readable, so the next turn of the loop goes on. */
-const BUDGET = 256;
 const ETHERNET_HEADER = 14;
 const VLAN_TAG = 4;
 
@@ -58,7 +58,6 @@ export class PacketLink implements Link {
   readonly tx: PacketTx;
   readonly partialChecksums: boolean;
 
-  readonly #addon: Addon;
   readonly #options: CheckedPacketLinkOptions;
   readonly #socket: PacketSocket;
   readonly #ring: ReceiveRing;
@@ -66,19 +65,17 @@ export class PacketLink implements Link {
   readonly #sendSlots: number;
   readonly #steering: Steering;
   readonly #sendBuffer: number;
-  #poll: NativePoll | undefined;
+  readonly #polling: Polling;
+  readonly #timer: MicroTimer | undefined;
   #receiver: LinkReceiver | undefined;
   #up = true;
-  #wakeups = 0;
   #draining = false;
-  #referenced = true;
   #released = false;
   #closing: Promise<void> | undefined;
   #resolveClosing: (() => void) | undefined;
 
   /** Use {@link openPacketLink}. */
   constructor(addon: Addon, interfaceName: string, options: CheckedPacketLinkOptions) {
-    this.#addon = addon;
     this.#options = options;
     this.interfaceName = interfaceName;
     this.#socket = new PacketSocket(addon, interfaceName, options.netns, true);
@@ -114,7 +111,17 @@ export class PacketLink implements Link {
       this.#steering = new Steering((program) => this.#socket.attachFilter(program));
       this.#socket.bind(options.promiscuous);
       this.#sendBuffer = this.#socket.sendBuffer();
+      const { moderation } = options;
+      if (moderation > 0) this.#timer = new MicroTimer(addon);
+      const manner = { mode: 'interrupt', moderation, timer: this.#timer } as const;
+      this.#polling = new Polling(addon, [this.#socket.fd], manner, {
+        drain: () => this.#drainAndSend(),
+        ready: () => this.#ring.ready,
+        failed: () => this.#recover(),
+        sent: () => this.tx.txFrames,
+      });
     } catch (error) {
+      this.#timer?.close();
       this.#socket.close();
       throw error;
     }
@@ -129,9 +136,7 @@ export class PacketLink implements Link {
       throw new Error(this.closed ? 'start: the link is closed' : 'start: the link has been started already');
     }
     this.#receiver = receiver;
-    this.#poll = this.#addon.pollOpen(this.#socket.fd, (events) => this.#wake(events));
-    this.#addon.pollRef(this.#poll, this.#referenced);
-    this.#addon.pollStart(this.#poll);
+    this.#polling.start();
     this.#socket.monitor.start(() => this.#checkState());
     // The interface may be down, or gone, since before there was somebody to tell.
     setImmediate(() => this.#checkState());
@@ -153,7 +158,8 @@ export class PacketLink implements Link {
       txBytes: this.tx.txBytes,
       txErrors: this.tx.txErrors,
       txNoRoom: this.tx.txNoRoom,
-      wakeups: this.#wakeups,
+      wakeups: this.#polling.wakeups,
+      moderated: this.#polling.moderated,
     };
   }
 
@@ -168,6 +174,7 @@ export class PacketLink implements Link {
       netns: this.#options.netns,
       up: this.#up,
       receive: this.#options.receive,
+      moderation: this.#options.moderation,
       receiveRing: framesPerBlock(geometry) * geometry.blockCount,
       receiveRingBytes: geometry.blockSize * geometry.blockCount,
       sendRing: this.#sendSlots,
@@ -199,45 +206,46 @@ export class PacketLink implements Link {
       this.#ring.stopped = true;
       this.#steering.stop();
       this.tx.stop();
-      if (this.#poll !== undefined) this.#addon.pollClose(this.#poll);
+      this.#polling.close();
       if (!this.#draining) this.#release();
     }
     return this.#closing;
   }
 
   #setReferenced(referenced: boolean): void {
-    this.#referenced = referenced;
     this.tx.retry.setReferenced(referenced);
-    if (this.#poll !== undefined) this.#addon.pollRef(this.#poll, referenced);
+    this.#polling.setReferenced(referenced);
   }
 
   #release(): void {
     if (this.#released) return;
     this.#socket.readStatistics();
     this.#released = true;
+    this.#timer?.close();
     this.#socket.close();
     detachFrameMemory(this.tx.memory);
     this.#resolveClosing?.();
   }
 
-  /** The socket is readable, or has an error (negative; polling has stopped then). */
-  #wake(events: number): void {
-    this.#wakeups++;
-    if (events < 0) {
-      // The kernel reports the interface's going down (ENETDOWN) this way, before and beside rtnetlink.
-      this.#socket.takeError();
-      this.#addon.pollStart(this.#poll!);
-      this.#checkState();
-      if (this.closed) return;
-    }
-    this.#drain(BUDGET);
-    if (!this.closed) this.tx.retry.wake();
+  /** The socket has an error, and polling has stopped. */
+  #recover(): void {
+    // The kernel reports the interface's going down (ENETDOWN) this way, before and beside rtnetlink.
+    this.#socket.takeError();
+    this.#polling.resume();
+    this.#checkState();
+    if (!this.closed) this.#drainAndSend();
   }
 
-  #drain(budget: number): void {
+  #drainAndSend(): number {
+    const count = this.#drain(BUDGET);
+    if (!this.closed) this.tx.retry.wake();
+    return count;
+  }
+
+  #drain(budget: number): number {
     this.#draining = true;
     try {
-      this.#ring.drain(this.#receiver!, budget);
+      return this.#ring.drain(this.#receiver!, budget);
     } finally {
       this.#draining = false;
       if (this.closed) this.#release();

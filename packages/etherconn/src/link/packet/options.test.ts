@@ -11,6 +11,9 @@ test('wrong options are named', () => {
     ['netns', 7],
     ['netns', '/run/netns/a\0b'],
     ['receive', 'fast'],
+    ['moderation', -1],
+    ['moderation', 1001],
+    ['moderation', 0.5],
     ['receiveRing', 63],
     ['receiveRing', 100.5],
     ['receiveRing', 2 ** 21],
@@ -50,6 +53,7 @@ test('defaults', () => {
   assert.deepEqual(checkPacketLinkOptions({}), {
     netns: undefined,
     receive: 'latency',
+    moderation: 100,
     receiveRing: undefined,
     sendRing: undefined,
     promiscuous: true,

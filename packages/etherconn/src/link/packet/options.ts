@@ -1,5 +1,6 @@
 import { OptionError } from '../../errors.ts';
 import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../../options.ts';
+import { DEFAULT_MODERATION, MAX_MODERATION } from '../polling.ts';
 
 /** Options of {@link openPacketLink}. */
 export interface PacketLinkOptions {
@@ -13,6 +14,11 @@ export interface PacketLinkOptions {
    * to a millisecond later (TPACKET_V3).
    */
   receive?: 'latency' | 'throughput';
+  /**
+   * Microseconds for which frames may wait while they come densely (25 of them in that time, and over 100,000 per
+   * second) and are not answered: then a timer wakes us, not each frame. 0 to 1000; 0 turns it off. Default 100.
+   */
+  moderation?: number;
   /** Frames that the receive ring holds, 64 to 1,048,576. Default 4096, fewer where they would take over 32 MiB. */
   receiveRing?: number;
   /** Frames that wait for sending at most, 16 to 65,536. Default 1024, fewer where they would take over 16 MiB. */
@@ -28,12 +34,13 @@ export interface PacketLinkOptions {
 export interface CheckedPacketLinkOptions {
   readonly netns: string | undefined;
   readonly receive: 'latency' | 'throughput';
+  readonly moderation: number;
   readonly receiveRing: number | undefined;
   readonly sendRing: number | undefined;
   readonly promiscuous: boolean;
 }
 
-const NAMES = ['netns', 'receive', 'receiveRing', 'sendRing', 'promiscuous'] as const;
+const NAMES = ['netns', 'receive', 'moderation', 'receiveRing', 'sendRing', 'promiscuous'] as const;
 
 /** Throws an OptionError for the first option that is wrong. */
 export function checkPacketLinkOptions(options: PacketLinkOptions): CheckedPacketLinkOptions {
@@ -41,6 +48,7 @@ export function checkPacketLinkOptions(options: PacketLinkOptions): CheckedPacke
   return {
     netns: checkNamespacePath(options.netns),
     receive: checkOneOf('receive', options.receive, ['latency', 'throughput'], 'latency'),
+    moderation: checkInteger('moderation', options.moderation, 0, MAX_MODERATION, DEFAULT_MODERATION),
     receiveRing: checkSize('receiveRing', options.receiveRing, 64, 1 << 20),
     sendRing: checkSize('sendRing', options.sendRing, 16, 1 << 16),
     promiscuous: checkBoolean('promiscuous', options.promiscuous, true),

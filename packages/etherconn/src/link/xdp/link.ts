@@ -7,13 +7,13 @@ import { copyFrame } from '../frame-memory.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../interface.ts';
 import { InterfaceState } from '../interface-monitor.ts';
 import type { Link, LinkInfo, LinkReceiver, LinkWants, Station } from '../link.ts';
+import { BUDGET, Polling } from '../polling.ts';
 import { Admission } from './admission.ts';
 import { auditChunks } from './audit.ts';
 import { doAll } from './do-all.ts';
 import { checkKernel } from './kernel.ts';
 import { type CheckedXdpLinkOptions, checkXdpLinkOptions, type XdpLinkOptions } from './options.ts';
 import { type OwnService, OwnServices } from './own-services.ts';
-import { Polling } from './polling.ts';
 import type { SteeringProgram } from './program.ts';
 import { RxQueue } from './rx.ts';
 import { askVlanOffload, releaseParts, setUp, type XdpParts } from './setup.ts';
@@ -23,9 +23,6 @@ import { addUpStats, NO_COUNTS, readKernelCounts, type XdpLinkStats } from './st
 import { XdpTx } from './tx.ts';
 
 export type { XdpLinkStats } from './stats.ts';
-
-/** Frames delivered per wake-up and queue. What is left keeps the socket readable, so the next turn goes on. */
-const BUDGET = 256;
 
 const REDUCED =
   'fewer chunks than the usual 8192 for each queue: the limit of locked memory (RLIMIT_MEMLOCK) allows no more; raise it ' +
@@ -143,11 +140,12 @@ export class XdpLink implements Link {
     this.#polling = new Polling(
       addon,
       sockets.map((socket) => socket.fd),
-      options.polling,
+      { mode: options.polling, moderation: options.moderation, timer: parts.timer },
       {
         drain: (index) => this.#drainQueue(index),
         ready: (index) => this.#rx[index].ready,
         failed: () => this.#checkState(),
+        sent: () => this.tx.txFrames,
       },
     );
   }
@@ -247,8 +245,8 @@ export class XdpLink implements Link {
   /** After close what it was then. Throws a SystemError when the kernel does not tell. */
   stats(): XdpLinkStats {
     if (!this.#released) this.#kernelCounts = readKernelCounts(this.#parts);
-    const wakeups = this.#polling.wakeups + this.#sideWakeups;
-    return addUpStats(this.#kernelCounts, this.#parts.side, this.#rx, this.tx, wakeups);
+    const { side } = this.#parts;
+    return addUpStats(this.#kernelCounts, side, this.#rx, this.tx, this.#polling, this.#sideWakeups);
   }
 
   info(): LinkInfo {
@@ -282,6 +280,7 @@ export class XdpLink implements Link {
       multiBuffer: shape.multiBuffer,
       needWakeup: this.#options.needWakeup,
       polling: this.#options.polling,
+      moderation: this.#parts.timer === undefined ? 0 : this.#options.moderation,
       steering: this.#options.steering,
       side: side.describe(),
       promiscuous: this.#options.promiscuous,

@@ -5,13 +5,25 @@ import { checkXdpLinkOptions, type XdpLinkOptions } from './options.ts';
 
 test('defaults', () => {
   const checked = checkXdpLinkOptions({});
-  const { mode, needWakeup, polling, maxEndpoints, takeover, steering, attach, promiscuous, audit } = checked;
+  const {
+    mode,
+    needWakeup,
+    polling,
+    moderation,
+    maxEndpoints,
+    takeover,
+    steering,
+    attach,
+    promiscuous,
+    audit,
+  } = checked;
   assert.deepEqual(
-    { mode, needWakeup, polling, maxEndpoints, takeover, steering, attach, promiscuous, audit },
+    { mode, needWakeup, polling, moderation, maxEndpoints, takeover, steering, attach, promiscuous, audit },
     {
       mode: 'auto',
       needWakeup: true,
       polling: 'interrupt',
+      moderation: 100,
       maxEndpoints: 131_072,
       takeover: false,
       steering: 'endpoints',
@@ -43,6 +55,8 @@ const WRONG: readonly [string, unknown, RegExp][] = [
   ['headroom', 2000, /from 0 to 1024/],
   ['needWakeup', 1, /true or false/],
   ['polling', 'often', /'interrupt', 'adaptive', 'busy'/],
+  ['moderation', -1, /from 0 to 1000/],
+  ['moderation', '50', /from 0 to 1000/],
   ['maxEndpoints', 0, /from 1 to 16777216/],
   ['netns', '', /path of a network namespace/],
   ['takeover', 'yes', /true or false/],

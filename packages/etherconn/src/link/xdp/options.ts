@@ -1,5 +1,6 @@
 import { OptionError } from '../../errors.ts';
 import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../../options.ts';
+import { DEFAULT_MODERATION, MAX_MODERATION, type PollingMode } from '../polling.ts';
 import type { SharedProgram } from './shared-program.ts';
 
 /** How hard a link was to try for the fastest way; see {@link XdpLinkOptions.mode}. */
@@ -36,6 +37,12 @@ export interface XdpLinkOptions {
    * woken by the kernel, whatever is chosen.
    */
   polling?: 'interrupt' | 'adaptive' | 'busy';
+  /**
+   * With polling 'interrupt', microseconds for which frames may wait while they come densely (25 of them in that time,
+   * and over 100,000 per second) and are not answered: then a timer wakes us, not each frame. 0 to 1000; 0 turns it
+   * off. Default 100.
+   */
+  moderation?: number;
   /** Stations that the in-kernel program can steer, 1 to 16,777,216. Default 131,072. Not with `attach: false`. */
   maxEndpoints?: number;
   /** Path of the network namespace the interface is in. Default: the calling thread's namespace. */
@@ -74,7 +81,8 @@ export interface CheckedXdpLinkOptions {
   readonly chunks: number | undefined;
   readonly headroom: number;
   readonly needWakeup: boolean;
-  readonly polling: 'interrupt' | 'adaptive' | 'busy';
+  readonly polling: PollingMode;
+  readonly moderation: number;
   readonly maxEndpoints: number;
   readonly netns: string | undefined;
   readonly takeover: boolean;
@@ -97,6 +105,7 @@ export const XDP_LINK_OPTIONS: readonly string[] = [
   'headroom',
   'needWakeup',
   'polling',
+  'moderation',
   'maxEndpoints',
   'netns',
   'takeover',
@@ -131,6 +140,7 @@ export function checkXdpLinkOptions(options: XdpLinkOptions): CheckedXdpLinkOpti
     headroom: checkInteger('headroom', options.headroom, 0, MAX_HEADROOM, 0),
     needWakeup: checkBoolean('needWakeup', options.needWakeup, true),
     polling: checkOneOf('polling', options.polling, ['interrupt', 'adaptive', 'busy'], 'interrupt'),
+    moderation: checkInteger('moderation', options.moderation, 0, MAX_MODERATION, DEFAULT_MODERATION),
     maxEndpoints: checkInteger('maxEndpoints', options.maxEndpoints, 1, 1 << 24, 131_072),
     netns: checkPath('netns', options.netns, 'a network namespace'),
     takeover: checkBoolean('takeover', options.takeover, false),

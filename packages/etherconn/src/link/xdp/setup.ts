@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EtherconnError, OptionError, SystemError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { withAdvice } from '../../native/system-error.ts';
+import { MicroTimer } from '../micro-timer.ts';
 import { doAll } from './do-all.ts';
 import { countQueues } from './ethtool.ts';
 import { BindFlag } from './if-xdp.ts';
@@ -36,6 +37,8 @@ export interface XdpParts {
   readonly sockets: readonly XdpSocket[];
   /** Sends in place of the send queue's own socket where the kernel copies. */
   readonly txSocket: XdpTxSocket | undefined;
+  /** Wakes us in place of the sockets; undefined where it never does. */
+  readonly timer: MicroTimer | undefined;
   readonly umem: Umem;
   readonly shape: XdpShape;
   /** For each socket, whether the driver works on the packet memory itself. */
@@ -74,7 +77,9 @@ export async function setUp(
   const side = openSide(addon, interfaceName, options.netns);
   let namespaceFd = -1;
   let program: SteeringProgram | undefined;
+  let timer: MicroTimer | undefined;
   try {
+    if (options.polling === 'interrupt' && options.moderation > 0) timer = new MicroTimer(addon);
     if (options.netns !== undefined) namespaceFd = openNamespace(options.netns);
     const { queueCount, veth } = shapeOf(addon, namespaceFd, side.interface.index);
     const lockable = lockedMemoryLimit(privilegeFacts());
@@ -99,7 +104,7 @@ export async function setUp(
         } catch (error) {
           doAll([() => bound.txSocket?.close(), () => closeAll(bound.sockets)], error);
         }
-        return { side, program, umem, shape, ...bound };
+        return { side, program, timer, umem, shape, ...bound };
       } catch (error) {
         umem.detach();
         // Others of this user may hold most of what may be locked.
@@ -110,7 +115,7 @@ export async function setUp(
       }
     }
   } catch (error) {
-    doAll([() => program?.close(), () => side.close()], error);
+    doAll([() => program?.close(), () => timer?.close(), () => side.close()], error);
     throw error;
   } finally {
     if (namespaceFd >= 0) closeSync(namespaceFd);
@@ -125,11 +130,12 @@ export function releaseParts(
   addon: Addon,
   parts: Omit<XdpParts, 'attached' | 'fallback' | 'zeroCopy'>,
 ): void {
-  const { shape, program, sockets, txSocket, side, umem } = parts;
+  const { shape, program, sockets, txSocket, timer, side, umem } = parts;
   doAll([
     ...shape.queues.map((queue) => () => program.clearSocket(queue)),
     () => program.close(),
     () => txSocket?.close(),
+    () => timer?.close(),
     ...inClosingOrder(sockets).map((socket) => () => socket.close()),
     () => side.close(),
     () => addon.xdpDiscard(umem.memory.u8),

@@ -1,4 +1,5 @@
 import type { LinkStats } from '../link.ts';
+import type { Polling } from '../polling.ts';
 import type { SteeringCounters } from './program.ts';
 import type { RxQueue } from './rx.ts';
 import type { XdpParts } from './setup.ts';
@@ -71,7 +72,8 @@ export function addUpStats(
   side: SideSocket,
   queues: readonly RxQueue[],
   tx: XdpTx,
-  wakeups: number,
+  polling: Polling,
+  sideWakeups: number,
 ): XdpLinkStats {
   const stats: XdpLinkStats = {
     rxFrames: side.rxFrames,
@@ -83,7 +85,8 @@ export function addUpStats(
     txBytes: tx.txBytes,
     txErrors: tx.txErrors,
     txNoRoom: tx.txNoRoom,
-    wakeups,
+    wakeups: polling.wakeups + sideWakeups,
+    moderated: polling.moderated,
     rxRingFull: kernel.rxRingFull,
     rxFillRingEmpty: kernel.rxFillRingEmpty,
     rxInvalidDescriptors: kernel.rxInvalidDescriptors,
