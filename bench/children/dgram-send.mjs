@@ -10,6 +10,8 @@ import { answer, onCommand, readArguments, sayReady } from './timing.mjs';
 const options = readArguments();
 const { form, size = 64, ms = 500, address, prime = false } = options;
 const BURST = 64;
+/** Milliseconds in which the engine compiles what is measured then, on the same core. */
+const WARM_UP = 600;
 
 const socket = await openSocket(options);
 const payload = Buffer.alloc(payloadOf(size), 0x5a);
@@ -72,7 +74,7 @@ async function send(milliseconds) {
 }
 
 onCommand(async () => {
-  const warm = await send(ms / 2);
+  const warm = await send(WARM_UP);
   const { sent, elapsed } = await send(ms);
   answer({ packets: sent, milliseconds: elapsed, total: warm.sent + sent });
   process.exit(0);

@@ -3,6 +3,7 @@ import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { frameVlans, L2Endpoint } from '../relay/l2-endpoint.ts';
 import { formatIp } from '../wire/ip.ts';
 import { formatMac } from '../wire/mac.ts';
+import { messages } from './message-slab.ts';
 
 /** What a conn adds to the cursor: how a packet of its kind is answered. */
 export interface Replier {
@@ -191,10 +192,7 @@ export class Batch {
 
   /** A copy of the payload, to keep. */
   copyPayload(): Buffer {
-    const copy = Buffer.allocUnsafe(this.payloadLength);
-    const at = this.payloadOffset;
-    copy.set(this.u8.subarray(at, at + copy.length));
-    return copy;
+    return messages.copy(this.memory, this.payloadOffset, this.payloadOffset + this.payloadLength);
   }
 
   /**

@@ -11,6 +11,7 @@ import type { Batch } from './batch.ts';
 import { checkPacket, type EthernetOptions, EthernetPort, type PortEvents } from './ethernet-port.ts';
 import { Inbox, type InboxOwner } from './inbox.ts';
 import type { Listener } from './listener.ts';
+import { messages } from './message-slab.ts';
 import { checkBuffer, type ReadInto, readInto } from './read-into.ts';
 import { ReadIterator } from './read-iterator.ts';
 import type { ReceiveCounters } from './receive-queue.ts';
@@ -154,8 +155,7 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
     const { words } = store;
     const u8 = store.memory!.u8;
     const from = words[at + Field.PAYLOAD];
-    const data = Buffer.allocUnsafe(words[at + Field.PAYLOAD_END] - from);
-    data.set(u8.subarray(from, from + data.length));
+    const data = messages.copy(store.memory!, from, words[at + Field.PAYLOAD_END]);
     const start = words[at + Field.START];
     const vlans = frameVlans(u8, start, words[at + Field.VLAN_COUNT]);
     const remote = new L2Endpoint(u8.subarray(start + 6, start + 12), words[at + Field.ETHER_TYPE], vlans);

@@ -14,6 +14,7 @@ import type { Carrier } from './carrier.ts';
 import type { ConnStats } from './ether-conn.ts';
 import { Inbox, type InboxOwner } from './inbox.ts';
 import type { Listener } from './listener.ts';
+import { messages } from './message-slab.ts';
 import type { NextHopResolver } from './next-hop.ts';
 import { checkBuffer, type ReadInto, readInto } from './read-into.ts';
 import { ReadIterator } from './read-iterator.ts';
@@ -276,8 +277,7 @@ export abstract class UdpEndpoint
   /** @internal */
   makeItem(store: BatchStore, at: number): Datagram {
     const from = store.words[at + Field.PAYLOAD];
-    const data = Buffer.allocUnsafe(store.words[at + Field.PAYLOAD_END] - from);
-    data.set(store.memory!.u8.subarray(from, from + data.length));
+    const data = messages.copy(store.memory!, from, store.words[at + Field.PAYLOAD_END]);
     return { data, remote: new UdpRemote(store, at) };
   }
 

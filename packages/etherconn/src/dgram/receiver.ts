@@ -3,13 +3,13 @@ import { EventEmitter } from 'node:events';
 import type { BlockList } from 'node:net';
 import { types } from 'node:util';
 import { Batch, type Replier } from '../conn/batch.ts';
+import { messages } from '../conn/message-slab.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { FrameList } from '../relay/frame-receiver.ts';
 import { rethrowLater } from '../rethrow.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import type { AddressTextCache } from './address-text-cache.ts';
 import { type MessageInfo, messageInfo, receivedMessageInfo } from './message-info.ts';
-import { messages } from './slab.ts';
 
 /** One cursor serves all sockets of a thread: batches never nest. */
 const cursor = new Batch();

@@ -3,12 +3,12 @@ import { executionAsyncId } from 'node:async_hooks';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DestinationCache } from '../conn/destination-cache.ts';
+import { messages } from '../conn/message-slab.ts';
 import type { UdpDestination } from '../host/udp-port.ts';
 import { allocateFrameMemory } from '../link/frame-memory.ts';
 import { formatIp, parseIp } from '../wire/ip.ts';
 import { AddressTextCache } from './address-text-cache.ts';
 import { callBackFailed, callBackLater } from './callbacks.ts';
-import { messages } from './slab.ts';
 
 test('address texts are right, cached or not, whatever collides', () => {
   const cache = new AddressTextCache('eth0');
@@ -95,7 +95,9 @@ test('copies of messages are right and stay so, at any place and length', () => 
 
 test('the first message may be an empty one', async () => {
   // Another instance of the module, which has made none.
-  const { messages: fresh }: typeof import('./slab.ts') = await import(`./slab.js?fresh=${Date.now()}`);
+  const { messages: fresh }: typeof import('../conn/message-slab.ts') = await import(
+    `../conn/message-slab.js?fresh=${Date.now()}`
+  );
   const memory = allocateFrameMemory(64);
   memory.u8.fill(7);
   assert.deepEqual(fresh.copy(memory, 3, 3), Buffer.alloc(0));

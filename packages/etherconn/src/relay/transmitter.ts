@@ -1,3 +1,5 @@
+// The global one is a getter, which costs a call where this is asked for every frame.
+import process from 'node:process';
 import { MessageTooLongError, OptionError } from '../errors.ts';
 import type { FrameMemory, Link, LinkTx } from '../link/link.ts';
 import { show } from '../options.ts';

@@ -69,5 +69,5 @@ function copyOf(u8: Uint8Array, start: number, end: number): Buffer {
   return message;
 }
 
-/** One for all sockets of the thread. */
+/** One for all conns and sockets of the thread. */
 export const messages: MessageSlab = new MessageSlab();
