@@ -64,6 +64,7 @@ export interface PortEvents {
   message: [Buffer, L2Endpoint, boolean];
 }
 
+const NO_ETHER_TYPES: readonly number[] = Object.freeze([]);
 const NO_OPTIONS: CallOptions = Object.freeze({});
 
 /**
@@ -117,7 +118,10 @@ export abstract class EthernetPort
     this.macLow = macLow(bytes);
     this.relay = relay;
     this.writer = new Writer(relay);
-    const own = Object.freeze([...new Set(etherTypes)]);
+    const own =
+      etherTypes === undefined || etherTypes.length === 0
+        ? NO_ETHER_TYPES
+        : Object.freeze([...new Set(etherTypes)]);
     this.etherTypes = role === 'endpoint' && own.length === 0 ? DEFAULT_ETHER_TYPES : own;
     const station: Station = {
       macHigh: this.macHigh,

@@ -14,7 +14,7 @@ export function toMac(option: string, mac: MacAddress): Uint8Array {
   if (!(mac instanceof Uint8Array) || mac.length !== 6) {
     throw new OptionError(option, `must be a MAC address: text or 6 bytes, got ${show(mac)}`);
   }
-  return Uint8Array.from(mac);
+  return new Uint8Array(mac);
 }
 
 /**
