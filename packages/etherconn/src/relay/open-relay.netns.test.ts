@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { requireNamespaces } from '../testing/namespaces.ts';
+import { requireNamespaces, type VethOptions } from '../testing/namespaces.ts';
 import { FAR, NEAR, openVethBench, type VethBench } from '../testing/veth-links.ts';
 import { requireXdp } from '../testing/xdp-bench.ts';
 import type { OpenRelayOptions } from './open-relay.ts';
@@ -9,8 +9,8 @@ import { RawSocketRelay } from './raw-socket-relay.ts';
 import { Relay } from './relay.ts';
 import { XDPRelay } from './xdp-relay.ts';
 
-async function withBench(body: (bench: VethBench) => Promise<void>): Promise<void> {
-  const bench = await openVethBench();
+async function withBench(body: (bench: VethBench) => Promise<void>, options?: VethOptions): Promise<void> {
+  const bench = await openVethBench(options);
   try {
     await body(bench);
   } finally {
@@ -83,6 +83,22 @@ describe('Relay.open where AF_XDP works', { skip: requireXdp() }, () => {
       await using third = await Relay.open(FAR, { netns: far.path });
       assert.equal(third.info().kind, 'xdp');
     });
+  });
+
+  test('where there are more queues than AF_XDP can take it is AF_PACKET; named ones are AF_XDP', async () => {
+    await withBench(
+      async ({ near }) => {
+        const netns = near.path;
+        await using relay = await Relay.open(NEAR, { netns });
+        assert.equal(relay.info().kind, 'packet');
+        assert.match(String(relay.info().fallback), /has 65 queues, a link takes at most 64/);
+        await assert.rejects(XDPRelay.open(NEAR, { netns }), { code: 'ERR_ETHERCONN_QUEUES' });
+        await assert.rejects(Relay.open(NEAR, { netns, engine: 'xdp' }), { code: 'ERR_ETHERCONN_QUEUES' });
+        await using named = await Relay.open(NEAR, { netns, queues: [0, 63], chunks: 64 });
+        assert.equal(String(named), `XDPRelay ${NEAR} (native, queues 0, 63)`);
+      },
+      { queues: 65 },
+    );
   });
 
   test('where a mode that was asked for cannot be had it is AF_PACKET', async () => {

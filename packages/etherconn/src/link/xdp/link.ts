@@ -49,7 +49,8 @@ export interface XdpQueueInfo {
  *
  * Rejects with an OptionError for a wrong name or option, before anything is opened where the interface need not be
  * asked; an EtherconnError where the addon cannot be loaded (`ERR_ETHERCONN_ADDON`), the kernel is older than 5.10
- * (`ERR_ETHERCONN_KERNEL`), the MTU is too large (`ERR_ETHERCONN_MTU`), a queue is in use (`ERR_ETHERCONN_QUEUE_BUSY`);
+ * (`ERR_ETHERCONN_KERNEL`), the MTU is too large (`ERR_ETHERCONN_MTU`), the interface has more than 64 queues and
+ * `queues` names none (`ERR_ETHERCONN_QUEUES`), a queue is in use (`ERR_ETHERCONN_QUEUE_BUSY`);
  * a SystemError when the kernel refuses, which says what is missing.
  */
 export async function openXdpLink(interfaceName: string, options: XdpLinkOptions = {}): Promise<XdpLink> {
