@@ -268,6 +268,16 @@ for (const [name, open, skip] of ENGINES) {
             await assert.rejects(refused, { option: 'address', message: what });
           }
         }
+        for (const [port, shown] of [
+          [undefined, 'undefined'],
+          [null, 'null'],
+          [[53], '[53]'],
+        ]) {
+          assert.throws(() => relay.registerService({ address: '10.0.0.2', port } as never), {
+            option: 'port',
+            message: `port: must be an integer from 1 to 65535, got ${shown}`,
+          });
+        }
         for (const options of [null, 7] as never[]) {
           await assert.rejects(UdpService.open(relay, SERVICE, options), { option: 'options' });
         }
