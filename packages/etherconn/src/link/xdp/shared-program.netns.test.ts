@@ -93,7 +93,11 @@ for (const mode of ['native', 'generic'] as const) {
         const { program } = far;
         const held = openDescriptors();
         await assert.rejects(join(near.program), { option: 'program', message: /is on another interface/ });
-        await (await join(program)).close();
+        const joined = await join(program);
+        const { attached, programId, mode: got } = joined.info();
+        assert.deepEqual([attached, got, programId], [mode, mode, far.info().programId]);
+        await joined.close();
+        assert.deepEqual([joined.info().attached, joined.info().programId], [mode, programId]);
         const wrongIds = { ...program, ids: program.ids.map((id) => id + 1000) };
         await assert.rejects(join(wrongIds), { option: 'program', message: /has been closed/ });
         assert.equal(openDescriptors(), held);
@@ -160,6 +164,8 @@ for (const mode of ['native', 'generic'] as const) {
         far.admit([B]);
         far.steer([B], [], { all: false, group: true });
         assert.equal(far.stats().steering, null);
+        const { attached, programId, mode: got } = far.info();
+        assert.deepEqual([attached, got, programId], ['foreign', mode, other.info().programId]);
         other.steeringProgram.update([B], [], 0b11n);
         const sender = [0, 1, 2].find((queue) => arrivesAt(mode, queue) === 1)!;
         const near = await bench.open(NEAR, { queues: [sender], mode: 'generic', chunks: 256 });
