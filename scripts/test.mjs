@@ -2,7 +2,8 @@
  * Runs the compiled tests (`npm test`).
  *
  * Files named `*.netns.test.js` need network namespaces: as root they run with the rest, as an ordinary user in a
- * user namespace of their own, and where that is forbidden they are skipped, which is said.
+ * user namespace of their own, and where that is forbidden they are skipped, which is said. With
+ * ETHERCONN_TEST_STRICT=1 what is missing makes tests fail instead (src/testing/strict.ts).
  *
  *   node scripts/test.mjs [--fuzz] [PATTERN …]   only files whose path contains one of the patterns;
  *   --fuzz                                       the fuzz properties alone, for much longer
@@ -55,6 +56,10 @@ if (isRoot || privileged.length === 0) {
     const why = probe.error?.message ?? probe.stderr.trim();
     console.log(`\nSkipped, for they need root or a user namespace (${why}):`);
     for (const file of privileged) console.log(`  ${relative(root, file)}`);
+    if (process.env.ETHERCONN_TEST_STRICT === '1') {
+      console.log('ETHERCONN_TEST_STRICT: tests are not to be skipped');
+      failed = true;
+    }
   }
 }
 process.exit(failed ? 1 : 0);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { orSkip } from '../packages/etherconn/dist/testing/strict.js';
 
 const main = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url));
 
@@ -24,7 +25,7 @@ test('the demo takes the best network there is, and every machine gets its own a
 });
 
 test('the demo without the right to load XDP programs: AF_PACKET, and why; asked for AF_XDP it refuses', {
-  skip: spawnSync('unshare', ['-Urn', 'true']).status !== 0 && 'user namespaces do not work here',
+  skip: orSkip(spawnSync('unshare', ['-Urn', 'true']).status !== 0 && 'user namespaces do not work here'),
 }, () => {
   // In a user namespace no capability counts for bpf(2).
   const inside = (...args) =>
@@ -108,7 +109,7 @@ function demo(...args) {
 function skipAsRootOnly() {
   if (process.platform !== 'linux') return 'needs Linux';
   const first = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
-  return !(process.getuid() === 0 && first) && 'needs root';
+  return orSkip(!(process.getuid() === 0 && first) && 'needs root');
 }
 
 /** Process ids of all children and their children. */

@@ -29,7 +29,11 @@ export function checkInteger(
   max: number,
   fallback: number,
 ): number {
-  if (value === undefined) return fallback;
+  return value === undefined ? fallback : requireInteger(name, value, min, max);
+}
+
+/** An integer within [min, max], which has no default. */
+export function requireInteger(name: string, value: unknown, min: number, max: number): number {
   if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
     throw new OptionError(name, `must be an integer from ${min} to ${max}, got ${show(value)}`);
   }
@@ -72,13 +76,21 @@ export function checkOneOf<T extends string>(
   return value as T;
 }
 
+/** Elements of an array that are shown. */
+const SHOWN = 8;
+
 /** A value as it is shown in a message; long ones are cut. */
 export function show(value: unknown): string {
-  const text =
-    typeof value === 'string'
-      ? `'${value}'`
-      : typeof value === 'object'
-        ? Object.prototype.toString.call(value)
-        : String(value);
+  const text = Array.isArray(value) ? showArray(value) : showOne(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function showArray(values: readonly unknown[]): string {
+  const shown = Array.from(values.slice(0, SHOWN), showOne);
+  return `[${[...shown, ...(values.length > SHOWN ? ['...'] : [])].join(', ')}]`;
+}
+
+function showOne(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  return typeof value === 'object' && value !== null ? Object.prototype.toString.call(value) : String(value);
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { addonStatus, EtherconnError } from 'etherconn';
-import { requireNamespaces } from 'etherconn/testing';
+import { namespaceObstacle } from 'etherconn/testing';
 import { ExitCode } from '../exit-code.ts';
 import { Progress, summarize, table } from './report.ts';
 import { kernelStage, memoryStage, type Stage } from './stage.ts';
@@ -104,6 +104,6 @@ function kernelObstacle(): string | undefined {
     const reason = userNamespaceObstacle();
     return reason === undefined ? undefined : `not root, and user namespaces do not work here: ${reason}`;
   }
-  const reason = requireNamespaces();
+  const reason = namespaceObstacle();
   return reason === false ? undefined : reason;
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { OptionError } from '../errors.ts';
+import { tsharkMissing } from '../testing/tshark.ts';
 import type { CapturePacket } from './packet.ts';
 import { PcapWriter, type PcapWriterOptions } from './pcap-writer.ts';
 import { type PcapngPacket, PcapngWriter, xdpVerdict } from './pcapng-writer.ts';
@@ -193,9 +194,7 @@ test('the sink may be a function, and says when it wants a pause', () => {
   assert.equal(writer.write({ timestamp: 0n, data: new Uint8Array(14) }), false);
 });
 
-const tshark = spawnSync('tshark', ['--version']).status === 0;
-
-test('tshark reads what is written', { skip: tshark ? false : 'tshark is not installed' }, () => {
+test('tshark reads what is written', { skip: tsharkMissing }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
   const fields = (bytes: Uint8Array, ...names: readonly string[]): string[] => {
     const path = join(folder, 'written');

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { orSkip } from '../testing/strict.ts';
 import { addonStatus, loadAddon } from './addon.ts';
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 const ADDON = new URL('./addon.js', import.meta.url).href;
 const status = addonStatus();
-const skip = status.available ? false : status.reason;
+const skip = orSkip(status.available ? false : status.reason);
 const permission =
   Number(process.versions.node.split('.')[0]) >= 23 ? '--permission' : '--experimental-permission';
 

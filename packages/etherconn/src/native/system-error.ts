@@ -9,7 +9,8 @@ interface NativeFailure extends Error {
 
 /**
  * Calls `action`; a failed system call in it becomes a {@link SystemError}. `advise` is given the code ('EPERM')
- * and the call, and returns what to tell the user, or undefined for the system's own words.
+ * and the call, and returns what to tell the user, or undefined for the system's own words. A SystemError, as of such a
+ * call within `action`, is thrown as it is.
  */
 export function withAdvice<T>(
   operation: string,
@@ -37,6 +38,8 @@ export function systemError(errno: number, syscall: string, message: string): Sy
   return new SystemError(code, errno, syscall, `${message} (${code}, ${syscall})`);
 }
 
+/** What is a SystemError already has been told as it should be, by what is called inside. */
 function isNativeFailure(error: unknown): error is NativeFailure {
-  return error instanceof Error && 'errno' in error && typeof error.errno === 'number' && 'syscall' in error;
+  if (!(error instanceof Error) || error instanceof SystemError) return false;
+  return 'errno' in error && typeof error.errno === 'number' && 'syscall' in error;
 }

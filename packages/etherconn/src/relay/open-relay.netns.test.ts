@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { describe, test } from 'node:test';
-import { requireNamespaces } from '../testing/namespaces.ts';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
+import { describe, type TestContext, test } from 'node:test';
+import { requireNamespaces, type VethOptions } from '../testing/namespaces.ts';
 import { FAR, NEAR, openVethBench, type VethBench } from '../testing/veth-links.ts';
 import { requireXdp } from '../testing/xdp-bench.ts';
 import type { OpenRelayOptions } from './open-relay.ts';
@@ -9,13 +11,24 @@ import { RawSocketRelay } from './raw-socket-relay.ts';
 import { Relay } from './relay.ts';
 import { XDPRelay } from './xdp-relay.ts';
 
-async function withBench(body: (bench: VethBench) => Promise<void>): Promise<void> {
-  const bench = await openVethBench();
+async function withBench(body: (bench: VethBench) => Promise<void>, options?: VethOptions): Promise<void> {
+  const bench = await openVethBench(options);
   try {
     await body(bench);
   } finally {
     await bench.close();
   }
+}
+
+/** Until the test ends the kernel seems to be of this release. */
+function withRelease(t: TestContext, release: string): void {
+  const { mock } = t.mock.method(os, 'release', () => release);
+  // For those who import it by name.
+  syncBuiltinESMExports();
+  t.after(() => {
+    mock.restore();
+    syncBuiltinESMExports();
+  });
 }
 
 describe('Relay.open', { skip: requireNamespaces() }, () => {
@@ -35,6 +48,23 @@ describe('Relay.open', { skip: requireNamespaces() }, () => {
         await assert.rejects(Relay.open('nowhere0', { engine, netns: near.path }), { code: 'ENODEV' });
         await assert.rejects(Relay.open(NEAR, { engine, netns: '/proc/self/ns/none' }), { code: 'ENOENT' });
       }
+    });
+  });
+
+  test('on a kernel before 5.10 it is AF_PACKET, and info() says why', async (t) => {
+    await withBench(async ({ near }) => {
+      withRelease(t, '5.9.16-1-amd64');
+      const netns = near.path;
+      await using relay = await Relay.open(NEAR, { netns });
+      assert.equal(relay.info().kind, 'packet');
+      assert.match(String(relay.info().fallback), /need Linux 5\.10 or later, this is 5\.9\.16-1-amd64/);
+      const refused = { code: 'ERR_ETHERCONN_KERNEL', message: /use RawSocketRelay/ };
+      await assert.rejects(XDPRelay.open(NEAR, { netns }), refused);
+      await assert.rejects(Relay.open(NEAR, { netns, engine: 'xdp' }), refused);
+      // What only AF_XDP can do is no reason to take something else.
+      await assert.rejects(Relay.open(NEAR, { netns, queues: [0] }), refused);
+      // A wrong option is told first.
+      await assert.rejects(Relay.open(NEAR, { netns, chunks: 3 }), { option: 'chunks' });
     });
   });
 
@@ -70,6 +100,14 @@ describe('Relay.open where AF_XDP works', { skip: requireXdp() }, () => {
     });
   });
 
+  test('from 5.10 on it is AF_XDP', async (t) => {
+    await withBench(async ({ near }) => {
+      withRelease(t, '5.10.0-8-amd64');
+      await using relay = await Relay.open(NEAR, { netns: near.path });
+      assert.deepEqual([relay.info().kind, relay.info().fallback], ['xdp', undefined]);
+    });
+  });
+
   test('where somebody else has an XDP program it is AF_PACKET, and nothing was replaced', async () => {
     await withBench(async ({ near, far }) => {
       await using first = await XDPRelay.open(NEAR, { netns: near.path });
@@ -83,6 +121,22 @@ describe('Relay.open where AF_XDP works', { skip: requireXdp() }, () => {
       await using third = await Relay.open(FAR, { netns: far.path });
       assert.equal(third.info().kind, 'xdp');
     });
+  });
+
+  test('where there are more queues than AF_XDP can take it is AF_PACKET; named ones are AF_XDP', async () => {
+    await withBench(
+      async ({ near }) => {
+        const netns = near.path;
+        await using relay = await Relay.open(NEAR, { netns });
+        assert.equal(relay.info().kind, 'packet');
+        assert.match(String(relay.info().fallback), /has 65 queues, a link takes at most 64/);
+        await assert.rejects(XDPRelay.open(NEAR, { netns }), { code: 'ERR_ETHERCONN_QUEUES' });
+        await assert.rejects(Relay.open(NEAR, { netns, engine: 'xdp' }), { code: 'ERR_ETHERCONN_QUEUES' });
+        await using named = await Relay.open(NEAR, { netns, queues: [0, 63], chunks: 64 });
+        assert.equal(String(named), `XDPRelay ${NEAR} (native, queues 0, 63)`);
+      },
+      { queues: 65 },
+    );
   });
 
   test('where a mode that was asked for cannot be had it is AF_PACKET', async () => {

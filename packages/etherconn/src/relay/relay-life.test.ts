@@ -239,6 +239,14 @@ describe('relay options and info', () => {
       assert.throws(() => new Relay(new FakeLink(), { [option]: value }), OptionError, option);
       assert.throws(() => new MemoryNetwork().relay({ [option]: value }), OptionError, option);
     }
+    const log = () => {};
+    for (const missing of ['debug', 'info', 'warn', 'error']) {
+      const logger = { debug: log, info: log, warn: log, error: log, [missing]: undefined } as never;
+      assert.throws(() => new Relay(new FakeLink(), { logger }), {
+        option: 'logger',
+        message: `logger: must have the methods debug, info, warn and error, lacks ${missing}`,
+      });
+    }
     assert.throws(() => new Relay(new FakeLink(), { ethernetTypes: 5 as never }), {
       option: 'ethernetTypes',
     });

@@ -11,6 +11,8 @@ export interface Logger {
   error(object: object, message: string): void;
 }
 
+const LOG_METHODS = ['debug', 'info', 'warn', 'error'] as const satisfies readonly (keyof Logger)[];
+
 /** Options of every relay. */
 export interface RelayOptions {
   /**
@@ -57,10 +59,7 @@ export function checkRelayOptions(options: RelayOptions): Required<Omit<RelayOpt
   if (!Array.isArray(etherTypes))
     throw new OptionError('ethernetTypes', `must be an array, got ${show(etherTypes)}`);
   for (const etherType of etherTypes) checkEtherType(etherType, 'ethernetTypes');
-  const logger: unknown = options.logger;
-  if (logger !== undefined && typeof (logger as Logger | null)?.info !== 'function') {
-    throw new OptionError('logger', 'must have the methods debug, info, warn and error');
-  }
+  if (options.logger !== undefined) checkLogger(options.logger);
   return {
     sendingMode: checkOneOf('sendingMode', options.sendingMode, ['single', 'batch'], 'single'),
     sendDepth: checkInteger('sendDepth', options.sendDepth, 0, 1_048_576, 1024),
@@ -68,4 +67,12 @@ export function checkRelayOptions(options: RelayOptions): Required<Omit<RelayOpt
     hairpin: checkBoolean('hairpin', options.hairpin, false),
     ethernetTypes: Object.freeze([...etherTypes]),
   };
+}
+
+/** All of its methods, so that none is missing when there is something to tell. */
+function checkLogger(logger: unknown): void {
+  const missing = LOG_METHODS.filter((name) => typeof (logger as Logger | null)?.[name] !== 'function');
+  if (missing.length === 0) return;
+  const what = missing.length === LOG_METHODS.length ? 'has none' : `lacks ${missing.join(' and ')}`;
+  throw new OptionError('logger', `must have the methods debug, info, warn and error, ${what}`);
 }

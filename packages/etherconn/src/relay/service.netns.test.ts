@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { EtherConn } from '../conn/ether-conn.ts';
@@ -13,8 +14,8 @@ import {
   requireNamespaces,
 } from '../testing/namespaces.ts';
 import { runNode, startNode } from '../testing/node-in-namespace.ts';
-import { FAR, FAR_MAC, NEAR, NEAR_MAC } from '../testing/veth-links.ts';
-import { requireXdp } from '../testing/xdp-bench.ts';
+import { FAR, FAR_MAC, NEAR, NEAR_MAC, promiscuity } from '../testing/veth-links.ts';
+import { hasProgram, requireXdp } from '../testing/xdp-bench.ts';
 import type { KernelRelay } from './kernel-relay.ts';
 import { RawSocketRelay } from './raw-socket-relay.ts';
 import { XDPRelay } from './xdp-relay.ts';
@@ -28,14 +29,21 @@ interface Bench {
   readonly relay: KernelRelay;
 }
 
-/** A relay on the far interface, whose kernel has addresses, and so has the near one's. */
-async function withBench(
+/** A relay on the far interface of the pair of {@link withVeth}. */
+function withBench(
   open: (netns: string) => Promise<KernelRelay>,
   body: (bench: Bench) => Promise<void>,
   queues = 1,
 ): Promise<void> {
+  return withVeth(async ({ near, far }) => {
+    await using relay = await open(far.path);
+    await body({ near, far, relay });
+  }, queues);
+}
+
+/** A veth pair whose kernels have addresses. */
+async function withVeth(body: (bench: Omit<Bench, 'relay'>) => Promise<void>, queues = 1): Promise<void> {
   const [near, far] = await Promise.all([openNamespace(), openNamespace()]);
-  let relay: KernelRelay | undefined;
   try {
     addVethPair(
       { namespace: near, name: NEAR, mac: NEAR_MAC, addresses: ['10.0.0.1/24'] },
@@ -44,10 +52,8 @@ async function withBench(
     );
     near.run('ip', 'address', 'add', 'fd00::1/64', 'dev', NEAR, 'nodad');
     far.run('ip', 'address', 'add', 'fd00::2/64', 'dev', FAR, 'nodad');
-    relay = await open(far.path);
-    await body({ near, far, relay });
+    await body({ near, far });
   } finally {
-    await relay?.close();
     await near.close();
     await far.close();
   }
@@ -73,6 +79,15 @@ function echo(address: string, port: number): string {
     const socket = require('node:dgram').createSocket('udp4');
     socket.on('message', (message, { port, address }) => socket.send(message, port, address));
     socket.bind(${port}, '${address}', () => console.log('ready'));
+  `;
+}
+
+/** Binds a socket of the kernel's, and prints whether it could. */
+function bindPort({ address, port }: typeof SERVICE): string {
+  return `
+    const socket = require('node:dgram').createSocket('udp${address.includes(':') ? 6 : 4}');
+    socket.on('error', (error) => console.log(error.code));
+    socket.bind(${port}, '${address}', () => { console.log('bound'); socket.close(); });
   `;
 }
 
@@ -268,6 +283,16 @@ for (const [name, open, skip] of ENGINES) {
             await assert.rejects(refused, { option: 'address', message: what });
           }
         }
+        for (const [port, shown] of [
+          [undefined, 'undefined'],
+          [null, 'null'],
+          [[53], '[53]'],
+        ]) {
+          assert.throws(() => relay.registerService({ address: '10.0.0.2', port } as never), {
+            option: 'port',
+            message: `port: must be an integer from 1 to 65535, got ${shown}`,
+          });
+        }
         for (const options of [null, 7] as never[]) {
           await assert.rejects(UdpService.open(relay, SERVICE, options), { option: 'options' });
         }
@@ -326,6 +351,45 @@ describe('services with AF_XDP', { skip: requireXdp() }, () => {
       assert.throws(() => new EtherConn(relay.hardwareAddress, relay), { code: 'ERR_ETHERCONN_TAKEOVER' });
     });
   });
+
+  for (const mode of ['native', 'generic'] as const) {
+    test(`killed while it serves, ${mode}: the ports are free, the program is gone, and promiscuity`, async () => {
+      await withVeth(async ({ near, far }) => {
+        const server = `
+          import { UdpService, XDPRelay } from '${new URL('../index.js', import.meta.url).href}';
+          const relay = await XDPRelay.open('${FAR}', { mode: '${mode}' });
+          for (const address of ${JSON.stringify([SERVICE, SERVICE6])}) {
+            const service = await UdpService.open(relay, address);
+            service.onBatch((batch) => {
+              while (batch.next()) batch.reply(Buffer.concat([Buffer.from('our '), batch.copyPayload()]));
+            });
+          }
+          console.log('open');
+        `;
+        const child = far.spawn(process.execPath, '--input-type=module', '-e', server);
+        child.stderr!.pipe(process.stderr);
+        await once(child.stdout!, 'data');
+        for (const { address, port } of [SERVICE, SERVICE6]) {
+          assert.equal(await runNode(near, ask(address, port, 'a')), 'our a');
+        }
+        assert.ok(hasProgram(far, FAR) && promiscuity(far, FAR) > 0);
+        assert.equal(await runNode(far, bindPort(SERVICE)), 'EADDRINUSE');
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+        await eventually('no program', () => !hasProgram(far, FAR));
+        await eventually('not promiscuous', () => promiscuity(far, FAR) === 0);
+        for (const service of [SERVICE, SERVICE6])
+          assert.equal(await runNode(far, bindPort(service)), 'bound');
+        // What comes to it is the kernel's again, and it can be served anew.
+        await startNode(far, echo('10.0.0.2', 53));
+        assert.equal(await runNode(near, ask('10.0.0.2', 53, 'b')), 'b');
+        await using relay = await open(far.path);
+        const service = await UdpService.open(relay, SERVICE6);
+        answerAll(service);
+        assert.equal(await runNode(near, ask('fd00::2', 53, 'c')), 'our c');
+      });
+    });
+  }
 
   test('it goes on when somebody changes the interface’s MAC address', async () => {
     await withBench(open, async ({ near, far, relay }) => {

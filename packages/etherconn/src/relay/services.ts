@@ -7,7 +7,7 @@ import { parseRoute, routeRequest } from '../link/neighbour/rtnetlink.ts';
 import { withRouteSocket } from '../link/xdp/rtnetlink.ts';
 import { type Addon, loadAddon, type NativeSocket } from '../native/addon.ts';
 import { withAdvice } from '../native/system-error.ts';
-import { checkBoolean, checkInteger, checkKnown, show } from '../options.ts';
+import { checkBoolean, checkKnown, requireInteger, show } from '../options.ts';
 import { formatIp, isMulticastIp, isUnspecifiedIp, parseIp } from '../wire/ip.ts';
 import type { Service, ServiceOptions } from './service.ts';
 
@@ -58,7 +58,7 @@ export class Services {
   register(options: ServiceOptions): Service {
     checkKnown(options, ['address', 'port', 'reserve']);
     const address = checkAddress(options.address);
-    const port = checkInteger('port', options.port ?? null, 1, 65_535, 1);
+    const port = requireInteger('port', options.port, 1, 65_535);
     const reserve = checkBoolean('reserve', options.reserve, true);
     const text = formatIp(address);
     const key = `${text}|${port}`;

@@ -22,12 +22,17 @@ export interface XDPRelayOptions extends RelayOptions, XdpLinkOptions {}
 export interface XdpInfo extends LinkInfo {
   readonly kind: 'xdp';
   /**
-   * 'zerocopy': the driver works on the packet memory; 'native': it copies; 'generic': the kernel copies; 'copy': the
-   * program is not ours (`attach: false`), so that where it sits is not known.
+   * 'zerocopy': the driver works on the packet memory; 'native': it copies; 'generic': the kernel copies; 'copy': with
+   * `xskMapFd` or `xskMapPath`, when the kernel shows no program on the interface, or not which one it is.
    */
   readonly mode: 'zerocopy' | 'native' | 'generic' | 'copy';
-  /** Where the program sits; 'foreign' with `attach: false`. */
+  /** Where our program sits, also when another relay has attached it; 'foreign' with `xskMapFd` and `xskMapPath`. */
   readonly attached: 'native' | 'generic' | 'foreign';
+  /**
+   * Number of the program on the interface, as `ip link` and bpftool know it, read back from the kernel when the relay
+   * was opened. Undefined when the kernel showed none, or with `xskMapFd` and `xskMapPath` several.
+   */
+  readonly programId: number | undefined;
   /** Why a faster mode could not be had; undefined when none was tried in vain. */
   readonly fallback: string | undefined;
   readonly queues: readonly XdpQueueInfo[];

@@ -1,13 +1,14 @@
 import { SteeringProgram } from '../link/xdp/program.ts';
 import { loadAddon } from '../native/addon.ts';
 import { requireNamespaces } from './namespaces.ts';
+import { orSkip } from './strict.ts';
 
 let cached: string | false | undefined;
 
 /** Why tests that load XDP programs cannot run here; false when they can. In the form of node:test's `skip` option. */
 export function requireBpf(): string | false {
   cached ??= requireNamespaces() || findObstacle();
-  return cached;
+  return orSkip(cached);
 }
 
 function findObstacle(): string | false {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { addonStatus } from '../native/addon.ts';
+import { orSkip } from './strict.ts';
 
 /**
  * Network namespaces for tests and the demo, on any Linux machine: as root, or as an ordinary user inside
@@ -52,14 +53,20 @@ export interface VethOptions {
 
 /**
  * Why tests that need namespaces, interfaces and packet sockets cannot run here; false when they can. In the form of
- * node:test's `skip` option: `test('…', { skip: requireNamespaces() }, …)`.
+ * node:test's `skip` option: `test('…', { skip: requireNamespaces() }, …)`. With ETHERCONN_TEST_STRICT=1 in the
+ * environment it throws instead, as all of these functions do.
  */
 export function requireNamespaces(): string | false {
-  cachedRequirement ??= findObstacle();
-  return cachedRequirement;
+  return orSkip(namespaceObstacle());
 }
 
-let cachedRequirement: string | false | undefined;
+/** The same for programs that are no tests; never throws. */
+export function namespaceObstacle(): string | false {
+  cachedObstacle ??= findObstacle();
+  return cachedObstacle;
+}
+
+let cachedObstacle: string | false | undefined;
 
 function findObstacle(): string | false {
   if (process.platform !== 'linux') return 'network namespaces need Linux';
@@ -89,7 +96,11 @@ function findObstacle(): string | false {
 
 /** Why a test that compares with this program cannot run here; false when it can. */
 export function requireCommand(command: string): string | false {
-  return spawnSync(command, ['--version']).error ? `'${command}' is not installed` : false;
+  return orSkip(hasCommand(command) ? false : `'${command}' is not installed`);
+}
+
+function hasCommand(command: string): boolean {
+  return spawnSync(command, ['--version']).error === undefined;
 }
 
 /** Makes a network namespace with its loopback up. */
@@ -148,10 +159,12 @@ const CAPTURERS = [
 
 /** Why tests that capture cannot run here; false when they can. */
 export function requireCapture(): string | false {
-  if (requireCommand('dumpcap') === false) return false;
-  if (requireCommand('tcpdump') !== false) return "neither 'dumpcap' nor 'tcpdump' is installed";
+  if (hasCommand('dumpcap')) return false;
+  if (!hasCommand('tcpdump')) return orSkip("neither 'dumpcap' nor 'tcpdump' is installed");
   const inUserNamespace = !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
-  return inUserNamespace && "'dumpcap' is not installed, and 'tcpdump' does not work in a user namespace";
+  return orSkip(
+    inUserNamespace && "'dumpcap' is not installed, and 'tcpdump' does not work in a user namespace",
+  );
 }
 
 /** Captures on an interface; resolves once the capture has begun. `filter` in tcpdump's language. */
@@ -160,7 +173,7 @@ export async function startCapture(
   interfaceName: string,
   filter = '',
 ): Promise<Capture> {
-  const { command, ready, options, filter: flag } = CAPTURERS[requireCommand('dumpcap') === false ? 0 : 1];
+  const { command, ready, options, filter: flag } = CAPTURERS[hasCommand('dumpcap') ? 0 : 1];
   const args: string[] = [...options, '-i', interfaceName];
   if (filter !== '') args.push(...(flag === undefined ? [] : [flag]), filter);
   const capture = new PipedCapture(namespace.spawn(command, ...args), ready);

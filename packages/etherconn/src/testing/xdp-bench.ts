@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Station } from '../link/link.ts';
 import { openXdpLink, type XdpLink } from '../link/xdp/link.ts';
@@ -11,15 +12,15 @@ import {
   requireNamespaces,
   type VethOptions,
 } from './namespaces.ts';
+import { orSkip } from './strict.ts';
 import { FAR, FAR_MAC, NEAR, NEAR_MAC } from './veth-links.ts';
 
 /** Why tests of XDP links cannot run here; false when they can. In the form of node:test's `skip` option. */
 export function requireXdp(): string | false {
   if (requireNamespaces() !== false) return requireNamespaces();
   // bpf(2) goes by the capabilities of the first user namespace, whatever those in ours are.
-  return process.getuid?.() === 0 && ownsFirstNamespace()
-    ? false
-    : 'loading XDP programs needs root, not only in a user namespace';
+  const allowed = process.getuid?.() === 0 && ownsFirstNamespace();
+  return orSkip(allowed ? false : 'loading XDP programs needs root, not only in a user namespace');
 }
 
 /** Options of {@link openXdpBench}. */
@@ -87,6 +88,13 @@ export function stationAt(address: Uint8Array, etherTypes: readonly number[] = [
 /** This process's open file descriptors: interfaces, sockets and programs leave some behind only when something leaks. */
 export function openDescriptors(): number {
   return readdirSync('/proc/self/fd').length;
+}
+
+/** Why tests that pin BPF objects cannot run here; they mount the BPF file system in a mount namespace of their own. */
+export function requireBpfMount(): string | false {
+  if (requireXdp() !== false) return requireXdp();
+  const { status, stderr } = spawnSync('unshare', ['-m', 'mount', '-t', 'bpf', 'bpf', '/mnt']);
+  return orSkip(status === 0 ? false : `no BPF file system can be mounted: ${stderr.toString().trim()}`);
 }
 
 /** Whether the interface has an XDP program, as the kernel shows it. */

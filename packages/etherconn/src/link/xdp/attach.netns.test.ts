@@ -11,7 +11,9 @@ import { loadAddon } from '../../native/addon.ts';
 import { requireBpf } from '../../testing/bpf.ts';
 import { eventually } from '../../testing/eventually.ts';
 import type { SteeringWorker } from '../../testing/hold-steering.ts';
+import { orSkip } from '../../testing/strict.ts';
 import { FAR, NEAR, openVethBench, type VethBench } from '../../testing/veth-links.ts';
+import { requireBpfMount } from '../../testing/xdp-bench.ts';
 import type { Station } from '../link.ts';
 import type { AttachMode } from './attach-error.ts';
 import { AF_XDP, SOCK_RAW } from './if-xdp.ts';
@@ -388,12 +390,13 @@ describe('steering program on interfaces', { skip }, () => {
       }
       assert.throws(() => SteeringProgram.share(addon, { xskMapPath: '/proc/self/nothing' }), {
         code: 'ENOENT',
-        message: /xskMapPath '\/proc\/self\/nothing': nothing is pinned there/,
+        message:
+          "opening xskMapPath '/proc/self/nothing': nothing is pinned there (ENOENT, bpf(BPF_OBJ_GET))",
       });
       theirs.close();
     });
 
-    test('a pinned map of sockets', { skip: requireMount() }, () => {
+    test('a pinned map of sockets', { skip: requireBpfMount() }, () => {
       // The BPF file system is mounted in a mount namespace of the child's own.
       const script = `
         const { SteeringProgram } = await import('${PROGRAM}');
@@ -465,12 +468,6 @@ function requireUnprivileged(): string | false {
   if (skip !== false) return skip;
   const args = ['--reuid=65534', '--regid=65534', '--clear-groups', 'test', '-r', HOLDER];
   const { error, status } = spawnSync('setpriv', args);
-  if (error !== undefined) return "the 'setpriv' command (util-linux) is missing";
+  if (error !== undefined) return orSkip("the 'setpriv' command (util-linux) is missing");
   return status === 0 ? false : 'an ordinary user cannot read the compiled library here';
-}
-
-function requireMount(): string | false {
-  if (skip !== false) return skip;
-  const { status, stderr } = spawnSync('unshare', ['-m', 'mount', '-t', 'bpf', 'bpf', '/mnt']);
-  return status === 0 ? false : `no BPF file system can be mounted: ${stderr.toString().trim()}`;
 }

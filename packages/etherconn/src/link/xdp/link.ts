@@ -9,6 +9,7 @@ import { InterfaceState } from '../interface-monitor.ts';
 import type { Link, LinkInfo, LinkReceiver, LinkWants, Station } from '../link.ts';
 import { BUDGET, Polling } from '../polling.ts';
 import { Admission } from './admission.ts';
+import type { AttachMode } from './attach-error.ts';
 import { auditChunks } from './audit.ts';
 import { doAll } from './do-all.ts';
 import { checkKernel } from './kernel.ts';
@@ -28,9 +29,13 @@ const REDUCED =
   'fewer chunks than the usual 8192 for each queue: the limit of locked memory (RLIMIT_MEMLOCK) allows no more; raise it ' +
   "('ulimit -l', LimitMEMLOCK= of systemd) or give CAP_IPC_LOCK";
 
-/** What was got for one queue. */
+/**
+ * What was got for one queue. The sizes of rings are those that were asked for: the kernel makes a ring of that size or
+ * refuses, and its sockets do not tell it again (`ss --xdp -e` does, on kernels with CONFIG_XDP_SOCKETS_DIAG).
+ */
 export interface XdpQueueInfo {
   readonly queue: number;
+  /** As the kernel says (getsockopt XDP_OPTIONS). */
   readonly zeroCopy: boolean;
   readonly rxRing: number;
   /** 0 where the queue does not send. */
@@ -46,7 +51,8 @@ export interface XdpQueueInfo {
  *
  * Rejects with an OptionError for a wrong name or option, before anything is opened where the interface need not be
  * asked; an EtherconnError where the addon cannot be loaded (`ERR_ETHERCONN_ADDON`), the kernel is older than 5.10
- * (`ERR_ETHERCONN_KERNEL`), the MTU is too large (`ERR_ETHERCONN_MTU`), a queue is in use (`ERR_ETHERCONN_QUEUE_BUSY`);
+ * (`ERR_ETHERCONN_KERNEL`), the MTU is too large (`ERR_ETHERCONN_MTU`), the interface has more than 64 queues and
+ * `queues` names none (`ERR_ETHERCONN_QUEUES`), a queue is in use (`ERR_ETHERCONN_QUEUE_BUSY`);
  * a SystemError when the kernel refuses, which says what is missing.
  */
 export async function openXdpLink(interfaceName: string, options: XdpLinkOptions = {}): Promise<XdpLink> {
@@ -250,7 +256,7 @@ export class XdpLink implements Link {
   }
 
   info(): LinkInfo {
-    const { side, shape, sockets, zeroCopy, attached, fallback } = this.#parts;
+    const { side, shape, sockets, zeroCopy, view, fallback } = this.#parts;
     const queues: XdpQueueInfo[] = sockets.map(({ sizes }, index) => ({
       queue: shape.queues[index],
       zeroCopy: zeroCopy[index],
@@ -267,8 +273,9 @@ export class XdpLink implements Link {
       driver: side.interface.driver,
       netns: this.#options.netns,
       up: this.#up,
-      mode: describeMode(attached, zeroCopy),
-      attached,
+      mode: describeMode(view.mode, zeroCopy),
+      attached: view.attached,
+      programId: view.id,
       fallback,
       queues,
       sendQueue: shape.sendQueue,
@@ -452,8 +459,7 @@ export class XdpLink implements Link {
   }
 }
 
-function describeMode(attached: 'native' | 'generic' | 'foreign', zeroCopy: readonly boolean[]): string {
-  if (attached === 'generic') return 'generic';
-  if (zeroCopy.every((is) => is)) return 'zerocopy';
-  return attached === 'native' ? 'native' : 'copy';
+function describeMode(program: AttachMode | undefined, zeroCopy: readonly boolean[]): string {
+  if (program === 'generic') return 'generic';
+  return zeroCopy.every((is) => is) ? 'zerocopy' : (program ?? 'copy');
 }

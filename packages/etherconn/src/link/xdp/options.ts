@@ -1,5 +1,5 @@
 import { OptionError } from '../../errors.ts';
-import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../../options.ts';
+import { checkBoolean, checkInteger, checkKnown, checkOneOf, requireInteger, show } from '../../options.ts';
 import { DEFAULT_MODERATION, MAX_MODERATION, type PollingMode } from '../polling.ts';
 import type { SharedProgram } from './shared-program.ts';
 
@@ -159,7 +159,7 @@ function checkQueues(value: unknown): readonly number[] | undefined {
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_QUEUES) {
     throw new OptionError('queues', `must be a list of 1 to ${MAX_QUEUES} queue numbers, got ${show(value)}`);
   }
-  for (const queue of value) checkInteger('queues', queue ?? null, 0, MAX_QUEUES - 1, 0);
+  for (const queue of value) requireInteger('queues', queue, 0, MAX_QUEUES - 1);
   if (new Set(value).size !== value.length) throw new OptionError('queues', 'must name each queue once');
   return [...value];
 }
@@ -201,7 +201,7 @@ function checkMap(options: XdpLinkOptions, attach: boolean): void {
   if (!attach && names.length !== 1) {
     throw new OptionError('attach', 'false needs exactly one of xskMapFd, xskMapPath and program');
   }
-  if (options.xskMapFd !== undefined) checkInteger('xskMapFd', options.xskMapFd ?? null, 0, MAX_FD, 0);
+  if (options.xskMapFd !== undefined) requireInteger('xskMapFd', options.xskMapFd, 0, MAX_FD);
   if (options.program !== undefined) checkProgram(options.program);
   if (attach) return;
   if (options.maxEndpoints !== undefined) {

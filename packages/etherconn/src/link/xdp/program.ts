@@ -200,6 +200,11 @@ export class SteeringProgram {
     return this.#link !== undefined;
   }
 
+  /** The program's number, as bpftool knows it; undefined when somebody else steers, 0 when it cannot be told. */
+  get id(): number | undefined {
+    return this.#program === undefined ? undefined : this.#addon.bpfDescribe(this.#program).id;
+  }
+
   /** Endpoints that this thread has steered. */
   get size(): number {
     return this.#steering.size;

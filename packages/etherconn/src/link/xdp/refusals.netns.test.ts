@@ -57,8 +57,7 @@ describe('AF_XDP links: refusals', { skip: requireXdp() }, () => {
         message: /queue 0 is busy/,
       });
       assert.equal(openDescriptors(), before);
-      const second = await bench.open(FAR, { attach: false, program: first.program, queues: [1] });
-      assert.equal(second.info().attached, 'foreign');
+      await bench.open(FAR, { attach: false, program: first.program, queues: [1] });
     });
   });
 

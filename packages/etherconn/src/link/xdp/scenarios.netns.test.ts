@@ -11,6 +11,7 @@ import {
   sequenceOf,
   testFrame,
 } from '../../testing/link-probe.ts';
+import type { Namespace } from '../../testing/namespaces.ts';
 import { FAR, NEAR } from '../../testing/veth-links.ts';
 import {
   openDescriptors,
@@ -68,6 +69,20 @@ async function exchange(from: End, to: End, frames: readonly Uint8Array[]): Prom
 
 function framesTo(address: Uint8Array, source: Uint8Array, lengths: readonly number[]): Uint8Array[] {
   return lengths.map((length, index) => testFrame(address, source, index, length));
+}
+
+/** What the kernel tells of an interface, by the program ip. */
+function shownByIp(namespace: Namespace, name: string) {
+  const [link] = JSON.parse(namespace.run('ip', '-j', '-details', 'link', 'show', name).stdout);
+  return {
+    // enum of linux/if_link.h: XDP_ATTACHED_DRV, XDP_ATTACHED_SKB.
+    mode: [undefined, 'native', 'generic'][link.xdp?.mode ?? 0],
+    id: link.xdp?.prog.id,
+    mtu: link.mtu,
+    address: link.address,
+    promiscuity: link.promiscuity,
+    rxQueues: link.num_rx_queues,
+  };
 }
 
 for (const mode of MODES) {
@@ -224,8 +239,17 @@ for (const mode of MODES) {
           [sendQueue, umemBytes, chunkSize, attached, needWakeup],
           [2, 4 * 128 * 2048, 2048, mode, true],
         );
+        const shown = shownByIp(bench.far, FAR);
+        assert.deepEqual([shown.mode, shown.id], [mode, link.info().programId]);
+        assert.equal(link.info().mode, mode);
+        assert.deepEqual([link.info().mtu, link.info().hardwareAddress], [shown.mtu, shown.address]);
+        assert.ok(shown.promiscuity > 0 && link.info().promiscuous);
         const all = await bench.open(NEAR, { mode, chunks: 256 });
-        assert.equal((all.info().queues as unknown[]).length, 4);
+        assert.equal((all.info().queues as unknown[]).length, shownByIp(bench.near, NEAR).rxQueues);
+        assert.notEqual(all.info().programId, link.info().programId);
+        const before = link.info();
+        await link.close();
+        assert.deepEqual([shownByIp(bench.far, FAR).id, link.info()], [undefined, before]);
       });
     });
 

@@ -4,13 +4,15 @@ import { EtherconnError, OptionError, SystemError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { withAdvice } from '../../native/system-error.ts';
 import { MicroTimer } from '../micro-timer.ts';
+import type { AttachMode } from './attach-error.ts';
 import { doAll } from './do-all.ts';
 import { countQueues } from './ethtool.ts';
 import { BindFlag } from './if-xdp.ts';
 import type { CheckedXdpLinkOptions, XdpMode } from './options.ts';
 import { explainRefusal, lockedMemoryLimit, privilegeFacts } from './privileges.ts';
 import { queueMask, SteeringProgram } from './program.ts';
-import { type LinkDetails, queryLink, withRouteSocket } from './rtnetlink.ts';
+import { type ProgramView, viewProgram } from './program-view.ts';
+import { type AttachedProgram, type LinkDetails, queryLink, withRouteSocket } from './rtnetlink.ts';
 import { chunkCount, halved, type XdpShape, xdpShape } from './shape.ts';
 import { type ProgramPlace, programPlace } from './shared-program.ts';
 import { SideSocket } from './side-socket.ts';
@@ -43,15 +45,15 @@ export interface XdpParts {
   readonly shape: XdpShape;
   /** For each socket, whether the driver works on the packet memory itself. */
   readonly zeroCopy: readonly boolean[];
-  /** Where the program sits; 'foreign' when it is not attached by us. */
-  readonly attached: 'native' | 'generic' | 'foreign';
+  /** The program as the kernel showed it when all was open. */
+  readonly view: ProgramView;
   /** Why a faster way could not be had; undefined when none was tried in vain. */
   readonly fallback: string | undefined;
 }
 
 /** One way to try. */
 interface Attempt {
-  readonly attach: 'native' | 'generic';
+  readonly attach: AttachMode;
   /** Of {@link BindFlag}. */
   readonly flags: number;
 }
@@ -126,10 +128,7 @@ export async function setUp(
  * Gives everything back: the program first, so that the interface is the kernel's again at once. Each step is done
  * whatever becomes of the others; throws the first error when all of them are done.
  */
-export function releaseParts(
-  addon: Addon,
-  parts: Omit<XdpParts, 'attached' | 'fallback' | 'zeroCopy'>,
-): void {
+export function releaseParts(addon: Addon, parts: Omit<XdpParts, 'view' | 'fallback' | 'zeroCopy'>): void {
   const { shape, program, sockets, txSocket, timer, side, umem } = parts;
   doAll([
     ...shape.queues.map((queue) => () => program.clearSocket(queue)),
@@ -154,7 +153,7 @@ interface Situation {
   readonly program: SteeringProgram;
 }
 
-type Bound = Pick<XdpParts, 'sockets' | 'txSocket' | 'zeroCopy' | 'attached' | 'fallback'>;
+type Bound = Pick<XdpParts, 'sockets' | 'txSocket' | 'zeroCopy' | 'view' | 'fallback'>;
 
 /** Complains of a namespace that is none, of a missing interface, and of every capability that is missing. */
 function openSide(addon: Addon, interfaceName: string, netns: string | undefined): SideSocket {
@@ -252,7 +251,7 @@ function takeAll(program: SteeringProgram, queues: readonly number[]): void {
 async function bindSomehow(situation: Situation): Promise<Bound> {
   const { interfaceName, options, side, program, namespaceFd } = situation;
   const attempts = ATTEMPTS[options.mode];
-  let attached: 'native' | 'generic' | undefined;
+  let attached: AttachMode | undefined;
   let fallback: string | undefined;
   for (const [index, attempt] of attempts.entries()) {
     try {
@@ -263,7 +262,7 @@ async function bindSomehow(situation: Situation): Promise<Bound> {
         attached = attempt.attach;
       }
       const bound = await bindAll(situation, attempt.flags);
-      return { ...bound, attached: attached ?? 'foreign', fallback };
+      return { ...bound, view: seeProgram(situation, attached), fallback };
     } catch (error) {
       // What is no matter of the way is not mended by another one.
       if (index === attempts.length - 1 || isForAnyWay(error)) throw error;
@@ -271,6 +270,19 @@ async function bindSomehow(situation: Situation): Promise<Bound> {
     }
   }
   throw new Error('unreachable: the last attempt returns or throws');
+}
+
+/** Asks back what the kernel has: what was attached, or what others have. It only makes `info()` better. */
+function seeProgram(situation: Situation, attached: AttachMode | undefined): ProgramView {
+  const { addon, namespaceFd, side, program } = situation;
+  let programs: readonly AttachedProgram[] = [];
+  try {
+    const ask = (_: NativeSocket, details: LinkDetails) => details.programs;
+    programs = askInterface(addon, namespaceFd, side.interface.index, programs, ask);
+  } catch {
+    // No descriptor left, say.
+  }
+  return viewProgram(programs, program.id, attached);
 }
 
 async function bindAll(

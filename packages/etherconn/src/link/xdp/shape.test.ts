@@ -77,8 +77,18 @@ test('queues must be there', () => {
     option: 'queues',
     message: /queues 0 to 3, got 4/,
   });
-  assert.throws(() => shape({}, 1500, 128), { option: 'queues', message: /at most 64/ });
+  assert.throws(() => shape({ queues: [200] }, 1500, 128), { name: 'OptionError', option: 'queues' });
   assert.throws(() => shape({ sendQueue: 5 }, 1500, 4), { option: 'sendQueue' });
+});
+
+test('more queues than a link can take: no option is wrong, unless some are named', () => {
+  assert.equal(shape({}, 1500, 64).queues.length, 64);
+  assert.throws(() => shape({}, 1500, 128), {
+    name: 'EtherconnError',
+    code: 'ERR_ETHERCONN_QUEUES',
+    message: /has 128 queues, a link takes at most 64: .*'queues'.*RawSocketRelay/,
+  });
+  assert.deepEqual(shape({ queues: [0, 63] }, 1500, 128).queues, [0, 63]);
 });
 
 test('by default no more than half a gibibyte, on request up to one', () => {

@@ -56,8 +56,9 @@ export function halved(shape: XdpShape): XdpShape | undefined {
 
 /**
  * Lays out a link on an interface with `queueCount` queues, which is a veth or not; `lockable` is the limit of locked
- * memory in bytes, which the defaults respect. Throws an OptionError where an option does not fit the interface, an
- * EtherconnError (`ERR_ETHERCONN_MTU`) where this kernel cannot receive its longest frames.
+ * memory in bytes, which the defaults respect. Throws an OptionError where an option does not fit the interface; an
+ * EtherconnError where this kernel cannot receive its longest frames (`ERR_ETHERCONN_MTU`), or where it has more queues
+ * than a link can take and none were named (`ERR_ETHERCONN_QUEUES`).
  */
 export function xdpShape(
   options: CheckedXdpLinkOptions,
@@ -114,9 +115,11 @@ export function xdpShape(
 function chooseQueues(wanted: readonly number[] | undefined, count: number): readonly number[] {
   if (wanted === undefined) {
     if (count <= MAX_QUEUES) return Array.from({ length: count }, (_, queue) => queue);
-    throw new OptionError(
-      'queues',
-      `the interface has ${count}, a link takes at most ${MAX_QUEUES}: name them`,
+    // The first ones would not hear what arrives on the others. Nobody chose wrong here: AF_PACKET can do without.
+    throw new EtherconnError(
+      'ERR_ETHERCONN_QUEUES',
+      `the interface has ${count} queues, a link takes at most ${MAX_QUEUES}: name those to receive from by 'queues', ` +
+        `have fewer in use ('ethtool -L'), or use RawSocketRelay`,
     );
   }
   const missing = wanted.find((queue) => queue >= count);

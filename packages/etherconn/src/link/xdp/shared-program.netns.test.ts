@@ -9,7 +9,14 @@ import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
 import { FAR, NEAR } from '../../testing/veth-links.ts';
-import { hasProgram, openDescriptors, requireXdp, stationAt, withXdpBench } from '../../testing/xdp-bench.ts';
+import {
+  hasProgram,
+  openDescriptors,
+  requireBpfMount,
+  requireXdp,
+  stationAt,
+  withXdpBench,
+} from '../../testing/xdp-bench.ts';
 import type { Station } from '../link.ts';
 import type { SharedProgram } from './shared-program.ts';
 
@@ -26,13 +33,6 @@ function arrivesAt(mode: 'native' | 'generic', queue: number): number {
 
 function toB(number: number): Uint8Array {
   return testFrame(STATION_B, STATION_A, number, 60);
-}
-
-/** The BPF file system is mounted in a mount namespace of the test's own. */
-function requireMount(): string | false {
-  if (requireXdp() !== false) return requireXdp();
-  const { status, stderr } = spawnSync('unshare', ['-m', 'mount', '-t', 'bpf', 'bpf', '/mnt']);
-  return status === 0 ? false : `no BPF file system can be mounted: ${stderr.toString().trim()}`;
 }
 
 for (const mode of ['native', 'generic'] as const) {
@@ -93,7 +93,11 @@ for (const mode of ['native', 'generic'] as const) {
         const { program } = far;
         const held = openDescriptors();
         await assert.rejects(join(near.program), { option: 'program', message: /is on another interface/ });
-        await (await join(program)).close();
+        const joined = await join(program);
+        const { attached, programId, mode: got } = joined.info();
+        assert.deepEqual([attached, got, programId], [mode, mode, far.info().programId]);
+        await joined.close();
+        assert.deepEqual([joined.info().attached, joined.info().programId], [mode, programId]);
         const wrongIds = { ...program, ids: program.ids.map((id) => id + 1000) };
         await assert.rejects(join(wrongIds), { option: 'program', message: /has been closed/ });
         assert.equal(openDescriptors(), held);
@@ -160,6 +164,8 @@ for (const mode of ['native', 'generic'] as const) {
         far.admit([B]);
         far.steer([B], [], { all: false, group: true });
         assert.equal(far.stats().steering, null);
+        const { attached, programId, mode: got } = far.info();
+        assert.deepEqual([attached, got, programId], ['foreign', mode, other.info().programId]);
         other.steeringProgram.update([B], [], 0b11n);
         const sender = [0, 1, 2].find((queue) => arrivesAt(mode, queue) === 1)!;
         const near = await bench.open(NEAR, { queues: [sender], mode: 'generic', chunks: 256 });
@@ -171,7 +177,7 @@ for (const mode of ['native', 'generic'] as const) {
       });
     });
 
-    test('sockets in a map that somebody else has pinned', { skip: requireMount() }, () => {
+    test('sockets in a map that somebody else has pinned', { skip: requireBpfMount() }, () => {
       const program = `
         const { openXdpLink } = await import('${MODULE}');
         const { sendFrame, testFrame, STATION_A, STATION_B } = await import('${PROBE}');
