@@ -1,19 +1,14 @@
 import { OptionError } from '../errors.ts';
 import type { CallOptions } from '../pending.ts';
-import type { BulkSender, FrameSender } from '../relay/transmit.ts';
+import type { FrameSender } from '../relay/transmit.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { macHigh, macLow } from '../wire/mac.ts';
 import { UdpTemplate } from '../wire/udp-template.ts';
 import { VLAN_TAG_LENGTH } from '../wire/vlan.ts';
+import { sendGroup } from './send-group.ts';
 import type { UdpEndpointAddress } from './udp-address.ts';
 import { checkPayload, maxUdpPayload, type UdpSource } from './udp-source.ts';
-
-/** Datagrams that are sent in one go: as many as the kernel takes at once. */
-const GROUP = 32;
-// The slots of one go; of all peers, for nothing else runs meanwhile.
-const offsets = new Int32Array(GROUP);
-const lengths = new Int32Array(GROUP);
 
 /**
  * One destination of a UDP endpoint, as a header template that is made once; see {@link UdpTemplate} for what a send
@@ -113,8 +108,11 @@ export class UdpPeer {
             bytes += length;
           }
         } else {
-          sent += this.#sendGroup(bulk, payloads, sent);
+          sent += sendGroup(bulk, this.#template!, payloads, sent, this.maxPayload, this.#id);
+          this.#id = (this.#id + sent - before) & 0xffff;
           for (let i = before; i < sent; i++) bytes += payloads[i].length;
+          // Those before a wrong one are sent; it is told when it is the first.
+          if (sent === before) checkPayload(payloads[sent], this.maxPayload);
         }
         if (sent === before) break;
       }
@@ -124,45 +122,6 @@ export class UdpPeer {
     }
     if (sent < count) writer.count(0, 0);
     return sent;
-  }
-
-  /**
-   * Sends some of the payloads from `first` on together; returns how many, 0 without room. Throws what is wrong with a
-   * payload when it is the first.
-   */
-  #sendGroup(bulk: BulkSender, payloads: readonly Uint8Array[], first: number): number {
-    const { maxPayload } = this;
-    const template = this.#template!;
-    const { headerLength } = template;
-    const most = Math.min(GROUP, payloads.length - first);
-    let longest = 0;
-    let count = 0;
-    for (; count < most; count++) {
-      const payload = payloads[first + count];
-      // Those before it are sent first.
-      if (!(payload instanceof Uint8Array) || payload.length > maxPayload) break;
-      const length = headerLength + payload.length;
-      lengths[count] = length;
-      if (length > longest) longest = length;
-    }
-    if (count === 0) checkPayload(payloads[first], maxPayload);
-    const taken = bulk.reserveMany(offsets, count, longest);
-    const { memory } = bulk;
-    let id = this.#id;
-    let written = 0;
-    try {
-      for (; written < taken; written++) {
-        const payload = payloads[first + written];
-        template.write(memory, offsets[written], payload, 0, lengths[written] - headerLength, id);
-        id = (id + 1) & 0xffff;
-      }
-    } finally {
-      this.#id = id;
-      // Less than all only when something has thrown.
-      for (let i = written; i < taken; i++) bulk.cancel(offsets[i]);
-      if (written > 0) bulk.commitMany(offsets, lengths, written);
-    }
-    return written;
   }
 
   /** As {@link trySend}, waiting for room and for the next hop; resolves with the bytes of the payload. */

@@ -52,8 +52,8 @@ export class Transmitter implements FrameSender, BulkSender {
     this.#table = table;
     this.#hairpin = hairpin;
     this.#wireAndHairpin = hairpin === null ? null : new WireAndHairpin(this, hairpin);
-    this.gathering = new Gathering(this);
     this.bulk = link.tx.reserveMany === undefined || link.tx.commitMany === undefined ? undefined : this;
+    this.gathering = new Gathering(this);
     this.#flushTick = () => {
       this.#flushScheduled = false;
       this.flush();
@@ -96,10 +96,20 @@ export class Transmitter implements FrameSender, BulkSender {
   }
 
   commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
+    if (this.#batching || this.#holds > 0) {
+      this.gatherMany(offsets, lengths, count);
+      return;
+    }
     this.sent += count;
     this.#tx.commitMany!(offsets, lengths, count);
-    if (this.#batching || this.#holds > 0) this.#gathered(count);
-    else this.flush();
+    this.flush();
+  }
+
+  /** As {@link gather}. */
+  gatherMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
+    this.sent += count;
+    this.#tx.commitMany!(offsets, lengths, count);
+    this.#gathered(count);
   }
 
   /** See `BulkSender`. */
@@ -192,12 +202,14 @@ export class Transmitter implements FrameSender, BulkSender {
 }
 
 /** See {@link Transmitter.gather}. */
-class Gathering implements FrameSender {
+class Gathering implements FrameSender, BulkSender {
   readonly memory: FrameMemory;
+  readonly bulk: BulkSender | undefined;
   readonly #transmitter: Transmitter;
 
   constructor(transmitter: Transmitter) {
     this.memory = transmitter.memory;
+    this.bulk = transmitter.bulk === undefined ? undefined : this;
     this.#transmitter = transmitter;
   }
 
@@ -207,6 +219,14 @@ class Gathering implements FrameSender {
 
   commit(offset: number, length: number): void {
     this.#transmitter.gather(offset, length);
+  }
+
+  reserveMany(offsets: Int32Array, count: number, length: number): number {
+    return this.#transmitter.reserveMany(offsets, count, length);
+  }
+
+  commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
+    this.#transmitter.gatherMany(offsets, lengths, count);
   }
 
   cancel(offset: number): void {
