@@ -19,7 +19,25 @@ describe('Host', () => {
       [{ addresses: ['10.0.0.1'] }, 'addresses'],
       [{ addresses: ['224.0.0.1/24'] }, 'addresses'],
       [{ addresses: ['0.0.0.0/0'] }, 'addresses'],
+      [{ addresses: ['127.0.0.1/8'] }, 'addresses'],
+      [{ addresses: ['255.255.255.255/32'] }, 'addresses'],
+      [{ addresses: ['10.0.0.0/24'] }, 'addresses'],
+      [{ addresses: ['10.0.0.255/24'] }, 'addresses'],
+      [{ addresses: ['10.0.0.7/30'] }, 'addresses'],
+      [{ addresses: ['::/64'] }, 'addresses'],
+      [{ addresses: ['::1/128'] }, 'addresses'],
+      [{ addresses: ['ff02::5/64'] }, 'addresses'],
+      [{ addresses: ['::ffff:10.0.0.1/128'] }, 'addresses'],
+      [{ addresses: ['10.0.0.5/24', 'fd00::5/64', '10.0.0.5/25'] }, 'addresses'],
       [{ gateway: '10.0.0' }, 'gateway'],
+      [{ gateway: '127.0.0.1' }, 'gateway'],
+      [{ addresses: ['10.0.0.5/24'], gateway: '10.9.9.9' }, 'gateway'],
+      [{ addresses: ['10.0.0.5/32'], gateway: '10.0.0.1' }, 'gateway'],
+      [{ addresses: ['fd00::5/64'], gateways: ['fd01::1'] }, 'gateway'],
+      [
+        { addresses: ['10.0.0.5/24'], routes: [{ destination: '10.1.0.0/16', gateway: '10.1.0.1' }] },
+        'gateway',
+      ],
       [{ routes: [{ destination: '10.0.0.0/8', gateway: 'fe80::1' }] }, 'gateway'],
       [{ routes: [{ destination: '10.0.0.0' }] }, 'destination'],
       [{ interfaceName: 'a b' }, 'interfaceName'],
@@ -34,6 +52,54 @@ describe('Host', () => {
       assert.throws(() => new Host(relay, options as object), { code: 'ERR_ETHERCONN_OPTION', option });
     }
     assert.equal(relay.stats().registrations, 0);
+  });
+
+  it('takes every address and router that a machine can have', async (t) => {
+    const relay = new HostNetwork(t).relay();
+    for (const options of [
+      { addresses: ['10.0.0.0/31', '10.0.0.2/32', '10.0.0.255/23', '10.0.1.0/23', 'fd00::/64'] },
+      { addresses: ['10.0.0.5/32'], gateway: '10.0.0.1', routes: [{ destination: '10.0.0.1/32' }] },
+      { addresses: ['fd00::5/128'], gateways: ['fe80::1'] },
+      { mac: '02:00:00:00:00:01', addresses: ['fe80::ff:fe00:1/64'], linkLocal: true },
+      { gateways: ['10.0.0.1', 'fd00::1'] },
+    ]) {
+      const host = Host.createNow(relay, options);
+      const texts = host.addresses().map(({ address }) => address);
+      assert.equal(new Set(texts).size, texts.length);
+      await host.close();
+    }
+  });
+
+  it('refuses what cannot be added later, too', async (t) => {
+    const host = new HostNetwork(t).host(1);
+    for (const address of ['127.0.0.5/8', '10.7.0.255/24', '10.0.0.1/24', '::ffff:10.0.0.9/96']) {
+      await assert.rejects(host.addAddress(address), { code: 'ERR_ETHERCONN_OPTION', option: 'address' });
+    }
+    const option = { code: 'ERR_ETHERCONN_OPTION', option: 'gateway' };
+    assert.throws(() => host.setGateway('10.9.9.9'), option);
+    assert.throws(() => host.addRoute({ destination: '10.8.0.0/16', gateway: '10.9.9.9' }), option);
+    host.addRoute({ destination: '10.9.9.9/32' });
+    host.setGateway('10.9.9.9');
+    assert.equal(host.routes().at(-1)?.gateway, '10.9.9.9');
+  });
+
+  it('tells who is replaced', async (t) => {
+    const net = new HostNetwork(t);
+    const relay = net.relay();
+    const host = Host.createNow(relay, { mac: '02:00:00:00:00:aa', vlans: [7] });
+    const keys: string[] = [];
+    host.on('replaced', (key) => keys.push(String(key)));
+    const other = Host.createNow(relay, { mac: '02:00:00:00:00:aa' });
+    await net.settle();
+    assert.deepEqual(keys, []);
+    Host.createNow(relay, { mac: '02:00:00:00:00:aa', vlans: [7] });
+    await net.settle();
+    assert.deepEqual(keys, host.replaced.map(String));
+    assert.deepEqual(
+      host.replaced.map(({ etherType }) => etherType),
+      [0x0806, 0x0800, 0x86dd],
+    );
+    assert.deepEqual([host.closed, other.replaced], [false, []]);
   });
 
   it('describes itself', (t) => {
@@ -221,7 +287,7 @@ describe('Host', () => {
       for (let n = 0; n < count; n++) {
         const mac = Uint8Array.of(2, 1, 0, 0, hosts.length >> 8, hosts.length & 255);
         hosts.push(
-          Host.createNow(relay, { mac, addresses: [`10.1.${hosts.length >> 8}.${hosts.length & 255}/16`] }),
+          Host.createNow(relay, { mac, addresses: [`10.1.${hosts.length >> 8}.${hosts.length & 255}/8`] }),
         );
       }
     };

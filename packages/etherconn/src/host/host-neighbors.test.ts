@@ -161,7 +161,7 @@ describe('a host among its neighbours', () => {
     const router = net.host(1, { addresses: ['10.0.255.254/16', '2001:db8::ffff/64'], neighbors: 4096 });
     const hosts = Array.from({ length: 500 }, (_, n) =>
       Host.createNow(relay, {
-        addresses: [`10.0.${n >> 8}.${n & 255}/16`, `2001:db8::1:${n.toString(16)}/64`],
+        addresses: [`10.0.${(n >> 8) + 1}.${n & 255}/16`, `2001:db8::1:${n.toString(16)}/64`],
         detectDuplicates: 'off',
       }),
     );
