@@ -75,6 +75,11 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     return this.#port;
   }
 
+  /** Datagrams that the host has taken and could not send. */
+  get lost(): number {
+    return this.#port?.lost ?? 0;
+  }
+
   get bound(): boolean {
     return this.#port !== null;
   }

@@ -131,9 +131,13 @@ describe('Host', () => {
     port.port.join(Uint8Array.of(239, 1, 2, 3), null);
     port.send('x', '10.0.0.2', 7);
     const closed = once(host, 'close');
-    await host.close();
+    const closing = host.close();
+    assert.equal(host.closed, true);
+    await net.advance(3000);
+    await closing;
     await closed;
     await host.close();
+    assert.equal(host.stats().unreachable, 1);
     assert.equal(port.user.closed?.message, 'host: closed');
     assert.throws(() => port.send('x', '10.0.0.2', 7), { code: 'EBADF' });
     assert.throws(() => new TestPort(host), { code: 'ERR_ETHERCONN_CLOSED' });
@@ -143,6 +147,34 @@ describe('Host', () => {
     await net.settle();
     assert.equal(net.network.virtualClock.pendingTimers, 0);
     port.port.close();
+  });
+
+  it('sends what waits for its next hop before it closes, and takes nothing more', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1, { detectDuplicates: 'optimistic' });
+    const server = new TestPort(net.host(2), { version: 6 }).bind('', 7);
+    new TestPort(host).send('last words', '10.0.0.2', 7);
+    new TestPort(host, { version: 6 }).send('last words', '2001:db8::2', 7);
+    const pinged = assert.rejects(host.ping('10.0.0.9'), { code: 'ERR_ETHERCONN_CLOSED' });
+    const closing = host.close();
+    assert.deepEqual([host.stats().waiting, host.stats().queueDropped], [2, 1], 'the ping is not waited for');
+    assert.throws(() => new TestPort(host), { code: 'ERR_ETHERCONN_CLOSED' });
+    await pinged;
+    await net.settle();
+    await closing;
+    assert.deepEqual(server.user.texts, ['last words', 'last words']);
+    assert.equal(host.stack.relay.stats().registrations, 0);
+  });
+
+  it('does not wait when its relay is closed', async (t) => {
+    const net = new HostNetwork(t);
+    const relay = net.relay();
+    const host = Host.createNow(relay, { addresses: ['10.0.0.1/24'] });
+    new TestPort(host).send('x', '10.0.0.2', 7);
+    const closing = host.close();
+    await relay.close();
+    await closing;
+    assert.equal(host.stats().queueDropped, 1);
   });
 
   it('tells who waits for an address that it is closed, or the address taken away', async (t) => {
@@ -305,8 +337,10 @@ describe('the process', () => {
   const run = (body: string) => {
     const program = `
       import { MemoryNetwork } from '${new URL('../relay/memory-relay.js', import.meta.url).href}';
-      import { Host } from '${new URL('./host.js', import.meta.url).href}';
-      const relay = new MemoryNetwork().relay();
+      import { Host } from '${new URL('../dgram/host.js', import.meta.url).href}';
+      const network = new MemoryNetwork({ time: 'virtual' });
+      network.virtualClock.autoAdvance = true;
+      const relay = network.relay();
       const host = await Host.create(relay, { addresses: ['10.0.0.1/24', '2001:db8::1/64'] });
       process.on('exit', () => console.log('exit'));
       ${body}
@@ -325,5 +359,14 @@ describe('the process', () => {
       setImmediate(() => setImmediate(() => { console.log('here'); host.unrefSocket(); }).unref());`;
     assert.equal(run(stays), 'here\nexit');
     assert.equal(run('relay.unref(); host.refSocket(); await host.close();'), 'exit');
+  });
+
+  it('stays for a datagram that waits for its next hop, until nobody has answered', () => {
+    const told = "process.on('exit', () => console.log(host.stats().unreachable));";
+    const oneShot = `relay.unref(); ${told}
+      const socket = host.dgram.createSocket('udp4');
+      socket.send('one shot', 7, '10.0.0.2', (error) => { console.log(error); socket.close(); });`;
+    assert.equal(run(oneShot), 'null\nexit\n1');
+    assert.equal(run(`relay.unref(); ${told} host.ping('10.0.0.2').catch(() => undefined);`), 'exit\n1');
   });
 });

@@ -7,6 +7,7 @@ import { AddressKind, isLinkLocal } from './addresses.ts';
 import { isAllHosts } from './all-hosts.ts';
 import { hostError } from './host-error.ts';
 import { Memberships } from './memberships.ts';
+import type { PacketSender } from './neighbor-cache.ts';
 import { PortRoom } from './port-room.ts';
 import type { Stack } from './stack.ts';
 import { HostUdpDestination } from './udp-destination.ts';
@@ -21,7 +22,7 @@ const ANY4 = new Uint8Array(4);
 const ANY6 = new Uint8Array(16);
 
 /** A UDP port of a host, see {@link UdpPort}. Addresses inside are 4 bytes for IPv4, also where the port is of version 6. */
-export class HostUdpPort implements UdpPort {
+export class HostUdpPort implements UdpPort, PacketSender {
   readonly version: 4 | 6;
   readonly ipv6Only: boolean;
   readonly reuseAddr: boolean;
@@ -42,6 +43,9 @@ export class HostUdpPort implements UdpPort {
   dirty = false;
   multicastLoopback = true;
   broadcast = false;
+  lost = 0;
+  /** Sends say that they have succeeded as soon as a datagram waits for its next hop, as Linux's do. */
+  readonly reported = true;
   readonly #stack: Stack;
   /** Chosen by `connect`, so that `disconnect` gives it back. */
   #localByConnect = false;
@@ -196,7 +200,16 @@ export class HostUdpPort implements UdpPort {
       else for (const source of sources) this.#stack.groups.leave(group, source);
     }
     this.#memberships = null;
+    this.#room?.close();
     this.#stack.udp.release(this);
+  }
+
+  unreachable(): void {
+    this.lost++;
+  }
+
+  dropped(): void {
+    this.lost++;
   }
 
   /** The host has been closed: nobody needs to wait any more. */

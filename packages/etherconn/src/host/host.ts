@@ -439,7 +439,11 @@ export class Host
     };
   }
 
-  /** Closes its ports, leaves its groups and gives the MAC address back. The relay stays open. */
+  /**
+   * Closes its ports, leaves its groups and gives the MAC address back. The relay stays open. Datagrams that sockets have
+   * reported as sent and that wait for their next hop are sent before, or dropped when it has not answered in its three
+   * seconds, by the relay's clock: a virtual one has to go on meanwhile.
+   */
   close(): Promise<void> {
     return this.stack.close();
   }

@@ -54,7 +54,8 @@ describe('NeighborCache', () => {
     let told = 0;
     const neighbor = cache.want(ADDRESS);
     cache.use(neighbor);
-    cache.enqueue(neighbor, Uint8Array.of(1), { unreachable: () => told++ });
+    const sender = { reported: false, unreachable: () => told++, dropped: () => assert.fail() };
+    cache.enqueue(neighbor, Uint8Array.of(1), sender);
     const answer = cache.resolve(ADDRESS);
     await clock.advance(2999);
     assert.equal(asked.length, 3);
@@ -190,6 +191,37 @@ describe('NeighborCache', () => {
     assert.ok(ours.every(({ state }) => state === NeighborState.REACHABLE));
     for (let n = 3000; n < 4000; n++) cache.use(cache.want(address(n)));
     assert.equal(cache.size, 16);
+  });
+
+  it('waits, when it is to be closed, for those packets alone that pass for sent', async () => {
+    const { clock, cache, sent, learn } = open();
+    const counts = { unreachable: 0, dropped: 0 };
+    const sender = (reported: boolean) => ({
+      reported,
+      unreachable: () => counts.unreachable++,
+      dropped: () => counts.dropped++,
+    });
+    assert.equal(cache.drain(), null);
+    for (let n = 0; n < 3; n++) {
+      const neighbor = cache.want(address(n));
+      cache.use(neighbor);
+      cache.enqueue(neighbor, Uint8Array.of(10 + n), sender(false));
+      if (n > 0) cache.enqueue(neighbor, Uint8Array.of(20 + n), sender(true));
+    }
+    let isDrained = false;
+    const drained = cache.drain()!.then(() => {
+      isDrained = true;
+    });
+    assert.deepEqual([cache.waiting, counts], [2, { unreachable: 0, dropped: 3 }]);
+    cache.enqueue(cache.want(address(1)), Uint8Array.of(31), sender(true));
+    assert.deepEqual([cache.waiting, counts.dropped], [2, 4]);
+    learn(ANSWER, MAC, address(1));
+    assert.deepEqual(sent, [21]);
+    await clock.advance(2999);
+    assert.equal(isDrained, false);
+    await clock.advance(1);
+    await drained;
+    assert.deepEqual([cache.waiting, counts.unreachable], [0, 1]);
   });
 
   it('answers everybody who waits when it is cleared', async () => {

@@ -28,13 +28,20 @@ const WAITING_BYTES = 16 << 20;
 /** An IP packet that waits, and what is to be told when it cannot be sent. */
 export interface WaitingPacket {
   readonly packet: Uint8Array;
-  readonly sender: UnreachableListener | null;
+  readonly sender: PacketSender | null;
 }
 
 /** Who has sent a packet that waits. */
-export interface UnreachableListener {
+export interface PacketSender {
+  /**
+   * The packet passes for sent. So the process stays alive, and its host open, until it is or cannot be; for others
+   * (pings, answers to strangers) nobody waits.
+   */
+  readonly reported: boolean;
   /** The next hop has not answered. */
   unreachable(): void;
+  /** Too many packets wait. */
+  dropped(): void;
 }
 
 /** Told when there may be room for what was refused. */
@@ -104,8 +111,13 @@ export class NeighborCache {
   /** Entries of IPv4 addresses. */
   #size4 = 0;
   #waitingBytes = 0;
+  /** Packets that pass for sent and wait. */
+  #reported = 0;
+  /** The host is being closed: no more packets are taken in, and this is called when the last of those has gone. */
+  #drained: (() => void) | null = null;
   #timer: ClockTimer | null = null;
   #timerDue = Infinity;
+  #timerRefed = false;
 
   constructor(clock: Clock, owner: NeighborOwner, capacity: number) {
     this.#clock = clock;
@@ -169,20 +181,43 @@ export class NeighborCache {
   }
 
   /** Keeps a packet (from now on ours) until the MAC address is known, or drops it when too much waits already. */
-  enqueue(neighbor: Neighbor, packet: Uint8Array, sender: UnreachableListener | null): void {
+  enqueue(neighbor: Neighbor, packet: Uint8Array, sender: PacketSender | null): void {
     this.queued++;
-    if (this.#waitingBytes + packet.length > WAITING_BYTES) {
-      this.queueDropped++;
+    if (this.#waitingBytes + packet.length > WAITING_BYTES || this.#drained !== null) {
+      this.#drop(sender);
       return;
     }
     neighbor.queue ??= [];
     const queue = neighbor.queue;
     queue.push({ packet, sender });
     this.#count(neighbor, packet.length);
+    if (sender?.reported === true) this.#countReported(1);
     while (queue.length > QUEUE_PACKETS || (neighbor.queuedBytes > QUEUE_BYTES && queue.length > 1)) {
-      this.#count(neighbor, -queue.shift()!.packet.length);
-      this.queueDropped++;
+      const oldest = queue.shift()!;
+      this.#count(neighbor, -oldest.packet.length);
+      if (oldest.sender?.reported === true) this.#countReported(-1);
+      this.#drop(oldest.sender);
     }
+  }
+
+  /**
+   * The host is being closed: only what passes for sent still waits. Null when nothing does, else a promise that resolves
+   * when nothing does any more, after three seconds at most.
+   */
+  drain(): Promise<void> | null {
+    for (const neighbor of this.list()) {
+      const rest = neighbor.queue?.filter(({ sender }) => sender?.reported === true) ?? [];
+      for (const { packet, sender } of neighbor.queue ?? []) {
+        if (sender?.reported === true) continue;
+        this.#count(neighbor, -packet.length);
+        this.#drop(sender);
+      }
+      neighbor.queue = rest.length === 0 ? null : rest;
+    }
+    if (this.#reported === 0) return null;
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+    });
   }
 
   /** A message says that the address of `version` at `offset` has the MAC address at `mac`. */
@@ -231,7 +266,7 @@ export class NeighborCache {
     this.#size4 = 0;
     for (const neighbor of entries?.values() ?? []) {
       neighbor.state = NeighborState.NONE;
-      this.queueDropped += this.#takeQueue(neighbor)?.length ?? 0;
+      for (const { sender } of this.#takeQueue(neighbor) ?? []) this.#drop(sender);
       this.#answer(neighbor, null);
     }
   }
@@ -253,10 +288,28 @@ export class NeighborCache {
     this.#waitingBytes += bytes;
   }
 
+  #countReported(change: number): void {
+    this.#reported += change;
+    const isWanted = this.#reported > 0;
+    if (this.#timer !== null && this.#timerRefed !== isWanted) this.#arm(this.#timerDue);
+    if (isWanted || this.#drained === null) return;
+    const drained = this.#drained;
+    // What waited is sent, or told, first.
+    process.nextTick(drained);
+  }
+
+  #drop(sender: PacketSender | null): void {
+    this.queueDropped++;
+    sender?.dropped();
+  }
+
   #takeQueue(neighbor: Neighbor): WaitingPacket[] | null {
     const { queue } = neighbor;
     neighbor.queue = null;
     this.#count(neighbor, -neighbor.queuedBytes);
+    let reported = 0;
+    for (const { sender } of queue ?? []) if (sender?.reported === true) reported++;
+    if (reported > 0) this.#countReported(-reported);
     return queue;
   }
 
@@ -326,7 +379,8 @@ export class NeighborCache {
   #arm(due: number): void {
     this.#timer?.cancel();
     this.#timerDue = due;
-    this.#timer = this.#clock.setTimer(() => this.#expire(), due - this.#clock.now(), true);
+    this.#timerRefed = this.#reported > 0;
+    this.#timer = this.#clock.setTimer(() => this.#expire(), due - this.#clock.now(), !this.#timerRefed);
   }
 
   #expire(): void {

@@ -114,7 +114,7 @@ export class HostUdpDestination implements UdpDestination {
       counters.noRoom++;
       return 0;
     }
-    return output.send(this.#packet(payload, start, end), this.#path!, null);
+    return output.send(this.#packet(payload, start, end), this.#path!, this.#port);
   }
 
   /** No room now; the port's writers are told when there is. */
@@ -127,7 +127,7 @@ export class HostUdpDestination implements UdpDestination {
   #sendLong(payload: Uint8Array, start: number, end: number): 0 | 1 {
     const { output } = this.#stack;
     const packet = this.#packet(payload, start, end);
-    if (output.send(packet, this.#path!, null) === 0) return this.#refuse();
+    if (output.send(packet, this.#path!, this.#port) === 0) return this.#refuse();
     if (this.#path!.mac !== null && this.#isHeardHere()) output.copyLocally(packet);
     return 1;
   }

@@ -56,6 +56,8 @@ export interface UdpPort {
   multicastLoopback: boolean;
   /** Whether broadcasts may be sent. Default false. */
   broadcast: boolean;
+  /** Datagrams that the host has taken and dropped while they waited for their next hop. */
+  readonly lost: number;
   /**
    * Binds: an all-zero address takes every address of the host, port 0 a free one. Throws a SystemError (syscall
    * 'bind'): EADDRINUSE, EADDRNOTAVAIL, EINVAL when bound already.

@@ -123,6 +123,7 @@ export class FakeUdpPort implements UdpPort {
   multicastTtl = 1;
   multicastLoopback = true;
   broadcast = false;
+  readonly lost = 0;
   /** Groups, as 'group' or 'source>group'. */
   readonly groups: Set<string> = new Set();
   closed = false;
