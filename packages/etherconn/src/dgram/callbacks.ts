@@ -1,4 +1,6 @@
 import { executionAsyncId } from 'node:async_hooks';
+// As a global it is a getter, which is not compiled in.
+import process from 'node:process';
 import { rethrowLater } from '../rethrow.ts';
 
 /** Called when a datagram has been taken (`null` and its bytes), or cannot be sent (the error). */
@@ -9,18 +11,26 @@ export interface CallbackOwner {
   readonly closed: boolean;
 }
 
-/** Calls of one callback in a row, and what it is called with. */
-class CallbackBatch {
-  callback: SendCallback | null = null;
-  context = -1;
-  readonly bytes: number[] = [];
+/** A call that is due, and the next one of the same tick. */
+class DueCall {
+  readonly callback: SendCallback;
+  readonly bytes: number;
   /** Who must not be closed for the callback to be called; null when it is called anyway. */
-  readonly owners: (CallbackOwner | null)[] = [];
+  readonly owner: CallbackOwner | null;
+  readonly context: number;
+  next: DueCall | null;
+
+  constructor(callback: SendCallback, bytes: number, owner: CallbackOwner | null, context: number) {
+    this.callback = callback;
+    this.bytes = bytes;
+    this.owner = owner;
+    this.context = context;
+    this.next = null;
+  }
 }
 
-/** Batches that were run, to be used again. */
-const spare: CallbackBatch[] = [];
-let current: CallbackBatch | null = null;
+/** The newest call, as long as its tick has not begun. */
+let newest: DueCall | null = null;
 
 /**
  * Has `callback` called with `bytes` in a later tick; never synchronously. Calls of the same function in a row share a
@@ -30,34 +40,25 @@ let current: CallbackBatch | null = null;
  * for connected sockets, where it leaves at once.
  */
 export function callBackLater(callback: SendCallback, bytes: number, owner: CallbackOwner | null): void {
-  const context = executionAsyncId();
-  if (current === null || callback !== current.callback || context !== current.context) {
-    current = spare.pop() ?? new CallbackBatch();
-    current.callback = callback;
-    current.context = context;
-    process.nextTick(run, current);
-  }
-  current.bytes.push(bytes);
-  current.owners.push(owner);
+  const call = new DueCall(callback, bytes, owner, executionAsyncId());
+  if (newest !== null && newest.callback === callback && newest.context === call.context) newest.next = call;
+  else process.nextTick(run, call);
+  newest = call;
 }
 
-function run(batch: CallbackBatch): void {
+function run(first: DueCall): void {
   // What is sent by these callbacks is due in a later tick.
-  if (batch === current) current = null;
-  const { bytes, owners } = batch;
-  const callback = batch.callback!;
-  for (let i = 0; i < bytes.length; i++) {
-    if (owners[i]?.closed) continue;
+  newest = null;
+  for (let call: DueCall | null = first; call !== null; call = call.next) {
+    if (call.owner?.closed) continue;
+    // Not a call of the object's method: `this` of a callback is undefined.
+    const { callback } = call;
     try {
-      callback(null, bytes[i]);
+      callback(null, call.bytes);
     } catch (error) {
       rethrowLater(error);
     }
   }
-  batch.callback = null;
-  bytes.length = 0;
-  owners.length = 0;
-  if (spare.length < 4) spare.push(batch);
 }
 
 /** Has `callback` called with an error in a later tick, unless `owner` is closed by then. */

@@ -34,26 +34,27 @@ export function sendManyMessages(
     return 0;
   }
   const connected = state.connectState === ConnectState.CONNECTED ? handle.connected : null;
-  for (let i = 0; i < list.length; i++) {
-    try {
-      if (sendOne(handle, connected, list[i]!) === 0) return i;
-    } catch (error) {
-      if (i > 0) return i;
-      throw error;
+  let i = 0;
+  try {
+    for (; i < list.length; i++) {
+      const message = list[i]!;
+      if (connected === null || !(message instanceof Uint8Array)) {
+        if (sendOne(handle, message) === 0) return i;
+      } else if (handle.trySend(connected, message) === 0) {
+        return i;
+      }
     }
+  } catch (error) {
+    if (i > 0) return i;
+    throw list[0] instanceof Uint8Array && connected !== null
+      ? exceptionWithHostPort(error, 'send', undefined, 0)
+      : error;
   }
-  return list.length;
+  return i;
 }
 
-function sendOne(
-  handle: SocketHandle,
-  connected: UdpDestination | null,
-  message: Uint8Array | OutgoingMessage,
-): 0 | 1 {
-  if (message instanceof Uint8Array) {
-    if (connected === null) throw notConnected();
-    return trySend(handle, connected, message, undefined, 0);
-  }
+function sendOne(handle: SocketHandle, message: Uint8Array | OutgoingMessage): 0 | 1 {
+  if (message instanceof Uint8Array) throw notConnected();
   const { buffer, port, address } = message;
   const known = handle.destinations.get(address, port);
   if (known !== null) return trySend(handle, known, buffer, address, port);
@@ -67,11 +68,11 @@ function trySend(
   handle: SocketHandle,
   destination: UdpDestination | null,
   payload: Uint8Array,
-  address: string | undefined,
+  address: string,
   port: number,
 ): 0 | 1 {
   try {
-    return handle.trySend(destination ?? handle.destination(address!, port, true), payload);
+    return handle.trySend(destination ?? handle.destination(address, port, true), payload);
   } catch (error) {
     throw exceptionWithHostPort(error, 'send', address, port);
   }

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { FrameMemory } from '../link/link.ts';
 
 /** Bytes of a slab. A message that somebody keeps holds its slab, so it is not made larger than that. */
@@ -7,19 +8,29 @@ const LONGEST = 4096;
 /** Up to here a loop over words is quicker than a view and a `set`. */
 const LOOP = 128;
 
+type MakeBuffer = new (memory: ArrayBufferLike, offset: number, length: number) => Buffer;
+
+/**
+ * The class whose instances all Buffers are. `Buffer.from` comes to the same, after half as much time again for checks;
+ * the name under which Node gives the class out is the one that methods of typed arrays make copies by.
+ */
+const NodeBuffer: MakeBuffer = findBufferClass();
+
 /** Memory for received messages: Buffers that the receiver may keep, cut from slabs. */
 class MessageSlab {
-  #u8: Buffer = Buffer.alloc(0);
-  #words: Uint32Array = new Uint32Array(0);
-  #at = 0;
+  // An ArrayBuffer is kept beside its view, for getting it from there is a call out of the compiled code.
+  #slab = new ArrayBuffer(0);
+  #words = new Uint32Array(0);
+  /** Past the end, so that the first message has a slab made. */
+  #at = SLAB + 1;
 
   /** A copy of `[start, end)` of a frame's memory. */
   copy(memory: FrameMemory, start: number, end: number): Buffer {
     const length = end - start;
     if (length > LONGEST) return copyOf(memory.u8, start, end);
-    if (this.#at + length > this.#u8.length) this.#renew();
+    if (this.#at + length > SLAB) this.#renew();
     const at = this.#at;
-    const message = Buffer.from(this.#u8.buffer, at, length);
+    const message = new NodeBuffer(this.#slab, at, length);
     this.#at = (at + length + 7) & ~7;
     if (length > LOOP) {
       message.set(memory.u8.subarray(start, end));
@@ -38,10 +49,18 @@ class MessageSlab {
   }
 
   #renew(): void {
-    this.#u8 = Buffer.allocUnsafeSlow(SLAB);
-    this.#words = new Uint32Array(this.#u8.buffer);
+    this.#slab = Buffer.allocUnsafeSlow(SLAB).buffer;
+    this.#words = new Uint32Array(this.#slab);
     this.#at = 0;
   }
+}
+
+function findBufferClass(): MakeBuffer {
+  const found = (Buffer as unknown as { readonly [Symbol.species]?: MakeBuffer })[Symbol.species];
+  if (found !== undefined && found.prototype === Buffer.prototype) return found;
+  return function make(memory: ArrayBufferLike, offset: number, length: number) {
+    return Buffer.from(memory, offset, length);
+  } as unknown as MakeBuffer;
 }
 
 function copyOf(u8: Uint8Array, start: number, end: number): Buffer {

@@ -1,3 +1,4 @@
+import type { FrameMemory } from '../link/link.ts';
 import type { FrameSender } from '../relay/transmit.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
@@ -56,13 +57,15 @@ export class HostUdpDestination implements UdpDestination {
     if (port.failed) this.#throwFailure();
     if (this.#portEpoch !== port.epoch || this.#stackEpoch !== stack.epoch) this.#prepare();
     const length = end - start;
-    if (length > this.#payloadMax) this.#throwTooLong(length);
-    if (this.#kind === AddressKind.BROADCAST && !port.broadcast) {
+    const isLong = length > this.#wholeMax;
+    if (isLong && length > this.#payloadMax) this.#throwTooLong(length);
+    const isUnicast = this.#kind === AddressKind.OTHER;
+    if (!isUnicast && this.#kind === AddressKind.BROADCAST && !port.broadcast) {
       throw hostError('EACCES', 'send', 'broadcasts are not allowed; set broadcast');
     }
     if (this.#neighbor !== null && !this.#isResolved(this.#neighbor)) return this.#wait(payload, start, end);
     if (this.#relayEpoch !== stack.relay.epoch) this.#chooseSender();
-    if (length > this.#wholeMax) return this.#sendLong(payload, start, end);
+    if (isLong) return this.#sendLong(payload, start, end);
     const template = this.#template!;
     const sender = this.#sender!;
     const frameLength = template.headerLength + length;
@@ -73,16 +76,21 @@ export class HostUdpDestination implements UdpDestination {
     }
     const { memory } = sender;
     template.write(memory, at, payload, start, end, stack.output.nextIdentification());
-    if (this.#kind === AddressKind.OWN) {
-      stack.counters.sentLocally++;
-    } else {
-      stack.counters.sent++;
-      if (this.#kind !== AddressKind.OTHER && this.#isHeardHere()) {
-        if (!stack.loopback.copy(memory, at, frameLength)) stack.counters.localDropped++;
-      }
-    }
+    if (isUnicast) stack.counters.sent++;
+    else this.#countGroup(memory, at, frameLength);
     sender.commit(at, frameLength);
     return 1;
+  }
+
+  /** Counts a frame that is for others here, too: a copy for them, or the frame itself. */
+  #countGroup(memory: FrameMemory, at: number, frameLength: number): void {
+    const { counters, loopback } = this.#stack;
+    if (this.#kind === AddressKind.OWN) {
+      counters.sentLocally++;
+      return;
+    }
+    counters.sent++;
+    if (this.#isHeardHere() && !loopback.copy(memory, at, frameLength)) counters.localDropped++;
   }
 
   /** Whether the MAC address is known; if so, the template has it. */
