@@ -7,7 +7,7 @@ import {
   isUnspecifiedIp,
   prefixContains,
 } from '../wire/ip.ts';
-import { isLinkLocal } from './addresses.ts';
+import { isLinkLocal, isLoopback } from './addresses.ts';
 import type { RouteEntry } from './routes.ts';
 
 /**
@@ -18,14 +18,9 @@ export function whyNoStation(address: Uint8Array): string | null {
   const version = address.length === 4 ? 4 : 6;
   if (isMulticastIp(address, 0, version)) return 'a multicast address';
   if (isUnspecifiedIp(address, 0, version)) return 'the unspecified address';
-  if (version === 4) {
-    if (address[0] === 127) return 'a loopback address';
-    return readU32(address, 0) === 0xffffffff ? 'the broadcast address' : null;
-  }
-  if (isIpv4Mapped(address)) return 'an IPv4-mapped address';
-  return address[15] === 1 && address.every((byte, i) => i === 15 || byte === 0)
-    ? 'the loopback address'
-    : null;
+  if (isLoopback(address)) return 'a loopback address';
+  if (version === 6) return isIpv4Mapped(address) ? 'an IPv4-mapped address' : null;
+  return readU32(address, 0) === 0xffffffff ? 'the broadcast address' : null;
 }
 
 /** As {@link whyNoStation}, and the two addresses that an IPv4 network keeps for itself (RFC 3021: not /31 and /32). */

@@ -7,6 +7,7 @@ import { macHigh, macLow } from '../wire/mac.ts';
 import { UDP_HEADER_LENGTH, UDP_PAYLOAD_MAX } from '../wire/udp.ts';
 import { UdpTemplate } from '../wire/udp-template.ts';
 import { AddressKind } from './addresses.ts';
+import { groupPath } from './group-path.ts';
 import { hostError } from './host-error.ts';
 import type { HostUdpPort } from './host-udp-port.ts';
 import { type Neighbor, NeighborState } from './neighbor-cache.ts';
@@ -15,8 +16,6 @@ import type { Stack } from './stack.ts';
 import { udpPacket } from './udp-packet.ts';
 import type { UdpDestination } from './udp-port.ts';
 
-/** What stays on the host needs no fragments. */
-const MTU_LOCAL = 0xffff;
 const NO_MAC = new Uint8Array(6);
 
 /** See {@link UdpDestination}. */
@@ -150,10 +149,7 @@ export class HostUdpDestination implements UdpDestination {
     const stack = this.#stack;
     port.checkOpen('send');
     port.bindForSending();
-    const found = stack.output.path(this.#destination, 'send');
-    // RFC 1112 §6.1: with a TTL of 0 a group datagram does not leave the host.
-    const isKept = found.kind === AddressKind.MULTICAST && port.multicastTtl === 0;
-    const path = isKept ? { ...found, kind: AddressKind.OWN, mac: null, mtu: MTU_LOCAL } : found;
+    const path = groupPath(stack.output.path(this.#destination, 'send'), port);
     this.#source = this.#sourceFor(path);
     const isV4 = path.destination.length === 4;
     this.#path = path;

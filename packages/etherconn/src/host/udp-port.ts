@@ -72,6 +72,11 @@ export interface UdpPort {
   join(group: Uint8Array, source: Uint8Array | null): void;
   /** Throws EADDRNOTAVAIL when it is no member. */
   leave(group: Uint8Array, source: Uint8Array | null): void;
+  /**
+   * From now on group datagrams of this address's IP version go out with it as their source, unless the port is bound to
+   * an address; those with a loopback address stay inside of the host. All zero: as by default. Throws EADDRNOTAVAIL.
+   */
+  sendGroupsFrom(address: Uint8Array): void;
   /** Gives port and groups back. Calling it again is harmless. */
   close(): void;
 }

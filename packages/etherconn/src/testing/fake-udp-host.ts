@@ -178,6 +178,8 @@ export class FakeUdpPort implements UdpPort {
     throw new SystemError('EADDRNOTAVAIL', -99, 'leave', 'no member');
   }
 
+  sendGroupsFrom(): void {}
+
   close(): void {
     this.closed = true;
     const { ports } = this.#host;
