@@ -4,8 +4,8 @@ import { isLinkLocal } from './address.ts';
 
 /** Senders whose address text is kept; a power of two. */
 const ENTRIES = 1024;
-/** Bytes of a key: the address, and what version of socket the text is for. */
-const KEY = 17;
+/** Bytes of an IPv6 key. */
+const KEY = 16;
 
 /**
  * Texts of the addresses that datagrams came from. Making one costs more than the rest of a small datagram, and the
@@ -13,6 +13,10 @@ const KEY = 17;
  * takes the place of whom it collides with.
  */
 export class AddressTextCache {
+  /** IP version, and what version of socket the text is for; 0 where there is no entry. */
+  readonly #kinds = new Uint8Array(ENTRIES);
+  /** IPv4 addresses are compared as numbers. */
+  readonly #words = new Int32Array(ENTRIES);
   readonly #keys = new Uint8Array(ENTRIES * KEY);
   readonly #texts: string[] = new Array(ENTRIES).fill('');
   readonly #zone: string;
@@ -27,18 +31,28 @@ export class AddressTextCache {
    * sockets are '::ffff:10.0.0.1'.
    */
   text(u8: Uint8Array, offset: number, ipVersion: number, socketVersion: number): string {
-    const keys = this.#keys;
-    const length = ipVersion === 4 ? 4 : 16;
     const kind = ipVersion | (socketVersion << 4);
-    let hash = Math.imul(readU32(u8, offset + length - 4), 0x9e3779b1) ^ kind;
-    if (length === 16) hash ^= Math.imul(readU32(u8, offset + 8), 0x85ebca6b);
-    hash ^= hash >>> 15;
-    const place = hash & (ENTRIES - 1);
+    if (ipVersion !== 4) return this.#text6(u8, offset, kind, socketVersion);
+    const word = readU32(u8, offset) | 0;
+    const place = placeOf(Math.imul(word, 0x9e3779b1) ^ kind);
+    if (this.#words[place] === word && this.#kinds[place] === kind) return this.#texts[place]!;
+    this.#words[place] = word;
+    return this.#set(place, u8, offset, kind, socketVersion);
+  }
+
+  #text6(u8: Uint8Array, offset: number, kind: number, socketVersion: number): string {
+    const keys = this.#keys;
+    const low = Math.imul(readU32(u8, offset + 12), 0x9e3779b1);
+    const place = placeOf(low ^ kind ^ Math.imul(readU32(u8, offset + 8), 0x85ebca6b));
     const key = place * KEY;
-    if (keys[key + 16] === kind && sameBytes(keys, key, u8, offset, length)) return this.#texts[place]!;
-    for (let i = 0; i < length; i++) keys[key + i] = u8[offset + i]!;
-    keys[key + 16] = kind;
-    const text = this.#format(u8, offset, ipVersion, socketVersion);
+    if (this.#kinds[place] === kind && sameBytes(keys, key, u8, offset, KEY)) return this.#texts[place]!;
+    for (let i = 0; i < KEY; i++) keys[key + i] = u8[offset + i]!;
+    return this.#set(place, u8, offset, kind, socketVersion);
+  }
+
+  #set(place: number, u8: Uint8Array, offset: number, kind: number, socketVersion: number): string {
+    const text = this.#format(u8, offset, kind & 0xf, socketVersion);
+    this.#kinds[place] = kind;
     this.#texts[place] = text;
     return text;
   }
@@ -48,4 +62,8 @@ export class AddressTextCache {
     if (ipVersion === 4) return socketVersion === 6 ? `::ffff:${text}` : text;
     return isLinkLocal(u8, offset) && this.#zone !== '' ? `${text}%${this.#zone}` : text;
   }
+}
+
+function placeOf(hash: number): number {
+  return (hash ^ (hash >>> 15)) & (ENTRIES - 1);
 }

@@ -155,14 +155,16 @@ export class Receiver {
       return;
     }
     const { blockList, receiveInfo, texts, version } = this.#options;
-    const make = receiveInfo ? receivedMessageInfo : messageInfo;
-    const info = make(store, at, texts, version);
+    const info = receiveInfo
+      ? receivedMessageInfo(store, at, texts, version)
+      : messageInfo(store, at, texts, version);
     if (blockList?.check(info.address, version === 4 ? 'ipv4' : 'ipv6')) {
       this.counters.droppedBlocked++;
       return;
     }
     const message = messages.copy(memory, words[at + Field.PAYLOAD], words[at + Field.PAYLOAD_END]);
-    if (this.#heldCount === 0 && this.#socket.listenerCount('message') >= atLeast) this.#emit(message, info);
+    const listeners = this.#socket.listenerCount('message');
+    if (listeners >= atLeast && this.#heldCount === 0) this.#emit(message, info, listeners);
     else this.#hold(message, info);
   }
 
@@ -184,7 +186,7 @@ export class Receiver {
     this.#firstHeld += 2;
     this.#heldBytes -= message.length + OVERHEAD;
     if (this.#heldCount === 0) this.#forgetHeld();
-    this.#resource.runInAsyncScope(this.#emit, this, message, info);
+    this.#resource.runInAsyncScope(this.#emit, this, message, info, this.#socket.listenerCount('message'));
   };
 
   #forgetHeld(): void {
@@ -193,8 +195,8 @@ export class Receiver {
     this.#heldBytes = 0;
   }
 
-  #emit(message: Buffer, info: MessageInfo): void {
-    if (this.#socket.listenerCount('message') > 0) this.counters.received++;
+  #emit(message: Buffer, info: MessageInfo, listeners: number): void {
+    if (listeners > 0) this.counters.received++;
     else this.counters.droppedNoListener++;
     try {
       this.#socket.emit('message', message, info);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { executionAsyncId } from 'node:async_hooks';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DestinationCache } from '../conn/destination-cache.ts';
@@ -84,12 +85,39 @@ test('copies of messages are right and stay so, at any place and length', () => 
         for (let i = 0; i < length; i++) memory.u8[start + i] = (seed + i * 7) & 255;
         const copy = messages.copy(memory, start, start + length);
         kept.push([copy, Buffer.from(memory.u8.subarray(start, start + length))]);
-        assert.ok(Buffer.isBuffer(copy));
+        assert.equal(Object.getPrototypeOf(copy), Buffer.prototype);
       },
     ),
     { numRuns: 500 },
   );
   for (const [copy, expected] of kept) assert.ok(copy.equals(expected));
+});
+
+test('the first message may be an empty one', async () => {
+  // Another instance of the module, which has made none.
+  const { messages: fresh }: typeof import('./slab.ts') = await import(`./slab.js?fresh=${Date.now()}`);
+  const memory = allocateFrameMemory(64);
+  memory.u8.fill(7);
+  assert.deepEqual(fresh.copy(memory, 3, 3), Buffer.alloc(0));
+  assert.deepEqual(fresh.copy(memory, 3, 5), Buffer.from([7, 7]));
+});
+
+test('calls in a row of the same function share a tick, those of others do not', async () => {
+  const calls: (number | undefined)[] = [];
+  const ticks: number[] = [];
+  const note = (_error: Error | null, bytes?: number) => {
+    calls.push(bytes);
+    ticks.push(executionAsyncId());
+  };
+  callBackLater(note, 1, null);
+  callBackLater(note, 2, { closed: false });
+  callBackLater(note, 0, { closed: true });
+  callBackLater((error, bytes) => note(error, bytes), 3, null);
+  callBackLater(note, 4, null);
+  await new Promise(setImmediate);
+  assert.deepEqual(calls, [1, 2, 3, 4]);
+  assert.equal(ticks[0], ticks[1]);
+  assert.equal(new Set(ticks).size, 3);
 });
 
 test('callbacks come in order in one tick; what they send is called back in the next', async () => {
