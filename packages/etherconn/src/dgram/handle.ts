@@ -170,7 +170,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     port: number,
     callback: SendCallback | undefined,
   ): void {
-    if (this.#queue === null || this.#queue.count === 0) {
+    if (this.#queue === null || this.#queue.lets(destination)) {
       let taken: 0 | 1;
       try {
         taken = destination.trySend(payload, start, end);
@@ -201,15 +201,24 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     }
   }
 
-  /** Sends directly: 1, or 0 when there is no room (or others wait already); then 'drain' is announced later. */
+  /**
+   * Sends directly: 1, or 0 when there is no room (or others wait already); then 'drain' is announced later. What would
+   * wait only for its own next hop is queued: it must not hold up what is for others.
+   */
   trySend(destination: UdpDestination, payload: Uint8Array): 0 | 1 {
-    if (this.#queue === null || this.#queue.count === 0) {
+    if (this.#queue === null || this.#queue.lets(destination)) {
       if (destination.trySend(payload, 0, payload.length) === 1) {
         this.counters.sent++;
         return 1;
       }
     }
-    this.#sendQueue().want();
+    const queue = this.#sendQueue();
+    if (destination !== this.connected && queue.waitsAside(destination)) {
+      const copy = Uint8Array.prototype.slice.call(payload);
+      if (queue.push({ destination, payload: copy, address: undefined, port: 0, callback: undefined }))
+        return 1;
+    }
+    queue.want();
     return 0;
   }
 

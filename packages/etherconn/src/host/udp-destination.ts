@@ -50,6 +50,14 @@ export class HostUdpDestination implements UdpDestination {
     this.#source = destination;
   }
 
+  get hop(): object | null {
+    return this.#neighbor;
+  }
+
+  get resolving(): boolean {
+    return this.#neighbor !== null && this.#stack.neighbors.isPatient(this.#neighbor);
+  }
+
   trySend(payload: Uint8Array, start: number, end: number): 0 | 1 {
     const port = this.#port;
     const stack = this.#stack;

@@ -31,6 +31,10 @@ export interface UdpPortUser {
 
 /** A destination to keep: header template and route. Good until the port is closed, whatever changes meanwhile. */
 export interface UdpDestination {
+  /** Who takes its packets on the link, as an identity: what is for one hop keeps its order. Null where there is none. */
+  readonly hop: object | null;
+  /** Whether its hop is being asked for, so that no room (`trySend` gives 0) is none for this hop alone. */
+  readonly resolving: boolean;
   /**
    * Sends `payload[start, end)`. 1 when the host has taken it (it may wait for its next hop to be resolved, then a copy
    * is kept), 0 when there is no room now. Throws a SystemError for what will not work: EMSGSIZE, ENETUNREACH,

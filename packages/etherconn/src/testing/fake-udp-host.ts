@@ -163,6 +163,8 @@ export class FakeUdpPort implements UdpPort {
   destination(address: Uint8Array, port: number): UdpDestination {
     const to = Uint8Array.from(address);
     return {
+      hop: null,
+      resolving: false,
       trySend: (payload, start, end) => this.#host.transmit(this, to, port, payload.slice(start, end)),
     };
   }
