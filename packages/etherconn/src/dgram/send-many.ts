@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { UdpDestination } from '../host/udp-port.ts';
 import { bindImplicitly } from './bind.ts';
 import type { SocketHandle } from './handle.ts';
-import { invalidArgType, notConnected } from './node-errors.ts';
+import { addressBlocked, alreadyConnected, invalidArgType, notConnected } from './node-errors.ts';
 import { BindState, ConnectState, runningHandle, stateOf } from './socket-state.ts';
 import { exceptionWithHostPort } from './system-errors.ts';
 import { validatePort, validateString } from './validate.ts';
@@ -39,7 +39,7 @@ export function sendManyMessages(
     for (; i < list.length; i++) {
       const message = list[i]!;
       if (connected === null || !(message instanceof Uint8Array)) {
-        if (sendOne(handle, message) === 0) return i;
+        if (sendOne(handle, message, i) === 0) return i;
       } else if (handle.trySend(connected, message) === 0) {
         return i;
       }
@@ -53,15 +53,20 @@ export function sendManyMessages(
   return i;
 }
 
-function sendOne(handle: SocketHandle, message: Uint8Array | OutgoingMessage): 0 | 1 {
+function sendOne(handle: SocketHandle, message: Uint8Array | OutgoingMessage, i: number): 0 | 1 {
   if (message instanceof Uint8Array) throw notConnected();
+  if (typeof message !== 'object' || message === null) {
+    throw invalidArgType(`list[${i}]`, ['Uint8Array', 'Object'], message);
+  }
   const { buffer, port, address } = message;
-  const known = handle.destinations.get(address, port);
-  if (known !== null) return trySend(handle, known, buffer, address, port);
-  validatePort(port, 'Port', false);
-  validateString(address, 'address');
   if (!(buffer instanceof Uint8Array)) throw invalidArgType('buffer', ['Uint8Array'], buffer);
-  return trySend(handle, null, buffer, address, port);
+  if (handle.connected !== null) throw alreadyConnected();
+  const known = handle.direct.get(address, port);
+  if (known !== null && !handle.blocks(address)) return trySend(handle, known, buffer, address, port);
+  const number = validatePort(port, 'Port', false);
+  validateString(address, 'address');
+  if (handle.blocks(address)) throw addressBlocked(address);
+  return trySend(handle, null, buffer, address, number);
 }
 
 function trySend(
@@ -72,7 +77,7 @@ function trySend(
   port: number,
 ): 0 | 1 {
   try {
-    return handle.trySend(destination ?? handle.destination(address, port, true), payload);
+    return handle.trySend(destination ?? handle.directDestination(address, port), payload);
   } catch (error) {
     throw exceptionWithHostPort(error, 'send', address, port);
   }
