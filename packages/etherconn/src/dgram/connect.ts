@@ -2,7 +2,6 @@ import type { EventEmitter } from 'node:events';
 import { bindImplicitly } from './bind.ts';
 import { addressBlocked, alreadyConnected, notConnected } from './node-errors.ts';
 import { enqueue } from './queueing.ts';
-import { blocked } from './send.ts';
 import { BindState, ConnectState, runningHandle, stateOf } from './socket-state.ts';
 import { codeOf, errnoException, exceptionWithHostPort } from './system-errors.ts';
 import { validatePort, validateString } from './validate.ts';
@@ -41,7 +40,7 @@ function lookUpAndConnect(
   state.handle.lookup(address, (error, ip) => {
     if (state.handle === null) return;
     let failure = error;
-    if (!failure && blocked(state, ip)) failure = addressBlocked(ip);
+    if (!failure && state.handle.blocks(ip)) failure = addressBlocked(ip);
     if (!failure) {
       try {
         state.handle.connect(ip, port);

@@ -37,8 +37,10 @@ export function initializeSocket(
   if (typeof listener === 'function') socket.on('message', listener as () => void);
   const ownLookup = (lookup as Lookup | undefined) ?? replacedLookup();
   const receiving = { version, receiveInfo, blockList: receiveBlockList, texts: host.texts } as const;
+  const cacheable = ownLookup === null && sendBlockList === undefined;
+  const sending = { lookup: ownLookup ?? plainLookup, cacheable, blockList: sendBlockList };
   setState(socket, {
-    handle: new SocketHandle(host.udp, socket, receiving, ownLookup ?? plainLookup),
+    handle: new SocketHandle(host.udp, socket, receiving, sending),
     receiving: false,
     bindState: BindState.UNBOUND,
     connectState: ConnectState.DISCONNECTED,
@@ -48,8 +50,7 @@ export function initializeSocket(
     ipv6Only: Boolean(options.ipv6Only),
     recvBufferSize,
     sendBufferSize,
-    cacheable: ownLookup === null && sendBlockList === undefined,
-    sendBlockList,
+    cacheable,
   });
   if (options.signal !== undefined) closeOnAbort(socket, options.signal);
   if (udpSocketChannel.hasSubscribers) udpSocketChannel.publish({ socket });

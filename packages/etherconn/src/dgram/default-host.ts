@@ -1,9 +1,10 @@
 import { networkInterfaces } from 'node:os';
 import { OptionError } from '../errors.ts';
+import { duplicateOf, whyNoHostAddress } from '../host/host-address.ts';
 import type { HostOptions } from '../host/host-options.ts';
 import { show } from '../options.ts';
 import { MemoryNetwork } from '../relay/memory-relay.ts';
-import { parseIp, parsePrefix, prefixContains } from '../wire/ip.ts';
+import { formatPrefix, type IpPrefix, parseIp, parsePrefix, prefixContains } from '../wire/ip.ts';
 import { Host } from './host.ts';
 
 let current: Host | null = null;
@@ -44,7 +45,7 @@ const LINK_LOCAL = parsePrefix('fe80::/10');
 function likeThisMachine(): HostOptions {
   let name = 'eth0';
   let mac: string | undefined;
-  const addresses: string[] = [];
+  const addresses: IpPrefix[] = [];
   for (const [interfaceName, list] of Object.entries(networkInterfaces())) {
     const external = (list ?? []).filter((one) => !one.internal && one.cidr !== null);
     if (external.length === 0) continue;
@@ -55,13 +56,16 @@ function likeThisMachine(): HostOptions {
     for (const { cidr } of external) {
       // Link-local addresses of other interfaces would be of another zone.
       if (interfaceName !== name && isLinkLocal(cidr!)) continue;
-      addresses.push(cidr!);
+      // An interface of the kernel's may have what a host may not: a network's address, one address twice.
+      const prefix = parsePrefix(cidr!);
+      if (whyNoHostAddress(prefix) !== null || duplicateOf([...addresses, prefix]) !== null) continue;
+      addresses.push(prefix);
     }
   }
   return {
     mac: mac === undefined || mac === '00:00:00:00:00:00' ? '02:00:00:00:00:01' : mac,
     interfaceName: name,
-    addresses: addresses.length === 0 ? ['10.0.0.1/24'] : [...new Set(addresses)],
+    addresses: addresses.length === 0 ? ['10.0.0.1/24'] : addresses.map(formatPrefix),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { type BlockList, isIP } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { Batch } from '../conn/batch.ts';
 import { DestinationCache } from '../conn/destination-cache.ts';
@@ -11,6 +12,7 @@ import { addressText, orLoopback, parseLiteral, systemError } from './address.ts
 import { type CallbackOwner, callBackFailed, callBackLater, type SendCallback } from './callbacks.ts';
 import { closedByHost } from './closing.ts';
 import type { Lookup, LookupCallback } from './lookup.ts';
+import { invalidArgType } from './node-errors.ts';
 import { Receiver, type ReceiverOptions } from './receiver.ts';
 import { type PendingSend, SendQueue, type SendQueueOwner } from './send-queue.ts';
 import { errnoException, exceptionWithHostPort } from './system-errors.ts';
@@ -30,6 +32,15 @@ export interface SendCounters {
   failed: number;
 }
 
+/** What a handle is told of how its socket sends. */
+export interface SendOptions {
+  readonly lookup: Lookup;
+  /** Whether destinations of `send` may be kept by the text of their address. */
+  readonly cacheable: boolean;
+  /** Whom nothing is sent to. */
+  readonly blockList: BlockList | undefined;
+}
+
 /**
  * What a socket holds of its host, as Node's sockets hold a UDP handle of libuv's: address literals in, system
  * errors out, no events and no names. Opens the host's port when it is bound.
@@ -40,13 +51,17 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   readonly version: 4 | 6;
   readonly receiver: Receiver;
   readonly counters: SendCounters = { sent: 0, failed: 0 };
+  /** Where `send` has sent to; empty when each of its addresses has to be looked up or checked. */
   readonly destinations: DestinationCache<UdpDestination> = new DestinationCache<UdpDestination>();
+  /** Where `sendMany` and answers go, which take addresses alone; the same, unless that is empty. */
+  readonly direct: DestinationCache<UdpDestination>;
   closed = false;
   /** Where connected sends go. */
   connected: UdpDestination | null = null;
   /** What the program thinks its kernel buffers are, as Linux has them by default. */
   readonly bufferSizes: { recv: number; send: number } = { recv: 212_992, send: 212_992 };
   readonly #lookup: Lookup;
+  readonly #blockList: BlockList | undefined;
   readonly #host: UdpHost;
   readonly #socket: EventEmitter;
   #port: UdpPort | null = null;
@@ -56,11 +71,13 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   /** Whether this handle keeps the host, and with it the process, alive. */
   #holding = false;
 
-  constructor(host: UdpHost, socket: EventEmitter, options: ReceiverOptions, lookup: Lookup) {
+  constructor(host: UdpHost, socket: EventEmitter, options: ReceiverOptions, sending: SendOptions) {
     this.#host = host;
     this.#socket = socket;
     this.version = options.version;
-    this.#lookup = lookup;
+    this.#lookup = sending.lookup;
+    this.#blockList = sending.blockList;
+    this.direct = sending.cacheable ? this.destinations : new DestinationCache<UdpDestination>();
     this.receiver = new Receiver(socket, this, options);
   }
 
@@ -73,6 +90,11 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   port(syscall: string): UdpPort {
     if (this.#port === null) throw systemError('EBADF', syscall, 'the socket is not bound yet');
     return this.#port;
+  }
+
+  /** Datagrams that the host has taken and could not send. */
+  get lost(): number {
+    return this.#port?.lost ?? 0;
   }
 
   get bound(): boolean {
@@ -133,6 +155,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     opened.connect(target, port, zone);
     this.connected = opened.destination(target, port, zone);
     this.destinations.clear();
+    this.direct.clear();
     this.#peer = this.#addressObject(target, zone, port);
   }
 
@@ -146,10 +169,25 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   destination(address: string, port: number, keep: boolean): UdpDestination {
     const known = this.destinations.get(address, port);
     if (known !== null) return known;
-    const { bytes, zone } = parseLiteral(address, this.version, 'send');
-    const made = this.port('send').destination(orLoopback(bytes), port, zone);
+    const made = this.#makeDestination(address, port);
     if (keep) this.destinations.set(address, port, made);
     return made;
+  }
+
+  /** As {@link destination}, for who takes address literals alone; always remembered. */
+  directDestination(address: string, port: number): UdpDestination {
+    const known = this.direct.get(address, port);
+    if (known !== null) return known;
+    const made = this.#makeDestination(address, port);
+    this.direct.set(address, port, made);
+    return made;
+  }
+
+  /** Whether nothing may be sent to an address literal. */
+  blocks(address: string): boolean {
+    if (this.#blockList === undefined) return false;
+    const version = isIP(address);
+    return version !== 0 && this.#blockList.check(address, version === 6 ? 'ipv6' : 'ipv4');
   }
 
   /**
@@ -165,7 +203,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     port: number,
     callback: SendCallback | undefined,
   ): void {
-    if (this.#queue === null || this.#queue.count === 0) {
+    if (this.#queue === null || this.#queue.lets(destination)) {
       let taken: 0 | 1;
       try {
         taken = destination.trySend(payload, start, end);
@@ -196,16 +234,33 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     }
   }
 
-  /** Sends directly: 1, or 0 when there is no room (or others wait already); then 'drain' is announced later. */
+  /**
+   * Sends directly: 1, or 0 when there is no room (or others wait already); then 'drain' is announced later. What would
+   * wait only for its own next hop is queued: it must not hold up what is for others.
+   */
   trySend(destination: UdpDestination, payload: Uint8Array): 0 | 1 {
-    if (this.#queue === null || this.#queue.count === 0) {
+    if (this.#queue === null || this.#queue.lets(destination)) {
       if (destination.trySend(payload, 0, payload.length) === 1) {
         this.counters.sent++;
         return 1;
       }
     }
-    this.#sendQueue().want();
+    const queue = this.#sendQueue();
+    if (destination !== this.connected && queue.waitsAside(destination)) {
+      const copy = Uint8Array.prototype.slice.call(payload);
+      if (queue.push({ destination, payload: copy, address: undefined, port: 0, callback: undefined }))
+        return 1;
+    }
+    queue.want();
     return 0;
+  }
+
+  /** Sends some of these to where the socket is connected, in one go. 0 where {@link trySend} has to be asked. */
+  trySendGroup(connected: UdpDestination, payloads: readonly unknown[], first: number): number {
+    if (this.#queue !== null && !this.#queue.lets(connected)) return 0;
+    const sent = connected.trySendGroup(payloads, first);
+    this.counters.sent += sent;
+    return sent;
   }
 
   localAddress(): SocketAddress {
@@ -242,6 +297,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     }
     this.#queue?.reject(null);
     this.destinations.clear();
+    this.direct.clear();
     this.connected = null;
     this.#port?.close();
     this.#port = null;
@@ -289,13 +345,26 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     process.nextTick(() => this.#socket.emit('drain'));
   }
 
-  /** Answers the datagram that the cursor of a batch stands on. */
+  /**
+   * Answers the datagram that the cursor of a batch stands on. To an address that is blocked nothing is sent, which is
+   * counted: what strangers send makes no call throw.
+   */
   reply(batch: Batch, payload: Uint8Array): number {
+    if (!(payload instanceof Uint8Array)) throw invalidArgType('payload', ['Uint8Array'], payload);
     const at = batch.remoteAddressOffset;
     const bytes = batch.u8.subarray(at, at + (batch.ipVersion === 4 ? 4 : 16));
     const text = addressText(bytes, this.#host.interfaceName);
     const address = batch.ipVersion === 4 && this.version === 6 ? `::ffff:${text}` : text;
-    return this.trySend(this.destination(address, batch.remotePort, true), payload);
+    if (this.blocks(address)) {
+      this.counters.failed++;
+      return 1;
+    }
+    return this.trySend(this.directDestination(address, batch.remotePort), payload);
+  }
+
+  #makeDestination(address: string, port: number): UdpDestination {
+    const { bytes, zone } = parseLiteral(address, this.version, 'send');
+    return this.port('send').destination(orLoopback(bytes), port, zone);
   }
 
   #sendQueue(): SendQueue {

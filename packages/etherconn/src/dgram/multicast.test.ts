@@ -55,6 +55,55 @@ test('source-specific members get what the source sends only', async () => {
   receiver.dropSourceSpecificMembership('10.0.0.1', '232.1.1.1');
 });
 
+for (const [type, group, loopback, second] of [
+  ['udp4', '239.1.2.4', '127.0.0.1', '10.0.0.66'],
+  ['udp6', 'ff05::1:99', '::1', 'fd00::66'],
+  ['udp6', 'ff05::1:99', '::%lo', 'fd00::66'],
+] as const) {
+  test(`the interface for multicast is chosen: ${loopback}, and one of several addresses`, async () => {
+    await using net = await openDgramHosts(2);
+    const [a, b] = net.hosts;
+    await a.addAddress(`${second}/${type === 'udp4' ? 24 : 64}`, { detectDuplicates: 'off' });
+    const here = await boundTo(a.dgram.createSocket({ type, reuseAddr: true }), 7000);
+    const there = await boundTo(b.dgram.createSocket({ type, reuseAddr: true }), 7000);
+    here.addMembership(group);
+    there.addMembership(group);
+    const sender = await boundTo(a.dgram.createSocket(type), 0);
+    sender.setMulticastInterface(second);
+    const both = [once(here, 'message'), once(there, 'message')];
+    sender.send('from the second address', 7000, group);
+    for (const [, { address }] of await Promise.all(both)) assert.equal(address, second);
+    const heardThere: string[] = [];
+    there.on('message', (message) => heardThere.push(String(message)));
+    sender.setMulticastInterface(loopback);
+    const inside = once(here, 'message');
+    sender.send('inside', 7000, group);
+    const [message, { address }] = await inside;
+    assert.deepEqual([String(message), address], ['inside', type === 'udp4' ? '127.0.0.1' : '::1']);
+    sender.setMulticastInterface(type === 'udp4' ? '0.0.0.0' : '::%eth0');
+    const outside = once(there, 'message');
+    sender.send('outside', 7000, group);
+    const [, { address: first }] = await outside;
+    assert.deepEqual([first, heardThere], [type === 'udp4' ? '10.0.0.1' : 'fd00::1', ['outside']]);
+  });
+}
+
+test('source-specific members hear the loopback address, as on Linux', async () => {
+  await using net = await openDgramHosts(1);
+  const { createSocket } = net.hosts[0].dgram;
+  const member = await boundTo(createSocket({ type: 'udp4', reuseAddr: true }), 0);
+  member.addSourceSpecificMembership('127.0.0.1', '232.5.5.5', '127.0.0.1');
+  member.setMulticastInterface('127.0.0.1');
+  const heard = once(member, 'message');
+  member.send('mine', member.address().port, '232.5.5.5');
+  assert.equal((await heard)[1].address, '127.0.0.1');
+  const bound = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(bound, 'listening');
+  const again = once(member, 'message');
+  bound.send('bound to it', member.address().port, '232.5.5.5');
+  assert.equal(String((await again)[0]), 'bound to it');
+});
+
 test('groups, sources and interfaces that do not suit are refused as by Linux', async () => {
   await using net = await openDgramHosts(1);
   const { createSocket } = net.hosts[0].dgram;

@@ -1,5 +1,4 @@
 import type { EventEmitter } from 'node:events';
-import { isIP } from 'node:net';
 import { isUnspecifiedIp } from '../wire/ip.ts';
 import { isGroup, parseLiteral, systemError } from './address.ts';
 import type { SocketHandle } from './handle.ts';
@@ -9,6 +8,9 @@ import { codeOf, errnoException } from './system-errors.ts';
 import { validateString } from './validate.ts';
 
 /** Membership in groups. A host has one interface; naming another one is refused as Linux does. */
+
+const ANY6 = new Uint8Array(16);
+const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 
 type Action = 'join' | 'leave';
 
@@ -75,21 +77,24 @@ function checkInterface(handle: SocketHandle, syscall: string, version: 4 | 6, a
   }
 }
 
-/** `setMulticastInterface`: checked as the kernel would; the host's one interface is what groups are sent on. */
+/**
+ * `setMulticastInterface`: '127.0.0.1' or '::1' (or '::%lo') is the loopback interface, which keeps group datagrams inside
+ * of the host; another own address is what they are sent from; '0.0.0.0' and '::%eth0' stand for the host's one interface.
+ */
 export function setMulticastInterface(socket: EventEmitter, address: unknown): void {
   const handle = runningHandle(socket);
   validateString(address, 'interfaceAddress');
   const syscall = 'setMulticastInterface';
   inNodesForm(syscall, () => {
-    const { bytes } = parseLiteral(address, 0, syscall);
-    handle.port(syscall);
-    const version = isIP(address) as 4 | 6;
-    if (version === 6 && handle.version === 4) {
+    const { bytes, zone } = parseLiteral(address, 0, syscall);
+    const port = handle.port(syscall);
+    if (bytes.length === 16 && handle.version === 4) {
       throw systemError('ENOPROTOOPT', syscall, 'a udp4 socket has no IPv6 interface');
     }
-    if (version === 4 && !isUnspecifiedIp(bytes, 0, 4) && !handle.host.hasAddress(bytes)) {
-      throw systemError('EADDRNOTAVAIL', syscall, `this host does not have the address ${address}`);
-    }
+    if (zone === 'lo') port.sendGroupsFrom(LOOPBACK6);
+    // Of IPv6 addresses the kernel looks at the zone alone.
+    else if (bytes.length === 16 && !handle.host.hasAddress(bytes)) port.sendGroupsFrom(ANY6);
+    else port.sendGroupsFrom(bytes);
   });
 }
 

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { UdpDestination } from '../host/udp-port.ts';
 import { bindImplicitly } from './bind.ts';
 import type { SocketHandle } from './handle.ts';
-import { invalidArgType, notConnected } from './node-errors.ts';
+import { addressBlocked, alreadyConnected, invalidArgType, notConnected } from './node-errors.ts';
 import { BindState, ConnectState, runningHandle, stateOf } from './socket-state.ts';
 import { exceptionWithHostPort } from './system-errors.ts';
 import { validatePort, validateString } from './validate.ts';
@@ -34,44 +34,52 @@ export function sendManyMessages(
     return 0;
   }
   const connected = state.connectState === ConnectState.CONNECTED ? handle.connected : null;
-  for (let i = 0; i < list.length; i++) {
-    try {
-      if (sendOne(handle, connected, list[i]!) === 0) return i;
-    } catch (error) {
-      if (i > 0) return i;
-      throw error;
+  let i = 0;
+  try {
+    for (; i < list.length; i++) {
+      if (connected !== null) i += handle.trySendGroup(connected, list, i);
+      if (i === list.length) return i;
+      const message = list[i]!;
+      if (connected === null || !(message instanceof Uint8Array)) {
+        if (sendOne(handle, message, i) === 0) return i;
+      } else if (handle.trySend(connected, message) === 0) {
+        return i;
+      }
     }
+  } catch (error) {
+    if (i > 0) return i;
+    throw list[0] instanceof Uint8Array && connected !== null
+      ? exceptionWithHostPort(error, 'send', undefined, 0)
+      : error;
   }
-  return list.length;
+  return i;
 }
 
-function sendOne(
-  handle: SocketHandle,
-  connected: UdpDestination | null,
-  message: Uint8Array | OutgoingMessage,
-): 0 | 1 {
-  if (message instanceof Uint8Array) {
-    if (connected === null) throw notConnected();
-    return trySend(handle, connected, message, undefined, 0);
+function sendOne(handle: SocketHandle, message: Uint8Array | OutgoingMessage, i: number): 0 | 1 {
+  if (message instanceof Uint8Array) throw notConnected();
+  if (typeof message !== 'object' || message === null) {
+    throw invalidArgType(`list[${i}]`, ['Uint8Array', 'Object'], message);
   }
   const { buffer, port, address } = message;
-  const known = handle.destinations.get(address, port);
-  if (known !== null) return trySend(handle, known, buffer, address, port);
-  validatePort(port, 'Port', false);
-  validateString(address, 'address');
   if (!(buffer instanceof Uint8Array)) throw invalidArgType('buffer', ['Uint8Array'], buffer);
-  return trySend(handle, null, buffer, address, port);
+  if (handle.connected !== null) throw alreadyConnected();
+  const known = handle.direct.get(address, port);
+  if (known !== null && !handle.blocks(address)) return trySend(handle, known, buffer, address, port);
+  const number = validatePort(port, 'Port', false);
+  validateString(address, 'address');
+  if (handle.blocks(address)) throw addressBlocked(address);
+  return trySend(handle, null, buffer, address, number);
 }
 
 function trySend(
   handle: SocketHandle,
   destination: UdpDestination | null,
   payload: Uint8Array,
-  address: string | undefined,
+  address: string,
   port: number,
 ): 0 | 1 {
   try {
-    return handle.trySend(destination ?? handle.destination(address!, port, true), payload);
+    return handle.trySend(destination ?? handle.directDestination(address, port), payload);
   } catch (error) {
     throw exceptionWithHostPort(error, 'send', address, port);
   }

@@ -28,8 +28,9 @@ export interface SendQueueOwner {
 }
 
 /**
- * Datagrams of one socket that found no room, in order. One place in the relay's line stands for all of them; when
- * that line is full, too, the socket comes back every turn of the event loop.
+ * Datagrams of one socket that found no room, in order. Those whose next hop is still being asked for stand aside, so that
+ * they hold up nobody else's. One place in the relay's line stands for all of them; when that line is full, too, the socket
+ * comes back every turn of the event loop.
  */
 export class SendQueue implements RoomCall {
   settled = true;
@@ -40,6 +41,9 @@ export class SendQueue implements RoomCall {
   readonly #owner: SendQueueOwner;
   #entries: PendingSend[] = [];
   #first = 0;
+  /** Those that wait for a hop, by its identity. */
+  #aside: Map<object, PendingSend[]> | null = null;
+  #asideCount = 0;
   #poll: NodeJS.Immediate | null = null;
   /** Whether a caller that kept its datagrams wants to hear when there is room. */
   #wanted = false;
@@ -51,13 +55,24 @@ export class SendQueue implements RoomCall {
 
   /** Datagrams that wait. */
   get count(): number {
-    return this.#entries.length - this.#first;
+    return this.#entries.length - this.#first + this.#asideCount;
+  }
+
+  /** Whether a datagram may be sent at once, as it overtakes none that must go before. */
+  lets(destination: UdpDestination): boolean {
+    return this.#first === this.#entries.length && !this.#isAside(destination);
+  }
+
+  /** Whether a datagram that could not be sent would only wait for its own hop. */
+  waitsAside(destination: UdpDestination): boolean {
+    return this.#first === this.#entries.length && (destination.resolving || this.#isAside(destination));
   }
 
   /** Takes a datagram in; false when the bound is reached. */
   push(entry: PendingSend): boolean {
     if (this.bytes + entry.payload.length + (this.count + 1) * OVERHEAD > LIMIT) return false;
-    this.#entries.push(entry);
+    if (this.waitsAside(entry.destination)) this.#putAside(entry);
+    else this.#entries.push(entry);
     this.bytes += entry.payload.length;
     this.#stand();
     return true;
@@ -71,24 +86,34 @@ export class SendQueue implements RoomCall {
 
   /** Sends what there is room for; true when nothing is left. */
   readonly attempt = (): boolean => {
+    if (this.#aside !== null) this.#takeBack(this.#aside);
     while (this.#first < this.#entries.length) {
       const entry = this.#entries[this.#first]!;
+      const { destination, payload } = entry;
       try {
-        if (entry.destination.trySend(entry.payload, 0, entry.payload.length) === 0) return false;
+        if (this.#isAside(destination) || destination.trySend(payload, 0, payload.length) === 0) {
+          if (!this.#isAside(destination) && !destination.resolving) return false;
+          this.#shift();
+          this.#putAside(entry);
+          continue;
+        }
       } catch (error) {
-        this.#shift(entry);
+        this.#shift();
+        this.bytes -= payload.length;
         this.#owner.sendFailed(entry, error);
         continue;
       }
-      this.#shift(entry);
+      this.#shift();
+      this.bytes -= payload.length;
       this.#owner.sendDone(entry);
     }
-    this.#settle();
+    const isDone = this.#aside === null;
+    if (isDone) this.#settle();
     if (this.#wanted) {
       this.#wanted = false;
       this.#owner.roomAgain();
     }
-    return true;
+    return isDone;
   };
 
   /** The relay is gone: every datagram has failed. */
@@ -96,14 +121,40 @@ export class SendQueue implements RoomCall {
     this.#settle();
     this.#wanted = false;
     const entries = this.#entries.slice(this.#first);
+    for (const list of this.#aside?.values() ?? []) for (const entry of list) entries.push(entry);
     this.#entries = [];
     this.#first = 0;
+    this.#aside = null;
+    this.#asideCount = 0;
     this.bytes = 0;
     for (const entry of entries) this.#owner.sendFailed(entry, error);
   }
 
-  #shift(entry: PendingSend): void {
-    this.bytes -= entry.payload.length;
+  #isAside(destination: UdpDestination): boolean {
+    return this.#aside !== null && destination.hop !== null && this.#aside.has(destination.hop);
+  }
+
+  #putAside(entry: PendingSend): void {
+    const hop = entry.destination.hop!;
+    this.#aside ??= new Map();
+    const list = this.#aside.get(hop);
+    if (list === undefined) this.#aside.set(hop, [entry]);
+    else list.push(entry);
+    this.#asideCount++;
+  }
+
+  /** What waits for no hop any more stands in line with the rest. */
+  #takeBack(aside: Map<object, PendingSend[]>): void {
+    for (const [hop, list] of aside) {
+      if (list[0]!.destination.resolving) continue;
+      aside.delete(hop);
+      this.#asideCount -= list.length;
+      for (const entry of list) this.#entries.push(entry);
+    }
+    if (aside.size === 0) this.#aside = null;
+  }
+
+  #shift(): void {
     this.#first++;
     if (this.#first === this.#entries.length) {
       this.#entries.length = 0;

@@ -12,11 +12,6 @@ import { enqueue } from './queueing.ts';
 import { BindState, ConnectState, runningHandle, type SocketState, stateOf } from './socket-state.ts';
 import { validatePort, validateString } from './validate.ts';
 
-/** Whether the block list for sending names an address literal. */
-export function blocked(state: SocketState, ip: string): boolean {
-  return state.sendBlockList?.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4') ?? false;
-}
-
 /**
  * `socket.send` in all its shapes: `(message, [offset, length,] port, address?, callback?)`, for connected sockets
  * `(message, [offset, length,] callback?)`.
@@ -113,7 +108,7 @@ function lookUpAndSend(
       return;
     }
     if (state.handle === null) return;
-    if (blocked(state, ip)) {
+    if (handle.blocks(ip)) {
       if (callback !== undefined) process.nextTick(callback, addressBlocked(ip));
       return;
     }

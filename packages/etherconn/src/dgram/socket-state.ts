@@ -1,5 +1,4 @@
 import type { EventEmitter } from 'node:events';
-import type { BlockList } from 'node:net';
 import type { UdpHost } from '../host/udp-port.ts';
 import type { AddressTextCache } from './address-text-cache.ts';
 import type { SocketHandle } from './handle.ts';
@@ -27,7 +26,6 @@ export interface SocketState {
   readonly sendBufferSize: number | undefined;
   /** Whether destinations may be kept by the text of their literal: not when every send has to be looked up or checked. */
   readonly cacheable: boolean;
-  readonly sendBlockList: BlockList | undefined;
 }
 
 /** What the sockets of one host share. */

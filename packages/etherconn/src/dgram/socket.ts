@@ -24,6 +24,8 @@ export interface SocketStats extends ReceiveCounters {
   sent: number;
   /** Datagrams that could not be sent. */
   sendFailed: number;
+  /** Of those sent: dropped by the host, as their next hop did not answer or too many waited for it. */
+  sendLost: number;
   /** Datagrams that wait for room now. */
   sendQueued: number;
 }
@@ -233,7 +235,8 @@ export abstract class SocketMethods extends EventEmitter {
     const handle = runningHandle(this);
     const { sent, failed } = handle.counters;
     const sendQueued = handle.queue?.count ?? 0;
-    return { ...handle.receiver.counters, sent, sendFailed: failed, sendQueued };
+    const sendLost = handle.lost;
+    return { ...handle.receiver.counters, sent, sendFailed: failed, sendLost, sendQueued };
   }
 }
 

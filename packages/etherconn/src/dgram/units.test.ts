@@ -43,7 +43,7 @@ test('the texts of many senders stay right', () => {
 });
 
 function destination(): UdpDestination {
-  return { trySend: () => 1 };
+  return { hop: null, resolving: false, trySend: () => 1, trySendGroup: () => 0 };
 }
 
 test('destinations are found by address and port, and only by both', () => {

@@ -191,10 +191,12 @@ const SCOPE_GLOBAL = 14;
 /** RFC 4007 §6, RFC 4291 §2.7: link-local 2 … global 14. */
 function scopeOf(address: Uint8Array): number {
   if (address[0] === 0xff) return address[1] & 0x0f;
-  return isLinkLocal(address) || isLoopback6(address) ? SCOPE_LINK : SCOPE_GLOBAL;
+  return isLinkLocal(address) || isLoopback(address) ? SCOPE_LINK : SCOPE_GLOBAL;
 }
 
-function isLoopback6(address: Uint8Array): boolean {
+/** Whether an address (4 or 16 bytes) is of 127.0.0.0/8, or ::1. */
+export function isLoopback(address: Uint8Array): boolean {
+  if (address.length === 4) return address[0] === 127;
   return address[15] === 1 && address.every((byte, i) => i === 15 || byte === 0);
 }
 

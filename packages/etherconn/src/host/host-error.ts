@@ -18,6 +18,7 @@ export type HostErrorCode =
 
 /** Calls that a host's ports are asked for, by the names that Node's errors have. */
 export type HostCall =
+  | 'setMulticastInterface'
   | 'bind'
   | 'connect'
   | 'send'

@@ -19,7 +19,25 @@ describe('Host', () => {
       [{ addresses: ['10.0.0.1'] }, 'addresses'],
       [{ addresses: ['224.0.0.1/24'] }, 'addresses'],
       [{ addresses: ['0.0.0.0/0'] }, 'addresses'],
+      [{ addresses: ['127.0.0.1/8'] }, 'addresses'],
+      [{ addresses: ['255.255.255.255/32'] }, 'addresses'],
+      [{ addresses: ['10.0.0.0/24'] }, 'addresses'],
+      [{ addresses: ['10.0.0.255/24'] }, 'addresses'],
+      [{ addresses: ['10.0.0.7/30'] }, 'addresses'],
+      [{ addresses: ['::/64'] }, 'addresses'],
+      [{ addresses: ['::1/128'] }, 'addresses'],
+      [{ addresses: ['ff02::5/64'] }, 'addresses'],
+      [{ addresses: ['::ffff:10.0.0.1/128'] }, 'addresses'],
+      [{ addresses: ['10.0.0.5/24', 'fd00::5/64', '10.0.0.5/25'] }, 'addresses'],
       [{ gateway: '10.0.0' }, 'gateway'],
+      [{ gateway: '127.0.0.1' }, 'gateway'],
+      [{ addresses: ['10.0.0.5/24'], gateway: '10.9.9.9' }, 'gateway'],
+      [{ addresses: ['10.0.0.5/32'], gateway: '10.0.0.1' }, 'gateway'],
+      [{ addresses: ['fd00::5/64'], gateways: ['fd01::1'] }, 'gateway'],
+      [
+        { addresses: ['10.0.0.5/24'], routes: [{ destination: '10.1.0.0/16', gateway: '10.1.0.1' }] },
+        'gateway',
+      ],
       [{ routes: [{ destination: '10.0.0.0/8', gateway: 'fe80::1' }] }, 'gateway'],
       [{ routes: [{ destination: '10.0.0.0' }] }, 'destination'],
       [{ interfaceName: 'a b' }, 'interfaceName'],
@@ -34,6 +52,54 @@ describe('Host', () => {
       assert.throws(() => new Host(relay, options as object), { code: 'ERR_ETHERCONN_OPTION', option });
     }
     assert.equal(relay.stats().registrations, 0);
+  });
+
+  it('takes every address and router that a machine can have', async (t) => {
+    const relay = new HostNetwork(t).relay();
+    for (const options of [
+      { addresses: ['10.0.0.0/31', '10.0.0.2/32', '10.0.0.255/23', '10.0.1.0/23', 'fd00::/64'] },
+      { addresses: ['10.0.0.5/32'], gateway: '10.0.0.1', routes: [{ destination: '10.0.0.1/32' }] },
+      { addresses: ['fd00::5/128'], gateways: ['fe80::1'] },
+      { mac: '02:00:00:00:00:01', addresses: ['fe80::ff:fe00:1/64'], linkLocal: true },
+      { gateways: ['10.0.0.1', 'fd00::1'] },
+    ]) {
+      const host = Host.createNow(relay, options);
+      const texts = host.addresses().map(({ address }) => address);
+      assert.equal(new Set(texts).size, texts.length);
+      await host.close();
+    }
+  });
+
+  it('refuses what cannot be added later, too', async (t) => {
+    const host = new HostNetwork(t).host(1);
+    for (const address of ['127.0.0.5/8', '10.7.0.255/24', '10.0.0.1/24', '::ffff:10.0.0.9/96']) {
+      await assert.rejects(host.addAddress(address), { code: 'ERR_ETHERCONN_OPTION', option: 'address' });
+    }
+    const option = { code: 'ERR_ETHERCONN_OPTION', option: 'gateway' };
+    assert.throws(() => host.setGateway('10.9.9.9'), option);
+    assert.throws(() => host.addRoute({ destination: '10.8.0.0/16', gateway: '10.9.9.9' }), option);
+    host.addRoute({ destination: '10.9.9.9/32' });
+    host.setGateway('10.9.9.9');
+    assert.equal(host.routes().at(-1)?.gateway, '10.9.9.9');
+  });
+
+  it('tells who is replaced', async (t) => {
+    const net = new HostNetwork(t);
+    const relay = net.relay();
+    const host = Host.createNow(relay, { mac: '02:00:00:00:00:aa', vlans: [7] });
+    const keys: string[] = [];
+    host.on('replaced', (key) => keys.push(String(key)));
+    const other = Host.createNow(relay, { mac: '02:00:00:00:00:aa' });
+    await net.settle();
+    assert.deepEqual(keys, []);
+    Host.createNow(relay, { mac: '02:00:00:00:00:aa', vlans: [7] });
+    await net.settle();
+    assert.deepEqual(keys, host.replaced.map(String));
+    assert.deepEqual(
+      host.replaced.map(({ etherType }) => etherType),
+      [0x0806, 0x0800, 0x86dd],
+    );
+    assert.deepEqual([host.closed, other.replaced], [false, []]);
   });
 
   it('describes itself', (t) => {
@@ -65,9 +131,13 @@ describe('Host', () => {
     port.port.join(Uint8Array.of(239, 1, 2, 3), null);
     port.send('x', '10.0.0.2', 7);
     const closed = once(host, 'close');
-    await host.close();
+    const closing = host.close();
+    assert.equal(host.closed, true);
+    await net.advance(3000);
+    await closing;
     await closed;
     await host.close();
+    assert.equal(host.stats().unreachable, 1);
     assert.equal(port.user.closed?.message, 'host: closed');
     assert.throws(() => port.send('x', '10.0.0.2', 7), { code: 'EBADF' });
     assert.throws(() => new TestPort(host), { code: 'ERR_ETHERCONN_CLOSED' });
@@ -77,6 +147,34 @@ describe('Host', () => {
     await net.settle();
     assert.equal(net.network.virtualClock.pendingTimers, 0);
     port.port.close();
+  });
+
+  it('sends what waits for its next hop before it closes, and takes nothing more', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1, { detectDuplicates: 'optimistic' });
+    const server = new TestPort(net.host(2), { version: 6 }).bind('', 7);
+    new TestPort(host).send('last words', '10.0.0.2', 7);
+    new TestPort(host, { version: 6 }).send('last words', '2001:db8::2', 7);
+    const pinged = assert.rejects(host.ping('10.0.0.9'), { code: 'ERR_ETHERCONN_CLOSED' });
+    const closing = host.close();
+    assert.deepEqual([host.stats().waiting, host.stats().queueDropped], [2, 1], 'the ping is not waited for');
+    assert.throws(() => new TestPort(host), { code: 'ERR_ETHERCONN_CLOSED' });
+    await pinged;
+    await net.settle();
+    await closing;
+    assert.deepEqual(server.user.texts, ['last words', 'last words']);
+    assert.equal(host.stack.relay.stats().registrations, 0);
+  });
+
+  it('does not wait when its relay is closed', async (t) => {
+    const net = new HostNetwork(t);
+    const relay = net.relay();
+    const host = Host.createNow(relay, { addresses: ['10.0.0.1/24'] });
+    new TestPort(host).send('x', '10.0.0.2', 7);
+    const closing = host.close();
+    await relay.close();
+    await closing;
+    assert.equal(host.stats().queueDropped, 1);
   });
 
   it('tells who waits for an address that it is closed, or the address taken away', async (t) => {
@@ -221,7 +319,7 @@ describe('Host', () => {
       for (let n = 0; n < count; n++) {
         const mac = Uint8Array.of(2, 1, 0, 0, hosts.length >> 8, hosts.length & 255);
         hosts.push(
-          Host.createNow(relay, { mac, addresses: [`10.1.${hosts.length >> 8}.${hosts.length & 255}/16`] }),
+          Host.createNow(relay, { mac, addresses: [`10.1.${hosts.length >> 8}.${hosts.length & 255}/8`] }),
         );
       }
     };
@@ -239,8 +337,10 @@ describe('the process', () => {
   const run = (body: string) => {
     const program = `
       import { MemoryNetwork } from '${new URL('../relay/memory-relay.js', import.meta.url).href}';
-      import { Host } from '${new URL('./host.js', import.meta.url).href}';
-      const relay = new MemoryNetwork().relay();
+      import { Host } from '${new URL('../dgram/host.js', import.meta.url).href}';
+      const network = new MemoryNetwork({ time: 'virtual' });
+      network.virtualClock.autoAdvance = true;
+      const relay = network.relay();
       const host = await Host.create(relay, { addresses: ['10.0.0.1/24', '2001:db8::1/64'] });
       process.on('exit', () => console.log('exit'));
       ${body}
@@ -259,5 +359,14 @@ describe('the process', () => {
       setImmediate(() => setImmediate(() => { console.log('here'); host.unrefSocket(); }).unref());`;
     assert.equal(run(stays), 'here\nexit');
     assert.equal(run('relay.unref(); host.refSocket(); await host.close();'), 'exit');
+  });
+
+  it('stays for a datagram that waits for its next hop, until nobody has answered', () => {
+    const told = "process.on('exit', () => console.log(host.stats().unreachable));";
+    const oneShot = `relay.unref(); ${told}
+      const socket = host.dgram.createSocket('udp4');
+      socket.send('one shot', 7, '10.0.0.2', (error) => { console.log(error); socket.close(); });`;
+    assert.equal(run(oneShot), 'null\nexit\n1');
+    assert.equal(run(`relay.unref(); ${told} host.ping('10.0.0.2').catch(() => undefined);`), 'exit\n1');
   });
 });

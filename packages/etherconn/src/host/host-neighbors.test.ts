@@ -155,13 +155,32 @@ describe('a host among its neighbours', () => {
     assert.deepEqual([queueDropped, noRoomDropped], [0, 0]);
   });
 
+  it('lets no writer wait longer than a second for a next hop: what is too much is dropped, and counted', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1);
+    const client = new TestPort(host);
+    const send = (count: number) => {
+      let taken = 0;
+      for (let i = 0; i < count; i++) taken += client.send('x', '10.0.0.9', 7);
+      return taken;
+    };
+    assert.equal(send(100), 64);
+    await net.advance(1000);
+    assert.equal(send(100), 100);
+    assert.deepEqual([host.stats().queueDropped, client.port.lost], [100, 100]);
+    await net.advance(2000);
+    assert.deepEqual([host.stats().unreachable, client.port.lost], [64, 164]);
+    assert.equal(send(100), 100, 'he has been asked for in vain before');
+    assert.deepEqual([host.stats().queueDropped, host.stats().waiting], [136, 64]);
+  });
+
   it('reaches a router from very many hosts at once', async (t) => {
     const net = new HostNetwork(t);
     const relay = net.relay();
     const router = net.host(1, { addresses: ['10.0.255.254/16', '2001:db8::ffff/64'], neighbors: 4096 });
     const hosts = Array.from({ length: 500 }, (_, n) =>
       Host.createNow(relay, {
-        addresses: [`10.0.${n >> 8}.${n & 255}/16`, `2001:db8::1:${n.toString(16)}/64`],
+        addresses: [`10.0.${(n >> 8) + 1}.${n & 255}/16`, `2001:db8::1:${n.toString(16)}/64`],
         detectDuplicates: 'off',
       }),
     );

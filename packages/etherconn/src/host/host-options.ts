@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { OptionError } from '../errors.ts';
 import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../options.ts';
 import { type MacAddress, toMac } from '../relay/l2-endpoint.ts';
-import { formatIp, type IpPrefix, isMulticastIp, isUnspecifiedIp, parseIp, parsePrefix } from '../wire/ip.ts';
+import { formatIp, type IpPrefix, parseIp, parsePrefix } from '../wire/ip.ts';
 import type { Vlan } from '../wire/vlan.ts';
 import type { DetectDuplicates } from './address-config.ts';
+import { duplicateOf, isReachableGateway, whyNoHostAddress, whyNoStation } from './host-address.ts';
 import type { RouteEntry } from './routes.ts';
 
 /** A route as the API takes and shows it. */
@@ -88,11 +89,16 @@ export function checkHostOptions(options: HostOptions): CheckedHostOptions {
   checkKnown(options, OPTIONS);
   checkBoolean('exclusive', options.exclusive, false);
   const addresses = checkList('addresses', options.addresses).map((text) => parseHostAddress(text as string));
+  const twice = duplicateOf(addresses);
+  if (twice !== null)
+    throw new OptionError('addresses', `must all differ, ${formatIp(twice)} is there twice`);
   const gateways = [
     ...(options.gateway === undefined ? [] : [options.gateway]),
     ...checkList('gateways', options.gateways),
   ] as string[];
-  const routes = checkList('routes', options.routes).map((route) => parseRoute(route as HostRoute));
+  const given = checkList('routes', options.routes).map((route) => parseRoute(route as HostRoute));
+  const routes = [...given, ...gateways.map((text) => defaultRoute(parseGateway(text, 'gateway')))];
+  for (const { gateway } of routes) if (gateway !== null) checkGateway(gateway, addresses, routes);
   const name = options.interfaceName ?? 'eth0';
   if (typeof name !== 'string' || name === '' || /[\s%/]/.test(name)) {
     throw new OptionError('interfaceName', `must be a name without spaces, '%' and '/', got ${show(name)}`);
@@ -102,7 +108,7 @@ export function checkHostOptions(options: HostOptions): CheckedHostOptions {
   return {
     mac: options.mac === undefined ? randomMac() : toMac('mac', options.mac),
     addresses,
-    routes: [...routes, ...gateways.map((gateway) => defaultRoute(parseGateway(gateway, 'gateway')))],
+    routes,
     interfaceName: name,
     mtu: mtu === undefined ? undefined : checkInteger('mtu', mtu, mtuMin, 65_535, 0),
     linkLocal: linkLocal === undefined ? undefined : checkBoolean('linkLocal', linkLocal, false),
@@ -120,9 +126,10 @@ export function checkHostOptions(options: HostOptions): CheckedHostOptions {
 /** An address that a host can have, with its prefix length; of one IP version, if said. Throws an OptionError. */
 export function parseHostAddress(text: string, option = 'addresses', only?: 4 | 6): IpPrefix {
   const prefix = parsePrefix(text, option);
-  const version = checkVersion(prefix.address, option, only);
-  if (isMulticastIp(prefix.address, 0, version) || isUnspecifiedIp(prefix.address, 0, version)) {
-    throw new OptionError(option, `must be the address of one host, got ${show(text)}`);
+  checkVersion(prefix.address, option, only);
+  const why = whyNoHostAddress(prefix);
+  if (why !== null) {
+    throw new OptionError(option, `must be the address of one host, got ${show(text)}: ${why}`);
   }
   return prefix;
 }
@@ -144,11 +151,24 @@ export function parseRoute(route: HostRoute): RouteEntry {
 /** A router's address; of one IP version, if said. Throws an OptionError. */
 export function parseGateway(text: string, option: string, only?: 4 | 6): Uint8Array {
   const gateway = parseIp(text, option);
-  const version = checkVersion(gateway, option, only);
-  if (isMulticastIp(gateway, 0, version) || isUnspecifiedIp(gateway, 0, version)) {
-    throw new OptionError(option, `must be the address of a router, got ${show(text)}`);
-  }
+  checkVersion(gateway, option, only);
+  const why = whyNoStation(gateway);
+  if (why !== null)
+    throw new OptionError(option, `must be the address of a router, got ${show(text)}: ${why}`);
   return gateway;
+}
+
+/** Throws an OptionError unless a router is on the link, by the host's addresses and routes. */
+export function checkGateway(
+  gateway: Uint8Array,
+  addresses: readonly IpPrefix[],
+  routes: readonly RouteEntry[],
+): void {
+  if (isReachableGateway(gateway, addresses, routes)) return;
+  const text = formatIp(gateway);
+  const route = `{ destination: '${text}/${8 * gateway.length}' }`;
+  const why = `must be in a network of the host's addresses, or have a route ${route} that says that it is on the link`;
+  throw new OptionError('gateway', `${why}, got ${show(text)}`);
 }
 
 /** The route for all that no other route is for. */

@@ -3,10 +3,12 @@ import type { RoomQueue } from '../relay/room-queue.ts';
 import { readU32, sameBytes } from '../wire/bytes.ts';
 import { isIpv4Mapped, isMulticastIp, isUnspecifiedIp } from '../wire/ip.ts';
 import type { FrameRecord } from '../wire/record.ts';
-import { AddressKind, isLinkLocal } from './addresses.ts';
+import { AddressKind, isLinkLocal, isLoopback } from './addresses.ts';
 import { isAllHosts } from './all-hosts.ts';
+import { type GroupSender, groupPath } from './group-path.ts';
 import { hostError } from './host-error.ts';
 import { Memberships } from './memberships.ts';
+import type { PacketSender } from './neighbor-cache.ts';
 import { PortRoom } from './port-room.ts';
 import type { Stack } from './stack.ts';
 import { HostUdpDestination } from './udp-destination.ts';
@@ -21,7 +23,7 @@ const ANY4 = new Uint8Array(4);
 const ANY6 = new Uint8Array(16);
 
 /** A UDP port of a host, see {@link UdpPort}. Addresses inside are 4 bytes for IPv4, also where the port is of version 6. */
-export class HostUdpPort implements UdpPort {
+export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
   readonly version: 4 | 6;
   readonly ipv6Only: boolean;
   readonly reuseAddr: boolean;
@@ -42,11 +44,17 @@ export class HostUdpPort implements UdpPort {
   dirty = false;
   multicastLoopback = true;
   broadcast = false;
+  lost = 0;
+  /** Sends say that they have succeeded as soon as a datagram waits for its next hop, as Linux's do. */
+  readonly reported = true;
   readonly #stack: Stack;
   /** Chosen by `connect`, so that `disconnect` gives it back. */
   #localByConnect = false;
   #ttl = TTL;
   #multicastTtl = MULTICAST_TTL;
+  /** Addresses that group datagrams of each IP version are sent from, where they were chosen. */
+  #groupSource4: Uint8Array | null = null;
+  #groupSource6: Uint8Array | null = null;
   #memberships: Memberships | null = null;
   #room: PortRoom | null = null;
   /** What an ICMP error has brought and nobody has been told yet. */
@@ -124,7 +132,7 @@ export class HostUdpPort implements UdpPort {
     this.checkOpen('connect');
     const remote = this.checkDestination(address, port, zone, 'connect');
     // Connected to "any" means to oneself, as with the system's sockets.
-    const path = this.#stack.output.path(remote, 'connect');
+    const path = groupPath(this.#stack.output.path(remote, 'connect'), this);
     if (path.kind === AddressKind.BROADCAST && !this.broadcast) {
       throw hostError('EACCES', 'connect', 'broadcasts are not allowed; set broadcast');
     }
@@ -159,6 +167,30 @@ export class HostUdpPort implements UdpPort {
       this.checkDestination(address, port, zone, 'send'),
       port,
     );
+  }
+
+  sendGroupsFrom(address: Uint8Array): void {
+    const source = inside(address);
+    const version = source.length === 4 ? 4 : 6;
+    const isDefault = isUnspecifiedIp(source, 0, version);
+    const kind = this.#stack.addresses.kindOf(source, 0, version);
+    if (!isDefault && kind !== AddressKind.OWN && kind !== AddressKind.LOOPBACK) {
+      throw hostError('EADDRNOTAVAIL', 'setMulticastInterface', 'the host does not have this address');
+    }
+    const chosen = isDefault ? null : source;
+    if (version === 4) this.#groupSource4 = chosen;
+    else this.#groupSource6 = chosen;
+    this.epoch++;
+  }
+
+  /** What a port is bound to comes first; a loopback address keeps its group datagrams inside, as with Linux. */
+  groupSource(version: 4 | 6): Uint8Array | null {
+    const { local } = this;
+    if (!this.wildcard && local.length === (version === 4 ? 4 : 16) && isLoopback(local)) return local;
+    const chosen = version === 4 ? this.#groupSource4 : this.#groupSource6;
+    if (chosen === null) return null;
+    // The host may have lost it since.
+    return this.#stack.addresses.kindOf(chosen, 0, version) === AddressKind.OTHER ? null : chosen;
   }
 
   join(group: Uint8Array, source: Uint8Array | null): void {
@@ -196,7 +228,16 @@ export class HostUdpPort implements UdpPort {
       else for (const source of sources) this.#stack.groups.leave(group, source);
     }
     this.#memberships = null;
+    this.#room?.close();
     this.#stack.udp.release(this);
+  }
+
+  unreachable(): void {
+    this.lost++;
+  }
+
+  dropped(): void {
+    this.lost++;
   }
 
   /** The host has been closed: nobody needs to wait any more. */

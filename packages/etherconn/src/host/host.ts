@@ -9,9 +9,9 @@ import { OptionError } from '../errors.ts';
 import { checkInteger, checkKnown, checkOneOf } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
-import type { MacAddress } from '../relay/l2-endpoint.ts';
+import type { L2EndpointKey, MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
-import { formatIp, formatPrefix, type IpPrefix, parseIp, parseIpWithZone } from '../wire/ip.ts';
+import { formatIp, formatPrefix, type IpPrefix, ipEquals, parseIp, parseIpWithZone } from '../wire/ip.ts';
 import { formatMac, linkLocalAddress } from '../wire/mac.ts';
 import type { Vlan } from '../wire/vlan.ts';
 import { configureAddress, type DetectDuplicates, probeAddress } from './address-config.ts';
@@ -23,6 +23,7 @@ import { startDhcp } from './dhcp/start-dhcp.ts';
 import { HostEthernet } from './host-ethernet.ts';
 import {
   type CheckedHostOptions,
+  checkGateway,
   checkHostOptions,
   defaultRoute,
   type HostOptions,
@@ -55,6 +56,8 @@ export interface AddressConflict {
 export interface HostEvents {
   /** Somebody else uses an address of ours. */
   conflict: [AddressConflict];
+  /** Somebody else has registered the host's MAC address and VLANs for an EtherType: its frames go there now. */
+  replaced: [L2EndpointKey];
   /** The host, or its relay, has been closed. */
   close: [];
 }
@@ -90,7 +93,7 @@ const conflictChannel = channel('etherconn:host:conflict');
  * console.log(await host.ping('10.0.0.1'));
  * ```
  *
- * Emits 'conflict' ({@link AddressConflict}) and 'close'. Whether the process stays alive is the relay's business
+ * Emits 'conflict' ({@link AddressConflict}), 'replaced' (an L2EndpointKey) and 'close'. Whether the process stays alive is the relay's business
  * (`relay.unref()`) and that of referenced sockets.
  */
 export class Host
@@ -118,6 +121,7 @@ export class Host
       void ethernet.close();
       throw new OptionError('mtu', `must be at most ${ethernet.mtu} on this relay, got ${mtu}`);
     }
+    ethernet.on('replaced', (key) => this.emit('replaced', key));
     this.#detectDuplicates = checked.detectDuplicates;
     this.stack = new Stack(ethernet, checked.interfaceName, mtu, checked.neighbors, this);
     for (const route of checked.routes) this.stack.routes.add(route);
@@ -238,7 +242,9 @@ export class Host
 
   /** Throws an OptionError. */
   addRoute(route: HostRoute): void {
-    this.stack.routes.add(parseRoute(route));
+    const entry = parseRoute(route);
+    if (entry.gateway !== null) this.#checkGateway(entry.gateway);
+    this.stack.routes.add(entry);
     this.stack.epoch++;
   }
 
@@ -252,9 +258,13 @@ export class Host
     return true;
   }
 
-  /** Replaces the default router of its IP version; null takes it away (of `version`, 4 if not given). */
+  /**
+   * Replaces the default router of its IP version; null takes it away (of `version`, 4 if not given). Throws an
+   * OptionError.
+   */
   setGateway(gateway: string | null, version: 4 | 6 = 4): void {
     const bytes = gateway === null ? null : parseGateway(gateway, 'gateway');
+    if (bytes !== null) this.#checkGateway(bytes);
     const length = bytes === null ? (version === 4 ? 4 : 16) : bytes.length;
     const { routes } = this.stack;
     for (const route of routes.list) {
@@ -408,6 +418,11 @@ export class Host
     return this.stack.closed !== null;
   }
 
+  /** What of this host (MAC address, VLANs, EtherType) somebody else has registered since. */
+  get replaced(): readonly L2EndpointKey[] {
+    return this.stack.ethernet.replaced;
+  }
+
   stats(): HostStats {
     const { stack } = this;
     const { neighbors } = stack;
@@ -424,7 +439,11 @@ export class Host
     };
   }
 
-  /** Closes its ports, leaves its groups and gives the MAC address back. The relay stays open. */
+  /**
+   * Closes its ports, leaves its groups and gives the MAC address back. The relay stays open. Datagrams that sockets have
+   * reported as sent and that wait for their next hop are sent before, or dropped when it has not answered in its three
+   * seconds, by the relay's clock: a virtual one has to go on meanwhile.
+   */
   close(): Promise<void> {
     return this.stack.close();
   }
@@ -452,6 +471,11 @@ export class Host
     process.nextTick(() => this.emit('close'));
   }
 
+  #checkGateway(gateway: Uint8Array): void {
+    const { addresses, routes } = this.stack;
+    checkGateway(gateway, addresses.list, routes.list);
+  }
+
   #checkNew(address: Uint8Array): void {
     if (this.stack.addresses.find(address, 0, address.length === 4 ? 4 : 6) === null) return;
     throw new OptionError('address', `is one of this host's already: ${formatIp(address)}`);
@@ -470,7 +494,10 @@ function withLinkLocal(options: CheckedHostOptions, mac: Uint8Array): readonly I
   const { addresses, linkLocal } = options;
   const six = addresses.filter(({ address }) => address.length === 16);
   const isWanted = linkLocal ?? (six.length > 0 && !six.some(({ address }) => isLinkLocal(address)));
-  return isWanted ? [...addresses, { address: linkLocalAddress(mac), length: 64 }] : addresses;
+  const own = { address: linkLocalAddress(mac), length: 64 };
+  return isWanted && !six.some(({ address }) => ipEquals(address, own.address))
+    ? [...addresses, own]
+    : addresses;
 }
 
 /** The address of a network, bits behind the prefix zero. */

@@ -70,6 +70,11 @@ export class Input implements HostEthernetUser, LoopbackUser {
     const { counters, addresses } = this.#stack;
     const u8 = store.memory!.u8;
     const version = record.ipVersion;
+    // While it is being closed only what it needs to send the last datagrams comes in.
+    if (this.#stack.closed !== null && !isNd(u8, record)) {
+      counters.ignored++;
+      return;
+    }
     // What nearly all are is verified at once, in both its headers.
     const isGood = record.fragment === Fragment.NONE && isGoodUdp(store, record);
     if (!isGood && ipv4ChecksumState(u8, record) === ChecksumState.BAD) {

@@ -5,8 +5,8 @@ let holders = 0;
 let timer: NodeJS.Timeout | null = null;
 
 /**
- * Sockets of hosts have no handle of the event loop that could keep the process alive: one timer for all of them
- * on this thread does, as long as there is one that wants it. `change` is 1 for one more, -1 for one less.
+ * Sockets of hosts, and their datagrams that wait for room, have no handle of the event loop that could keep the process
+ * alive: one timer for all of them on this thread does, as long as there is one that wants it. `change` is 1 for one more, -1 for one less.
  */
 export function keepAlive(change: 1 | -1): void {
   holders += change;

@@ -54,7 +54,8 @@ describe('NeighborCache', () => {
     let told = 0;
     const neighbor = cache.want(ADDRESS);
     cache.use(neighbor);
-    cache.enqueue(neighbor, Uint8Array.of(1), { unreachable: () => told++ });
+    const sender = { reported: false, unreachable: () => told++, dropped: () => assert.fail() };
+    cache.enqueue(neighbor, Uint8Array.of(1), sender);
     const answer = cache.resolve(ADDRESS);
     await clock.advance(2999);
     assert.equal(asked.length, 3);
@@ -190,6 +191,90 @@ describe('NeighborCache', () => {
     assert.ok(ours.every(({ state }) => state === NeighborState.REACHABLE));
     for (let n = 3000; n < 4000; n++) cache.use(cache.want(address(n)));
     assert.equal(cache.size, 16);
+  });
+
+  it('lets senders wait for room in the first second of the first question only', async () => {
+    const { clock, cache, learn } = open();
+    let told = 0;
+    const listener = { roomAgain: () => told++ };
+    const fill = (neighbor: Neighbor) => {
+      cache.use(neighbor);
+      for (let i = 0; i < 64; i++) cache.enqueue(neighbor, Uint8Array.of(i), null);
+    };
+    const first = cache.want(ADDRESS);
+    fill(first);
+    assert.equal(cache.isFull(first, 1, listener), true);
+    await clock.advance(999);
+    assert.equal(told, 0);
+    await clock.advance(1);
+    assert.deepEqual([told, cache.isFull(first, 1, listener)], [1, false]);
+    cache.enqueue(first, Uint8Array.of(64), null);
+    assert.deepEqual([cache.waiting, cache.queueDropped], [64, 1]);
+    await clock.advance(2000);
+    assert.equal(cache.unreachable, 64);
+    // Whoever has not answered is known for it, until he does or a minute has passed.
+    const second = cache.want(ADDRESS);
+    fill(second);
+    assert.equal(cache.isFull(second, 1, listener), false);
+    cache.enqueue(second, Uint8Array.of(64), {
+      reported: true,
+      unreachable: assert.fail,
+      dropped: () => told++,
+    });
+    assert.equal(cache.drain(), null, 'nothing waits for him when all is closed');
+    assert.deepEqual([told, cache.waiting], [2, 0]);
+    learn(ANSWER);
+    cache.clear();
+  });
+
+  it('forgets after a minute who has not answered, and asks an IPv6 address twice first', async () => {
+    const { clock, cache } = open();
+    const listener = { roomAgain: () => undefined };
+    const fill = (neighbor: Neighbor) => {
+      cache.use(neighbor);
+      for (let i = 0; i < 64; i++) cache.enqueue(neighbor, Uint8Array.of(i), null);
+      return neighbor;
+    };
+    fill(cache.want(ADDRESS));
+    await clock.advance(3000 + 60_000);
+    assert.equal(cache.isFull(fill(cache.want(ADDRESS)), 1, listener), true);
+    const six = fill(cache.want(Uint8Array.of(0xfe, 0x80, ...new Uint8Array(13), 9)));
+    await clock.advance(1999);
+    assert.equal(cache.isFull(six, 1, listener), true);
+    await clock.advance(1);
+    assert.equal(cache.isFull(six, 1, listener), false);
+    cache.clear();
+  });
+
+  it('waits, when it is to be closed, for those packets alone that pass for sent', async () => {
+    const { clock, cache, sent, learn } = open();
+    const counts = { unreachable: 0, dropped: 0 };
+    const sender = (reported: boolean) => ({
+      reported,
+      unreachable: () => counts.unreachable++,
+      dropped: () => counts.dropped++,
+    });
+    assert.equal(cache.drain(), null);
+    for (let n = 0; n < 3; n++) {
+      const neighbor = cache.want(address(n));
+      cache.use(neighbor);
+      cache.enqueue(neighbor, Uint8Array.of(10 + n), sender(false));
+      if (n > 0) cache.enqueue(neighbor, Uint8Array.of(20 + n), sender(true));
+    }
+    let isDrained = false;
+    const drained = cache.drain()!.then(() => {
+      isDrained = true;
+    });
+    assert.deepEqual([cache.waiting, counts], [2, { unreachable: 0, dropped: 3 }]);
+    cache.enqueue(cache.want(address(1)), Uint8Array.of(31), sender(true));
+    assert.deepEqual([cache.waiting, counts.dropped], [2, 4]);
+    learn(ANSWER, MAC, address(1));
+    assert.deepEqual(sent, [21]);
+    await clock.advance(2999);
+    assert.equal(isDrained, false);
+    await clock.advance(1);
+    await drained;
+    assert.deepEqual([cache.waiting, counts.unreachable], [0, 1]);
   });
 
   it('answers everybody who waits when it is cleared', async () => {

@@ -22,19 +22,35 @@ const SOLICITATIONS = 3;
 /** Packets and bytes that wait for one neighbour; beyond, the oldest are dropped. */
 const QUEUE_PACKETS = 64;
 const QUEUE_BYTES = 256 * 1024;
+/**
+ * Questions during which senders are made to wait for room rather than lose packets, of IPv4 and IPv6: about a second.
+ * Linux answers the first question of an IPv6 address that is not known to be unique yet, as ours is in its first second,
+ * not at all.
+ */
+const PATIENCE4 = 1;
+const PATIENCE6 = 2;
+/** Milliseconds for which it is remembered that nobody has answered. */
+const FAILURE_TIME = 60_000;
 /** Bytes that wait for all neighbours: answers to strangers who are not there must not fill the memory. */
 const WAITING_BYTES = 16 << 20;
 
 /** An IP packet that waits, and what is to be told when it cannot be sent. */
 export interface WaitingPacket {
   readonly packet: Uint8Array;
-  readonly sender: UnreachableListener | null;
+  readonly sender: PacketSender | null;
 }
 
 /** Who has sent a packet that waits. */
-export interface UnreachableListener {
+export interface PacketSender {
+  /**
+   * The packet passes for sent. So the process stays alive, and its host open, until it is or cannot be; for others
+   * (pings, answers to strangers) nobody waits.
+   */
+  readonly reported: boolean;
   /** The next hop has not answered. */
   unreachable(): void;
+  /** Too many packets wait. */
+  dropped(): void;
 }
 
 /** Told when there may be room for what was refused. */
@@ -55,6 +71,8 @@ export class Neighbor {
   /** When the state's time is over, by the clock. */
   due: number = Infinity;
   solicitations = 0;
+  /** Nobody has answered when it was last asked for. */
+  failedBefore = false;
   /** Packets that wait for the MAC address; made when the first does. */
   queue: WaitingPacket[] | null = null;
   queuedBytes = 0;
@@ -103,9 +121,16 @@ export class NeighborCache {
   #entries: Map<IpKey, Neighbor> | null = null;
   /** Entries of IPv4 addresses. */
   #size4 = 0;
+  /** Who has not answered, and when that was; the oldest first, as many as there may be entries. */
+  #failures: Map<IpKey, number> | null = null;
   #waitingBytes = 0;
+  /** Packets that pass for sent and wait. */
+  #reported = 0;
+  /** The host is being closed: no more packets are taken in, and this is called when the last of those has gone. */
+  #drained: (() => void) | null = null;
   #timer: ClockTimer | null = null;
   #timerDue = Infinity;
+  #timerRefed = false;
 
   constructor(clock: Clock, owner: NeighborOwner, capacity: number) {
     this.#clock = clock;
@@ -140,6 +165,8 @@ export class NeighborCache {
     if (known !== undefined) return known;
     if (this.#isFull(address.length)) this.#evict(address.length);
     const neighbor = new Neighbor(Uint8Array.from(address));
+    const failure = this.#failures?.get(key);
+    if (failure !== undefined) neighbor.failedBefore = this.#clock.now() - failure < FAILURE_TIME;
     this.#entries ??= new Map();
     this.#entries.set(key, neighbor);
     if (address.length === 4) this.#size4++;
@@ -157,10 +184,22 @@ export class NeighborCache {
     return neighbor.state >= NeighborState.STALE;
   }
 
-  /** Whether a packet of `length` bytes would cost another its place; then `listener` is told when that has changed. */
+  /**
+   * Whether senders to a neighbour are made to wait: it is asked for the first time, and has not had long to answer. To
+   * others as many packets as have a place are kept, and the rest is dropped.
+   */
+  isPatient(neighbor: Neighbor): boolean {
+    if (neighbor.state !== NeighborState.INCOMPLETE || neighbor.failedBefore) return false;
+    return neighbor.solicitations <= (neighbor.address.length === 4 ? PATIENCE4 : PATIENCE6);
+  }
+
+  /**
+   * Whether a packet of `length` bytes would cost another its place, and its sender had better wait; then `listener` is
+   * told when that has changed.
+   */
   isFull(neighbor: Neighbor, length: number, listener: RoomListener): boolean {
     const { queue, queuedBytes } = neighbor;
-    if (queue === null || queue.length === 0) return false;
+    if (queue === null || queue.length === 0 || !this.isPatient(neighbor)) return false;
     const fits = queuedBytes + length <= QUEUE_BYTES && this.#waitingBytes + length <= WAITING_BYTES;
     if (fits && queue.length < QUEUE_PACKETS) return false;
     neighbor.refused ??= new Set();
@@ -169,20 +208,36 @@ export class NeighborCache {
   }
 
   /** Keeps a packet (from now on ours) until the MAC address is known, or drops it when too much waits already. */
-  enqueue(neighbor: Neighbor, packet: Uint8Array, sender: UnreachableListener | null): void {
+  enqueue(neighbor: Neighbor, packet: Uint8Array, sender: PacketSender | null): void {
     this.queued++;
-    if (this.#waitingBytes + packet.length > WAITING_BYTES) {
-      this.queueDropped++;
+    if (this.#waitingBytes + packet.length > WAITING_BYTES || this.#drained !== null) {
+      this.#drop(sender);
       return;
     }
-    neighbor.queue ??= [];
-    const queue = neighbor.queue;
-    queue.push({ packet, sender });
-    this.#count(neighbor, packet.length);
+    const queue = this.#push(neighbor, { packet, sender });
     while (queue.length > QUEUE_PACKETS || (neighbor.queuedBytes > QUEUE_BYTES && queue.length > 1)) {
-      this.#count(neighbor, -queue.shift()!.packet.length);
-      this.queueDropped++;
+      const oldest = queue.shift()!;
+      this.#count(neighbor, -oldest.packet.length);
+      if (oldest.sender?.reported === true) this.#countReported(-1);
+      this.#drop(oldest.sender);
     }
+  }
+
+  /**
+   * The host is being closed: only what passes for sent still waits, and not for who has not answered before. Null when
+   * nothing does, else a promise that resolves when nothing does any more, after three seconds at most.
+   */
+  drain(): Promise<void> | null {
+    for (const neighbor of this.list()) {
+      for (const waiting of this.#takeQueue(neighbor) ?? []) {
+        if (waiting.sender?.reported !== true || neighbor.failedBefore) this.#drop(waiting.sender);
+        else this.#push(neighbor, waiting);
+      }
+    }
+    if (this.#reported === 0) return null;
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+    });
   }
 
   /** A message says that the address of `version` at `offset` has the MAC address at `mac`. */
@@ -194,6 +249,8 @@ export class NeighborCache {
       if (!how.create || this.#isFull(length)) return;
       neighbor = this.want(u8.slice(offset, offset + length));
     }
+    neighbor.failedBefore = false;
+    this.#failures?.delete(ipKey(u8, offset, version));
     const known = neighbor.mac;
     const same = known !== null && sameBytes(known, 0, u8, mac, 6);
     if (neighbor.state >= NeighborState.STALE && !same && !how.override) {
@@ -229,9 +286,10 @@ export class NeighborCache {
     const entries = this.#entries;
     this.#entries = null;
     this.#size4 = 0;
+    this.#failures = null;
     for (const neighbor of entries?.values() ?? []) {
       neighbor.state = NeighborState.NONE;
-      this.queueDropped += this.#takeQueue(neighbor)?.length ?? 0;
+      for (const { sender } of this.#takeQueue(neighbor) ?? []) this.#drop(sender);
       this.#answer(neighbor, null);
     }
   }
@@ -253,20 +311,65 @@ export class NeighborCache {
     this.#waitingBytes += bytes;
   }
 
+  #push(neighbor: Neighbor, waiting: WaitingPacket): WaitingPacket[] {
+    neighbor.queue ??= [];
+    neighbor.queue.push(waiting);
+    this.#count(neighbor, waiting.packet.length);
+    if (waiting.sender?.reported === true) this.#countReported(1);
+    return neighbor.queue;
+  }
+
+  #countReported(change: number): void {
+    this.#reported += change;
+    const isWanted = this.#reported > 0;
+    if (this.#timer !== null && this.#timerRefed !== isWanted) this.#arm(this.#timerDue);
+    if (isWanted || this.#drained === null) return;
+    const drained = this.#drained;
+    // What waited is sent, or told, first.
+    process.nextTick(drained);
+  }
+
+  #drop(sender: PacketSender | null): void {
+    this.queueDropped++;
+    sender?.dropped();
+  }
+
   #takeQueue(neighbor: Neighbor): WaitingPacket[] | null {
     const { queue } = neighbor;
     neighbor.queue = null;
     this.#count(neighbor, -neighbor.queuedBytes);
+    let reported = 0;
+    for (const { sender } of queue ?? []) if (sender?.reported === true) reported++;
+    if (reported > 0) this.#countReported(-reported);
     return queue;
   }
 
   #answer(neighbor: Neighbor, mac: Uint8Array | null): void {
-    const { waiters, refused } = neighbor;
+    const { waiters } = neighbor;
     neighbor.waiters = null;
-    neighbor.refused = null;
     if (waiters !== null) for (const waiter of waiters) waiter(mac);
+    this.#tellRefused(neighbor);
+  }
+
+  #tellRefused(neighbor: Neighbor): void {
+    const { refused } = neighbor;
+    neighbor.refused = null;
     // Not from inside of what is being received: nobody registers or closes anything there.
     if (refused !== null) process.nextTick(tellRoom, refused);
+  }
+
+  #rememberFailure(neighbor: Neighbor): void {
+    const { address } = neighbor;
+    const key = ipKey(address, 0, address.length === 4 ? 4 : 6);
+    this.#failures ??= new Map();
+    // Behind all others, as it is the newest.
+    this.#failures.delete(key);
+    this.#failures.set(key, this.#clock.now());
+    if (this.#failures.size <= this.#capacity) return;
+    for (const oldest of this.#failures.keys()) {
+      this.#failures.delete(oldest);
+      break;
+    }
   }
 
   /** Nobody answers: the entry goes, and with it what waits. */
@@ -326,7 +429,8 @@ export class NeighborCache {
   #arm(due: number): void {
     this.#timer?.cancel();
     this.#timerDue = due;
-    this.#timer = this.#clock.setTimer(() => this.#expire(), due - this.#clock.now(), true);
+    this.#timerRefed = this.#reported > 0;
+    this.#timer = this.#clock.setTimer(() => this.#expire(), due - this.#clock.now(), !this.#timerRefed);
   }
 
   #expire(): void {
@@ -348,9 +452,11 @@ export class NeighborCache {
       neighbor.solicitations = 0;
       this.#solicit(neighbor, NeighborState.PROBE);
     } else if (neighbor.solicitations >= SOLICITATIONS) {
+      this.#rememberFailure(neighbor);
       this.#fail(neighbor);
     } else {
       this.#solicit(neighbor, neighbor.state);
+      if (!this.isPatient(neighbor)) this.#tellRefused(neighbor);
     }
   }
 }

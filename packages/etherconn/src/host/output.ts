@@ -8,7 +8,7 @@ import { AddressKind, isLinkLocal } from './addresses.ts';
 import type { NeighborLink } from './arp.ts';
 import { FragmentResult, sendFragments } from './fragment.ts';
 import { type HostCall, type HostErrorCode, hostError } from './host-error.ts';
-import type { UnreachableListener } from './neighbor-cache.ts';
+import type { PacketSender } from './neighbor-cache.ts';
 import { SendLine } from './send-line.ts';
 import type { Stack } from './stack.ts';
 
@@ -56,8 +56,18 @@ export class Output implements NeighborLink {
   /** The next IPv4 identification. */
   nextIdentification(): number {
     const identification = this.#identification;
-    this.#identification = (identification + 1) & 0xffff;
+    this.skipIdentifications(1);
     return identification;
+  }
+
+  /** That of the next packet. */
+  get identification(): number {
+    return this.#identification;
+  }
+
+  /** The next ones have been used. */
+  skipIdentifications(count: number): void {
+    this.#identification = (this.#identification + count) & 0xffff;
   }
 
   /** The way to a destination (4 or 16 bytes). Throws a SystemError when there is none. */
@@ -92,7 +102,7 @@ export class Output implements NeighborLink {
    * Sends a whole IP packet, in memory that is from now on ours. 1 when it is on its way or waits for its next hop,
    * 0 when there is no room now.
    */
-  send(packet: Uint8Array, path: Path, sender: UnreachableListener | null): 0 | 1 {
+  send(packet: Uint8Array, path: Path, sender: PacketSender | null): 0 | 1 {
     if (path.kind === AddressKind.OWN) return this.#sendLocally(packet);
     if (path.mac !== null) return this.sendTo(packet, path.mac, path.mtu);
     const { neighbors } = this.#stack;

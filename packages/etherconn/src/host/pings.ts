@@ -9,7 +9,7 @@ import type { FrameRecord } from '../wire/record.ts';
 import { AddressKind } from './addresses.ts';
 import { type HostErrorCode, hostError } from './host-error.ts';
 import { icmpPacket } from './icmp.ts';
-import type { UnreachableListener } from './neighbor-cache.ts';
+import type { PacketSender } from './neighbor-cache.ts';
 import type { Path } from './output.ts';
 import type { Stack } from './stack.ts';
 
@@ -40,7 +40,8 @@ const SIZE4_MAX = 65_507;
 const SIZE6_MAX = 65_527;
 
 /** One request under way. */
-class Ping implements UnreachableListener {
+class Ping implements PacketSender {
+  readonly reported = false;
   readonly call: PendingCall<PingResult>;
   readonly path: Path;
   readonly sent: number;
@@ -54,6 +55,9 @@ class Ping implements UnreachableListener {
   unreachable(): void {
     this.fail('EHOSTUNREACH', 'the next hop does not answer');
   }
+
+  /** It may be asked again until its time is over. */
+  dropped(): void {}
 
   fail(code: HostErrorCode, why: string): void {
     this.call.reject(hostError(code, 'ping', why));

@@ -1,5 +1,6 @@
 import type { Relay } from '../relay/relay.ts';
 import { type RoomCall, RoomQueue } from '../relay/room-queue.ts';
+import { keepAlive } from './keep-alive.ts';
 import type { RoomListener } from './neighbor-cache.ts';
 
 /** Writers of one port that may wait. A socket needs one place for all its datagrams. */
@@ -18,6 +19,8 @@ export class PortRoom implements RoomListener, RoomCall {
   readonly #relay: Relay;
   /** The wire has had no room since the last try. */
   #blocked = false;
+  /** Whether the process stays alive for what waits. */
+  #holding = false;
 
   constructor(relay: Relay) {
     this.#relay = relay;
@@ -34,6 +37,7 @@ export class PortRoom implements RoomListener, RoomCall {
     }
     this.settled = false;
     this.onSettled = null;
+    this.#hold(true);
     line.add(this);
   }
 
@@ -54,7 +58,19 @@ export class PortRoom implements RoomListener, RoomCall {
   /** Leaves the relay's line; who waits here learns of the relay's end by the port. */
   reject(): void {
     this.settled = true;
+    this.#hold(false);
     this.onSettled?.();
+  }
+
+  /** The port is closed: nothing waits any more. */
+  close(): void {
+    this.#hold(false);
+  }
+
+  #hold(hold: boolean): void {
+    if (hold === this.#holding) return;
+    this.#holding = hold;
+    keepAlive(hold ? 1 : -1);
   }
 }
 

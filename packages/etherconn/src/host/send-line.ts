@@ -3,6 +3,8 @@ import type { RoomCall } from '../relay/room-queue.ts';
 
 /** Packets that may wait. */
 const DEPTH = 16_384;
+/** Milliseconds for which the process stays alive for what waits: as long as for a neighbour that does not answer. */
+const HOLD_TIME = 3000;
 
 interface WaitingSend {
   /** Tries to send; true when it needs no more tries. */
@@ -22,6 +24,7 @@ export class SendLine implements RoomCall {
   readonly #relay: Relay;
   #waiting: WaitingSend[] = [];
   #next = 0;
+  #hold: NodeJS.Timeout | undefined;
 
   private constructor(relay: Relay) {
     this.#relay = relay;
@@ -79,6 +82,7 @@ export class SendLine implements RoomCall {
   #standInLine(): void {
     this.settled = false;
     this.onSettled = null;
+    this.#hold ??= setTimeout(() => undefined, HOLD_TIME);
     const line = this.#relay.waiting;
     if (!line.full) {
       line.add(this);
@@ -91,6 +95,8 @@ export class SendLine implements RoomCall {
 
   #settle(): void {
     this.settled = true;
+    clearTimeout(this.#hold);
+    this.#hold = undefined;
     this.onSettled?.();
   }
 }

@@ -91,6 +91,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   #ownMtu: number;
   #mtuLimits: Map<object, number> | null = null;
   #pathMtus: PathMtus | null = null;
+  #closing: Promise<void> | null = null;
   /** Ports with an error that their users have not been told. */
   #failed: HostUdpPort[] = [];
 
@@ -302,26 +303,42 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   }
 
   close(): Promise<void> {
-    // While messages can still be sent, so that the neighbours learn which groups have been left.
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const error = new ClosedError('host');
     if (this.closed === null) {
-      this.udp.closeAll(new ClosedError('host'));
+      // While messages can still be sent, so that the neighbours learn which groups have been left.
+      this.udp.closeAll(error);
       this.groups.close(true);
+      this.#end(error);
+      const drained = this.neighbors.drain();
+      if (drained !== null) await drained;
     }
-    return this.ethernet.close();
+    await this.ethernet.close();
   }
 
   ethernetClosed(error: Error): void {
+    this.#end(error);
+    for (const own of this.addresses.list) own.probe?.cancel(error);
+    this.neighbors.clear();
+    this.#pathMtus?.close();
+    this.groups.close(false);
+    this.#listener.stackClosed(this.closed!);
+  }
+
+  /** All who use the host are told; what they have sent may still wait for a neighbour. */
+  #end(error: Error): void {
     if (this.closed !== null) return;
     this.closed = error;
     this.udp.closeAll(error);
     this.icmp.close(error);
     this.claims?.close(error);
-    for (const own of this.addresses.list) own.probe?.cancel(error);
-    this.neighbors.clear();
-    this.#pathMtus?.close();
-    this.groups.close(false);
+    // Neighbours answer an optimistic address only when it is no such any more.
+    for (const own of this.addresses.list) if (!own.usable) own.probe?.cancel(error);
     this.routerListener?.hostClosed(error);
-    this.#listener.stackClosed(error);
   }
 }
 

@@ -1,3 +1,4 @@
+import { sendGroup } from '../conn/send-group.ts';
 import type { FrameMemory } from '../link/link.ts';
 import type { FrameSender } from '../relay/transmit.ts';
 import { EtherType } from '../wire/ethertype.ts';
@@ -7,6 +8,7 @@ import { macHigh, macLow } from '../wire/mac.ts';
 import { UDP_HEADER_LENGTH, UDP_PAYLOAD_MAX } from '../wire/udp.ts';
 import { UdpTemplate } from '../wire/udp-template.ts';
 import { AddressKind } from './addresses.ts';
+import { groupPath } from './group-path.ts';
 import { hostError } from './host-error.ts';
 import type { HostUdpPort } from './host-udp-port.ts';
 import { type Neighbor, NeighborState } from './neighbor-cache.ts';
@@ -15,8 +17,6 @@ import type { Stack } from './stack.ts';
 import { udpPacket } from './udp-packet.ts';
 import type { UdpDestination } from './udp-port.ts';
 
-/** What stays on the host needs no fragments. */
-const MTU_LOCAL = 0xffff;
 const NO_MAC = new Uint8Array(6);
 
 /** See {@link UdpDestination}. */
@@ -51,6 +51,14 @@ export class HostUdpDestination implements UdpDestination {
     this.#source = destination;
   }
 
+  get hop(): object | null {
+    return this.#neighbor;
+  }
+
+  get resolving(): boolean {
+    return this.#neighbor !== null && this.#stack.neighbors.isPatient(this.#neighbor);
+  }
+
   trySend(payload: Uint8Array, start: number, end: number): 0 | 1 {
     const port = this.#port;
     const stack = this.#stack;
@@ -80,6 +88,24 @@ export class HostUdpDestination implements UdpDestination {
     else this.#countGroup(memory, at, frameLength);
     sender.commit(at, frameLength);
     return 1;
+  }
+
+  trySendGroup(payloads: readonly unknown[], first: number): number {
+    const port = this.#port;
+    const stack = this.#stack;
+    const isMade =
+      this.#portEpoch === port.epoch &&
+      this.#stackEpoch === stack.epoch &&
+      this.#relayEpoch === stack.relay.epoch;
+    if (!isMade || port.failed || this.#kind !== AddressKind.OTHER) return 0;
+    if (this.#neighbor !== null && !this.#isResolved(this.#neighbor)) return 0;
+    const { bulk } = this.#sender!;
+    if (bulk === undefined) return 0;
+    const { output, counters } = stack;
+    const sent = sendGroup(bulk, this.#template!, payloads, first, this.#wholeMax, output.identification);
+    output.skipIdentifications(sent);
+    counters.sent += sent;
+    return sent;
   }
 
   /** Counts a frame that is for others here, too: a copy for them, or the frame itself. */
@@ -122,7 +148,7 @@ export class HostUdpDestination implements UdpDestination {
       counters.noRoom++;
       return 0;
     }
-    return output.send(this.#packet(payload, start, end), this.#path!, null);
+    return output.send(this.#packet(payload, start, end), this.#path!, this.#port);
   }
 
   /** No room now; the port's writers are told when there is. */
@@ -135,7 +161,7 @@ export class HostUdpDestination implements UdpDestination {
   #sendLong(payload: Uint8Array, start: number, end: number): 0 | 1 {
     const { output } = this.#stack;
     const packet = this.#packet(payload, start, end);
-    if (output.send(packet, this.#path!, null) === 0) return this.#refuse();
+    if (output.send(packet, this.#path!, this.#port) === 0) return this.#refuse();
     if (this.#path!.mac !== null && this.#isHeardHere()) output.copyLocally(packet);
     return 1;
   }
@@ -150,10 +176,7 @@ export class HostUdpDestination implements UdpDestination {
     const stack = this.#stack;
     port.checkOpen('send');
     port.bindForSending();
-    const found = stack.output.path(this.#destination, 'send');
-    // RFC 1112 §6.1: with a TTL of 0 a group datagram does not leave the host.
-    const isKept = found.kind === AddressKind.MULTICAST && port.multicastTtl === 0;
-    const path = isKept ? { ...found, kind: AddressKind.OWN, mac: null, mtu: MTU_LOCAL } : found;
+    const path = groupPath(stack.output.path(this.#destination, 'send'), port);
     this.#source = this.#sourceFor(path);
     const isV4 = path.destination.length === 4;
     this.#path = path;

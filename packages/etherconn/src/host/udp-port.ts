@@ -31,12 +31,21 @@ export interface UdpPortUser {
 
 /** A destination to keep: header template and route. Good until the port is closed, whatever changes meanwhile. */
 export interface UdpDestination {
+  /** Who takes its packets on the link, as an identity: what is for one hop keeps its order. Null where there is none. */
+  readonly hop: object | null;
+  /** Whether its hop is being asked for, so that no room (`trySend` gives 0) is none for this hop alone. */
+  readonly resolving: boolean;
   /**
    * Sends `payload[start, end)`. 1 when the host has taken it (it may wait for its next hop to be resolved, then a copy
    * is kept), 0 when there is no room now. Throws a SystemError for what will not work: EMSGSIZE, ENETUNREACH,
    * EADDRNOTAVAIL, EACCES (a broadcast without `broadcast`), EINVAL; and ECONNREFUSED, once, that has come in.
    */
   trySend(payload: Uint8Array, start: number, end: number): 0 | 1;
+  /**
+   * Sends some of the payloads from `first` on, in one go; returns how many. 0 where there is no way to do that: what
+   * {@link trySend} makes of the first says why, or sends it.
+   */
+  trySendGroup(payloads: readonly unknown[], first: number): number;
 }
 
 /** A UDP socket's place on a Host: made by `host.openUdpPort(user, options)`. Addresses are 4 or 16 bytes. */
@@ -56,6 +65,8 @@ export interface UdpPort {
   multicastLoopback: boolean;
   /** Whether broadcasts may be sent. Default false. */
   broadcast: boolean;
+  /** Datagrams that the host has taken and dropped while they waited for their next hop. */
+  readonly lost: number;
   /**
    * Binds: an all-zero address takes every address of the host, port 0 a free one. Throws a SystemError (syscall
    * 'bind'): EADDRINUSE, EADDRNOTAVAIL, EINVAL when bound already.
@@ -70,6 +81,11 @@ export interface UdpPort {
   join(group: Uint8Array, source: Uint8Array | null): void;
   /** Throws EADDRNOTAVAIL when it is no member. */
   leave(group: Uint8Array, source: Uint8Array | null): void;
+  /**
+   * From now on group datagrams of this address's IP version go out with it as their source, unless the port is bound to
+   * an address; those with a loopback address stay inside of the host. All zero: as by default. Throws EADDRNOTAVAIL.
+   */
+  sendGroupsFrom(address: Uint8Array): void;
   /** Gives port and groups back. Calling it again is harmless. */
   close(): void;
 }

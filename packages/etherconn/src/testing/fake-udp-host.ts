@@ -123,6 +123,7 @@ export class FakeUdpPort implements UdpPort {
   multicastTtl = 1;
   multicastLoopback = true;
   broadcast = false;
+  readonly lost = 0;
   /** Groups, as 'group' or 'source>group'. */
   readonly groups: Set<string> = new Set();
   closed = false;
@@ -162,7 +163,10 @@ export class FakeUdpPort implements UdpPort {
   destination(address: Uint8Array, port: number): UdpDestination {
     const to = Uint8Array.from(address);
     return {
+      hop: null,
+      resolving: false,
       trySend: (payload, start, end) => this.#host.transmit(this, to, port, payload.slice(start, end)),
+      trySendGroup: () => 0,
     };
   }
 
@@ -176,6 +180,8 @@ export class FakeUdpPort implements UdpPort {
     if (this.groups.delete(groupName(group, source))) return;
     throw new SystemError('EADDRNOTAVAIL', -99, 'leave', 'no member');
   }
+
+  sendGroupsFrom(): void {}
 
   close(): void {
     this.closed = true;

@@ -93,7 +93,8 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser {
     const path = output.findPath(to);
     // A server that is the host itself has not lent it this address.
     if (typeof path === 'string' || path.kind !== AddressKind.OTHER) return false;
-    output.sendOrWait(() => output.send(packet, path, null) === 1);
+    const port = this.#port;
+    output.sendOrWait(() => output.send(packet, path, port) === 1);
     return true;
   }
 

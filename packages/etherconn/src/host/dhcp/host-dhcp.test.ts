@@ -143,6 +143,20 @@ test('classless routes replace the routers', async (t) => {
   ]);
 });
 
+test('a lease of a single address, with a router outside of it, is used as it is', async (t) => {
+  const { hosts, server, client, dhcp } = setUp(t);
+  server.lease = { ...LEASE, subnetMask: '255.255.255.255', routers: ['10.0.0.1'] };
+  await dhcp();
+  assert.deepEqual(
+    client.addresses().map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+    ['10.0.0.5/32'],
+  );
+  assert.deepEqual(client.routes(), [{ destination: '0.0.0.0/0', gateway: '10.0.0.1', metric: 0 }]);
+  const pinged = client.ping('10.0.0.1');
+  await hosts.settle();
+  assert.equal((await pinged).address, '10.0.0.1');
+});
+
 test('the MTU is applied if the host can have it', async (t) => {
   const cases: [number, number, object, object][] = [
     [1400, 1400, {}, {}],
