@@ -28,7 +28,9 @@ export interface DemultiplexerOwner {
 
 /** Hands received frames to the registrations that they are for, and keeps the ledger of what became of each. */
 export class Demultiplexer implements LinkReceiver {
-  // Counters as of RelayStats.
+  /** Frames received and delivered by the fast path. */
+  #fast = 0;
+  // Counters as of RelayStats, of the others.
   #received = 0;
   #delivered = 0;
   #deliveredGroup = 0;
@@ -79,9 +81,8 @@ export class Demultiplexer implements LinkReceiver {
   }
 
   frame(offset: number, length: number, flags: number): void {
-    this.#received++;
     if (this.#isFast && (offset & 3) === 2 && this.#fastPath.take(this.#store, offset, length, flags)) {
-      this.#delivered++;
+      this.#fast++;
     } else {
       this.#frame(offset, length, flags);
     }
@@ -89,6 +90,7 @@ export class Demultiplexer implements LinkReceiver {
 
   /** The way through the layers. Apart, so that the engine finds the short one small enough to put into the link's loop. */
   #frame(offset: number, length: number, flags: number): void {
+    this.#received++;
     if (this.stopped) {
       this.#framesStopped++;
       return;
@@ -140,8 +142,8 @@ export class Demultiplexer implements LinkReceiver {
   /** What became of all frames received. */
   ledger(): ReceiveLedger {
     return {
-      received: this.#received,
-      delivered: this.#delivered,
+      received: this.#received + this.#fast,
+      delivered: this.#delivered + this.#fast,
       deliveredGroup: this.#deliveredGroup,
       deliveredDefault: this.#deliveredDefault,
       noEndpoint: this.#noEndpoint,

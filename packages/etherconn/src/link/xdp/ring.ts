@@ -162,6 +162,16 @@ abstract class ConsumerRing {
 
 /** The RX ring. */
 export class RxRing extends ConsumerRing {
+  /** Copies the addresses and lengths of the first `count` entries, as of {@link addressAt} and {@link lengthAt}. */
+  read(count: number, addresses: Int32Array, lengths: Int32Array): void {
+    const { words, entries, mask, tail } = this;
+    for (let index = 0; index < count; index++) {
+      const at = entries + ((tail + index) & mask) * DESCRIPTOR_WORDS;
+      addresses[index] = words[at + 1] === 0 ? words[at] : -1;
+      lengths[index] = words[at + 2];
+    }
+  }
+
   /** Address of an entry; negative where it is 2^31 or more, which no valid one is. */
   addressAt(index: number): number {
     const at = this.entries + ((this.tail + index) & this.mask) * DESCRIPTOR_WORDS;

@@ -55,6 +55,9 @@ export class RxQueue {
   readonly #wake: Wake;
   /** Entries of the batch under way, which stay in the RX ring until it has ended. */
   #batch = 0;
+  /** Of the batch under way, out of the ring: which the kernel writes to meanwhile, and we read several times. */
+  readonly #addresses: Int32Array;
+  readonly #lengths: Int32Array;
   /** Chunks of the batch that were sent back, and those that are filled in their place. */
   readonly #replied: Uint32Array;
   readonly #replacements: Uint32Array;
@@ -80,6 +83,8 @@ export class RxQueue {
     this.#rx = rx;
     this.#fill = fill;
     this.#wake = wake;
+    this.#addresses = new Int32Array(rx.size);
+    this.#lengths = new Int32Array(rx.size);
     this.#replied = new Uint32Array(rx.size);
     this.#replacements = new Uint32Array(rx.size);
     for (let chunk = first; chunk < first + count; chunk++) this.#refill(chunk);
@@ -103,9 +108,11 @@ export class RxQueue {
     this.#inBatch = true;
     this.#scratchUsed = 0;
     this.#batch = 0;
+    const { multiBuffer } = this.#setup;
+    this.#rx.read(multiBuffer ? available : most, this.#addresses, this.#lengths);
     receiver.begin(this.#setup.umem.memory, this.queue);
     try {
-      if (this.#setup.multiBuffer) this.#deliverAll(receiver, most, available);
+      if (multiBuffer) this.#deliverAll(receiver, most, available);
       else this.#deliverSingles(receiver, most);
     } finally {
       try {
@@ -151,7 +158,8 @@ export class RxQueue {
 
   /** All in one loop, and counters written once: this is what every frame costs. */
   #deliverSingles(receiver: LinkReceiver, most: number): void {
-    const rx = this.#rx;
+    const addresses = this.#addresses;
+    const lengths = this.#lengths;
     const state = this.#state;
     const shift = this.#shift;
     const inChunk = this.#chunkSize - 1;
@@ -161,8 +169,8 @@ export class RxQueue {
     let bytes = 0;
     try {
       while (index < most && !this.stopped) {
-        const address = rx.addressAt(index);
-        const length = rx.lengthAt(index++);
+        const address = addresses[index];
+        const length = lengths[index++];
         const chunk = address >>> shift;
         if (state[chunk] !== ChunkState.FILLING) {
           this.rxInvalid++;
@@ -217,8 +225,8 @@ export class RxQueue {
 
   /** What fits one chunk is never too long here: with several chunks to a frame, one is less than the longest. */
   #deliver(receiver: LinkReceiver, index: number): void {
-    const address = this.#rx.addressAt(index);
-    const length = this.#rx.lengthAt(index);
+    const address = this.#addresses[index];
+    const length = this.#lengths[index];
     if (!this.#take(address, length)) return;
     if (length < MIN_FRAME) {
       this.rxRunts++;
@@ -244,8 +252,8 @@ export class RxQueue {
     let length = 0;
     let valid = true;
     for (let at = index; at < index + parts; at++) {
-      const address = this.#rx.addressAt(at);
-      const part = this.#rx.lengthAt(at);
+      const address = this.#addresses[at];
+      const part = this.#lengths[at];
       if (!this.#take(address, part)) valid = false;
       else if (length + part <= maxFrameLength) {
         umem.memory.u8.copyWithin(start + length, address, address + part);
@@ -269,19 +277,19 @@ export class RxQueue {
   }
 
   #giveBack(): void {
-    const rx = this.#rx;
+    const addresses = this.#addresses;
     const fill = this.#fill;
     const state = this.#state;
     const shift = this.#shift;
     const count = this.#batch;
     for (let i = 0; i < count; i++) {
-      const chunk = rx.addressAt(i) >>> shift;
+      const chunk = addresses[i] >>> shift;
       // Others were sent back, or are in no valid entry.
       if (state[chunk] !== ChunkState.RECEIVED) continue;
       state[chunk] = ChunkState.FILLING;
       fill.write(chunk << shift);
     }
-    rx.release(count);
+    this.#rx.release(count);
     for (let i = 0; i < this.#repliedCount; i++) {
       this.#refill(this.#replacements[i]);
       this.#setup.tx.letGo(this.#replied[i]);
