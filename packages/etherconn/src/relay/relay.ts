@@ -186,6 +186,11 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.#registry.selectGroups(registration, etherType, selectors);
   }
 
+  /** @internal One selector more, or less, of an endpoint that has selected by {@link selectGroups}. */
+  selectGroup(registration: RelayRegistration, etherType: number, selector: number, isWanted: boolean): void {
+    this.#registry.selectGroup(registration, etherType, selector, isWanted);
+  }
+
   /** @internal */
   closeRegistration(registration: RelayRegistration): void {
     if (registration.closed) return;
