@@ -99,24 +99,35 @@ testOnHosts('dns-socket asks a server of dns-packet', 2, async (hosts) => {
   server.close();
 });
 
-testOnHosts('coap: requests, and a reset for what is malformed', 2, async (hosts) => {
+testOnHosts('coap: requests, one that comes twice, and a reset for an answer to none', 2, async (hosts) => {
   const serverSocket = await bound(hosts[1].dgram.createSocket('udp4'), 5683);
   const server = coap.createServer((request, response) => response.end(`you asked for ${request.url}`));
   await new Promise((done) => server.listen(serverSocket, done));
-  const agent = new coap.Agent({ socket: hosts[0].dgram.createSocket('udp4') });
+  const agentSocket = hosts[0].dgram.createSocket('udp4');
+  const agent = new coap.Agent({ socket: agentSocket });
   const request = coap.request({ hostname: '10.0.0.2', pathname: '/temperature', agent });
-  request.end();
-  const [response] = await once(request, 'response');
-  assert.equal(response.payload.toString(), 'you asked for /temperature');
-  // Only a socket that is an instance of dgram.Socket is answered so.
-  const raw = await bound(hosts[0].dgram.createSocket('udp4'));
-  raw.send(Buffer.from([0x40, 0x01, 0x00, 0x01, 0xff]), 5683, '10.0.0.2');
-  const [answer] = await once(raw, 'message');
-  assert.equal(answer.length >= 4, true);
-  raw.close();
-  await new Promise((done) => server.close(done));
-  agent.abort(request);
-  agent.close();
+  try {
+    request.end();
+    const [response] = await once(request, 'response');
+    assert.equal(response.payload.toString(), 'you asked for /temperature');
+    const raw = await bound(hosts[1].dgram.createSocket('udp4'));
+    // RFC 7252 §3: version 1, type, no token; code; message id. Confirmable GET; its acknowledgement with 2.05. Only a
+    // socket that is an instance of dgram.Socket is answered again from what is remembered (§4.5).
+    for (let i = 0; i < 2; i++) {
+      raw.send(Buffer.from([0x40, 0x01, 0x00, 0x01]), 5683, '10.0.0.2');
+      const [answer] = await once(raw, 'message');
+      assert.deepEqual([...answer.subarray(0, 4)], [0x60, 0x45, 0x00, 0x01]);
+    }
+    // A confirmable 2.05 to a request that was never made: type 3 is a reset, which is empty (§4.2).
+    raw.send(Buffer.from([0x40, 0x45, 0x12, 0x34]), agentSocket.address().port, '10.0.0.1');
+    const [reset] = await once(raw, 'message');
+    assert.deepEqual([...reset], [0x70, 0x00, 0x12, 0x34]);
+  } finally {
+    // Its timers would hold the process.
+    agent.abort(request);
+    agent.close();
+    await new Promise((done) => server.close(done));
+  }
 });
 
 testOnHosts('net-snmp: a session of one host reads from an agent of the other', 2, async (hosts) => {

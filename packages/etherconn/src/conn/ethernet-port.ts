@@ -260,6 +260,11 @@ export abstract class EthernetPort
     this.relay.selectGroups(this.#registration, etherType, selectors);
   }
 
+  /** @internal See `Relay.selectGroup`. */
+  selectGroup(etherType: number, selector: number, isWanted: boolean): void {
+    this.relay.selectGroup(this.#registration, etherType, selector, isWanted);
+  }
+
   /** @internal */
   relayStopped(error: Error): void {
     if (!this.#closed) this.#finish(error);

@@ -53,7 +53,7 @@ function bindTo(socket: EventEmitter, wanted: unknown, port: unknown): void {
       handle.bind(ip, number, state);
     } catch (failure) {
       state.bindState = BindState.UNBOUND;
-      socket.emit('error', exceptionWithHostPort(failure, 'bind', ip, number));
+      socket.emit('error', exceptionWithHostPort(failure, 'bind', ip, port));
       return;
     }
     startListening(socket);

@@ -255,3 +255,50 @@ test('block lists', { skip: !('isBlockList' in BlockList) && 'this Node has none
     socket.close();
   }),
 );
+
+test('ports that are none, in what errors of binding and sending say', () =>
+  compareScenario(async (module, log) => {
+    for (const port of [-1, 70_000, 1.5, '7x', Number.NaN, '70000'] as number[]) {
+      const socket = module.createSocket('udp4').bind(port, '192.0.2.1');
+      const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException & { port: unknown }];
+      log(error.message, error.port);
+      socket.close();
+    }
+    for (const port of ['0', ' 0'] as unknown as number[]) {
+      const socket = module.createSocket('udp4').bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+      const error = await new Promise<NodeJS.ErrnoException | null>((done) =>
+        socket.send('x', port, '127.0.0.1', (failure) => done(failure)),
+      );
+      log(error?.message, error?.code, error !== null && 'port' in error);
+      socket.close();
+    }
+  }));
+
+test('a closed socket checks the TTL first', () =>
+  compareScenario(async (module, log) => {
+    const socket = module.createSocket('udp4');
+    socket.close();
+    for (const value of [undefined, null, '1']) {
+      log(outcome(() => socket.setTTL(value as unknown as number)));
+      log(outcome(() => socket.setMulticastTTL(value as unknown as number)));
+    }
+  }));
+
+test('leaving what was never joined', () =>
+  compareScenario(async (module, log) => {
+    const socket = module.createSocket('udp4').bind(0);
+    await once(socket, 'listening');
+    const lo = '127.0.0.1';
+    log(outcome(() => socket.dropMembership('239.1.2.3', lo)));
+    log(outcome(() => socket.dropMembership('239.1.2.3', '192.0.2.1')));
+    log(outcome(() => socket.dropSourceSpecificMembership(lo, '232.1.1.1', lo)));
+    log(outcome(() => socket.dropSourceSpecificMembership(lo, '232.1.1.1', '192.0.2.1')));
+    log(outcome(() => socket.addMembership('10.0.0.1', '192.0.2.1')));
+    socket.addSourceSpecificMembership(lo, '232.1.1.1', lo);
+    log(outcome(() => socket.dropSourceSpecificMembership('127.0.0.2', '232.1.1.1', lo)));
+    log(outcome(() => socket.dropSourceSpecificMembership(lo, '232.1.1.2', lo)));
+    socket.dropSourceSpecificMembership(lo, '232.1.1.1', lo);
+    log(outcome(() => socket.dropSourceSpecificMembership(lo, '232.1.1.1', lo)));
+    socket.close();
+  }));

@@ -58,8 +58,10 @@ function change(
   interfaceAddress: unknown,
 ): void {
   handle.bindIfUnbound();
-  checkInterface(handle, syscall, group.length === 4 ? 4 : 6, interfaceAddress);
   if (!isGroup(group)) throw systemError('EINVAL', syscall, 'this is not a multicast address');
+  // Who is a member on no such interface is no member there.
+  const missing = action === 'leave' && source === null && group.length === 4 ? 'EADDRNOTAVAIL' : 'ENODEV';
+  checkInterface(handle, syscall, group.length === 4 ? 4 : 6, interfaceAddress, missing);
   if (group.length === 16 && handle.version === 4) {
     throw systemError('ENOPROTOOPT', syscall, 'a udp4 socket cannot join an IPv6 group');
   }
@@ -69,11 +71,17 @@ function change(
 }
 
 /** Interfaces are named by one of their addresses (IPv4), or by a zone (IPv6, '::%eth0'). */
-function checkInterface(handle: SocketHandle, syscall: string, version: 4 | 6, address: unknown): void {
+function checkInterface(
+  handle: SocketHandle,
+  syscall: string,
+  version: 4 | 6,
+  address: unknown,
+  missing: 'ENODEV' | 'EADDRNOTAVAIL',
+): void {
   if (address === undefined || address === null) return;
   const { bytes } = parseLiteral(String(address), version, syscall);
   if (version === 4 && !isUnspecifiedIp(bytes, 0, 4) && !handle.host.hasAddress(bytes)) {
-    throw systemError('ENODEV', syscall, `no interface of this host has the address ${String(address)}`);
+    throw systemError(missing, syscall, `no interface of this host has the address ${String(address)}`);
   }
 }
 

@@ -34,35 +34,35 @@ export function sendManyMessages(
     return 0;
   }
   const connected = state.connectState === ConnectState.CONNECTED ? handle.connected : null;
-  let i = 0;
-  try {
-    for (; i < list.length; i++) {
+  for (let i = 0; i < list.length; i++) {
+    try {
       if (connected !== null) i += handle.trySendGroup(connected, list, i);
-      if (i === list.length) return i;
-      const message = list[i]!;
-      if (connected === null || !(message instanceof Uint8Array)) {
-        if (sendOne(handle, message, i) === 0) return i;
-      } else if (handle.trySend(connected, message) === 0) {
-        return i;
-      }
+      if (i === list.length) break;
+      if (sendOne(handle, connected, list[i]!) === 0) return i;
+    } catch (error) {
+      if (i > 0) return i;
+      throw error;
     }
-  } catch (error) {
-    if (i > 0) return i;
-    throw list[0] instanceof Uint8Array && connected !== null
-      ? exceptionWithHostPort(error, 'send', undefined, 0)
-      : error;
   }
-  return i;
+  return list.length;
 }
 
-function sendOne(handle: SocketHandle, message: Uint8Array | OutgoingMessage, i: number): 0 | 1 {
-  if (message instanceof Uint8Array) throw notConnected();
+function sendOne(
+  handle: SocketHandle,
+  connected: UdpDestination | null,
+  message: Uint8Array | OutgoingMessage,
+): 0 | 1 {
+  if (message instanceof Uint8Array) {
+    if (connected === null) throw notConnected();
+    return trySend(handle, connected, message, undefined, 0);
+  }
   if (typeof message !== 'object' || message === null) {
-    throw invalidArgType(`list[${i}]`, ['Uint8Array', 'Object'], message);
+    // An error is thrown for the first alone.
+    throw invalidArgType('list[0]', ['Uint8Array', 'Object'], message);
   }
   const { buffer, port, address } = message;
   if (!(buffer instanceof Uint8Array)) throw invalidArgType('buffer', ['Uint8Array'], buffer);
-  if (handle.connected !== null) throw alreadyConnected();
+  if (connected !== null) throw alreadyConnected();
   const known = handle.direct.get(address, port);
   if (known !== null && !handle.blocks(address)) return trySend(handle, known, buffer, address, port);
   const number = validatePort(port, 'Port', false);
@@ -75,11 +75,11 @@ function trySend(
   handle: SocketHandle,
   destination: UdpDestination | null,
   payload: Uint8Array,
-  address: string,
+  address: string | undefined,
   port: number,
 ): 0 | 1 {
   try {
-    return handle.trySend(destination ?? handle.directDestination(address, port), payload);
+    return handle.trySend(destination ?? handle.directDestination(address!, port), payload);
   } catch (error) {
     throw exceptionWithHostPort(error, 'send', address, port);
   }

@@ -125,6 +125,11 @@ function sendTo(
   callback: SendCallback | undefined,
 ): void {
   const handle = state.handle!;
+  if (port === 0) {
+    // '0' as text passes for a port; Node then sends as if connected.
+    handle.fail(systemError('EDESTADDRREQ', 'send', 'there is no port 0'), address, 0, callback);
+    return;
+  }
   let destination: UdpDestination;
   try {
     destination = handle.destination(ip, port, state.cacheable);

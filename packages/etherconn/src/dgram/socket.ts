@@ -145,8 +145,8 @@ export abstract class SocketMethods extends EventEmitter {
   }
 
   setTTL(ttl: unknown): number {
-    const handle = runningHandle(this);
     validateNumber(ttl, 'ttl');
+    const handle = runningHandle(this);
     inNodesForm('setTTL', () => {
       handle.setTtl(checkHops('setTTL', ttl, 1));
     });
@@ -154,8 +154,8 @@ export abstract class SocketMethods extends EventEmitter {
   }
 
   setMulticastTTL(ttl: unknown): number {
-    const handle = runningHandle(this);
     validateNumber(ttl, 'ttl');
+    const handle = runningHandle(this);
     inNodesForm('setMulticastTTL', () => {
       handle.setMulticastTtl(checkHops('setMulticastTTL', ttl, 0));
     });

@@ -51,12 +51,13 @@ export function exceptionWithHostPort(
   cause: unknown,
   syscall: string,
   address: string | undefined,
-  port: number,
+  port: unknown,
 ): AddressError {
-  const details = port > 0 ? ` ${address}:${port}` : address ? ` ${address}` : '';
+  // As Node does it, whatever a program has given as its port.
+  const details = (port as number) > 0 ? ` ${address}:${port}` : address ? ` ${address}` : '';
   const error: AddressError = errnoException(codeOf(cause), syscall, cause, details);
   error.address = address;
-  if (port > 0) error.port = port;
+  if (port) error.port = port as number;
   return error;
 }
 

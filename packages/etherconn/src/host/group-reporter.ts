@@ -54,6 +54,10 @@ export class GroupReporter {
   readonly #clock: Clock;
   readonly #timing: GroupTiming;
   #groups: GroupState[] = [];
+  /** Those of which routers have yet to be told something: who joins thousands of groups has few of these. */
+  readonly #changing: Set<GroupState> = new Set();
+  /** Whether a group may have something to say at a time of its own. */
+  #hasTimes = false;
   #robustness = ROBUSTNESS;
   #queryInterval = QUERY_INTERVAL;
   /** Until when a querier of age 1 and 2 counts as present. */
@@ -109,7 +113,7 @@ export class GroupReporter {
   /** Tells everything again, as after the interface came up or the host got its first address. */
   announce(): void {
     this.#followQuerier();
-    for (const group of this.#groups) {
+    for (const group of [...this.#groups]) {
       group.announce(this.#robustness);
       if (group.isMember) this.#changed(group, true);
     }
@@ -151,6 +155,7 @@ export class GroupReporter {
       (group) => group.isMember && this.#messages.isReported(group.address),
     );
     this.#groups = [];
+    this.#changing.clear();
     this.#timer?.cancel();
     this.#timer = null;
     if (!tell || members.length === 0) return;
@@ -182,14 +187,18 @@ export class GroupReporter {
     this.#generalAt = Infinity;
     this.#changesAt = Infinity;
     for (const group of this.#groups) group.cancelReports();
+    this.#changing.clear();
     this.#forget();
   }
 
   #changed(group: GroupState, isNew: boolean): void {
     if (!this.#messages.isReported(group.address)) group.cancelReports();
     else if (this.#age > 0) this.#changedOld(group, isNew);
-    else this.#sendChanges();
-    this.#forget();
+    else {
+      this.#changing.add(group);
+      this.#sendChanges();
+    }
+    if (!group.isMember && !group.hasChanges) this.#forget();
     this.#arm();
   }
 
@@ -200,8 +209,10 @@ export class GroupReporter {
       this.#messages.sendOldReport(group.address, this.#age);
       group.lastReporter = true;
       group.repeats = this.#robustness - 1;
-      if (group.repeats > 0)
+      if (group.repeats > 0) {
         group.repeatAt = this.#clock.now() + this.#timing.random() * this.#messages.oldReportInterval;
+        this.#hasTimes = true;
+      }
     } else if (!group.isMember) {
       group.cancelReports();
       this.#leaveOld(group);
@@ -216,9 +227,12 @@ export class GroupReporter {
 
   #sendChanges(): void {
     const records: GroupRecord[] = [];
-    for (const group of this.#groups) group.takeChanges(records);
+    for (const group of this.#changing) {
+      group.takeChanges(records);
+      if (!group.hasChanges) this.#changing.delete(group);
+    }
     if (records.length > 0) this.#messages.sendReport(records);
-    const hasMore = this.#groups.some((group) => group.hasChanges);
+    const hasMore = this.#changing.size > 0;
     this.#changesAt = hasMore ? this.#clock.now() + this.#timing.random() * UNSOLICITED_INTERVAL : Infinity;
   }
 
@@ -232,10 +246,13 @@ export class GroupReporter {
       return;
     }
     const group = this.#find(query.group);
-    if (group?.isMember && this.#messages.isReported(group.address)) group.ask(at, query.sources);
+    if (!group?.isMember || !this.#messages.isReported(group.address)) return;
+    group.ask(at, query.sources);
+    this.#hasTimes = true;
   }
 
   #queriedOld(query: GroupQuery, now: number): void {
+    this.#hasTimes = true;
     for (const group of this.#groups) {
       if (!group.isMember || !this.#messages.isReported(group.address)) continue;
       if (query.group !== null && !sameBytes(group.address, 0, query.group, 0, query.group.length)) continue;
@@ -252,7 +269,12 @@ export class GroupReporter {
 
   #arm(): void {
     let at = Math.min(this.#generalAt, this.#changesAt);
-    for (const group of this.#groups) at = Math.min(at, group.responseAt, group.repeatAt);
+    if (this.#hasTimes) {
+      let first = Infinity;
+      for (const group of this.#groups) first = Math.min(first, group.responseAt, group.repeatAt);
+      this.#hasTimes = first !== Infinity;
+      at = Math.min(at, first);
+    }
     if (at === this.#timerAt) return;
     this.#timer?.cancel();
     this.#timer = null;

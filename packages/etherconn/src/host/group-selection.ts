@@ -7,6 +7,8 @@ import type { Addresses } from './addresses.ts';
 export interface SelectingPort {
   /** See `Relay.selectGroups`. */
   selectGroups(etherType: number, selectors: readonly number[] | null): void;
+  /** See `Relay.selectGroup`. */
+  selectGroup(etherType: number, selector: number, isWanted: boolean): void;
 }
 
 /** 224.0.0.1 and ff02::1 as of {@link groupSelectorOf}: every host listens to them. */
@@ -49,7 +51,7 @@ export class GroupSelection {
     if (count > 0) counts.set(selector, count);
     else counts.delete(selector);
     if (count > 1 || (count === 1 && change === -1)) return;
-    this.#port.selectGroups(isV4 ? EtherType.IPV4 : EtherType.IPV6, [...counts.keys()]);
+    this.#port.selectGroup(isV4 ? EtherType.IPV4 : EtherType.IPV6, selector, change === 1);
   }
 }
 

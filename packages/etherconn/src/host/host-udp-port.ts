@@ -209,7 +209,8 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
     this.checkOpen('dropMembership');
     const inner = this.#checkGroup(group, 'dropMembership');
     if (this.#memberships === null) {
-      throw hostError('EADDRNOTAVAIL', 'dropMembership', 'the port is not a member of this group');
+      const code = source === null ? 'EADDRNOTAVAIL' : 'EINVAL';
+      throw hostError(code, 'dropMembership', 'the port is not a member of this group');
     }
     const sender = source === null ? null : inside(source);
     const sources = this.#memberships.list.find((one) => sameAddress(one.group, inner))?.sources ?? null;

@@ -30,12 +30,13 @@ export class Memberships {
     }
   }
 
-  /** Throws a SystemError EADDRNOTAVAIL when the port is no such member. */
+  /** Throws a SystemError when the port is no such member: EADDRNOTAVAIL, or EINVAL for a source of no group of it. */
   leave(group: Uint8Array, source: Uint8Array | null): void {
     const known = this.#find(group);
     const place = source === null ? 0 : (known?.sources?.findIndex((one) => ipEquals(one, source)) ?? -1);
     if (known === undefined || place < 0) {
-      throw hostError('EADDRNOTAVAIL', 'dropMembership', 'the port is not a member of this group');
+      const code = known === undefined && source !== null ? 'EINVAL' : 'EADDRNOTAVAIL';
+      throw hostError(code, 'dropMembership', 'the port is not a member of this group');
     }
     if (source !== null) known.sources!.splice(place, 1);
     if (source === null || known.sources!.length === 0) this.list.splice(this.list.indexOf(known), 1);

@@ -130,6 +130,24 @@ describe('selecting group frames', () => {
     assert.equal(relay.stats().noListener, 1);
   });
 
+  it('a selection grows and shrinks one by one', (t) => {
+    const { link, relay, listen, counts } = open(t);
+    const one = listen(0x101);
+    relay.selectGroups(one, ARP, [TARGET + 1]);
+    relay.selectGroup(one, ARP, TARGET, true);
+    link.deliver([frames.arpRequest, ANNOUNCEMENT]);
+    assert.deepEqual(counts(), [2]);
+    relay.selectGroup(one, ARP, TARGET, false);
+    relay.selectGroup(one, ARP, TARGET + 9, false);
+    link.deliver([frames.arpRequest, ANNOUNCEMENT]);
+    assert.deepEqual(counts(), [3]);
+    // Who has selected nothing hears all anyway.
+    relay.selectGroups(one, ARP, null);
+    relay.selectGroup(one, ARP, TARGET, false);
+    link.deliver([frames.arpRequest]);
+    assert.deepEqual(counts(), [4]);
+  });
+
   it('makes nobody a listener who does not receive group frames', (t) => {
     const { link, relay, listen, counts } = open(t);
     listen(0x101);

@@ -16,7 +16,7 @@ export class GroupList {
   /** Those of `all` who have made no selection. */
   readonly #unselective = new Set<RelayRegistration>();
   /** What the others have selected, and who has selected what. */
-  readonly #selections = new Map<RelayRegistration, readonly number[]>();
+  readonly #selections = new Map<RelayRegistration, Set<number>>();
   readonly #bySelector = new Map<number, Set<RelayRegistration>>();
 
   /** Whether anybody has made a selection. */
@@ -54,21 +54,34 @@ export class GroupList {
       return;
     }
     this.#unselective.delete(registration);
-    const own = selectors.map((selector) => selector | 0).filter((selector) => selector !== NO_SELECTOR);
-    this.#selections.set(registration, own);
-    for (const selector of own) {
-      const set = this.#bySelector.get(selector);
-      if (set === undefined) this.#bySelector.set(selector, new Set([registration]));
-      else set.add(registration);
+    this.#selections.set(registration, new Set());
+    for (const selector of selectors) this.change(registration, selector, true);
+  }
+
+  /** A registration that has made a selection hears one selector more, or less. Who joins thousands does so one by one. */
+  change(registration: RelayRegistration, selector: number, isWanted: boolean): void {
+    const own = this.#selections.get(registration);
+    const number = selector | 0;
+    if (own === undefined || number === NO_SELECTOR) return;
+    if (!isWanted) {
+      own.delete(number);
+      this.#unlist(registration, number);
+      return;
     }
+    own.add(number);
+    const set = this.#bySelector.get(number);
+    if (set === undefined) this.#bySelector.set(number, new Set([registration]));
+    else set.add(registration);
   }
 
   #forget(registration: RelayRegistration): void {
-    for (const selector of this.#selections.get(registration) ?? []) {
-      const set = this.#bySelector.get(selector);
-      if (set?.delete(registration) && set.size === 0) this.#bySelector.delete(selector);
-    }
+    for (const selector of this.#selections.get(registration) ?? []) this.#unlist(registration, selector);
     this.#selections.delete(registration);
+  }
+
+  #unlist(registration: RelayRegistration, selector: number): void {
+    const set = this.#bySelector.get(selector);
+    if (set?.delete(registration) && set.size === 0) this.#bySelector.delete(selector);
   }
 }
 

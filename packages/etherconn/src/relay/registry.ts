@@ -115,6 +115,14 @@ export class Registry {
     }
   }
 
+  /** See `Relay.selectGroup`. */
+  selectGroup(registration: RelayRegistration, etherType: number, selector: number, isWanted: boolean): void {
+    for (const { vlanKey, etherTypes } of registration.stations) {
+      if (etherTypes.includes(etherType))
+        this.listeners.get(vlanKey, etherType)?.change(registration, selector, isWanted);
+    }
+  }
+
   /** A key that somebody else has taken over is his now, and stays. */
   remove(registration: RelayRegistration): void {
     this.places[registration.index] = null;

@@ -196,6 +196,11 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.#registry.fastPath.open(registration.index, endpoint, receiver);
   }
 
+  /** @internal One selector more, or less, of an endpoint that has selected by {@link selectGroups}. */
+  selectGroup(registration: RelayRegistration, etherType: number, selector: number, isWanted: boolean): void {
+    this.#registry.selectGroup(registration, etherType, selector, isWanted);
+  }
+
   /** @internal */
   closeRegistration(registration: RelayRegistration): void {
     if (registration.closed) return;
