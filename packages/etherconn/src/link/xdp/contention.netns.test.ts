@@ -85,5 +85,29 @@ for (const mode of ['native', 'generic', 'auto'] as const) {
         assert.equal(openDescriptors(), before);
       });
     });
+
+    test('whoever has a program can hand it on, also when he who attached it has closed', async () => {
+      await withXdpBench({ queues: 3 }, async (bench) => {
+        const before = openDescriptors();
+        const first = await bench.open(FAR, { mode, queues: [0], chunks: 64 });
+        const join = (from: XdpLink, queue: number) =>
+          bench.open(FAR, { attach: false, program: from.program, queues: [queue], chunks: 64 });
+        const second = await join(first, 1);
+        await first.close();
+        const third = await join(second, 2);
+        const again = await join(third, 0);
+        for (const link of [second, third, again]) {
+          assert.deepEqual(
+            [link.info().attached, link.info().mode, link.info().programId],
+            [first.info().attached, first.info().mode, first.info().programId],
+          );
+        }
+        for (const link of [second, third]) await link.close();
+        assert.ok(hasProgram(bench.far, FAR));
+        await again.close();
+        assert.equal(hasProgram(bench.far, FAR), false);
+        assert.equal(openDescriptors(), before);
+      });
+    });
   });
 }
