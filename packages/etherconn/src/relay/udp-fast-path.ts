@@ -131,7 +131,9 @@ export class UdpFastPath {
     const payloadEnd = l3 + 20 + udpLength;
     const end = offset + length;
     if (l3End > end || udpLength < 8 || payloadEnd > l3End) return false;
-    const place = this.#find(w0 >>> 16, w1, vlanKey);
+    // Frames come in trains: it may be the last one's station again.
+    const isSame = w1 === this.#lastWord && w0 >>> 16 === this.#lastHalf && vlanKey === this.#lastVlanKey;
+    const place = isSame ? this.#lastPlace : this.#find(w0 >>> 16, w1, vlanKey);
     if (place < 0) return false;
     const rows = this.#rows;
     const row = place << ROW_SHIFT;
@@ -171,10 +173,8 @@ export class UdpFastPath {
     return true;
   }
 
-  /** The place of a station whose address is in these two words. Frames come in trains: it may be the last one again. */
+  /** The place of the station whose address is in these two words, or -1. */
   #find(w0: number, w1: number, vlanKey: number): number {
-    if (w1 === this.#lastWord && w0 === this.#lastHalf && vlanKey === this.#lastVlanKey)
-      return this.#lastPlace;
     const macHigh = ((w0 & 0xff) << 24) | ((w0 & 0xff00) << 8) | ((w1 & 0xff) << 8) | ((w1 >>> 8) & 0xff);
     const place = this.#table.get(macHigh, ((w1 >>> 8) & 0xff00) | (w1 >>> 24), vlanKey, 0x0800);
     this.#lastHalf = w0;

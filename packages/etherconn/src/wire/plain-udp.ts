@@ -10,6 +10,9 @@ const CHECKSUM_FIELD = LITTLE_ENDIAN ? 0xffff0000 : 0xffff;
 /** What counts of the word in which a payload ends, by the number of bytes there. */
 const TAILS = LITTLE_ENDIAN ? [0, 0xff, 0xffff, 0xffffff] : [0, -1 << 24, -1 << 16, -1 << 8];
 
+/** UDP's number, as it is in the sum of a pseudo-header. */
+const PROTOCOL = inOrder(17);
+
 /** Payloads up to this long are summed up on the spot; beyond, the memory may have a quicker way. */
 const SHORT = 64;
 
@@ -50,7 +53,7 @@ export function plainIpSumIsRight(addresses: number, a: number, b: number, c: nu
 
 /**
  * Whether the checksum of a UDP datagram behind such a header is right, or absent (RFC 768): the sum of the halves of the
- * addresses, the two words of its header, and where its payload is, which begins on a word.
+ * addresses, the two words of its header, and where its payload is, which begins on a word and is as long as they say.
  */
 export function plainUdpSumIsRight(
   memory: SummableMemory,
@@ -61,8 +64,9 @@ export function plainUdpSumIsRight(
   payloadEnd: number,
 ): boolean {
   if ((lengthAndChecksum & CHECKSUM_FIELD) === 0) return true;
-  let sum = addresses + addHalves(ports) + addHalves(lengthAndChecksum);
-  sum += inOrder(17) + inOrder(payloadEnd - payload + 8);
+  // The length stands in the pseudo-header, too.
+  const length = LITTLE_ENDIAN ? lengthAndChecksum & 0xffff : lengthAndChecksum >>> 16;
+  let sum = addresses + addHalves(ports) + addHalves(lengthAndChecksum) + length + PROTOCOL;
   sum +=
     payloadEnd - payload > SHORT
       ? longSum(memory, payload, payloadEnd)
