@@ -30,7 +30,7 @@ for (const name of positionals) {
   }
 }
 const { quick } = values;
-const repetitions = Number(values.repetitions ?? (quick ? 3 : 5));
+const repetitions = Number(values.repetitions ?? (quick ? 2 : 5));
 if (!Number.isInteger(repetitions) || repetitions < 1) {
   console.error(`--repetitions must be a positive integer, got ${values.repetitions}`);
   process.exit(2);

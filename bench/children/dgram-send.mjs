@@ -11,7 +11,7 @@ const options = readArguments();
 const { form, size = 64, ms = 500, address, prime = false } = options;
 const BURST = 64;
 /** Milliseconds in which the engine compiles what is measured then, on the same core. */
-const WARM_UP = 600;
+const WARM_UP = Math.min(600, 1.5 * ms);
 
 const socket = await openSocket(options);
 const payload = Buffer.alloc(payloadOf(size), 0x5a);

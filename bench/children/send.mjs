@@ -19,7 +19,7 @@ const options = readArguments();
 const { form = 'trySendMany', size = 64, checksum = true, ms = 500 } = options;
 const BURST = 64;
 /** Milliseconds in which the engine compiles what is measured then, on the same core. */
-const WARM_UP = 600;
+const WARM_UP = Math.min(600, 1.5 * ms);
 /** Milliseconds between two looks at the clock are far less: this is how often others get their turn. */
 const TURN = 10;
 
