@@ -29,12 +29,10 @@ export interface UdpTemplateFields {
   readonly checksum?: boolean;
 }
 
-/** Memory to write frames into, as of a FrameMemory. */
-export interface TemplateMemory extends SummableMemory {
-  readonly u16: Uint16Array;
-}
-
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+/** How far the halves of a word in memory are shifted in its number. */
+const FIRST_HALF = LITTLE_ENDIAN ? 0 : 16;
+const SECOND_HALF = LITTLE_ENDIAN ? 16 : 0;
 
 /**
  * The headers of the datagrams to one destination, prebuilt: Ethernet, VLAN tags, IP and UDP. Writing a frame copies
@@ -45,7 +43,6 @@ export class UdpTemplate {
   readonly headerLength: number;
   /** Offset of the IP header. */
   readonly ip: number;
-  readonly #udp: number;
   readonly #isV4: boolean;
   readonly #checksum: boolean;
   /** Behind two bytes of filling: slots begin 2 bytes past a word (see LinkTx). */
@@ -85,7 +82,6 @@ export class UdpTemplate {
     const pseudo = pseudoSum(bytes, isV4 ? 4 : 6, addresses, addresses + source.length, IpProtocol.UDP, 0);
     this.headerLength = length;
     this.ip = ip;
-    this.#udp = udp;
     this.#isV4 = isV4;
     this.#checksum = fields.checksum ?? true;
     this.#words = words;
@@ -98,14 +94,14 @@ export class UdpTemplate {
    * identification. Numbers and byte order are written out here, against the rule: this is done for every packet.
    */
   write(
-    memory: TemplateMemory,
+    memory: SummableMemory,
     at: number,
     payload: Uint8Array,
     start: number,
     end: number,
     id: number,
   ): void {
-    const { u16, u32 } = memory;
+    const { u32 } = memory;
     const words = this.#words;
     const word = (at - 2) >> 2;
     // The shortest header that there is, written out: a loop looks at everything again for each word.
@@ -119,33 +115,34 @@ export class UdpTemplate {
     u32[word + 7] = words[7];
     u32[word + 8] = words[8];
     u32[word + 9] = words[9];
-    u32[word + 10] = words[10];
-    for (let i = 11; i < words.length; i++) u32[word + i] = words[i];
+    for (let i = 10; i < words.length - 1; i++) u32[word + i] = words[i];
     const body = at + this.headerLength;
     const length = end - start;
     const udpLength = 8 + length;
-    // The length stands in the pseudo-header and in the header.
-    let sum = this.#udpSum + 2 * udpLength;
-    if (this.#checksum) sum += copyAndSum(memory, body, payload, start, end);
-    else memory.u8.set(length === payload.length ? payload : payload.subarray(start, end), body);
-    const half = (at + this.ip) >> 1;
+    const ip = (this.ip + 2) >> 2;
     if (this.#isV4) {
       const total = 20 + udpLength;
       let ipSum = this.#ipSum + total + id;
       ipSum = (ipSum & 0xffff) + (ipSum >>> 16);
       ipSum = ~((ipSum & 0xffff) + (ipSum >>> 16)) & 0xffff;
-      u16[half + 1] = order(total);
-      u16[half + 2] = order(id);
-      u16[half + 5] = order(ipSum);
+      u32[word + ip] = words[ip] | (order(total) << SECOND_HALF);
+      u32[word + ip + 1] = words[ip + 1] | (order(id) << FIRST_HALF);
+      u32[word + ip + 2] = words[ip + 2] | (order(ipSum) << SECOND_HALF);
     } else {
-      u16[half + 2] = order(udpLength);
+      u32[word + ip + 1] = words[ip + 1] | (order(udpLength) << FIRST_HALF);
     }
-    const udp = (at + this.#udp) >> 1;
-    u16[udp + 2] = order(udpLength);
-    if (!this.#checksum) return;
-    sum = (sum & 0xffff) + (sum >>> 16);
-    sum = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
-    u16[udp + 3] = sum === 0 ? 0xffff : order(sum);
+    let checksum = 0;
+    if (this.#checksum) {
+      // The length stands in the pseudo-header and in the header.
+      let sum = this.#udpSum + 2 * udpLength + copyAndSum(memory, body, payload, start, end);
+      sum = (sum & 0xffff) + (sum >>> 16);
+      sum = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
+      checksum = sum === 0 ? 0xffff : order(sum);
+    } else {
+      memory.u8.set(length === payload.length ? payload : payload.subarray(start, end), body);
+    }
+    // The last word of all headers.
+    u32[(body >> 2) - 1] = (order(udpLength) << FIRST_HALF) | (checksum << SECOND_HALF);
   }
 }
 
