@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { LOOPBACK6 } from '../host/addresses.ts';
 import { isUnspecifiedIp } from '../wire/ip.ts';
 import { isGroup, parseLiteral, systemError } from './address.ts';
 import type { SocketHandle } from './handle.ts';
@@ -10,7 +11,6 @@ import { validateString } from './validate.ts';
 /** Membership in groups. A host has one interface; naming another one is refused as Linux does. */
 
 const ANY6 = new Uint8Array(16);
-const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 
 type Action = 'join' | 'leave';
 

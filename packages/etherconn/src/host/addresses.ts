@@ -194,6 +194,9 @@ function scopeOf(address: Uint8Array): number {
   return isLinkLocal(address) || isLoopback(address) ? SCOPE_LINK : SCOPE_GLOBAL;
 }
 
+/** ::1. Shared: do not write to it. */
+export const LOOPBACK6: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+
 /** Whether an address (4 or 16 bytes) is of 127.0.0.0/8, or ::1. */
 export function isLoopback(address: Uint8Array): boolean {
   if (address.length === 4) return address[0] === 127;

@@ -4,7 +4,7 @@ import type { FrameSender } from '../relay/transmit.ts';
 import { emitEthernet } from '../wire/ethernet.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac, macHigh, macLow } from '../wire/mac.ts';
-import { AddressKind, isLinkLocal } from './addresses.ts';
+import { AddressKind, isLinkLocal, LOOPBACK6 } from './addresses.ts';
 import type { NeighborLink } from './arp.ts';
 import { FragmentResult, sendFragments } from './fragment.ts';
 import { type HostCall, type HostErrorCode, hostError } from './host-error.ts';
@@ -30,7 +30,6 @@ export interface Path {
 
 const ANY4 = new Uint8Array(4);
 const LOOPBACK4 = Uint8Array.of(127, 0, 0, 1);
-const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 
 /** Longest IP packets: what their length fields can say. */
 const MTU4_LOCAL = 0xffff;

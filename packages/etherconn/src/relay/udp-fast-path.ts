@@ -1,3 +1,4 @@
+import { LITTLE_ENDIAN } from '../wire/byte-order.ts';
 import { addHalves, plainIpSumIsRight, plainUdpSumIsRight } from '../wire/plain-udp.ts';
 import { type BatchStore, type BatchTaker, Field } from './batch-store.ts';
 import type { EndpointTable } from './endpoint-table.ts';
@@ -39,8 +40,6 @@ const State = {
   /** Frames that went the long way: those behind them have to, too, or they would overtake. */
   DIVERTED: 2,
 } as const;
-
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /**
  * The short way for what nearly all frames are: a faultless UDP datagram in IPv4 without options or fragmentation, under
@@ -223,6 +222,7 @@ export class UdpFastPath {
   }
 }
 
+/** Here the machine is little-endian. Small enough to be put in place whatever the engine's budget for that is. */
 function swap16(value: number): number {
   return ((value & 0xff) << 8) | (value >>> 8);
 }

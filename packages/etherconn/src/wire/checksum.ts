@@ -1,3 +1,4 @@
+import { LITTLE_ENDIAN } from './byte-order.ts';
 import { readU16, writeU16 } from './bytes.ts';
 
 /**
@@ -49,8 +50,6 @@ export function internetSum(u8: Uint8Array, start: number, end: number): number 
   if (i < end) high += u8[i];
   return high * 256 + low;
 }
-
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** From here on it is quicker by words. */
 const WORDS_FROM = 24;

@@ -1,3 +1,4 @@
+import { LITTLE_ENDIAN } from './byte-order.ts';
 import { internetSumWords } from './checksum.ts';
 import { INTERNET_SUM_WASM } from './internet-sum-wasm.ts';
 import { type WasmMemory, type WasmModule, webAssembly } from './webassembly.ts';
@@ -30,7 +31,8 @@ const SIMD_FROM = 16;
 /** Up to here copying byte by byte and adding up on the way is quicker than `TypedArray.set` and a sum after it. */
 const COPIED_BY_HAND = 32;
 
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+// A constant of its own, see byte-order.ts.
+const littleEndian = LITTLE_ENDIAN;
 
 /** As `internetSum` (the same after `foldSum`), in the quickest way that the memory has. */
 export function internetSumIn(memory: SummableMemory, start: number, end: number): number {
@@ -49,7 +51,7 @@ export function copyAndSum(
   end: number = bytes.length,
 ): number {
   const length = end - start;
-  if (length <= COPIED_BY_HAND && (to & 3) === 0 && LITTLE_ENDIAN) {
+  if (length <= COPIED_BY_HAND && (to & 3) === 0 && littleEndian) {
     return copyShortAndSum(memory.u8, memory.u32, to, bytes, start, end);
   }
   memory.u8.set(length === bytes.length ? bytes : bytes.subarray(start, end), to);

@@ -1,17 +1,20 @@
+import { LITTLE_ENDIAN, networkOrder16 } from './byte-order.ts';
 import { foldSum } from './checksum.ts';
 import { internetSumIn, type SummableMemory } from './memory-sum.ts';
 import type { FrameRecord } from './record.ts';
 
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+// Constants of its own, see byte-order.ts.
+const littleEndian = LITTLE_ENDIAN;
+const order = networkOrder16;
 
 /** The checksum's half of the second word of a UDP header. */
-const CHECKSUM_FIELD = LITTLE_ENDIAN ? 0xffff0000 : 0xffff;
+const CHECKSUM_FIELD = littleEndian ? 0xffff0000 : 0xffff;
 
 /** What counts of the word in which a payload ends, by the number of bytes there. */
-const TAILS = LITTLE_ENDIAN ? [0, 0xff, 0xffff, 0xffffff] : [0, -1 << 24, -1 << 16, -1 << 8];
+const TAILS = littleEndian ? [0, 0xff, 0xffff, 0xffffff] : [0, -1 << 24, -1 << 16, -1 << 8];
 
 /** UDP's number, as it is in the sum of a pseudo-header. */
-const PROTOCOL = inOrder(17);
+const PROTOCOL = order(17);
 
 /** Payloads up to this long are summed up on the spot; beyond, the memory may have a quicker way. */
 const SHORT = 64;
@@ -65,7 +68,7 @@ export function plainUdpSumIsRight(
 ): boolean {
   if ((lengthAndChecksum & CHECKSUM_FIELD) === 0) return true;
   // The length stands in the pseudo-header, too.
-  const length = LITTLE_ENDIAN ? lengthAndChecksum & 0xffff : lengthAndChecksum >>> 16;
+  const length = littleEndian ? lengthAndChecksum & 0xffff : lengthAndChecksum >>> 16;
   let sum = addresses + addHalves(ports) + addHalves(lengthAndChecksum) + length + PROTOCOL;
   sum +=
     payloadEnd - payload > SHORT
@@ -75,7 +78,7 @@ export function plainUdpSumIsRight(
 }
 
 function longSum(memory: SummableMemory, start: number, end: number): number {
-  return inOrder(foldSum(internetSumIn(memory, start, end)));
+  return order(foldSum(internetSumIn(memory, start, end)));
 }
 
 function shortSum(u32: Uint32Array, start: number, end: number): number {
@@ -88,9 +91,4 @@ function shortSum(u32: Uint32Array, start: number, end: number): number {
 /** The sum of both halves of a word. */
 export function addHalves(word: number): number {
   return (word & 0xffff) + (word >>> 16);
-}
-
-/** A 16-bit number of the network as it is in a word of this machine. */
-function inOrder(value: number): number {
-  return LITTLE_ENDIAN ? ((value & 0xff) << 8) | (value >>> 8) : value;
 }

@@ -1,3 +1,4 @@
+import { LITTLE_ENDIAN, networkOrder16 } from './byte-order.ts';
 import { writeU16 } from './bytes.ts';
 import { foldSum, internetSum, pseudoSum } from './checksum.ts';
 import { ETHERNET_HEADER_LENGTH, emitEthernet } from './ethernet.ts';
@@ -29,7 +30,8 @@ export interface UdpTemplateFields {
   readonly checksum?: boolean;
 }
 
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+// A constant of its own, see byte-order.ts.
+const order = networkOrder16;
 /** How far the halves of a word in memory are shifted in its number. */
 const FIRST_HALF = LITTLE_ENDIAN ? 0 : 16;
 const SECOND_HALF = LITTLE_ENDIAN ? 16 : 0;
@@ -144,9 +146,4 @@ export class UdpTemplate {
     // The last word of all headers.
     u32[(body >> 2) - 1] = (order(udpLength) << FIRST_HALF) | (checksum << SECOND_HALF);
   }
-}
-
-/** A 16-bit number as it has to be stored to stand in network byte order. */
-function order(value: number): number {
-  return LITTLE_ENDIAN ? ((value & 0xff) << 8) | (value >>> 8) : value;
 }

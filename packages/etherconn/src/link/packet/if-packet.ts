@@ -3,6 +3,8 @@
  * linux/if_ether.h, as they are on x86-64 and arm64. Structures are in the machine's own byte order.
  */
 
+import { networkOrder16 } from '../../wire/byte-order.ts';
+
 export const AF_PACKET = 17;
 export const SOCK_RAW = 3;
 const ETH_P_ALL = 0x0003;
@@ -35,14 +37,6 @@ export const TP_STATUS_CSUM_VALID: number = 1 << 7;
 export const PACKET_OUTGOING = 4;
 
 const PACKET_MR_PROMISC = 1;
-
-/** Whether the machine is little-endian, as all that Node runs on but s390x are. */
-const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-
-/** A 16-bit number in network byte order, as a number in the machine's. */
-export function networkOrder16(value: number): number {
-  return LITTLE_ENDIAN ? ((value & 0xff) << 8) | ((value >>> 8) & 0xff) : value & 0xffff;
-}
 
 /** An option's value of type int. */
 export function intOption(value: number): Uint32Array {

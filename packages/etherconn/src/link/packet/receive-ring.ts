@@ -1,7 +1,7 @@
+import { networkOrder16 } from '../../wire/byte-order.ts';
 import type { FrameMemory, LinkReceiver } from '../link.ts';
 import { FrameFlag } from '../link.ts';
 import {
-  networkOrder16,
   PACKET_OUTGOING,
   TP_STATUS_CSUM_VALID,
   TP_STATUS_CSUMNOTREADY,

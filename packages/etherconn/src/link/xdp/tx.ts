@@ -130,9 +130,7 @@ export class XdpTx implements LinkTx {
   }
 
   reserve(length: number): number {
-    if (!(length <= this.#maxFrameLength)) {
-      throw new RangeError(`frame of ${length} bytes: this link sends at most ${this.#maxFrameLength}`);
-    }
+    this.#checkLongest(length);
     return this.#take(ChunkState.RESERVED);
   }
 
@@ -145,7 +143,7 @@ export class XdpTx implements LinkTx {
   }
 
   reserveMany(offsets: Int32Array, count: number, length: number): number {
-    if (!(length <= this.#maxFrameLength)) this.reserve(length);
+    this.#checkLongest(length);
     if (this.#freeCount < count && !this.#stopped) this.#reclaim();
     const taken = Math.min(count, this.#freeCount);
     if (taken === 0) {
@@ -287,6 +285,11 @@ export class XdpTx implements LinkTx {
     const offset = this.#free[--this.#freeCount];
     this.#state[offset >>> this.#shift] = state;
     return offset;
+  }
+
+  #checkLongest(length: number): void {
+    if (length <= this.#maxFrameLength) return;
+    throw new RangeError(`frame of ${length} bytes: this link sends at most ${this.#maxFrameLength}`);
   }
 
   /** A writer has found no room. */
