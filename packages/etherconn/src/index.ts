@@ -45,8 +45,6 @@ export {
   SystemError,
   TimeoutError,
 } from './errors.ts';
-export type { AddressState, HostAddress } from './host/addresses.ts';
-export { ArpResolver, type ArpResolverOptions } from './host/arp-resolver.ts';
 export { DhcpClient } from './host/dhcp/dhcp-client.ts';
 export type { DhcpEvents, DhcpLossReason, DhcpState, DhcpStats } from './host/dhcp/dhcp-events.ts';
 export type { DhcpOptions } from './host/dhcp/dhcp-options.ts';
@@ -60,13 +58,15 @@ export type {
 } from './host/host.ts';
 export type { HostOptions, HostRoute } from './host/host-options.ts';
 export type { HostStats } from './host/host-stats.ts';
-export { NdResolver } from './host/nd-resolver.ts';
-export type { PingOptions, PingResult } from './host/pings.ts';
-export type { NeighborResolver, ResolverOptions, ResolverStats } from './host/resolver.ts';
-export type { AdvertisedPrefix, RouterAdvertisement } from './host/router-advertisement.ts';
-export { Slaac } from './host/slaac.ts';
-export type { SlaacAddress, SlaacEvents, SlaacStats } from './host/slaac-events.ts';
-export type { SlaacOptions } from './host/slaac-options.ts';
+export type { PingOptions, PingResult } from './host/icmp/pings.ts';
+export type { AddressState, HostAddress } from './host/ip/addresses.ts';
+export { ArpResolver, type ArpResolverOptions } from './host/neighbor/arp-resolver.ts';
+export { NdResolver } from './host/neighbor/nd-resolver.ts';
+export type { NeighborResolver, ResolverOptions, ResolverStats } from './host/neighbor/resolver.ts';
+export type { AdvertisedPrefix, RouterAdvertisement } from './host/slaac/router-advertisement.ts';
+export { Slaac } from './host/slaac/slaac.ts';
+export type { SlaacAddress, SlaacEvents, SlaacStats } from './host/slaac/slaac-events.ts';
+export type { SlaacOptions } from './host/slaac/slaac-options.ts';
 export { FrameFlag, type LinkInfo, type LinkStats } from './link/link.ts';
 export type { XdpLinkStats, XdpQueueInfo } from './link/xdp/link.ts';
 export type { XdpLinkOptions, XdpMode } from './link/xdp/options.ts';

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { OptionError } from '../errors.ts';
-import { duplicateOf, whyNoHostAddress } from '../host/host-address.ts';
 import type { HostOptions } from '../host/host-options.ts';
+import { duplicateOf, whyNoHostAddress } from '../host/ip/host-address.ts';
 import { show } from '../options.ts';
 import { MemoryNetwork } from '../relay/memory-relay.ts';
 import { formatPrefix, type IpPrefix, parseIp, parsePrefix, prefixContains } from '../wire/ip.ts';

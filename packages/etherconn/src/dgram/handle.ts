@@ -4,7 +4,7 @@ import { getSystemErrorName } from 'node:util';
 import type { Batch } from '../conn/batch.ts';
 import { DestinationCache } from '../conn/destination-cache.ts';
 import type { SystemError } from '../errors.ts';
-import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp-port.ts';
+import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp/udp-port.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import { rethrowLater } from '../rethrow.ts';
 import type { FrameRecord } from '../wire/record.ts';

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { LOOPBACK6 } from '../host/addresses.ts';
+import { LOOPBACK6 } from '../host/ip/addresses.ts';
 import { isUnspecifiedIp } from '../wire/ip.ts';
 import { isGroup, parseLiteral, systemError } from './address.ts';
 import type { SocketHandle } from './handle.ts';

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { UdpDestination } from '../host/udp-port.ts';
+import type { UdpDestination } from '../host/udp/udp-port.ts';
 import { bindImplicitly } from './bind.ts';
 import type { SocketHandle } from './handle.ts';
 import { addressBlocked, alreadyConnected, invalidArgType, notConnected } from './node-errors.ts';

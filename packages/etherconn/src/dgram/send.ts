@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import type { UdpDestination } from '../host/udp-port.ts';
+import type { UdpDestination } from '../host/udp/udp-port.ts';
 import { systemError } from './address.ts';
 import { bindImplicitly } from './bind.ts';
 import type { SendCallback } from './callbacks.ts';

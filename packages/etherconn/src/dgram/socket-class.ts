@@ -2,7 +2,7 @@ import type dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import type { BlockList } from 'node:net';
 import type { Batch } from '../conn/batch.ts';
-import type { UdpHost } from '../host/udp-port.ts';
+import type { UdpHost } from '../host/udp/udp-port.ts';
 import { AddressTextCache } from './address-text-cache.ts';
 import { initializeSocket } from './create.ts';
 import type { OutgoingMessage } from './send-many.ts';

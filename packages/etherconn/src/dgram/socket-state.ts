@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { UdpHost } from '../host/udp-port.ts';
+import type { UdpHost } from '../host/udp/udp-port.ts';
 import type { AddressTextCache } from './address-text-cache.ts';
 import type { SocketHandle } from './handle.ts';
 import { notRunning } from './node-errors.ts';

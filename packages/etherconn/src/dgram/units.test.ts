@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { DestinationCache } from '../conn/destination-cache.ts';
 import { messages } from '../conn/message-slab.ts';
-import type { UdpDestination } from '../host/udp-port.ts';
+import type { UdpDestination } from '../host/udp/udp-port.ts';
 import { allocateFrameMemory } from '../link/frame-memory.ts';
 import { formatIp, parseIp } from '../wire/ip.ts';
 import { AddressTextCache } from './address-text-cache.ts';

@@ -4,9 +4,9 @@ import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../opt
 import { type MacAddress, toMac } from '../relay/l2-endpoint.ts';
 import { formatIp, type IpPrefix, parseIp, parsePrefix } from '../wire/ip.ts';
 import type { Vlan } from '../wire/vlan.ts';
-import type { DetectDuplicates } from './address-config.ts';
-import { duplicateOf, isReachableGateway, whyNoHostAddress, whyNoStation } from './host-address.ts';
-import type { RouteEntry } from './routes.ts';
+import type { DetectDuplicates } from './config/address-config.ts';
+import { duplicateOf, isReachableGateway, whyNoHostAddress, whyNoStation } from './ip/host-address.ts';
+import type { RouteEntry } from './ip/routes.ts';
 
 /** A route as the API takes and shows it. */
 export interface HostRoute {

@@ -14,12 +14,12 @@ import type { PacketRelay } from '../relay/packet-relay.ts';
 import { formatIp, formatPrefix, type IpPrefix, ipEquals, parseIp, parseIpWithZone } from '../wire/ip.ts';
 import { formatMac, linkLocalAddress } from '../wire/mac.ts';
 import type { Vlan } from '../wire/vlan.ts';
-import { configureAddress, type DetectDuplicates, probeAddress } from './address-config.ts';
-import { PROBE_INTERVAL } from './address-probe.ts';
-import { AddressKind, type HostAddress, isLinkLocal, type OwnAddress } from './addresses.ts';
+import { configureAddress, type DetectDuplicates, probeAddress } from './config/address-config.ts';
+import { PROBE_INTERVAL } from './config/address-probe.ts';
 import type { DhcpClient } from './dhcp/dhcp-client.ts';
 import type { DhcpOptions } from './dhcp/dhcp-options.ts';
 import { startDhcp } from './dhcp/start-dhcp.ts';
+import { keepAlive } from './egress/keep-alive.ts';
 import { HostEthernet } from './host-ethernet.ts';
 import {
   type CheckedHostOptions,
@@ -33,14 +33,14 @@ import {
   parseRoute,
 } from './host-options.ts';
 import type { HostStats } from './host-stats.ts';
-import { HostUdpPort } from './host-udp-port.ts';
-import { keepAlive } from './keep-alive.ts';
-import type { PingOptions, PingResult } from './pings.ts';
-import type { Slaac } from './slaac.ts';
-import type { SlaacOptions } from './slaac-options.ts';
+import type { PingOptions, PingResult } from './icmp/pings.ts';
+import { AddressKind, type HostAddress, isLinkLocal, type OwnAddress } from './ip/addresses.ts';
+import type { Slaac } from './slaac/slaac.ts';
+import type { SlaacOptions } from './slaac/slaac-options.ts';
+import { startSlaac } from './slaac/start-slaac.ts';
 import { Stack, type StackListener } from './stack.ts';
-import { startSlaac } from './start-slaac.ts';
-import type { UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from './udp-port.ts';
+import { HostUdpPort } from './udp/host-udp-port.ts';
+import type { UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from './udp/udp-port.ts';
 
 /** Somebody else uses an address of a host. */
 export interface AddressConflict {

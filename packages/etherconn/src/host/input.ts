@@ -11,11 +11,11 @@ import { plainUdpIsGood } from '../wire/plain-udp.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { Fragment, FrameRecord } from '../wire/record.ts';
 import { transportChecksumStateIn } from '../wire/transport-checksum.ts';
-import { AddressKind } from './addresses.ts';
+import type { LoopbackUser } from './egress/loopback.ts';
 import type { HostEthernetUser } from './host-ethernet.ts';
-import type { LoopbackUser } from './loopback.ts';
-import { Reassembly } from './reassembly.ts';
-import type { ReassembledFrame } from './reassembly-datagram.ts';
+import { AddressKind } from './ip/addresses.ts';
+import { Reassembly } from './ip/reassembly.ts';
+import type { ReassembledFrame } from './ip/reassembly-datagram.ts';
 import type { Stack } from './stack.ts';
 
 /** Packets put together from fragments are delivered one by one; batches never nest. */

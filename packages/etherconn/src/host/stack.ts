@@ -10,23 +10,23 @@ import { IPV6_DESTINATION } from '../wire/ipv6.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import { UdpTemplate } from '../wire/udp-template.ts';
-import { Addresses, type AddressState, OwnAddress } from './addresses.ts';
-import { Arp, type ConflictListener } from './arp.ts';
+import { LoopbackSender } from './egress/loopback.ts';
+import { Output } from './egress/output.ts';
 import { hostError } from './host-error.ts';
 import type { HostEthernet } from './host-ethernet.ts';
-import { HostGroups } from './host-groups.ts';
 import { HostCounters } from './host-stats.ts';
-import type { HostUdpPort } from './host-udp-port.ts';
-import { Icmp } from './icmp.ts';
+import { Icmp } from './icmp/icmp.ts';
 import { Input } from './input.ts';
-import { LoopbackSender } from './loopback.ts';
-import { Nd } from './nd.ts';
-import { type Neighbor, NeighborCache, type NeighborOwner } from './neighbor-cache.ts';
-import { Output } from './output.ts';
-import { PathMtus } from './path-mtu.ts';
-import { Routes } from './routes.ts';
-import { udpPacket } from './udp-packet.ts';
-import { type OtherClaims, UdpPorts } from './udp-ports.ts';
+import { Addresses, type AddressState, OwnAddress } from './ip/addresses.ts';
+import { PathMtus } from './ip/path-mtu.ts';
+import { Routes } from './ip/routes.ts';
+import { HostGroups } from './multicast/host-groups.ts';
+import { Arp, type ConflictListener } from './neighbor/arp.ts';
+import { Nd } from './neighbor/nd.ts';
+import { type Neighbor, NeighborCache, type NeighborOwner } from './neighbor/neighbor-cache.ts';
+import type { HostUdpPort } from './udp/host-udp-port.ts';
+import { udpPacket } from './udp/udp-packet.ts';
+import { type OtherClaims, UdpPorts } from './udp/udp-ports.ts';
 
 /** What a stack tells the host above it. */
 export interface StackListener {

@@ -1,9 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { InUseError, OptionError } from '../errors.ts';
-import { KernelNextHops } from '../link/neighbour/kernel-next-hops.ts';
-import { reserveUdpPort, shareUdpPort } from '../link/neighbour/port-reservation.ts';
-import { parseRoute, routeRequest } from '../link/neighbour/rtnetlink.ts';
+import { KernelNextHops } from '../link/kernel/kernel-next-hops.ts';
+import { parseRoute, routeRequest } from '../link/kernel/neighbor-netlink.ts';
+import { reserveUdpPort, shareUdpPort } from '../link/kernel/port-reservation.ts';
 import { withRouteSocket } from '../link/xdp/rtnetlink.ts';
 import { type Addon, loadAddon, type NativeSocket } from '../native/addon.ts';
 import { withAdvice } from '../native/system-error.ts';

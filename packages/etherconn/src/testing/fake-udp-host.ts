@@ -1,5 +1,5 @@
 import { SystemError } from '../errors.ts';
-import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp-port.ts';
+import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp/udp-port.ts';
 import { allocateFrameMemory } from '../link/frame-memory.ts';
 import { BatchStore } from '../relay/batch-store.ts';
 import { RoomQueue } from '../relay/room-queue.ts';

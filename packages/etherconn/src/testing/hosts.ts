@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test';
 import type { SystemError } from '../errors.ts';
 import { Host } from '../host/host.ts';
 import type { HostOptions } from '../host/host-options.ts';
-import type { UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp-port.ts';
+import type { UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp/udp-port.ts';
 import type { MemoryNetworkOptions } from '../link/memory/memory-network.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import { MemoryNetwork, type MemoryRelay, type MemoryRelayOptions } from '../relay/memory-relay.ts';

@@ -12,7 +12,7 @@ import {
 import { parseIp } from '../../wire/ip.ts';
 import type { Host } from '../host.ts';
 import type { HostOptions } from '../host-options.ts';
-import type { UdpPort } from '../udp-port.ts';
+import type { UdpPort } from '../udp/udp-port.ts';
 import type { DhcpClient } from './dhcp-client.ts';
 import type { DhcpOptions } from './dhcp-options.ts';
 

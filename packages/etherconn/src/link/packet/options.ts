@@ -1,6 +1,6 @@
 import { OptionError } from '../../errors.ts';
 import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../../options.ts';
-import { DEFAULT_MODERATION, MAX_MODERATION } from '../polling.ts';
+import { DEFAULT_MODERATION, MAX_MODERATION } from '../kernel/polling.ts';
 
 /** Options of {@link openPacketLink}. */
 export interface PacketLinkOptions {

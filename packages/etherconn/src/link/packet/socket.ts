@@ -2,8 +2,8 @@ import { closeSync, openSync } from 'node:fs';
 import { EtherconnError } from '../../errors.ts';
 import type { Addon, InterfaceQuery, NativeMapping, NativeSocket } from '../../native/addon.ts';
 import { withAdvice } from '../../native/system-error.ts';
-import { isEthernet } from '../interface.ts';
-import { InterfaceMonitor } from '../interface-monitor.ts';
+import { isEthernet } from '../kernel/interface.ts';
+import { InterfaceMonitor } from '../kernel/interface-monitor.ts';
 import {
   AF_PACKET,
   bindAddress,

@@ -1,5 +1,5 @@
+import { Attempt, RoomRetry } from '../kernel/room.ts';
 import type { FrameMemory, LinkTx } from '../link.ts';
-import { Attempt, RoomRetry } from '../room.ts';
 
 /** What to do about a frame that the kernel has refused. */
 export const Refusal = {

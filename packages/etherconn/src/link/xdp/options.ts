@@ -1,6 +1,6 @@
 import { OptionError } from '../../errors.ts';
 import { checkBoolean, checkInteger, checkKnown, checkOneOf, requireInteger, show } from '../../options.ts';
-import { DEFAULT_MODERATION, MAX_MODERATION, type PollingMode } from '../polling.ts';
+import { DEFAULT_MODERATION, MAX_MODERATION, type PollingMode } from '../kernel/polling.ts';
 import type { SharedProgram } from './shared-program.ts';
 
 /** How hard a link was to try for the fastest way; see {@link XdpLinkOptions.mode}. */

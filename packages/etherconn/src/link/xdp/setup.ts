@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EtherconnError, OptionError, SystemError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { withAdvice } from '../../native/system-error.ts';
-import { MicroTimer } from '../micro-timer.ts';
+import { MicroTimer } from '../kernel/micro-timer.ts';
 import type { AttachMode } from './attach-error.ts';
 import { doAll } from './do-all.ts';
 import { countQueues } from './ethtool.ts';

@@ -1,7 +1,7 @@
 import type { Addon, InterfaceQuery, NativePoll } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { viewsOver } from '../frame-memory.ts';
-import type { InterfaceMonitor } from '../interface-monitor.ts';
+import type { InterfaceMonitor } from '../kernel/interface-monitor.ts';
 import type { FrameMemory, LinkReceiver, LinkWants } from '../link.ts';
 import { type FilterRule, filterProgram } from '../packet/filter.ts';
 import {

@@ -1,5 +1,5 @@
+import type { Polling } from '../kernel/polling.ts';
 import type { LinkStats } from '../link.ts';
-import type { Polling } from '../polling.ts';
 import type { SteeringCounters } from './program.ts';
 import type { RxQueue } from './rx.ts';
 import type { XdpParts } from './setup.ts';

@@ -1,5 +1,5 @@
+import { Attempt, RoomRetry } from '../kernel/room.ts';
 import type { FrameMemory, LinkTx } from '../link.ts';
-import { Attempt, RoomRetry } from '../room.ts';
 import { XDP_PKT_CONTD } from './if-xdp.ts';
 import type { CompletionRing, TxRing } from './ring.ts';
 import { ChunkState, type Umem } from './umem.ts';

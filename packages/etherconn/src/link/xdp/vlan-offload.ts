@@ -3,7 +3,7 @@ import { EtherconnError, OptionError } from '../../errors.ts';
 import { type Addon, loadAddon, type NativeSocket } from '../../native/addon.ts';
 import { withAdvice } from '../../native/system-error.ts';
 import { checkKnown, show } from '../../options.ts';
-import { checkInterfaceName } from '../interface.ts';
+import { checkInterfaceName } from '../kernel/interface.ts';
 import { type Feature, RX_VLAN_FEATURES, readFeatures, switchFeature, TX_VLAN_FEATURES } from './ethtool.ts';
 import { type LinkDetails, queryLink, withRouteSocket } from './rtnetlink.ts';
 

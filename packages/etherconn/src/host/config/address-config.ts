@@ -1,0 +1,74 @@
+import type { IpPrefix } from '../../wire/ip.ts';
+import { formatIp } from '../../wire/ip.ts';
+import { formatMac } from '../../wire/mac.ts';
+import { hostError } from '../host-error.ts';
+import type { OwnAddress } from '../ip/addresses.ts';
+import type { Stack } from '../stack.ts';
+import { AddressProbe, PROBE_INTERVAL, PROBES4, PROBES6 } from './address-probe.ts';
+
+/** When it is found out whether somebody else has an address, see `HostOptions.detectDuplicates`. */
+export type DetectDuplicates = 'optimistic' | 'wait' | 'off';
+
+/**
+ * Gives a host an address. Resolves when it is in use: at once, but for 'wait'. Rejects with a SystemError EADDRINUSE
+ * when somebody else turns out to have it before, EADDRNOTAVAIL when it is removed before, or what the host was closed with.
+ */
+export function configureAddress(stack: Stack, prefix: IpPrefix, detect: DetectDuplicates): Promise<void> {
+  const { address, length } = prefix;
+  const version = address.length === 4 ? 4 : 6;
+  if (detect === 'wait') {
+    const own = stack.addAddress(address, length, 'tentative');
+    return new Promise((resolve, reject) => {
+      const done = (otherMac: Uint8Array | null) => {
+        if (otherMac === null) resolve();
+        else reject(hostError('EADDRINUSE', 'addAddress', whoHasIt(address, otherMac)));
+      };
+      probe(stack, own, false, done, reject);
+    });
+  }
+  const isOptimistic = detect === 'optimistic' && version === 6;
+  const own = stack.addAddress(address, length, isOptimistic ? 'optimistic' : 'preferred');
+  if (isOptimistic) probe(stack, own, true, () => undefined);
+  return Promise.resolve();
+}
+
+/**
+ * Asks whether anybody has an address that is not the host's; resolves with his MAC address or null. Rejects when the
+ * host is closed meanwhile.
+ */
+export function probeAddress(
+  stack: Stack,
+  address: Uint8Array,
+  count: number | undefined,
+  interval: number,
+): Promise<string | null> {
+  const own = stack.addAddress(address, 8 * address.length, 'tentative', false);
+  const probes = count ?? (own.version === 4 ? PROBES4 : PROBES6);
+  return new Promise((resolve, reject) => {
+    const done = (otherMac: Uint8Array | null) => {
+      stack.removeAddress(own);
+      resolve(otherMac === null ? null : formatMac(otherMac));
+    };
+    new AddressProbe(stack, own, probes, interval, false, done, reject);
+  });
+}
+
+function probe(
+  stack: Stack,
+  own: OwnAddress,
+  unref: boolean,
+  done: (otherMac: Uint8Array | null) => void,
+  abandoned?: (error: Error) => void,
+): void {
+  const count = own.version === 4 ? PROBES4 : PROBES6;
+  const known = (otherMac: Uint8Array | null) => {
+    if (otherMac === null) stack.setAddressState(own, 'preferred');
+    else stack.loseAddress(own, otherMac);
+    done(otherMac);
+  };
+  new AddressProbe(stack, own, count, PROBE_INTERVAL, unref, known, abandoned);
+}
+
+function whoHasIt(address: Uint8Array, otherMac: Uint8Array): string {
+  return `${formatMac(otherMac)} has ${formatIp(address)} already`;
+}

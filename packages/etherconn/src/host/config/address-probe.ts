@@ -1,0 +1,76 @@
+import type { ClockTimer } from '../../clock.ts';
+import type { OwnAddress } from '../ip/addresses.ts';
+import type { Stack } from '../stack.ts';
+
+/** RFC 5227 §1.1 (without the random part) and RFC 4862 §5.1: how often, and the time after each, in ms. */
+export const PROBES4 = 3;
+export const PROBES6 = 1;
+export const PROBE_INTERVAL = 1000;
+
+/**
+ * Finding out whether anybody has an address already, by ARP probes (RFC 5227 §2.1) or duplicate address detection (RFC
+ * 4862 §5.4). The address stands among the host's own meanwhile, tentative or optimistic.
+ */
+export class AddressProbe {
+  readonly #stack: Stack;
+  readonly #own: OwnAddress;
+  readonly #interval: number;
+  readonly #unref: boolean;
+  readonly #done: (otherMac: Uint8Array | null) => void;
+  readonly #abandoned: (error: Error) => void;
+  #left: number;
+  #timer: ClockTimer | null = null;
+
+  /**
+   * One of the two is called, once: `done` with the MAC address of who has the address, or null; `abandoned` when the
+   * address is taken away, or the host closed, before that is known.
+   */
+  constructor(
+    stack: Stack,
+    own: OwnAddress,
+    count: number,
+    interval: number,
+    unref: boolean,
+    done: (otherMac: Uint8Array | null) => void,
+    abandoned: (error: Error) => void = () => undefined,
+  ) {
+    this.#stack = stack;
+    this.#own = own;
+    this.#left = count;
+    this.#interval = interval;
+    this.#unref = unref;
+    this.#done = done;
+    this.#abandoned = abandoned;
+    own.probe = this;
+    this.#next();
+  }
+
+  /** Somebody has it. */
+  found(otherMac: Uint8Array): void {
+    this.#stop();
+    this.#done(otherMac);
+  }
+
+  /** Nobody will know. */
+  cancel(error: Error): void {
+    this.#stop();
+    this.#abandoned(error);
+  }
+
+  #stop(): void {
+    this.#timer?.cancel();
+    this.#own.probe = null;
+  }
+
+  #next(): void {
+    if (this.#left-- <= 0) {
+      this.#own.probe = null;
+      this.#done(null);
+      return;
+    }
+    const { arp, nd, clock } = this.#stack;
+    if (this.#own.version === 4) arp.probe(this.#own.address);
+    else nd.probe(this.#own.address);
+    this.#timer = clock.setTimer(() => this.#next(), this.#interval, this.#unref);
+  }
+}

@@ -1,0 +1,191 @@
+import { allocateFrameMemory, copyFrame } from '../../link/frame-memory.ts';
+import { FrameFlag, type FrameMemory } from '../../link/link.ts';
+import { BatchStore } from '../../relay/batch-store.ts';
+import type { Relay } from '../../relay/relay.ts';
+import type { FrameSender } from '../../relay/transmit.ts';
+import { rethrowLater } from '../../rethrow.ts';
+import { parseFrame } from '../../wire/parse.ts';
+import { FrameRecord } from '../../wire/record.ts';
+import type { RoomListener } from '../neighbor/neighbor-cache.ts';
+
+/** What the way from a host to itself needs of the host. */
+export interface LoopbackUser {
+  /** Takes a frame that the host has sent to itself. */
+  localFrame(store: BatchStore, record: FrameRecord, flags: number): void;
+  batchEnd(store: BatchStore): void;
+}
+
+/** Frames and bytes that may be under way; beyond, writers wait and copies are dropped. */
+const FRAMES_MAX = 1024;
+const BYTES_MAX = 4 * 1024 * 1024;
+const BYTES_FIRST = 16 * 1024;
+/** Headers and the longest IP packet. */
+const FRAME_MAX = 22 + 0xffff + 40;
+
+/** What is under way: frames one behind the other, 2 bytes past a word each, and whose they are. */
+class Pipe {
+  memory: FrameMemory | null = null;
+  users: LoopbackUser[] = [];
+  offsets: number[] = [];
+  lengths: number[] = [];
+  end = 0;
+
+  /** Offset of a place for a frame, -1 when there is no room. */
+  reserve(length: number): number {
+    const at = this.end + 2;
+    const end = (at + length + 3) & ~3;
+    if (this.users.length >= FRAMES_MAX || end > BYTES_MAX) return -1;
+    if (this.memory === null || end > this.memory.u8.length) this.#grow(end);
+    return at;
+  }
+
+  commit(user: LoopbackUser, offset: number, length: number): void {
+    this.users.push(user);
+    this.offsets.push(offset);
+    this.lengths.push(length);
+    this.end = (offset + length + 3) & ~3;
+  }
+
+  reset(): void {
+    this.users.length = 0;
+    this.offsets.length = 0;
+    this.lengths.length = 0;
+    this.end = 0;
+  }
+
+  #grow(bytes: number): void {
+    const memory = allocateFrameMemory(Math.max(BYTES_FIRST, 2 ** Math.ceil(Math.log2(bytes))));
+    if (this.memory !== null) memory.u8.set(this.memory.u8.subarray(0, this.end));
+    this.memory = memory;
+  }
+}
+
+/**
+ * The way from the hosts of one relay to themselves: loopback addresses, own addresses, and their own copies of
+ * group datagrams. Frames are delivered in a later turn of the event loop, all of a turn as one batch, so that
+ * sending never calls user code. One for all hosts of a relay, so an idle host costs nothing here.
+ */
+export class Loopback {
+  readonly #relay: Relay;
+  readonly #record = new FrameRecord();
+  readonly #store = new BatchStore();
+  #filling = new Pipe();
+  #emptying = new Pipe();
+  #scheduled = false;
+  #wanted = false;
+  #listeners: Set<RoomListener> = new Set();
+
+  private constructor(relay: Relay) {
+    this.#relay = relay;
+    this.#store.local = true;
+  }
+
+  /** The one of a relay. */
+  static of(relay: Relay): Loopback {
+    let loopback = loopbacks.get(relay);
+    if (loopback === undefined) {
+      loopback = new Loopback(relay);
+      loopbacks.set(relay, loopback);
+    }
+    return loopback;
+  }
+
+  get memory(): FrameMemory {
+    return this.#filling.memory!;
+  }
+
+  reserve(length: number): number {
+    if (length > FRAME_MAX) throw new RangeError(`a frame of ${length} bytes is over the maximum`);
+    const at = this.#filling.reserve(length);
+    if (at < 0) this.#wanted = true;
+    return at;
+  }
+
+  /** Tells a listener, once, when a `reserve` that failed may succeed. */
+  whenRoom(listener: RoomListener): void {
+    this.#listeners.add(listener);
+  }
+
+  commit(user: LoopbackUser, offset: number, length: number): void {
+    this.#filling.commit(user, offset, length);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#deliver);
+  }
+
+  /** A copy of a frame that also goes elsewhere; false when there is no room. */
+  copy(user: LoopbackUser, memory: FrameMemory, offset: number, length: number): boolean {
+    const at = this.#filling.reserve(length);
+    if (at < 0) return false;
+    copyFrame(this.memory, at, memory, offset, length);
+    this.commit(user, at, length);
+    return true;
+  }
+
+  readonly #deliver = (): void => {
+    this.#scheduled = false;
+    const pipe = this.#filling;
+    this.#filling = this.#emptying;
+    this.#emptying = pipe;
+    const { users, offsets, lengths } = pipe;
+    const store = this.#store;
+    const memory = pipe.memory!;
+    store.begin(memory);
+    for (let i = 0; i < users.length; i++) {
+      parseFrame(memory.u8, offsets[i], lengths[i], this.#record);
+      // It has never left this process: nothing can have happened to it.
+      users[i].localFrame(store, this.#record, FrameFlag.CHECKSUM_VALID);
+    }
+    for (let i = 0; i < users.length; i++) {
+      try {
+        users[i].batchEnd(store);
+      } catch (error) {
+        rethrowLater(error);
+      }
+    }
+    store.end();
+    pipe.reset();
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    const listeners = this.#listeners;
+    this.#listeners = new Set();
+    for (const listener of listeners) listener.roomAgain();
+    this.#relay.waiting.retry();
+  };
+}
+
+const loopbacks = new WeakMap<Relay, Loopback>();
+
+/** The {@link FrameSender} of one host. */
+export class LoopbackSender implements FrameSender {
+  readonly #loopback: Loopback;
+  readonly #user: LoopbackUser;
+
+  constructor(relay: Relay, user: LoopbackUser) {
+    this.#loopback = Loopback.of(relay);
+    this.#user = user;
+  }
+
+  get memory(): FrameMemory {
+    return this.#loopback.memory;
+  }
+
+  reserve(length: number): number {
+    return this.#loopback.reserve(length);
+  }
+
+  commit(offset: number, length: number): void {
+    this.#loopback.commit(this.#user, offset, length);
+  }
+
+  /** What was reserved last is not there until it is committed. */
+  cancel(): void {}
+
+  whenRoom(listener: RoomListener): void {
+    this.#loopback.whenRoom(listener);
+  }
+
+  copy(memory: FrameMemory, offset: number, length: number): boolean {
+    return this.#loopback.copy(this.#user, memory, offset, length);
+  }
+}

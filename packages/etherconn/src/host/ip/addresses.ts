@@ -1,0 +1,214 @@
+import { readU32, sameBytes } from '../../wire/bytes.ts';
+import { formatIp, prefixContains } from '../../wire/ip.ts';
+import type { AddressProbe } from '../config/address-probe.ts';
+import type { RouteEntry } from './routes.ts';
+
+/** How far an address of a host may be used. */
+export type AddressState =
+  /** For everything. */
+  | 'preferred'
+  /** Not for new conversations (RFC 4862 §5.5.4). */
+  | 'deprecated'
+  /** In use while it is still being found out whether it is unique (RFC 4429). */
+  | 'optimistic'
+  /** Not in use until it is known to be unique (RFC 4862 §5.4). */
+  | 'tentative';
+
+/** An address of a host. */
+export interface HostAddress {
+  /** Canonical text. */
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly version: 4 | 6;
+  readonly state: AddressState;
+}
+
+/** The host's own view of one of its addresses. */
+export class OwnAddress {
+  readonly address: Uint8Array;
+  readonly length: number;
+  readonly version: 4 | 6;
+  state: AddressState;
+  /** The route to its network. */
+  route: RouteEntry | null = null;
+  /** Finding out whether it is unique. */
+  probe: AddressProbe | null = null;
+  /** When it was last defended against somebody else who uses it. */
+  defended: number = Number.NEGATIVE_INFINITY;
+
+  constructor(address: Uint8Array, prefixLength: number, state: AddressState) {
+    this.address = address;
+    this.length = prefixLength;
+    this.version = address.length === 4 ? 4 : 6;
+    this.state = state;
+  }
+
+  /** Whether packets may be sent from it and are taken for it. */
+  get usable(): boolean {
+    return this.state !== 'tentative';
+  }
+
+  describe(): HostAddress {
+    const { version, state } = this;
+    return { address: formatIp(this.address, 0, version), prefixLength: this.length, version, state };
+  }
+}
+
+/** What a destination address is to a host. */
+export const AddressKind = {
+  OTHER: 0,
+  OWN: 1,
+  MULTICAST: 2,
+  /** 255.255.255.255, or the broadcast address of a network of ours. */
+  BROADCAST: 3,
+  /** 127.0.0.0/8, ::1. */
+  LOOPBACK: 4,
+  /** 0.0.0.0, :: */
+  UNSPECIFIED: 5,
+} as const;
+
+const NO_WORDS = new Int32Array(0);
+
+/** The addresses of a host, as objects and (for the receive path) as numbers. */
+export class Addresses {
+  list: readonly OwnAddress[] = [];
+  #own4: Int32Array = NO_WORDS;
+  /** Broadcast addresses of our networks; RFC 3021: /31 and /32 have none. */
+  #broadcast4: Int32Array = NO_WORDS;
+  #own6: Uint8Array[] = [];
+
+  add(address: OwnAddress): void {
+    this.list = [...this.list, address];
+    this.changed();
+  }
+
+  remove(address: OwnAddress): void {
+    this.list = this.list.filter((one) => one !== address);
+    this.changed();
+  }
+
+  /** To be called when the state of one has changed. */
+  changed(): void {
+    const usable = this.list.filter((one) => one.usable);
+    const v4 = usable.filter((one) => one.version === 4);
+    this.#own4 = Int32Array.from(v4, (one) => readU32(one.address, 0) | 0);
+    const networks = v4.filter((one) => one.length < 31);
+    this.#broadcast4 = Int32Array.from(
+      networks,
+      (one) => readU32(one.address, 0) | (0xffffffff >>> one.length),
+    );
+    this.#own6 = usable.filter((one) => one.version === 6).map((one) => one.address);
+  }
+
+  /** The {@link AddressKind} of the address of `version` 4 or 6 at `offset`. */
+  kindOf(u8: Uint8Array, offset: number, version: number): number {
+    return version === 4 ? this.#kindOf4(u8, offset) : this.#kindOf6(u8, offset);
+  }
+
+  #kindOf4(u8: Uint8Array, offset: number): number {
+    const word = readU32(u8, offset) | 0;
+    const own = this.#own4;
+    for (let i = 0; i < own.length; i++) if (own[i] === word) return AddressKind.OWN;
+    if (word >>> 28 === 0xe) return AddressKind.MULTICAST;
+    if (word === -1) return AddressKind.BROADCAST;
+    const broadcast = this.#broadcast4;
+    for (let i = 0; i < broadcast.length; i++) if (broadcast[i] === word) return AddressKind.BROADCAST;
+    if (word >>> 24 === 127) return AddressKind.LOOPBACK;
+    return word === 0 ? AddressKind.UNSPECIFIED : AddressKind.OTHER;
+  }
+
+  #kindOf6(u8: Uint8Array, offset: number): number {
+    const own = this.#own6;
+    for (let i = 0; i < own.length; i++) if (sameBytes(own[i], 0, u8, offset, 16)) return AddressKind.OWN;
+    if (u8[offset] === 0xff) return AddressKind.MULTICAST;
+    for (let i = 0; i < 15; i++) if (u8[offset + i] !== 0) return AddressKind.OTHER;
+    if (u8[offset + 15] === 1) return AddressKind.LOOPBACK;
+    return u8[offset + 15] === 0 ? AddressKind.UNSPECIFIED : AddressKind.OTHER;
+  }
+
+  /** The entry of the address (4 or 16 bytes at `offset`), in whichever state, or null. */
+  find(u8: Uint8Array, offset: number, version: number): OwnAddress | null {
+    for (const one of this.list) {
+      if (one.version === version && sameBytes(one.address, 0, u8, offset, one.address.length)) return one;
+    }
+    return null;
+  }
+
+  /** The first usable IPv4 address, or null. */
+  first4(): Uint8Array | null {
+    return this.list.find((one) => one.version === 4 && one.usable)?.address ?? null;
+  }
+
+  /** The first usable link-local IPv6 address, or null. */
+  linkLocal(): Uint8Array | null {
+    return (
+      this.list.find((one) => one.version === 6 && one.usable && isLinkLocal(one.address))?.address ?? null
+    );
+  }
+
+  /**
+   * The address to send from towards `destination` over `nextHop`. IPv4: one in the next hop's network, else the
+   * first. IPv6: by RFC 6724 §5, rules 1, 2, 3 and 8. Null when there is none.
+   */
+  choose(destination: Uint8Array, nextHop: Uint8Array): OwnAddress | null {
+    return destination.length === 4 ? this.#choose4(nextHop) : this.#choose6(destination);
+  }
+
+  #choose4(nextHop: Uint8Array): OwnAddress | null {
+    let first: OwnAddress | null = null;
+    for (const one of this.list) {
+      if (one.version !== 4 || !one.usable) continue;
+      if (prefixContains(one, nextHop)) return one;
+      first ??= one;
+    }
+    return first;
+  }
+
+  #choose6(destination: Uint8Array): OwnAddress | null {
+    let best: OwnAddress | null = null;
+    for (const one of this.list) {
+      if (one.version !== 6 || !one.usable) continue;
+      if (best === null || isBetter(one, best, destination)) best = one;
+    }
+    return best;
+  }
+}
+
+/** Whether `a` is to be preferred to `b` as the source towards `destination`. */
+function isBetter(a: OwnAddress, b: OwnAddress, destination: Uint8Array): boolean {
+  const scope = scopeOf(destination);
+  const scopeA = scopeOf(a.address);
+  const scopeB = scopeOf(b.address);
+  if (scopeA !== scopeB) return scopeA < scopeB ? scopeA >= scope : scopeB < scope;
+  const deprecatedA = a.state === 'deprecated';
+  if (deprecatedA !== (b.state === 'deprecated')) return !deprecatedA;
+  return commonBits(a.address, destination) > commonBits(b.address, destination);
+}
+
+const SCOPE_LINK = 2;
+const SCOPE_GLOBAL = 14;
+
+/** RFC 4007 §6, RFC 4291 §2.7: link-local 2 … global 14. */
+function scopeOf(address: Uint8Array): number {
+  if (address[0] === 0xff) return address[1] & 0x0f;
+  return isLinkLocal(address) || isLoopback(address) ? SCOPE_LINK : SCOPE_GLOBAL;
+}
+
+/** ::1. Shared: do not write to it. */
+export const LOOPBACK6: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+
+/** Whether an address (4 or 16 bytes) is of 127.0.0.0/8, or ::1. */
+export function isLoopback(address: Uint8Array): boolean {
+  if (address.length === 4) return address[0] === 127;
+  return address[15] === 1 && address.every((byte, i) => i === 15 || byte === 0);
+}
+
+function commonBits(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < 16; i++) if (a[i] !== b[i]) return 8 * i + Math.clz32(a[i] ^ b[i]) - 24;
+  return 128;
+}
+
+/** Whether 16 bytes are in fe80::/10, RFC 4291 §2.5.6. */
+export function isLinkLocal(address: Uint8Array, offset = 0): boolean {
+  return address[offset] === 0xfe && (address[offset + 1] & 0xc0) === 0x80;
+}

@@ -1,0 +1,63 @@
+import { readU32 } from '../../wire/bytes.ts';
+import {
+  type IpPrefix,
+  ipEquals,
+  isIpv4Mapped,
+  isMulticastIp,
+  isUnspecifiedIp,
+  prefixContains,
+} from '../../wire/ip.ts';
+import { isLinkLocal, isLoopback } from './addresses.ts';
+import type { RouteEntry } from './routes.ts';
+
+/**
+ * Why an address (4 or 16 bytes) is not that of one machine on a link, or null: multicast, unspecified, loopback
+ * (inside of every host already), 255.255.255.255, and IPv4-mapped ones (which are IPv4 addresses).
+ */
+export function whyNoStation(address: Uint8Array): string | null {
+  const version = address.length === 4 ? 4 : 6;
+  if (isMulticastIp(address, 0, version)) return 'a multicast address';
+  if (isUnspecifiedIp(address, 0, version)) return 'the unspecified address';
+  if (isLoopback(address)) return 'a loopback address';
+  if (version === 6) return isIpv4Mapped(address) ? 'an IPv4-mapped address' : null;
+  return readU32(address, 0) === 0xffffffff ? 'the broadcast address' : null;
+}
+
+/** As {@link whyNoStation}, and the two addresses that an IPv4 network keeps for itself (RFC 3021: not /31 and /32). */
+export function whyNoHostAddress({ address, length }: IpPrefix): string | null {
+  const why = whyNoStation(address);
+  if (why !== null || address.length === 16 || length >= 31) return why;
+  const mask = 0xffffffff >>> length;
+  const host = (readU32(address, 0) & mask) >>> 0;
+  if (host === 0) return `the address of its network itself`;
+  return host === mask ? `the broadcast address of its network` : null;
+}
+
+/**
+ * Whether a router (4 or 16 bytes) can be asked for on the link, as Linux demands of gateways: it is in the network of an
+ * address or of a route without gateway. Link-local ones always are. Before there is any address of its IP version it
+ * cannot be told, and is taken.
+ */
+export function isReachableGateway(
+  gateway: Uint8Array,
+  own: readonly IpPrefix[],
+  routes: readonly RouteEntry[],
+): boolean {
+  const isSix = gateway.length === 16;
+  if (isSix && isLinkLocal(gateway)) return true;
+  const told = own.filter(
+    ({ address }) => address.length === gateway.length && !(isSix && isLinkLocal(address)),
+  );
+  if (told.length === 0) return true;
+  const isIn = (prefix: IpPrefix) =>
+    prefix.address.length === gateway.length && prefixContains(prefix, gateway);
+  return told.some(isIn) || routes.some((route) => route.gateway === null && isIn(route.prefix));
+}
+
+/** The first address that is there twice, or null. */
+export function duplicateOf(prefixes: readonly IpPrefix[]): Uint8Array | null {
+  for (const [i, { address }] of prefixes.entries()) {
+    if (prefixes.slice(0, i).some((before) => ipEquals(before.address, address))) return address;
+  }
+  return null;
+}

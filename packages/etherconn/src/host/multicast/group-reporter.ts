@@ -1,0 +1,329 @@
+import type { Clock, ClockTimer } from '../../clock.ts';
+import { readU32, sameBytes } from '../../wire/bytes.ts';
+import type { GroupRecord } from '../../wire/group-record.ts';
+import { GroupState } from './group-state.ts';
+
+/** What IGMP and MLD have of their own: their packets, and the groups that are never spoken of. */
+export interface GroupMessages {
+  /** Whether routers are told of this group. */
+  isReported(group: Uint8Array): boolean;
+  /** Sends a report of the newest version; splits it when it is too long for one packet. */
+  sendReport(records: readonly GroupRecord[]): void;
+  /** Sends a report of an older version: `age` 1 for the second newest, 2 for the one before. */
+  sendOldReport(group: Uint8Array, age: number): void;
+  /** Sends word, in the second newest version, that nobody here listens any more. */
+  sendLeave(group: Uint8Array): void;
+  /** Longest time between unsolicited reports of older versions, milliseconds. */
+  readonly oldReportInterval: number;
+}
+
+/** A query as far as it matters. */
+export interface GroupQuery {
+  /** 0 for the newest version, 1 for the one before, 2 for IGMPv1. */
+  readonly age: number;
+  /** Null in a general query. */
+  readonly group: Uint8Array | null;
+  readonly sources: readonly Uint8Array[];
+  /** Milliseconds. */
+  readonly maxResponseTime: number;
+  /** Querier's robustness variable, 0 when it does not say. */
+  readonly robustness: number;
+  /** Querier's query interval in seconds, 0 when it does not say. */
+  readonly queryInterval: number;
+}
+
+export interface GroupTiming {
+  readonly clock: Clock;
+  /** From 0 to below 1. */
+  random(): number;
+}
+
+/** RFC 3376 §8.1, §8.2, §8.11; RFC 3810 §9.1, §9.2, §9.11. */
+const ROBUSTNESS = 2;
+const QUERY_INTERVAL = 125_000;
+const UNSOLICITED_INTERVAL = 1000;
+
+/**
+ * Tells routers which groups a host listens to: the host's part of IGMPv3 (RFC 3376 §5, §7.2) and, the same in other
+ * packets, of MLDv2 (RFC 3810 §6, §8.2), with the older versions while routers speak those.
+ *
+ * There is one timer, and none while there is nothing to say.
+ */
+export class GroupReporter {
+  readonly #messages: GroupMessages;
+  readonly #clock: Clock;
+  readonly #timing: GroupTiming;
+  #groups: GroupState[] = [];
+  /** Those of which routers have yet to be told something: who joins thousands of groups has few of these. */
+  readonly #changing: Set<GroupState> = new Set();
+  /** Whether a group may have something to say at a time of its own. */
+  #hasTimes = false;
+  #robustness = ROBUSTNESS;
+  #queryInterval = QUERY_INTERVAL;
+  /** Until when a querier of age 1 and 2 counts as present. */
+  readonly #olderUntil: number[] = [0, -Infinity, -Infinity];
+  #age = 0;
+  #generalAt = Infinity;
+  #changesAt = Infinity;
+  #timer: ClockTimer | null = null;
+  #timerAt = Infinity;
+
+  constructor(messages: GroupMessages, timing: GroupTiming) {
+    this.#messages = messages;
+    this.#timing = timing;
+    this.#clock = timing.clock;
+  }
+
+  /** Whether somebody has joined the group at `offset`. */
+  isMember(u8: Uint8Array, offset: number): boolean {
+    const groups = this.#groups;
+    if (groups.length === 0) return false;
+    const length = groups[0].address.length;
+    const hash = groupHash(u8, offset, length);
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[i];
+      if (group.hash === hash && group.isMember && sameBytes(group.address, 0, u8, offset, length))
+        return true;
+    }
+    return false;
+  }
+
+  /** How many groups somebody has joined. */
+  get size(): number {
+    return this.#groups.reduce((sum, group) => sum + (group.isMember ? 1 : 0), 0);
+  }
+
+  join(address: Uint8Array, source: Uint8Array | null): void {
+    this.#followQuerier();
+    let group = this.#find(address);
+    if (group === null) {
+      group = new GroupState(address.slice(), groupHash(address, 0, address.length));
+      this.#groups.push(group);
+    }
+    const wasMember = group.isMember;
+    if (group.join(source, this.#robustness)) this.#changed(group, !wasMember);
+  }
+
+  leave(address: Uint8Array, source: Uint8Array | null): void {
+    this.#followQuerier();
+    const group = this.#find(address);
+    if (group?.leave(source, this.#robustness)) this.#changed(group, false);
+  }
+
+  /** Tells everything again, as after the interface came up or the host got its first address. */
+  announce(): void {
+    this.#followQuerier();
+    for (const group of [...this.#groups]) {
+      group.announce(this.#robustness);
+      if (group.isMember) this.#changed(group, true);
+    }
+  }
+
+  receiveQuery(query: GroupQuery): void {
+    const now = this.#clock.now();
+    if (query.age > 0) {
+      // "Older version querier present timeout", RFC 3376 §8.12.
+      const present = this.#robustness * this.#queryInterval + query.maxResponseTime;
+      this.#olderUntil[query.age] = now + present;
+    } else {
+      this.#robustness = query.robustness || ROBUSTNESS;
+      this.#queryInterval = query.queryInterval * 1000 || QUERY_INTERVAL;
+    }
+    this.#followQuerier();
+    if (this.#age === 0) this.#queried(query, now);
+    else this.#queriedOld(query, now);
+    this.#arm();
+  }
+
+  /** Somebody else has reported a group in an older version: then we need not (RFC 2236 §3). */
+  receiveOldReport(u8: Uint8Array, offset: number): void {
+    this.#followQuerier();
+    if (this.#age === 0) return;
+    const length = this.#groups[0]?.address.length ?? 0;
+    const group = this.#groups.find((one) => sameBytes(one.address, 0, u8, offset, length));
+    if (group === undefined) return;
+    group.cancelResponse();
+    group.repeats = 0;
+    group.repeatAt = Infinity;
+    group.lastReporter = false;
+  }
+
+  /** Leaves everything; routers are told, once, if `tell`. */
+  close(tell: boolean): void {
+    this.#followQuerier();
+    const members = this.#groups.filter(
+      (group) => group.isMember && this.#messages.isReported(group.address),
+    );
+    this.#groups = [];
+    this.#changing.clear();
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (!tell || members.length === 0) return;
+    if (this.#age > 0) {
+      for (const group of members) this.#leaveOld(group);
+      return;
+    }
+    const records: GroupRecord[] = [];
+    for (const group of members) {
+      group.leaveAll();
+      group.takeChanges(records);
+    }
+    this.#messages.sendReport(records);
+  }
+
+  #find(address: Uint8Array): GroupState | null {
+    const hash = groupHash(address, 0, address.length);
+    for (const group of this.#groups)
+      if (group.hash === hash && sameBytes(group.address, 0, address, 0, address.length)) return group;
+    return null;
+  }
+
+  /** Speaks the version of the oldest querier that is there; a change of version ends all that was going on. */
+  #followQuerier(): void {
+    const now = this.#clock.now();
+    const age = now < this.#olderUntil[2] ? 2 : now < this.#olderUntil[1] ? 1 : 0;
+    if (age === this.#age) return;
+    this.#age = age;
+    this.#generalAt = Infinity;
+    this.#changesAt = Infinity;
+    for (const group of this.#groups) group.cancelReports();
+    this.#changing.clear();
+    this.#forget();
+  }
+
+  #changed(group: GroupState, isNew: boolean): void {
+    if (!this.#messages.isReported(group.address)) group.cancelReports();
+    else if (this.#age > 0) this.#changedOld(group, isNew);
+    else {
+      this.#changing.add(group);
+      this.#sendChanges();
+    }
+    if (!group.isMember && !group.hasChanges) this.#forget();
+    this.#arm();
+  }
+
+  /** Older versions know nothing of sources: they are told of groups. */
+  #changedOld(group: GroupState, isNew: boolean): void {
+    if (isNew) {
+      group.cancelReports();
+      this.#messages.sendOldReport(group.address, this.#age);
+      group.lastReporter = true;
+      group.repeats = this.#robustness - 1;
+      if (group.repeats > 0) {
+        group.repeatAt = this.#clock.now() + this.#timing.random() * this.#messages.oldReportInterval;
+        this.#hasTimes = true;
+      }
+    } else if (!group.isMember) {
+      group.cancelReports();
+      this.#leaveOld(group);
+    }
+  }
+
+  #leaveOld(group: GroupState): void {
+    // Version 1 has no such message.
+    if (this.#age === 1 && group.lastReporter) this.#messages.sendLeave(group.address);
+    group.lastReporter = false;
+  }
+
+  #sendChanges(): void {
+    const records: GroupRecord[] = [];
+    for (const group of this.#changing) {
+      group.takeChanges(records);
+      if (!group.hasChanges) this.#changing.delete(group);
+    }
+    if (records.length > 0) this.#messages.sendReport(records);
+    const hasMore = this.#changing.size > 0;
+    this.#changesAt = hasMore ? this.#clock.now() + this.#timing.random() * UNSOLICITED_INTERVAL : Infinity;
+  }
+
+  #queried(query: GroupQuery, now: number): void {
+    const at = now + this.#timing.random() * query.maxResponseTime;
+    // An answer about everything comes sooner anyway.
+    if (this.#generalAt <= at) return;
+    if (query.group === null) {
+      if (this.#groups.some((group) => group.isMember && this.#messages.isReported(group.address)))
+        this.#generalAt = at;
+      return;
+    }
+    const group = this.#find(query.group);
+    if (!group?.isMember || !this.#messages.isReported(group.address)) return;
+    group.ask(at, query.sources);
+    this.#hasTimes = true;
+  }
+
+  #queriedOld(query: GroupQuery, now: number): void {
+    this.#hasTimes = true;
+    for (const group of this.#groups) {
+      if (!group.isMember || !this.#messages.isReported(group.address)) continue;
+      if (query.group !== null && !sameBytes(group.address, 0, query.group, 0, query.group.length)) continue;
+      const latest = now + query.maxResponseTime;
+      if (group.responseAt > latest) group.responseAt = now + this.#timing.random() * query.maxResponseTime;
+    }
+  }
+
+  /** Groups that nobody is in, and of which nothing is to be told, go. */
+  #forget(): void {
+    if (this.#groups.some((group) => !group.isMember && !group.hasChanges))
+      this.#groups = this.#groups.filter((group) => group.isMember || group.hasChanges);
+  }
+
+  #arm(): void {
+    let at = Math.min(this.#generalAt, this.#changesAt);
+    if (this.#hasTimes) {
+      let first = Infinity;
+      for (const group of this.#groups) first = Math.min(first, group.responseAt, group.repeatAt);
+      this.#hasTimes = first !== Infinity;
+      at = Math.min(at, first);
+    }
+    if (at === this.#timerAt) return;
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#timerAt = at;
+    if (at !== Infinity) this.#timer = this.#clock.setTimer(this.#due, at - this.#clock.now(), true);
+  }
+
+  readonly #due = (): void => {
+    this.#timer = null;
+    this.#timerAt = Infinity;
+    this.#followQuerier();
+    const now = this.#clock.now();
+    if (this.#age > 0) this.#dueOld(now);
+    else this.#dueNow(now);
+    this.#forget();
+    this.#arm();
+  };
+
+  #dueNow(now: number): void {
+    const records: GroupRecord[] = [];
+    if (this.#generalAt <= now) {
+      this.#generalAt = Infinity;
+      for (const group of this.#groups) {
+        if (!this.#messages.isReported(group.address)) continue;
+        group.cancelResponse();
+        group.addCurrent(records);
+      }
+    }
+    for (const group of this.#groups) if (group.responseAt <= now) group.answer(records);
+    if (records.length > 0) this.#messages.sendReport(records);
+    if (this.#changesAt <= now) this.#sendChanges();
+  }
+
+  #dueOld(now: number): void {
+    for (const group of this.#groups) {
+      const isRepeat = group.repeatAt <= now;
+      if (!isRepeat && group.responseAt > now) continue;
+      if (isRepeat) {
+        group.repeats--;
+        group.repeatAt =
+          group.repeats > 0 ? now + this.#timing.random() * this.#messages.oldReportInterval : Infinity;
+      }
+      if (group.responseAt <= now) group.cancelResponse();
+      group.lastReporter = true;
+      this.#messages.sendOldReport(group.address, this.#age);
+    }
+  }
+}
+
+function groupHash(u8: Uint8Array, offset: number, length: number): number {
+  return readU32(u8, offset) ^ (readU32(u8, offset + length - 4) << 1);
+}

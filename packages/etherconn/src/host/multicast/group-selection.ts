@@ -1,0 +1,62 @@
+import { readU32 } from '../../wire/bytes.ts';
+import { EtherType } from '../../wire/ethertype.ts';
+import { ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
+import type { Addresses } from '../ip/addresses.ts';
+
+/** What {@link GroupSelection} speaks to: the Ethernet side of a host. */
+export interface SelectingPort {
+  /** See `Relay.selectGroups`. */
+  selectGroups(etherType: number, selectors: readonly number[] | null): void;
+  /** See `Relay.selectGroup`. */
+  selectGroup(etherType: number, selector: number, isWanted: boolean): void;
+}
+
+/** 224.0.0.1 and ff02::1 as of {@link groupSelectorOf}: every host listens to them. */
+const ALL_HOSTS4 = 0x5e000001;
+const ALL_NODES6 = 1;
+
+/**
+ * Tells the relay which group frames a host wants: ARP requests for its addresses, multicasts to its groups. So a
+ * thousand hosts on one relay do not each look at what is asked of one of them.
+ */
+export class GroupSelection {
+  readonly #port: SelectingPort;
+  readonly #addresses: Addresses;
+  /** How often groups have been joined that have this selector. */
+  readonly #counts4 = new Map<number, number>([[ALL_HOSTS4, 1]]);
+  readonly #counts6 = new Map<number, number>([[ALL_NODES6, 1]]);
+
+  constructor(port: SelectingPort, addresses: Addresses) {
+    this.#port = port;
+    this.#addresses = addresses;
+    this.addressesChanged();
+    port.selectGroups(EtherType.IPV4, [ALL_HOSTS4]);
+    port.selectGroups(EtherType.IPV6, [ALL_NODES6]);
+  }
+
+  addressesChanged(): void {
+    const v4 = this.#addresses.list.filter((own) => own.version === 4);
+    this.#port.selectGroups(
+      EtherType.ARP,
+      v4.map((own) => readU32(own.address, 0)),
+    );
+  }
+
+  /** A group (4 or 16 bytes) has been joined once more (1) or less (-1). */
+  groupChanged(group: Uint8Array, change: 1 | -1): void {
+    const isV4 = group.length === 4;
+    const counts = isV4 ? this.#counts4 : this.#counts6;
+    const selector = groupSelectorOf(group);
+    const count = (counts.get(selector) ?? 0) + change;
+    if (count > 0) counts.set(selector, count);
+    else counts.delete(selector);
+    if (count > 1 || (count === 1 && change === -1)) return;
+    this.#port.selectGroup(isV4 ? EtherType.IPV4 : EtherType.IPV6, selector, change === 1);
+  }
+}
+
+/** What the relay tells the frames of a group (4 or 16 bytes) by: the last 4 bytes of its MAC address. */
+export function groupSelectorOf(group: Uint8Array): number {
+  const mac = group.length === 4 ? ipv4MulticastMac(group) : ipv6MulticastMac(group);
+  return readU32(mac, 2) | 0;
+}

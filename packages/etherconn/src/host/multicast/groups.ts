@@ -1,0 +1,182 @@
+import { icmpv6Type } from '../../wire/icmpv6.ts';
+import {
+  IGMP_GROUP,
+  IgmpType,
+  igmpMaxResponseTime,
+  igmpQueryInterval,
+  igmpQueryVersion,
+  igmpRobustness,
+  igmpSource,
+  igmpSourceCount,
+  igmpType,
+  isIgmp,
+} from '../../wire/igmp.ts';
+import { isMulticastIp, isUnspecifiedIp } from '../../wire/ip.ts';
+import {
+  isValidMld,
+  MLD_GROUP,
+  MldType,
+  mldMaxResponseTime,
+  mldQueryInterval,
+  mldQueryVersion,
+  mldRobustness,
+  mldSource,
+  mldSourceCount,
+} from '../../wire/mld.ts';
+import type { FrameRecord } from '../../wire/record.ts';
+import { type GroupQuery, GroupReporter, type GroupTiming } from './group-reporter.ts';
+import type { GroupStats } from './group-stats.ts';
+import { type IgmpCarrier, IgmpMessages } from './igmp-messages.ts';
+import { type MldCarrier, MldMessages } from './mld-messages.ts';
+
+/**
+ * What the groups need of their host. `sendGroupPacket` gets a whole IP packet to a multicast address, for the Ethernet
+ * header of that group; it is the callee's to keep.
+ */
+export interface GroupCarrier extends GroupTiming, IgmpCarrier, MldCarrier {}
+
+/**
+ * The groups that a host listens to, for all of its sockets, and IGMPv3 and MLDv2 (with older versions, see
+ * {@link GroupReporter}) to tell routers of them. Joins are counted: who joins twice leaves twice.
+ */
+export class Groups {
+  readonly #ipv4: GroupReporter;
+  readonly #ipv6: GroupReporter;
+  readonly #stats: GroupStats = { reportsSent: 0, queriesReceived: 0, reportsReceived: 0, malformed: 0 };
+
+  constructor(carrier: GroupCarrier) {
+    this.#ipv4 = new GroupReporter(new IgmpMessages(carrier, this.#stats), carrier);
+    this.#ipv6 = new GroupReporter(new MldMessages(carrier, this.#stats), carrier);
+  }
+
+  /** Groups, of both versions, that somebody has joined. */
+  get size(): number {
+    return this.#ipv4.size + this.#ipv6.size;
+  }
+
+  /** Joins a group (4 or 16 bytes) for what any source sends to it, or (RFC 4607) one. */
+  join(group: Uint8Array, source: Uint8Array | null = null): void {
+    this.#reporter(group).join(group, source);
+  }
+
+  /** Takes one join back. Harmless when there is none. */
+  leave(group: Uint8Array, source: Uint8Array | null = null): void {
+    this.#reporter(group).leave(group, source);
+  }
+
+  /**
+   * Whether the host takes packets to the multicast address of `version` 4 or 6 at `offset`: it has been joined, or
+   * every host listens to it.
+   */
+  isMember(u8: Uint8Array, offset: number, version: number): boolean {
+    if (version === 4) return isAllSystems(u8, offset) || this.#ipv4.isMember(u8, offset);
+    return isAllNodes(u8, offset) || this.#ipv6.isMember(u8, offset);
+  }
+
+  /** Tells routers of all groups of a version again: the interface came up, or the host has an address now. */
+  announce(version: 4 | 6): void {
+    (version === 4 ? this.#ipv4 : this.#ipv6).announce();
+  }
+
+  /**
+   * Takes a parsed packet of IGMP, or of ICMPv6 with a {@link MldType}. False when it was dropped as malformed. The
+   * ICMPv6 checksum has been verified, IGMP's is here.
+   */
+  receive(u8: Uint8Array, record: FrameRecord): boolean {
+    const isGood = record.ipVersion === 4 ? this.#receiveIgmp(u8, record) : this.#receiveMld(u8, record);
+    if (!isGood) this.#stats.malformed++;
+    return isGood;
+  }
+
+  stats(): GroupStats {
+    return { ...this.#stats };
+  }
+
+  /** Leaves everything. `tell`: routers hear of it, once. */
+  close(tell: boolean): void {
+    this.#ipv4.close(tell);
+    this.#ipv6.close(tell);
+  }
+
+  #reporter(group: Uint8Array): GroupReporter {
+    return group.length === 4 ? this.#ipv4 : this.#ipv6;
+  }
+
+  #receiveIgmp(u8: Uint8Array, record: FrameRecord): boolean {
+    if (!isIgmp(u8, record)) return false;
+    const message = record.l4;
+    const type = igmpType(u8, message);
+    if (type !== IgmpType.QUERY) {
+      this.#stats.reportsReceived++;
+      if (type === IgmpType.V1_REPORT || type === IgmpType.V2_REPORT)
+        this.#ipv4.receiveOldReport(u8, message + IGMP_GROUP);
+      return true;
+    }
+    const group = queryGroup(u8, message + IGMP_GROUP, 4);
+    if (group === undefined) return false;
+    this.#stats.queriesReceived++;
+    const version = igmpQueryVersion(u8, record);
+    const isNew = version === 3;
+    const query: GroupQuery = {
+      age: 3 - version,
+      group,
+      sources: addresses(u8, isNew ? igmpSourceCount(u8, message) : 0, igmpSource(message, 0), 4),
+      maxResponseTime: igmpMaxResponseTime(u8, record),
+      robustness: isNew ? igmpRobustness(u8, message) : 0,
+      queryInterval: isNew ? igmpQueryInterval(u8, message) : 0,
+    };
+    this.#ipv4.receiveQuery(query);
+    return true;
+  }
+
+  #receiveMld(u8: Uint8Array, record: FrameRecord): boolean {
+    if (!isValidMld(u8, record)) return false;
+    const message = record.l4;
+    const type = icmpv6Type(u8, message);
+    if (type !== MldType.QUERY) {
+      this.#stats.reportsReceived++;
+      if (type === MldType.V1_REPORT) this.#ipv6.receiveOldReport(u8, message + MLD_GROUP);
+      return true;
+    }
+    const group = queryGroup(u8, message + MLD_GROUP, 6);
+    if (group === undefined) return false;
+    this.#stats.queriesReceived++;
+    const isNew = mldQueryVersion(record) === 2;
+    const query: GroupQuery = {
+      age: isNew ? 0 : 1,
+      group,
+      sources: addresses(u8, isNew ? mldSourceCount(u8, message) : 0, mldSource(message, 0), 16),
+      maxResponseTime: mldMaxResponseTime(u8, record),
+      robustness: isNew ? mldRobustness(u8, message) : 0,
+      queryInterval: isNew ? mldQueryInterval(u8, message) : 0,
+    };
+    this.#ipv6.receiveQuery(query);
+    return true;
+  }
+}
+
+/** The group that is asked for, null when all are, undefined when it is no group. */
+function queryGroup(u8: Uint8Array, offset: number, version: 4 | 6): Uint8Array | null | undefined {
+  if (isUnspecifiedIp(u8, offset, version)) return null;
+  if (!isMulticastIp(u8, offset, version)) return undefined;
+  return u8.slice(offset, offset + (version === 4 ? 4 : 16));
+}
+
+function addresses(u8: Uint8Array, count: number, offset: number, length: number): Uint8Array[] {
+  return Array.from({ length: count }, (_, index) =>
+    u8.slice(offset + index * length, offset + (index + 1) * length),
+  );
+}
+
+/** 224.0.0.1. */
+function isAllSystems(u8: Uint8Array, offset: number): boolean {
+  return u8[offset] === 224 && u8[offset + 1] === 0 && u8[offset + 2] === 0 && u8[offset + 3] === 1;
+}
+
+/** ff02::1, and ff01::1 of the host's own interface (RFC 4291 §2.8). */
+function isAllNodes(u8: Uint8Array, offset: number): boolean {
+  if (u8[offset] !== 0xff || u8[offset + 15] !== 1) return false;
+  if (u8[offset + 1] !== 1 && u8[offset + 1] !== 2) return false;
+  for (let i = 2; i < 15; i++) if (u8[offset + i] !== 0) return false;
+  return true;
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '../../clock.ts';
+import { IPV4_DESTINATION } from '../../wire/ipv4.ts';
+import { IPV6_DESTINATION } from '../../wire/ipv6.ts';
+import { ipv4MulticastMac, ipv6MulticastMac, solicitedNodeAddress } from '../../wire/mac.ts';
+import type { FrameRecord } from '../../wire/record.ts';
+import type { OwnAddress } from '../ip/addresses.ts';
+import { isAllHosts } from '../ip/all-hosts.ts';
+import type { Stack } from '../stack.ts';
+import { GroupSelection } from './group-selection.ts';
+import { type GroupCarrier, Groups } from './groups.ts';
+
+/** The groups of a host: those that its ports have joined, and those that IPv6 addresses need. */
+export class HostGroups implements GroupCarrier {
+  readonly clock: Clock;
+  readonly #stack: Stack;
+  readonly #selection: GroupSelection;
+  /** Made when the first group is joined. */
+  #groups: Groups | null = null;
+  #closed = false;
+
+  constructor(stack: Stack) {
+    this.#stack = stack;
+    this.clock = stack.clock;
+    this.#selection = new GroupSelection(stack.ethernet, stack.addresses);
+  }
+
+  /** Joins a group (4 or 16 bytes), or with `source` for what that source sends alone. Joins are counted. */
+  join(group: Uint8Array, source: Uint8Array | null): void {
+    this.#groups ??= new Groups(this);
+    this.#groups.join(group, source);
+    this.#selection.groupChanged(group, 1);
+  }
+
+  leave(group: Uint8Array, source: Uint8Array | null): void {
+    if (this.#closed) return;
+    this.#groups?.leave(group, source);
+    this.#selection.groupChanged(group, -1);
+  }
+
+  addressAdded(own: OwnAddress): void {
+    this.#selection.addressesChanged();
+    // RFC 4861 §7.2.1: who is asked for is asked by this group.
+    if (own.version === 6) this.join(solicitedNodeAddress(own.address), null);
+    else this.#groups?.announce(4);
+  }
+
+  addressRemoved(own: OwnAddress): void {
+    if (this.#closed) return;
+    this.#selection.addressesChanged();
+    if (own.version === 6) this.leave(solicitedNodeAddress(own.address), null);
+  }
+
+  /** Whether the host takes packets to the group of `version` at `offset`. */
+  isMember(u8: Uint8Array, offset: number, version: number): boolean {
+    return this.#groups === null
+      ? isAllHosts(u8, offset, version)
+      : this.#groups.isMember(u8, offset, version);
+  }
+
+  /** Takes an IGMP or MLD message; false when it is not valid. */
+  receive(u8: Uint8Array, record: FrameRecord): boolean {
+    // Who has joined nothing has nothing to tell.
+    return this.#groups === null || this.#groups.receive(u8, record);
+  }
+
+  /** Leaves all. `tell`: routers hear of it. */
+  close(tell: boolean): void {
+    this.#closed = true;
+    this.#groups?.close(tell);
+  }
+
+  /** The address that IGMP messages come from. */
+  sourceIpv4(): Uint8Array | null {
+    return this.#stack.addresses.first4();
+  }
+
+  /** The address that MLD messages come from. */
+  linkLocalIpv6(): Uint8Array | null {
+    return this.#stack.addresses.linkLocal();
+  }
+
+  sendGroupPacket(packet: Uint8Array): void {
+    const { output, mtu } = this.#stack;
+    const isV4 = packet[0] >> 4 === 4;
+    const mac = isV4
+      ? ipv4MulticastMac(packet, IPV4_DESTINATION)
+      : ipv6MulticastMac(packet, IPV6_DESTINATION);
+    output.sendOrWait(() => output.sendTo(packet, mac, mtu) === 1);
+  }
+
+  random(): number {
+    return this.#stack.random();
+  }
+}

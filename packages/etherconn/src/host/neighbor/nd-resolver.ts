@@ -1,0 +1,85 @@
+import { L4HashKey } from '../../conn/l4-hash-key.ts';
+import { SharedEtherConn } from '../../conn/shared-ether-conn.ts';
+import { OptionError } from '../../errors.ts';
+import { checkKnown, show } from '../../options.ts';
+import type { BatchStore } from '../../relay/batch-store.ts';
+import type { FrameReceiver } from '../../relay/frame-receiver.ts';
+import { ChecksumState } from '../../wire/checksum.ts';
+import { solicitedNodeAddress } from '../../wire/mac.ts';
+import { IpProtocol } from '../../wire/protocol.ts';
+import type { FrameRecord } from '../../wire/record.ts';
+import { transportChecksumState } from '../../wire/transport-checksum.ts';
+import { Nd } from './nd.ts';
+import type { Neighbor } from './neighbor-cache.ts';
+import {
+  checkResolverOptions,
+  NeighborResolver,
+  RESOLVER_OPTIONS,
+  type ResolverOptions,
+} from './resolver.ts';
+
+/**
+ * Finds next hops by neighbour discovery, for conns on a SharedEtherConn, and answers for their address. ICMPv6 comes
+ * with the same EtherType as the conns' datagrams, so it shares their SharedEtherConn, which must have
+ * `receiveMulticast: true` to hear what others ask:
+ *
+ * ```ts
+ * const shared = new SharedEtherConn(mac, relay, [], { receiveMulticast: true });
+ * const nd = new NdResolver(shared, { address: '2001:db8::5/64' });
+ * const conn = new SharedRUDPConn({ address: '2001:db8::5', port: 7 }, shared, { resolveNextHop: nd.resolve });
+ * ```
+ */
+export class NdResolver extends NeighborResolver implements FrameReceiver {
+  readonly #conn: SharedEtherConn;
+  readonly #nd: Nd;
+  readonly #keys: readonly L4HashKey[];
+
+  /** Throws an OptionError, or InUseError when somebody on the conn has ICMPv6 of this address already. */
+  constructor(conn: SharedEtherConn, options: ResolverOptions) {
+    if (!(conn instanceof SharedEtherConn)) {
+      throw new OptionError('conn', `must be a SharedEtherConn, got ${show(conn)}`);
+    }
+    checkKnown(options, RESOLVER_OPTIONS);
+    const checked = checkResolverOptions(options, 6);
+    super(conn.relay, checked);
+    this.#conn = conn;
+    this.#nd = new Nd(conn, this.addresses, this.cache, this);
+    this.#keys = [this.own.address, solicitedNodeAddress(this.own.address)].map(
+      (one) => new L4HashKey(one, IpProtocol.ICMPV6, 0),
+    );
+    try {
+      for (const key of this.#keys) conn.claim(key, this);
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+  }
+
+  /** @internal */
+  solicit(neighbor: Neighbor, mac: Uint8Array | null): void {
+    this.#nd.solicit(neighbor.address, this.own, mac);
+  }
+
+  /** @internal */
+  frame(store: BatchStore, record: FrameRecord): void {
+    const { u8 } = store.memory!;
+    if (record.error === 0 && transportChecksumState(u8, record) === ChecksumState.GOOD) {
+      this.#nd.input(u8, record);
+    }
+  }
+
+  /** @internal */
+  batchEnd(): void {}
+
+  /** @internal */
+  keyReplaced(): void {}
+
+  /** @internal */
+  relayStopped(): void {
+    void this.close();
+  }
+
+  protected release(): void {
+    for (const key of this.#keys) this.#conn.release(key, this);
+  }
+}

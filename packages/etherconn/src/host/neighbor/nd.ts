@@ -1,0 +1,182 @@
+import { sameBytes, writeU16 } from '../../wire/bytes.ts';
+import { EtherType } from '../../wire/ethertype.ts';
+import { fillIcmpv6Checksum, icmpv6Type } from '../../wire/icmpv6.ts';
+import { isUnspecifiedIp } from '../../wire/ip.ts';
+import {
+  emitIpv6,
+  IPV6_DESTINATION,
+  IPV6_HEADER_LENGTH,
+  IPV6_PAYLOAD_LENGTH,
+  IPV6_SOURCE,
+} from '../../wire/ipv6.ts';
+import { ipv6MulticastMac, isGroupMac, solicitedNodeAddress } from '../../wire/mac.ts';
+import {
+  emitNeighborAdvertisement,
+  emitNeighborSolicitation,
+  emitRouterSolicitation,
+  findNdOption,
+  isValidNd,
+  ND_LINK_LAYER_ADDRESS,
+  ND_TARGET,
+  NdNeighborFlag,
+  NdOption,
+  NdType,
+  ndNeighborFlags,
+} from '../../wire/nd.ts';
+import { IpProtocol } from '../../wire/protocol.ts';
+import type { FrameRecord } from '../../wire/record.ts';
+import type { Addresses, OwnAddress } from '../ip/addresses.ts';
+import type { ConflictListener, NeighborLink } from './arp.ts';
+import type { NeighborCache } from './neighbor-cache.ts';
+
+/** Longest message that is sent here: a fixed part of 24 bytes and a link-layer address. */
+const MESSAGE_MAX = 32;
+/** Messages that were forwarded have a lower one: RFC 4861 §11.2. */
+const HOP_LIMIT = 255;
+
+const UNSPECIFIED = new Uint8Array(16);
+const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+const ALL_ROUTERS = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2);
+
+/**
+ * Neighbour discovery of one station: answers for its addresses, asks for others', notices conflicts. RFC 4861 §7.2,
+ * RFC 4862 §5.4 (duplicate address detection), RFC 4429 (optimistic addresses).
+ */
+export class Nd {
+  readonly #link: NeighborLink;
+  readonly #addresses: Addresses;
+  readonly #cache: NeighborCache;
+  readonly #conflicts: ConflictListener;
+
+  constructor(link: NeighborLink, addresses: Addresses, cache: NeighborCache, conflicts: ConflictListener) {
+    this.#link = link;
+    this.#addresses = addresses;
+    this.#cache = cache;
+    this.#conflicts = conflicts;
+  }
+
+  /** Takes a received neighbour solicitation or advertisement; false when it is neither, or not valid. */
+  input(u8: Uint8Array, record: FrameRecord): boolean {
+    if (!isValidNd(u8, record)) return false;
+    // Our own, given back by a hub or a mirror.
+    if (sameBytes(this.#link.macBytes, 0, u8, record.start + 6, 6)) return true;
+    switch (icmpv6Type(u8, record.l4)) {
+      case NdType.NEIGHBOR_SOLICITATION:
+        return this.#solicitation(u8, record);
+      case NdType.NEIGHBOR_ADVERTISEMENT:
+        return this.#advertisement(u8, record);
+      default:
+        return false;
+    }
+  }
+
+  /** Asks for the MAC address of `target`, of all or of one station, from our address `source`. */
+  solicit(target: Uint8Array, source: OwnAddress, mac: Uint8Array | null): void {
+    const destination = mac === null ? solicitedNodeAddress(target) : target;
+    // Others must not learn from an address that may yet turn out to be theirs: RFC 4429 §3.3.
+    const sourceMac = source.state === 'optimistic' ? {} : { sourceMac: this.#link.macBytes };
+    const fields = { target, ...sourceMac };
+    this.#send(source.address, destination, mac ?? ipv6MulticastMac(destination), (u8, at) =>
+      emitNeighborSolicitation(u8, at, fields),
+    );
+  }
+
+  /** Asks whether anybody has an address, without having one: RFC 4862 §5.4.2. */
+  probe(target: Uint8Array): void {
+    const group = solicitedNodeAddress(target);
+    this.#send(UNSPECIFIED, group, ipv6MulticastMac(group), (u8, at) =>
+      emitNeighborSolicitation(u8, at, { target }),
+    );
+  }
+
+  /** Says to all that an address is ours: RFC 4861 §7.2.6. */
+  announce(address: Uint8Array): void {
+    this.#advertise(address, ALL_NODES, ipv6MulticastMac(ALL_NODES), false, true);
+  }
+
+  /** Asks the routers to advertise themselves: RFC 4861 §6.3.7. From :: when `source` is null. */
+  solicitRouters(source: Uint8Array | null): void {
+    const fields = source === null ? {} : { sourceMac: this.#link.macBytes };
+    this.#send(source ?? UNSPECIFIED, ALL_ROUTERS, ipv6MulticastMac(ALL_ROUTERS), (u8, at) =>
+      emitRouterSolicitation(u8, at, fields),
+    );
+  }
+
+  #solicitation(u8: Uint8Array, record: FrameRecord): boolean {
+    const target = record.l4 + ND_TARGET;
+    const own = this.#addresses.find(u8, target, 6);
+    if (own === null) return false;
+    if (isUnspecifiedIp(u8, record.ipSource, 6)) {
+      // Another station asks for itself whether the address is free.
+      if (own.state === 'tentative' || own.state === 'optimistic')
+        this.#conflict(u8, target, record.start + 6);
+      else this.announce(own.address);
+      return true;
+    }
+    if (!own.usable) return true;
+    const source = u8.slice(record.ipSource, record.ipSource + 16);
+    const option = findNdOption(u8, record, NdOption.SOURCE_LINK_LAYER);
+    let mac = record.start + 6;
+    if (option >= 0 && !isGroupMac(u8, option + ND_LINK_LAYER_ADDRESS)) {
+      mac = option + ND_LINK_LAYER_ADDRESS;
+      this.#cache.learn(u8, record.ipSource, 6, mac, { solicited: false, override: true, create: true });
+    }
+    this.#advertise(own.address, source, u8.slice(mac, mac + 6), true, own.state !== 'optimistic');
+    return true;
+  }
+
+  #advertisement(u8: Uint8Array, record: FrameRecord): boolean {
+    const target = record.l4 + ND_TARGET;
+    const option = findNdOption(u8, record, NdOption.TARGET_LINK_LAYER);
+    if (this.#addresses.find(u8, target, 6) !== null) {
+      this.#conflict(u8, target, record.start + 6);
+      return true;
+    }
+    // Without the option it can only answer a question that was sent to one station.
+    const mac = option < 0 ? record.start + 6 : option + ND_LINK_LAYER_ADDRESS;
+    if (isGroupMac(u8, mac)) return false;
+    const flags = ndNeighborFlags(u8, record.l4);
+    this.#cache.learn(u8, target, 6, mac, {
+      solicited: (flags & NdNeighborFlag.SOLICITED) !== 0,
+      override: option >= 0 && (flags & NdNeighborFlag.OVERRIDE) !== 0,
+      create: false,
+    });
+    return true;
+  }
+
+  #conflict(u8: Uint8Array, address: number, mac: number): void {
+    this.#conflicts.conflict(u8, address, 6, u8.slice(mac, mac + 6));
+  }
+
+  #advertise(
+    target: Uint8Array,
+    destination: Uint8Array,
+    mac: Uint8Array,
+    solicited: boolean,
+    override: boolean,
+  ): void {
+    const fields = { target, targetMac: this.#link.macBytes, solicited, override };
+    this.#send(target, destination, mac, (u8, at) => emitNeighborAdvertisement(u8, at, fields));
+  }
+
+  #send(
+    source: Uint8Array,
+    destination: Uint8Array,
+    mac: Uint8Array,
+    emit: (u8: Uint8Array, at: number) => number,
+  ): void {
+    const u8 = new Uint8Array(IPV6_HEADER_LENGTH + MESSAGE_MAX);
+    const fields = {
+      source,
+      destination,
+      nextHeader: IpProtocol.ICMPV6,
+      payloadLength: 0,
+      hopLimit: HOP_LIMIT,
+    };
+    const message = emitIpv6(u8, 0, fields);
+    const end = emit(u8, message);
+    writeU16(u8, IPV6_PAYLOAD_LENGTH, end - message);
+    fillIcmpv6Checksum(u8, message, end, IPV6_SOURCE, IPV6_DESTINATION);
+    this.#link.trySendPacketTo(u8.subarray(0, end), EtherType.IPV6, mac);
+  }
+}

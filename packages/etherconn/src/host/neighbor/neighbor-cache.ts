@@ -1,0 +1,466 @@
+import type { Clock, ClockTimer } from '../../clock.ts';
+import { sameBytes } from '../../wire/bytes.ts';
+import { type IpKey, ipKey } from '../ip-key.ts';
+
+/** States of a neighbour, RFC 4861 §7.3.2, for ARP too. The order counts: from STALE on the MAC address is known. */
+export const NeighborState = {
+  /** Not in the cache (any more). */
+  NONE: 0,
+  INCOMPLETE: 1,
+  STALE: 2,
+  DELAY: 3,
+  PROBE: 4,
+  REACHABLE: 5,
+} as const;
+
+/** RFC 4861 §10, in milliseconds; as for Linux's ARP. Without the random part, so that virtual time replays. */
+const REACHABLE_TIME = 30_000;
+const RETRANSMIT_TIME = 1000;
+const DELAY_TIME = 5000;
+const SOLICITATIONS = 3;
+
+/** Packets and bytes that wait for one neighbour; beyond, the oldest are dropped. */
+const QUEUE_PACKETS = 64;
+const QUEUE_BYTES = 256 * 1024;
+/**
+ * Questions during which senders are made to wait for room rather than lose packets, of IPv4 and IPv6: about a second.
+ * Linux answers the first question of an IPv6 address that is not known to be unique yet, as ours is in its first second,
+ * not at all.
+ */
+const PATIENCE4 = 1;
+const PATIENCE6 = 2;
+/** Milliseconds for which it is remembered that nobody has answered. */
+const FAILURE_TIME = 60_000;
+/** Bytes that wait for all neighbours: answers to strangers who are not there must not fill the memory. */
+const WAITING_BYTES = 16 << 20;
+
+/** An IP packet that waits, and what is to be told when it cannot be sent. */
+export interface WaitingPacket {
+  readonly packet: Uint8Array;
+  readonly sender: PacketSender | null;
+}
+
+/** Who has sent a packet that waits. */
+export interface PacketSender {
+  /**
+   * The packet passes for sent. So the process stays alive, and its host open, until it is or cannot be; for others
+   * (pings, answers to strangers) nobody waits.
+   */
+  readonly reported: boolean;
+  /** The next hop has not answered. */
+  unreachable(): void;
+  /** Too many packets wait. */
+  dropped(): void;
+}
+
+/** Told when there may be room for what was refused. */
+export interface RoomListener {
+  roomAgain(): void;
+}
+
+/** One neighbour on the link. */
+export class Neighbor {
+  /** 4 or 16 bytes. */
+  readonly address: Uint8Array;
+  /** {@link NeighborState}. */
+  state: number = NeighborState.NONE;
+  /** Known from STALE on. */
+  mac: Uint8Array | null = null;
+  /** Counts up when the MAC address changes. */
+  version = 0;
+  /** When the state's time is over, by the clock. */
+  due: number = Infinity;
+  solicitations = 0;
+  /** Nobody has answered when it was last asked for. */
+  failedBefore = false;
+  /** Packets that wait for the MAC address; made when the first does. */
+  queue: WaitingPacket[] | null = null;
+  queuedBytes = 0;
+  /** Who has found the queue full. */
+  refused: Set<RoomListener> | null = null;
+  /** Calls that wait for the MAC address, of resolvers. */
+  waiters: ((mac: Uint8Array | null) => void)[] | null = null;
+
+  constructor(address: Uint8Array) {
+    this.address = address;
+  }
+}
+
+/** What a cache needs of its owner. */
+export interface NeighborOwner {
+  /** Asks for the neighbour's MAC address, of the neighbour itself if `mac` is known, else of all. */
+  solicit(neighbor: Neighbor, mac: Uint8Array | null): void;
+  /** Sends a packet that has waited. */
+  sendWaiting(neighbor: Neighbor, packet: Uint8Array): void;
+}
+
+/** How a message about a neighbour is to be taken, RFC 4861 §7.2.5. */
+export interface Learning {
+  /** It answers a question of ours. */
+  readonly solicited: boolean;
+  /** It may replace another MAC address. */
+  readonly override: boolean;
+  /** It may make an entry: its sender wants to talk with us. */
+  readonly create: boolean;
+}
+
+/**
+ * The MAC addresses of neighbours, by IP address: resolved when needed, probed again when in use, forgotten when
+ * silent. Bounded, for each IP version, so that neither a scan of ours nor strangers who ask can fill the memory. There is a timer only
+ * while an entry is being resolved, is in use or has been within the last 30 s.
+ */
+export class NeighborCache {
+  /** Ledger of packets that waited. */
+  queued = 0;
+  queueDropped = 0;
+  unreachable = 0;
+  evicted = 0;
+  readonly #clock: Clock;
+  readonly #owner: NeighborOwner;
+  readonly #capacity: number;
+  #entries: Map<IpKey, Neighbor> | null = null;
+  /** Entries of IPv4 addresses. */
+  #size4 = 0;
+  /** Who has not answered, and when that was; the oldest first, as many as there may be entries. */
+  #failures: Map<IpKey, number> | null = null;
+  #waitingBytes = 0;
+  /** Packets that pass for sent and wait. */
+  #reported = 0;
+  /** The host is being closed: no more packets are taken in, and this is called when the last of those has gone. */
+  #drained: (() => void) | null = null;
+  #timer: ClockTimer | null = null;
+  #timerDue = Infinity;
+  #timerRefed = false;
+
+  constructor(clock: Clock, owner: NeighborOwner, capacity: number) {
+    this.#clock = clock;
+    this.#owner = owner;
+    this.#capacity = capacity;
+  }
+
+  get size(): number {
+    return this.#entries === null ? 0 : this.#entries.size;
+  }
+
+  /** Packets that wait now. */
+  get waiting(): number {
+    let packets = 0;
+    for (const neighbor of this.list()) packets += neighbor.queue?.length ?? 0;
+    return packets;
+  }
+
+  list(): Iterable<Neighbor> {
+    return this.#entries === null ? [] : this.#entries.values();
+  }
+
+  /** The entry of the address of `version` 4 or 6 at `offset`, or undefined. */
+  find(u8: Uint8Array, offset: number, version: number): Neighbor | undefined {
+    return this.#entries?.get(ipKey(u8, offset, version));
+  }
+
+  /** The entry of an address (4 or 16 bytes), made if there is none. */
+  want(address: Uint8Array): Neighbor {
+    const key = ipKey(address, 0, address.length === 4 ? 4 : 6);
+    const known = this.#entries?.get(key);
+    if (known !== undefined) return known;
+    if (this.#isFull(address.length)) this.#evict(address.length);
+    const neighbor = new Neighbor(Uint8Array.from(address));
+    const failure = this.#failures?.get(key);
+    if (failure !== undefined) neighbor.failedBefore = this.#clock.now() - failure < FAILURE_TIME;
+    this.#entries ??= new Map();
+    this.#entries.set(key, neighbor);
+    if (address.length === 4) this.#size4++;
+    return neighbor;
+  }
+
+  /** A packet is about to be sent: whether the MAC address is known. If not, it is asked for. */
+  use(neighbor: Neighbor): boolean {
+    if (neighbor.state === NeighborState.STALE) {
+      this.#enter(neighbor, NeighborState.DELAY, DELAY_TIME);
+    } else if (neighbor.state === NeighborState.NONE) {
+      neighbor.solicitations = 0;
+      this.#solicit(neighbor, NeighborState.INCOMPLETE);
+    }
+    return neighbor.state >= NeighborState.STALE;
+  }
+
+  /**
+   * Whether senders to a neighbour are made to wait: it is asked for the first time, and has not had long to answer. To
+   * others as many packets as have a place are kept, and the rest is dropped.
+   */
+  isPatient(neighbor: Neighbor): boolean {
+    if (neighbor.state !== NeighborState.INCOMPLETE || neighbor.failedBefore) return false;
+    return neighbor.solicitations <= (neighbor.address.length === 4 ? PATIENCE4 : PATIENCE6);
+  }
+
+  /**
+   * Whether a packet of `length` bytes would cost another its place, and its sender had better wait; then `listener` is
+   * told when that has changed.
+   */
+  isFull(neighbor: Neighbor, length: number, listener: RoomListener): boolean {
+    const { queue, queuedBytes } = neighbor;
+    if (queue === null || queue.length === 0 || !this.isPatient(neighbor)) return false;
+    const fits = queuedBytes + length <= QUEUE_BYTES && this.#waitingBytes + length <= WAITING_BYTES;
+    if (fits && queue.length < QUEUE_PACKETS) return false;
+    neighbor.refused ??= new Set();
+    neighbor.refused.add(listener);
+    return true;
+  }
+
+  /** Keeps a packet (from now on ours) until the MAC address is known, or drops it when too much waits already. */
+  enqueue(neighbor: Neighbor, packet: Uint8Array, sender: PacketSender | null): void {
+    this.queued++;
+    if (this.#waitingBytes + packet.length > WAITING_BYTES || this.#drained !== null) {
+      this.#drop(sender);
+      return;
+    }
+    const queue = this.#push(neighbor, { packet, sender });
+    while (queue.length > QUEUE_PACKETS || (neighbor.queuedBytes > QUEUE_BYTES && queue.length > 1)) {
+      const oldest = queue.shift()!;
+      this.#count(neighbor, -oldest.packet.length);
+      if (oldest.sender?.reported === true) this.#countReported(-1);
+      this.#drop(oldest.sender);
+    }
+  }
+
+  /**
+   * The host is being closed: only what passes for sent still waits, and not for who has not answered before. Null when
+   * nothing does, else a promise that resolves when nothing does any more, after three seconds at most.
+   */
+  drain(): Promise<void> | null {
+    for (const neighbor of this.list()) {
+      for (const waiting of this.#takeQueue(neighbor) ?? []) {
+        if (waiting.sender?.reported !== true || neighbor.failedBefore) this.#drop(waiting.sender);
+        else this.#push(neighbor, waiting);
+      }
+    }
+    if (this.#reported === 0) return null;
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+    });
+  }
+
+  /** A message says that the address of `version` at `offset` has the MAC address at `mac`. */
+  learn(u8: Uint8Array, offset: number, version: number, mac: number, how: Learning): void {
+    let neighbor = this.find(u8, offset, version);
+    if (neighbor === undefined) {
+      // Strangers take places that are free, nobody's place.
+      const length = version === 4 ? 4 : 16;
+      if (!how.create || this.#isFull(length)) return;
+      neighbor = this.want(u8.slice(offset, offset + length));
+    }
+    neighbor.failedBefore = false;
+    this.#failures?.delete(ipKey(u8, offset, version));
+    const known = neighbor.mac;
+    const same = known !== null && sameBytes(known, 0, u8, mac, 6);
+    if (neighbor.state >= NeighborState.STALE && !same && !how.override) {
+      if (neighbor.state === NeighborState.REACHABLE) this.#enter(neighbor, NeighborState.STALE, Infinity);
+      return;
+    }
+    if (!same) {
+      neighbor.mac = u8.slice(mac, mac + 6);
+      neighbor.version++;
+    }
+    if (how.solicited) this.#enter(neighbor, NeighborState.REACHABLE, REACHABLE_TIME);
+    else if (!same || neighbor.state < NeighborState.STALE) {
+      this.#enter(neighbor, NeighborState.STALE, Infinity);
+    }
+    this.#release(neighbor);
+  }
+
+  /** The MAC address as soon as it is known; null when nobody answers. */
+  resolve(address: Uint8Array): Uint8Array | Promise<Uint8Array | null> {
+    const neighbor = this.want(address);
+    if (this.use(neighbor)) return neighbor.mac!;
+    return new Promise((resolve) => {
+      neighbor.waiters ??= [];
+      neighbor.waiters.push(resolve);
+    });
+  }
+
+  /** Forgets all, and drops what waits. */
+  clear(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#timerDue = Infinity;
+    const entries = this.#entries;
+    this.#entries = null;
+    this.#size4 = 0;
+    this.#failures = null;
+    for (const neighbor of entries?.values() ?? []) {
+      neighbor.state = NeighborState.NONE;
+      for (const { sender } of this.#takeQueue(neighbor) ?? []) this.#drop(sender);
+      this.#answer(neighbor, null);
+    }
+  }
+
+  /** Sends what waits, now that the MAC address is known. */
+  #release(neighbor: Neighbor): void {
+    const queue = this.#takeQueue(neighbor);
+    if (queue !== null) for (const { packet } of queue) this.#owner.sendWaiting(neighbor, packet);
+    this.#answer(neighbor, neighbor.mac);
+  }
+
+  /** Whether there are as many entries with addresses of this length as there may be. */
+  #isFull(length: number): boolean {
+    return (length === 4 ? this.#size4 : this.size - this.#size4) >= this.#capacity;
+  }
+
+  #count(neighbor: Neighbor, bytes: number): void {
+    neighbor.queuedBytes += bytes;
+    this.#waitingBytes += bytes;
+  }
+
+  #push(neighbor: Neighbor, waiting: WaitingPacket): WaitingPacket[] {
+    neighbor.queue ??= [];
+    neighbor.queue.push(waiting);
+    this.#count(neighbor, waiting.packet.length);
+    if (waiting.sender?.reported === true) this.#countReported(1);
+    return neighbor.queue;
+  }
+
+  #countReported(change: number): void {
+    this.#reported += change;
+    const isWanted = this.#reported > 0;
+    if (this.#timer !== null && this.#timerRefed !== isWanted) this.#arm(this.#timerDue);
+    if (isWanted || this.#drained === null) return;
+    const drained = this.#drained;
+    // What waited is sent, or told, first.
+    process.nextTick(drained);
+  }
+
+  #drop(sender: PacketSender | null): void {
+    this.queueDropped++;
+    sender?.dropped();
+  }
+
+  #takeQueue(neighbor: Neighbor): WaitingPacket[] | null {
+    const { queue } = neighbor;
+    neighbor.queue = null;
+    this.#count(neighbor, -neighbor.queuedBytes);
+    let reported = 0;
+    for (const { sender } of queue ?? []) if (sender?.reported === true) reported++;
+    if (reported > 0) this.#countReported(-reported);
+    return queue;
+  }
+
+  #answer(neighbor: Neighbor, mac: Uint8Array | null): void {
+    const { waiters } = neighbor;
+    neighbor.waiters = null;
+    if (waiters !== null) for (const waiter of waiters) waiter(mac);
+    this.#tellRefused(neighbor);
+  }
+
+  #tellRefused(neighbor: Neighbor): void {
+    const { refused } = neighbor;
+    neighbor.refused = null;
+    // Not from inside of what is being received: nobody registers or closes anything there.
+    if (refused !== null) process.nextTick(tellRoom, refused);
+  }
+
+  #rememberFailure(neighbor: Neighbor): void {
+    const { address } = neighbor;
+    const key = ipKey(address, 0, address.length === 4 ? 4 : 6);
+    this.#failures ??= new Map();
+    // Behind all others, as it is the newest.
+    this.#failures.delete(key);
+    this.#failures.set(key, this.#clock.now());
+    if (this.#failures.size <= this.#capacity) return;
+    for (const oldest of this.#failures.keys()) {
+      this.#failures.delete(oldest);
+      break;
+    }
+  }
+
+  /** Nobody answers: the entry goes, and with it what waits. */
+  #fail(neighbor: Neighbor): void {
+    this.#remove(neighbor);
+    const queue = this.#takeQueue(neighbor);
+    if (queue !== null) {
+      this.unreachable += queue.length;
+      for (const { sender } of queue) sender?.unreachable();
+    }
+    this.#answer(neighbor, null);
+  }
+
+  #remove(neighbor: Neighbor): void {
+    neighbor.state = NeighborState.NONE;
+    neighbor.due = Infinity;
+    const isV4 = neighbor.address.length === 4;
+    if (this.#entries?.delete(ipKey(neighbor.address, 0, isV4 ? 4 : 6)) && isV4) this.#size4--;
+  }
+
+  /**
+   * Makes room for one of an IP version: an entry not in use, else the oldest that has been asked twice and has not
+   * answered, else the oldest.
+   */
+  #evict(length: number): void {
+    let victim: Neighbor | undefined;
+    let isSilent = false;
+    for (const neighbor of this.list()) {
+      if (neighbor.address.length !== length) continue;
+      const { state } = neighbor;
+      if (state === NeighborState.STALE || state === NeighborState.NONE) {
+        victim = neighbor;
+        break;
+      }
+      victim ??= neighbor;
+      if (isSilent || state !== NeighborState.INCOMPLETE || neighbor.solicitations < 2) continue;
+      victim = neighbor;
+      isSilent = true;
+    }
+    if (victim === undefined) return;
+    this.evicted++;
+    this.#fail(victim);
+  }
+
+  #enter(neighbor: Neighbor, state: number, time: number): void {
+    neighbor.state = state;
+    neighbor.due = this.#clock.now() + time;
+    if (neighbor.due < this.#timerDue) this.#arm(neighbor.due);
+  }
+
+  #solicit(neighbor: Neighbor, state: number): void {
+    neighbor.solicitations++;
+    this.#enter(neighbor, state, RETRANSMIT_TIME);
+    this.#owner.solicit(neighbor, state === NeighborState.PROBE ? neighbor.mac : null);
+  }
+
+  #arm(due: number): void {
+    this.#timer?.cancel();
+    this.#timerDue = due;
+    this.#timerRefed = this.#reported > 0;
+    this.#timer = this.#clock.setTimer(() => this.#expire(), due - this.#clock.now(), !this.#timerRefed);
+  }
+
+  #expire(): void {
+    this.#timer = null;
+    this.#timerDue = Infinity;
+    const now = this.#clock.now();
+    // A list of its own: entries go while it is walked through.
+    for (const neighbor of [...this.list()]) if (neighbor.due <= now) this.#expired(neighbor);
+    let next = Infinity;
+    for (const neighbor of this.list()) next = Math.min(next, neighbor.due);
+    if (next < this.#timerDue) this.#arm(next);
+  }
+
+  #expired(neighbor: Neighbor): void {
+    if (neighbor.state === NeighborState.REACHABLE) {
+      neighbor.state = NeighborState.STALE;
+      neighbor.due = Infinity;
+    } else if (neighbor.state === NeighborState.DELAY) {
+      neighbor.solicitations = 0;
+      this.#solicit(neighbor, NeighborState.PROBE);
+    } else if (neighbor.solicitations >= SOLICITATIONS) {
+      this.#rememberFailure(neighbor);
+      this.#fail(neighbor);
+    } else {
+      this.#solicit(neighbor, neighbor.state);
+      if (!this.isPatient(neighbor)) this.#tellRefused(neighbor);
+    }
+  }
+}
+
+function tellRoom(listeners: Iterable<RoomListener>): void {
+  for (const listener of listeners) listener.roomAgain();
+}

@@ -1,0 +1,144 @@
+import type { Clock } from '../../clock.ts';
+import { isGroupMac } from '../../wire/mac.ts';
+import { findNdOption, ND_LINK_LAYER_ADDRESS, NdOption } from '../../wire/nd.ts';
+import type { FrameRecord } from '../../wire/record.ts';
+import { AddressProbe, PROBE_INTERVAL, PROBES6 } from '../config/address-probe.ts';
+import type { AddressState, OwnAddress } from '../ip/addresses.ts';
+import type { RouteEntry } from '../ip/routes.ts';
+import type { RouterListener, Stack } from '../stack.ts';
+import { readRouterAdvertisement } from './router-advertisement.ts';
+import type { Slaac } from './slaac.ts';
+import { addressInPrefix } from './slaac-identifier.ts';
+import type { SlaacLink } from './slaac-link.ts';
+import type { SlaacSettings } from './slaac-options.ts';
+
+const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+/** Routes that somebody has set count before those that routers tell of. */
+const METRIC = 1024;
+
+/** Stateless configuration's hold on its host. */
+export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterListener {
+  readonly #stack: Stack;
+  readonly #settings: SlaacSettings;
+  #slaac: Slaac<OwnAddress, RouteEntry> | null = null;
+  /** The link-local address, where we have made it. */
+  #linkLocal: OwnAddress | null = null;
+
+  constructor(stack: Stack, settings: SlaacSettings) {
+    this.#stack = stack;
+    this.#settings = settings;
+  }
+
+  get clock(): Clock {
+    return this.#stack.clock;
+  }
+
+  random(): number {
+    return this.#stack.random();
+  }
+
+  /** Listens to routers, and gives the host the link-local address that it needs to be spoken to by them. */
+  open(slaac: Slaac<OwnAddress, RouteEntry>): void {
+    this.#slaac = slaac;
+    this.#stack.routerListener = this;
+    if (this.#stack.addresses.linkLocal() === null) this.#addLinkLocal(0);
+  }
+
+  close(): void {
+    if (this.#stack.routerListener === this) this.#stack.routerListener = null;
+    if (this.#linkLocal !== null) this.removeAddress(this.#linkLocal);
+    this.#linkLocal = null;
+    this.#slaac = null;
+  }
+
+  routerAdvertisement(u8: Uint8Array, record: FrameRecord): void {
+    const mac = findNdOption(u8, record, NdOption.SOURCE_LINK_LAYER);
+    if (mac >= 0 && !isGroupMac(u8, mac + ND_LINK_LAYER_ADDRESS)) {
+      const how = { solicited: false, override: true, create: true };
+      this.#stack.neighbors.learn(u8, record.ipSource, 6, mac + ND_LINK_LAYER_ADDRESS, how);
+    }
+    this.#slaac?.advertised(readRouterAdvertisement(u8, record));
+  }
+
+  hostClosed(error: Error): void {
+    this.#slaac?.hostClosed(error);
+  }
+
+  solicit(): void {
+    const { addresses, nd } = this.#stack;
+    const source = addresses.linkLocal();
+    // Routers must not learn from an address that may yet turn out to be another's: RFC 4429 §3.3.
+    const isOptimistic = source !== null && addresses.find(source, 0, 6)?.state === 'optimistic';
+    nd.solicitRouters(isOptimistic ? null : source);
+  }
+
+  addressIn(prefix: Uint8Array, attempt: number): Uint8Array | null {
+    const { scheme } = this.#settings;
+    if (scheme.kind === 'eui64' && attempt > 0) return null;
+    const { ethernet, interfaceName } = this.#stack;
+    return addressInPrefix(prefix, ethernet.macBytes, interfaceName, scheme, attempt);
+  }
+
+  addAddress(address: Uint8Array, length: number, settled: (isFree: boolean) => void): OwnAddress | null {
+    const stack = this.#stack;
+    // The host may have been given it by hand.
+    if (stack.addresses.find(address, 0, 6) !== null) return null;
+    const mode = this.#settings.detectDuplicates;
+    const state: AddressState = mode === 'wait' ? 'tentative' : mode === 'off' ? 'preferred' : 'optimistic';
+    // Whether its network is on the link is a question of its own (RFC 5942).
+    const own = stack.addAddress(address, length, state, false);
+    if (mode === 'off') return own;
+    new AddressProbe(stack, own, PROBES6, PROBE_INTERVAL, mode !== 'wait', (otherMac) => {
+      if (otherMac === null) stack.setAddressState(own, 'preferred');
+      else stack.loseAddress(own, otherMac);
+      settled(otherMac === null);
+    });
+    return own;
+  }
+
+  removeAddress(address: OwnAddress): void {
+    // Somebody else may have removed it before.
+    if (this.#stack.addresses.list.includes(address)) this.#stack.removeAddress(address);
+  }
+
+  stateOf(address: OwnAddress): AddressState {
+    return address.state;
+  }
+
+  setPreferred(address: OwnAddress, isPreferred: boolean): void {
+    // While it is being found out whether it is unique, that counts.
+    if (address.state !== 'preferred' && address.state !== 'deprecated') return;
+    const state = isPreferred ? 'preferred' : 'deprecated';
+    if (address.state !== state) this.#stack.setAddressState(address, state);
+  }
+
+  addRoute(prefix: Uint8Array, length: number, gateway: Uint8Array | null): RouteEntry {
+    const route = { prefix: { address: prefix, length }, gateway, metric: METRIC };
+    this.#stack.routes.add(route);
+    this.#stack.epoch++;
+    return route;
+  }
+
+  removeRoute(route: RouteEntry): void {
+    this.#stack.routes.remove(route);
+    this.#stack.epoch++;
+  }
+
+  setMtu(mtu: number | null): void {
+    this.#stack.limitMtu(this, mtu);
+  }
+
+  #addLinkLocal(attempt: number): void {
+    const address = this.addressIn(LINK_LOCAL, attempt);
+    if (address === null) return;
+    this.#linkLocal = this.addAddress(address, 64, (isFree) => {
+      if (isFree || this.#slaac === null) return;
+      this.#linkLocal = null;
+      this.#addLinkLocal(attempt + 1);
+    });
+    if (this.#linkLocal === null) return;
+    const own = this.#linkLocal;
+    own.route = { prefix: own, gateway: null, metric: 0 };
+    this.#stack.routes.add(own.route);
+  }
+}

@@ -1,0 +1,26 @@
+import type { Clock } from '../../clock.ts';
+import type { AddressState } from '../ip/addresses.ts';
+
+/** What stateless configuration needs of its host. An address or route is known by the object that was returned. */
+export interface SlaacLink<Address, Route> {
+  readonly clock: Clock;
+  /** From 0 to below 1. */
+  random(): number;
+  /** Asks all routers. */
+  solicit(): void;
+  /** The host's own address in a /64 network, on the `attempt`th try from 0; null when there is no other to try. */
+  addressIn(prefix: Uint8Array, attempt: number): Uint8Array | null;
+  /** Adds an address; `settled` is called, never from inside, once it is known to be free (true) or taken. */
+  addAddress(address: Uint8Array, length: number, settled: (isFree: boolean) => void): Address | null;
+  removeAddress(address: Address): void;
+  /** What the host makes of it just now. */
+  stateOf(address: Address): AddressState;
+  /** Sets whether it is for new conversations. */
+  setPreferred(address: Address, isPreferred: boolean): void;
+  /** A network on the link, or (`gateway`) behind a router. */
+  addRoute(prefix: Uint8Array, length: number, gateway: Uint8Array | null): Route;
+  removeRoute(route: Route): void;
+  /** Null: as without us. */
+  setMtu(mtu: number | null): void;
+  close(): void;
+}

@@ -1,0 +1,26 @@
+import type { Path } from '../egress/output.ts';
+import { AddressKind, isLoopback } from '../ip/addresses.ts';
+
+/** What of a port says how its group datagrams go. */
+export interface GroupSender {
+  readonly multicastTtl: number;
+  /** Own address that group datagrams of its IP version are sent from, as was chosen; null by default. */
+  groupSource(version: 4 | 6): Uint8Array | null;
+}
+
+/** What stays on the host needs no fragments. */
+const MTU_LOCAL = 0xffff;
+
+/**
+ * The path of a port's datagrams, made of the host's: those to groups are sent from the address that was chosen for them.
+ * They stay on the host when that is a loopback address, or when their TTL is 0 (RFC 1112 §6.1).
+ */
+export function groupPath(path: Path, port: GroupSender): Path {
+  if (path.kind !== AddressKind.MULTICAST) return path;
+  const chosen = port.groupSource(path.destination.length === 4 ? 4 : 6);
+  const source = chosen ?? path.source;
+  if (port.multicastTtl === 0 || (chosen !== null && isLoopback(chosen))) {
+    return { ...path, source, kind: AddressKind.OWN, mac: null, mtu: MTU_LOCAL };
+  }
+  return chosen === null ? path : { ...path, source };
+}

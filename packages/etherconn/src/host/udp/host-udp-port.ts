@@ -1,0 +1,377 @@
+import type { SystemError } from '../../errors.ts';
+import type { RoomQueue } from '../../relay/room-queue.ts';
+import { readU32, sameBytes } from '../../wire/bytes.ts';
+import { isIpv4Mapped, isMulticastIp, isUnspecifiedIp } from '../../wire/ip.ts';
+import type { FrameRecord } from '../../wire/record.ts';
+import { hostError } from '../host-error.ts';
+import { AddressKind, isLinkLocal, isLoopback } from '../ip/addresses.ts';
+import { isAllHosts } from '../ip/all-hosts.ts';
+import { Memberships } from '../multicast/memberships.ts';
+import type { PacketSender } from '../neighbor/neighbor-cache.ts';
+import type { Stack } from '../stack.ts';
+import { type GroupSender, groupPath } from './group-path.ts';
+import { PortRoom } from './port-room.ts';
+import { HostUdpDestination } from './udp-destination.ts';
+import type { UdpDestination, UdpPort, UdpPortOptions, UdpPortUser } from './udp-port.ts';
+
+/** RFC 791 §3.1 and RFC 8200: what a packet of ours lives by unless a socket says otherwise. */
+const TTL = 64;
+/** RFC 1112 §6.1: group datagrams stay on the link unless asked otherwise. */
+const MULTICAST_TTL = 1;
+
+const ANY4 = new Uint8Array(4);
+const ANY6 = new Uint8Array(16);
+
+/** A UDP port of a host, see {@link UdpPort}. Addresses inside are 4 bytes for IPv4, also where the port is of version 6. */
+export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
+  readonly version: 4 | 6;
+  readonly ipv6Only: boolean;
+  readonly reuseAddr: boolean;
+  readonly reusePort: boolean;
+  readonly user: UdpPortUser;
+  localPort = 0;
+  /** Own address in the form inside; all zero for every address of the host. */
+  local: Uint8Array;
+  /** Whether `local` is all zero. */
+  wildcard = true;
+  /** Peer of a connected port, in the form inside. */
+  remote: Uint8Array | null = null;
+  remotePort = 0;
+  /** Counts up when what destinations have built is not right any more. */
+  epoch = 0;
+  closed = false;
+  /** Got a frame in the batch under way. */
+  dirty = false;
+  multicastLoopback = true;
+  broadcast = false;
+  lost = 0;
+  /** Sends say that they have succeeded as soon as a datagram waits for its next hop, as Linux's do. */
+  readonly reported = true;
+  readonly #stack: Stack;
+  /** Chosen by `connect`, so that `disconnect` gives it back. */
+  #localByConnect = false;
+  #ttl = TTL;
+  #multicastTtl = MULTICAST_TTL;
+  /** Addresses that group datagrams of each IP version are sent from, where they were chosen. */
+  #groupSource4: Uint8Array | null = null;
+  #groupSource6: Uint8Array | null = null;
+  #memberships: Memberships | null = null;
+  #room: PortRoom | null = null;
+  /** What an ICMP error has brought and nobody has been told yet. */
+  #failure: SystemError | null = null;
+
+  constructor(stack: Stack, user: UdpPortUser, options: UdpPortOptions) {
+    this.#stack = stack;
+    this.user = user;
+    this.version = options.version;
+    this.ipv6Only = options.version === 6 && options.ipv6Only === true;
+    this.reuseAddr = options.reuseAddr === true;
+    this.reusePort = options.reusePort === true;
+    this.local = options.version === 4 ? ANY4 : ANY6;
+  }
+
+  get localAddress(): Uint8Array {
+    return outside(this.local, this.version);
+  }
+
+  get localZone(): string {
+    return this.local.length === 16 && isLinkLocal(this.local) ? this.#stack.interfaceName : '';
+  }
+
+  get waiting(): RoomQueue {
+    return this.room.queue;
+  }
+
+  /** Made when there is no room for the first time. */
+  get room(): PortRoom {
+    this.#room ??= new PortRoom(this.#stack.relay);
+    return this.#room;
+  }
+
+  get ttl(): number {
+    return this.#ttl;
+  }
+
+  set ttl(ttl: number) {
+    this.#ttl = ttl;
+    this.epoch++;
+  }
+
+  get multicastTtl(): number {
+    return this.#multicastTtl;
+  }
+
+  set multicastTtl(ttl: number) {
+    this.#multicastTtl = ttl;
+    this.epoch++;
+  }
+
+  bind(address: Uint8Array, port: number): void {
+    this.checkOpen('bind');
+    if (this.localPort !== 0) throw hostError('EINVAL', 'bind', 'the port is bound already');
+    const local = inside(address);
+    if (local.length === 16 ? this.version === 4 : this.version === 6 && this.ipv6Only) {
+      throw hostError('EINVAL', 'bind', `the address does not suit IPv${this.version}`);
+    }
+    if (this.#stack.addresses.kindOf(local, 0, local.length === 4 ? 4 : 6) === AddressKind.OTHER) {
+      throw hostError('EADDRNOTAVAIL', 'bind', 'the host does not have this address');
+    }
+    this.local = local;
+    this.wildcard = isUnspecifiedIp(local, 0, local.length === 4 ? 4 : 6);
+    try {
+      this.localPort = this.#stack.udp.claim(this, port);
+    } catch (error) {
+      this.local = this.version === 4 ? ANY4 : ANY6;
+      this.wildcard = true;
+      throw error;
+    }
+    this.epoch++;
+  }
+
+  connect(address: Uint8Array, port: number, zone: string): void {
+    this.checkOpen('connect');
+    const remote = this.checkDestination(address, port, zone, 'connect');
+    // Connected to "any" means to oneself, as with the system's sockets.
+    const path = groupPath(this.#stack.output.path(remote, 'connect'), this);
+    if (path.kind === AddressKind.BROADCAST && !this.broadcast) {
+      throw hostError('EACCES', 'connect', 'broadcasts are not allowed; set broadcast');
+    }
+    if (this.localPort === 0) this.bind(this.version === 4 ? ANY4 : ANY6, 0);
+    if (this.wildcard || this.#localByConnect) {
+      this.local = path.source;
+      this.wildcard = false;
+      this.#localByConnect = true;
+    }
+    this.remote = path.destination;
+    this.remotePort = port;
+    this.epoch++;
+  }
+
+  disconnect(): void {
+    this.remote = null;
+    this.remotePort = 0;
+    this.#failure = null;
+    if (this.#localByConnect) {
+      this.#localByConnect = false;
+      this.local = this.version === 4 ? ANY4 : ANY6;
+      this.wildcard = true;
+    }
+    this.epoch++;
+  }
+
+  destination(address: Uint8Array, port: number, zone: string): UdpDestination {
+    this.checkOpen('send');
+    return new HostUdpDestination(
+      this.#stack,
+      this,
+      this.checkDestination(address, port, zone, 'send'),
+      port,
+    );
+  }
+
+  sendGroupsFrom(address: Uint8Array): void {
+    const source = inside(address);
+    const version = source.length === 4 ? 4 : 6;
+    const isDefault = isUnspecifiedIp(source, 0, version);
+    const kind = this.#stack.addresses.kindOf(source, 0, version);
+    if (!isDefault && kind !== AddressKind.OWN && kind !== AddressKind.LOOPBACK) {
+      throw hostError('EADDRNOTAVAIL', 'setMulticastInterface', 'the host does not have this address');
+    }
+    const chosen = isDefault ? null : source;
+    if (version === 4) this.#groupSource4 = chosen;
+    else this.#groupSource6 = chosen;
+    this.epoch++;
+  }
+
+  /** What a port is bound to comes first; a loopback address keeps its group datagrams inside, as with Linux. */
+  groupSource(version: 4 | 6): Uint8Array | null {
+    const { local } = this;
+    if (!this.wildcard && local.length === (version === 4 ? 4 : 16) && isLoopback(local)) return local;
+    const chosen = version === 4 ? this.#groupSource4 : this.#groupSource6;
+    if (chosen === null) return null;
+    // The host may have lost it since.
+    return this.#stack.addresses.kindOf(chosen, 0, version) === AddressKind.OTHER ? null : chosen;
+  }
+
+  join(group: Uint8Array, source: Uint8Array | null): void {
+    this.checkOpen('addMembership');
+    const inner = this.#checkGroup(group, 'addMembership');
+    const sender = source === null ? null : inside(source);
+    if (sender !== null && sender.length !== inner.length) {
+      throw hostError('EINVAL', 'addMembership', 'group and source are not of the same version');
+    }
+    this.#memberships ??= new Memberships();
+    this.#memberships.join(inner, sender);
+    this.#stack.groups.join(inner, sender);
+  }
+
+  leave(group: Uint8Array, source: Uint8Array | null): void {
+    this.checkOpen('dropMembership');
+    const inner = this.#checkGroup(group, 'dropMembership');
+    if (this.#memberships === null) {
+      const code = source === null ? 'EADDRNOTAVAIL' : 'EINVAL';
+      throw hostError(code, 'dropMembership', 'the port is not a member of this group');
+    }
+    const sender = source === null ? null : inside(source);
+    const sources = this.#memberships.list.find((one) => sameAddress(one.group, inner))?.sources ?? null;
+    this.#memberships.leave(inner, sender);
+    // Leaving a group altogether leaves each of its senders.
+    if (sender !== null || sources === null) this.#stack.groups.leave(inner, sender);
+    else for (const one of sources) this.#stack.groups.leave(inner, one);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.epoch++;
+    for (const { group, sources } of this.#memberships?.list ?? []) {
+      if (sources === null) this.#stack.groups.leave(group, null);
+      else for (const source of sources) this.#stack.groups.leave(group, source);
+    }
+    this.#memberships = null;
+    this.#room?.close();
+    this.#stack.udp.release(this);
+  }
+
+  unreachable(): void {
+    this.lost++;
+  }
+
+  dropped(): void {
+    this.lost++;
+  }
+
+  /** The host has been closed: nobody needs to wait any more. */
+  rejectWaiting(error: Error): void {
+    this.#room?.queue.rejectAll(error);
+  }
+
+  /** Throws a SystemError EBADF once the port is closed. */
+  checkOpen(call: 'bind' | 'connect' | 'send' | 'addMembership' | 'dropMembership'): void {
+    if (this.closed) throw hostError('EBADF', call, 'the port is closed');
+  }
+
+  /** Binds to a free port of every address, if it is not bound: as sending does. */
+  bindForSending(): void {
+    if (this.localPort === 0) this.bind(this.version === 4 ? ANY4 : ANY6, 0);
+  }
+
+  /** Checks a destination for what will never work; returns its form inside. */
+  checkDestination(address: Uint8Array, port: number, zone: string, call: 'connect' | 'send'): Uint8Array {
+    const remote = inside(address);
+    if (remote.length === 16 && this.version === 4) {
+      throw hostError('EAFNOSUPPORT', call, 'an IPv4 port sends to no IPv6 address');
+    }
+    if (remote.length === 4 && this.version === 6 && (this.ipv6Only || this.#isBoundTo6())) {
+      throw hostError('ENETUNREACH', call, 'an IPv6 address sends to no IPv4 address');
+    }
+    if (port === 0) throw hostError('EINVAL', call, 'port 0 cannot be sent to');
+    if (zone !== '' && zone !== this.#stack.interfaceName) {
+      throw hostError('EINVAL', call, `there is no zone '${zone}' here, only '${this.#stack.interfaceName}'`);
+    }
+    return remote;
+  }
+
+  /** How well the port suits a datagram to one of the host's addresses; -1 when it does not. */
+  score(u8: Uint8Array, record: FrameRecord): number {
+    const version = record.ipVersion;
+    let score = this.version === 4 ? 1 : 0;
+    if (!this.takes(version)) return -1;
+    if (!this.wildcard) {
+      if (!this.#isLocal(u8, record.ipDestination, version)) return -1;
+      score += 2;
+    }
+    if (this.remote !== null) {
+      if (!this.#isRemote(u8, record)) return -1;
+      score += 4;
+    }
+    return score;
+  }
+
+  /** Whether the port wants a datagram to a group or a broadcast address. */
+  wants(u8: Uint8Array, record: FrameRecord, kind: number): boolean {
+    const version = record.ipVersion;
+    if (!this.takes(version) || (this.remote !== null && !this.#isRemote(u8, record))) return false;
+    if (!this.wildcard && !this.#isLocal(u8, record.ipDestination, version)) return false;
+    if (kind === AddressKind.BROADCAST || isAllHosts(u8, record.ipDestination, version)) return true;
+    return this.#memberships?.hears(u8, record.ipDestination, record.ipSource, version) === true;
+  }
+
+  /** Whether packets of an IP version can be for this port at all. */
+  takes(version: number): boolean {
+    if (this.version === 4) return version === 4;
+    if (version === 6) return this.local.length === 16;
+    return !this.ipv6Only && (this.local.length === 4 || this.wildcard);
+  }
+
+  /** Whether it is connected to the address of `version` at `offset` and that port. */
+  isConnectedTo(u8: Uint8Array, offset: number, version: number, port: number): boolean {
+    return this.remote !== null && this.remotePort === port && matches(this.remote, u8, offset, version);
+  }
+
+  /** An ICMP error has come; the user is told at the end of the batch unless a send takes it before. */
+  fail(error: SystemError): void {
+    if (this.remote === null || this.closed) return;
+    this.#failure = error;
+    this.#stack.noteFailure(this);
+  }
+
+  /** Whether {@link takeFailure} has something. */
+  get failed(): boolean {
+    return this.#failure !== null;
+  }
+
+  takeFailure(): SystemError | null {
+    const failure = this.#failure;
+    this.#failure = null;
+    return failure;
+  }
+
+  #isBoundTo6(): boolean {
+    return !this.wildcard && this.local.length === 16 && !this.#localByConnect;
+  }
+
+  #isLocal(u8: Uint8Array, offset: number, version: number): boolean {
+    return matches(this.local, u8, offset, version);
+  }
+
+  #isRemote(u8: Uint8Array, record: FrameRecord): boolean {
+    return (
+      record.sourcePort === this.remotePort && matches(this.remote!, u8, record.ipSource, record.ipVersion)
+    );
+  }
+
+  #checkGroup(group: Uint8Array, call: 'addMembership' | 'dropMembership'): Uint8Array {
+    const inner = inside(group);
+    if (!isMulticastIp(inner, 0, inner.length === 4 ? 4 : 6)) {
+      throw hostError('EINVAL', call, 'this is not the address of a group');
+    }
+    if (inner.length === 16 && this.version === 4) {
+      throw hostError('EINVAL', call, 'an IPv4 port joins no IPv6 group');
+    }
+    return inner;
+  }
+}
+
+function matches(address: Uint8Array, u8: Uint8Array, offset: number, version: number): boolean {
+  if (version === 4) return address.length === 4 && readU32(address, 0) === readU32(u8, offset);
+  return address.length === 16 && sameBytes(address, 0, u8, offset, 16);
+}
+
+function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && sameBytes(a, 0, b, 0, a.length);
+}
+
+/** The form inside: an IPv4-mapped address as its 4 bytes. Always new bytes. */
+function inside(address: Uint8Array): Uint8Array {
+  return address.length === 16 && isIpv4Mapped(address) ? address.slice(12) : Uint8Array.from(address);
+}
+
+/** The form that a port of `version` shows. */
+function outside(address: Uint8Array, version: 4 | 6): Uint8Array {
+  if (version === 4 || address.length === 16) return address;
+  const mapped = new Uint8Array(16);
+  mapped.fill(0xff, 10, 12);
+  mapped.set(address, 12);
+  return mapped;
+}

@@ -1,0 +1,194 @@
+import { mix } from '../../open-table.ts';
+import type { BatchStore } from '../../relay/batch-store.ts';
+import { rethrowLater } from '../../rethrow.ts';
+import { readU32 } from '../../wire/bytes.ts';
+import { ipEquals } from '../../wire/ip.ts';
+import type { FrameRecord } from '../../wire/record.ts';
+import { hostError } from '../host-error.ts';
+import { AddressKind } from '../ip/addresses.ts';
+import type { HostUdpPort } from './host-udp-port.ts';
+
+/** Ports that are given to who does not choose, as Linux's ip_local_port_range. */
+const EPHEMERAL_FIRST = 32768;
+const EPHEMERAL_LAST = 60999;
+
+/** Others who may have a UDP port of the host: conns that share it (`register`). */
+export interface OtherClaims {
+  isClaimed(address: Uint8Array, port: number): boolean;
+}
+
+/** The UDP ports of a host: who has which, and whose a datagram is. */
+export class UdpPorts {
+  /** Those bound, by number, the newest last. Made when the first is. */
+  #bound: Map<number, HostUdpPort[]> | null = null;
+  /** All that are open, bound or not. */
+  #open: Set<HostUdpPort> | null = null;
+  #dirty: HostUdpPort[] = [];
+  #ending: HostUdpPort[] = [];
+  readonly #others: OtherClaims;
+
+  constructor(others: OtherClaims) {
+    this.#others = others;
+  }
+
+  /** Ports open now. */
+  get size(): number {
+    return this.#open === null ? 0 : this.#open.size;
+  }
+
+  add(port: HostUdpPort): void {
+    this.#open ??= new Set();
+    this.#open.add(port);
+  }
+
+  /** Closes all, and tells their users. */
+  closeAll(error: Error): void {
+    const ports = this.#open;
+    if (ports === null) return;
+    for (const port of [...ports]) {
+      port.close();
+      port.rejectWaiting(error);
+      try {
+        port.user.hostClosed(error);
+      } catch (thrown) {
+        rethrowLater(thrown);
+      }
+    }
+  }
+
+  /** Gives `port` its number: the one wanted, or a free one for 0. Throws EADDRINUSE. */
+  claim(port: HostUdpPort, wanted: number): number {
+    const number = wanted === 0 ? this.#free(port) : wanted;
+    if (number < 0 || !this.#mayHave(port, number)) {
+      throw hostError('EADDRINUSE', 'bind', number < 0 ? 'no port is free' : 'the port is in use');
+    }
+    this.#bound ??= new Map();
+    const list = this.#bound.get(number);
+    if (list === undefined) this.#bound.set(number, [port]);
+    else list.push(port);
+    return number;
+  }
+
+  release(port: HostUdpPort): void {
+    this.#open?.delete(port);
+    const list = this.#bound?.get(port.localPort);
+    const place = list?.indexOf(port) ?? -1;
+    if (place < 0) return;
+    if (list!.length === 1) this.#bound!.delete(port.localPort);
+    else list!.splice(place, 1);
+  }
+
+  /** Whether a port has this number on this address, or on all. */
+  isBound(address: Uint8Array, number: number): boolean {
+    const version = address.length === 4 ? 4 : 6;
+    const has = (port: HostUdpPort) =>
+      port.takes(version) && (port.wildcard || ipEquals(port.local, address));
+    return this.#bound?.get(number)?.some(has) === true;
+  }
+
+  /** Gives a datagram to its ports; false when there are none. `kind` is what its destination is to the host. */
+  deliver(store: BatchStore, record: FrameRecord, flags: number, kind: number): boolean {
+    const list = this.#bound?.get(record.destinationPort);
+    if (list === undefined) return false;
+    const u8 = store.memory!.u8;
+    if (kind === AddressKind.MULTICAST || kind === AddressKind.BROADCAST) {
+      let taken = false;
+      for (let i = 0; i < list.length; i++) {
+        if (!list[i].wants(u8, record, kind)) continue;
+        this.#give(list[i], store, record, flags);
+        taken = true;
+      }
+      return taken;
+    }
+    const port = this.#best(list, u8, record);
+    if (port === null) return false;
+    this.#give(port, store, record, flags);
+    return true;
+  }
+
+  /** The port that has sent the packet which an ICMP error quotes, or null. `record` is of the quoted packet. */
+  senderOf(u8: Uint8Array, record: FrameRecord): HostUdpPort | null {
+    for (const port of this.#bound?.get(record.sourcePort) ?? []) {
+      if (port.isConnectedTo(u8, record.ipDestination, record.ipVersion, record.destinationPort)) return port;
+    }
+    return null;
+  }
+
+  /** Whether any port has this number. */
+  hasNumber(number: number): boolean {
+    return this.#bound?.has(number) === true;
+  }
+
+  batchEnd(store: BatchStore): void {
+    if (this.#dirty.length === 0) return;
+    const ports = this.#dirty;
+    this.#dirty = this.#ending;
+    this.#ending = ports;
+    for (let i = 0; i < ports.length; i++) {
+      ports[i].dirty = false;
+      try {
+        ports[i].user.batchEnd(store);
+      } catch (error) {
+        rethrowLater(error);
+      }
+    }
+    ports.length = 0;
+  }
+
+  #give(port: HostUdpPort, store: BatchStore, record: FrameRecord, flags: number): void {
+    if (!port.dirty) {
+      port.dirty = true;
+      this.#dirty.push(port);
+    }
+    port.user.frame(store, record, flags);
+  }
+
+  /** The port that suits best; of equal ones the newest, or those that share it in turn by sender. */
+  #best(list: HostUdpPort[], u8: Uint8Array, record: FrameRecord): HostUdpPort | null {
+    if (list.length === 1) return list[0].score(u8, record) < 0 ? null : list[0];
+    let best: HostUdpPort | null = null;
+    let bestScore = -1;
+    let sharing = 0;
+    for (let i = list.length - 1; i >= 0; i--) {
+      const score = list[i].score(u8, record);
+      if (score > bestScore) {
+        best = list[i];
+        bestScore = score;
+        sharing = 1;
+      } else if (score === bestScore && score >= 0 && best!.reusePort && list[i].reusePort) {
+        sharing++;
+      }
+    }
+    if (sharing < 2) return best;
+    const last = record.ipDestination - 4;
+    let left = (mix(mix(0, readU32(u8, last)), record.sourcePort) >>> 0) % sharing;
+    for (let i = 0; i < list.length; i++) {
+      if (list[i].reusePort && list[i].score(u8, record) === bestScore && left-- === 0) return list[i];
+    }
+    return best;
+  }
+
+  #mayHave(port: HostUdpPort, number: number): boolean {
+    if (this.#others.isClaimed(port.local, number)) return false;
+    for (const other of this.#bound?.get(number) ?? []) if (excludes(port, other)) return false;
+    return true;
+  }
+
+  #free(port: HostUdpPort): number {
+    const count = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
+    const start = Math.floor(Math.random() * count);
+    for (let i = 0; i < count; i++) {
+      const number = EPHEMERAL_FIRST + ((start + i) % count);
+      if (!this.hasNumber(number) && this.#mayHave(port, number)) return number;
+    }
+    return -1;
+  }
+}
+
+/** Whether two ports cannot have the same number. */
+function excludes(a: HostUdpPort, b: HostUdpPort): boolean {
+  if ((a.reuseAddr && b.reuseAddr) || (a.reusePort && b.reusePort)) return false;
+  const share = (version: number) =>
+    a.takes(version) && b.takes(version) && (a.wildcard || b.wildcard || ipEquals(a.local, b.local));
+  return share(4) || share(6);
+}

@@ -1,0 +1,72 @@
+import type { Addon, NativePoll, NativeSocket } from '../../native/addon.ts';
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const NETLINK_ROUTE = 0;
+const RTMGRP_LINK = 1; // linux/rtnetlink.h
+
+/** What an {@link InterfaceMonitor} has found. */
+export const InterfaceState = {
+  UP: 0,
+  /** Switched off, or without carrier. */
+  DOWN: 1,
+  /** Deleted, or moved to another network namespace. */
+  GONE: 2,
+} as const;
+
+/**
+ * Tells when an interface goes up, down or away. An rtnetlink socket serves as the alarm only: what it says is
+ * thrown away and the interface asked, so that lost messages do no harm.
+ */
+export class InterfaceMonitor {
+  readonly #addon: Addon;
+  readonly #socket: NativeSocket;
+  readonly #index: number;
+  #poll: NativePoll | undefined;
+
+  /** `namespaceFd` as in the addon's `socketOpen`. Throws what the addon throws. */
+  constructor(addon: Addon, namespaceFd: number, index: number) {
+    this.#addon = addon;
+    this.#index = index;
+    this.#socket = addon.socketOpen(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, namespaceFd);
+    try {
+      addon.socketBind(this.#socket, groupAddress(RTMGRP_LINK));
+    } catch (error) {
+      addon.socketClose(this.#socket);
+      throw error;
+    }
+  }
+
+  /** Calls `changed` (from the event loop) whenever some interface has changed. Never keeps the process alive. */
+  start(changed: () => void): void {
+    const poll = this.#addon.pollOpen(this.#addon.socketFd(this.#socket), (events) => {
+      this.#addon.socketDrain(this.#socket);
+      // An error is an overrun: messages were lost, and polling has stopped.
+      if (events < 0) this.#addon.pollStart(poll);
+      changed();
+    });
+    this.#poll = poll;
+    this.#addon.pollRef(poll, false);
+    this.#addon.pollStart(poll);
+  }
+
+  /** One of {@link InterfaceState}, now. */
+  state(): number {
+    const state = this.#addon.interfaceState(this.#socket, this.#index);
+    if (state < 0) return InterfaceState.GONE;
+    return state === 1 ? InterfaceState.UP : InterfaceState.DOWN;
+  }
+
+  close(): void {
+    if (this.#poll !== undefined) this.#addon.pollClose(this.#poll);
+    this.#addon.socketClose(this.#socket);
+  }
+}
+
+/** struct sockaddr_nl: any port, the multicast groups of a mask. */
+function groupAddress(groups: number): Uint8Array {
+  const address = new Uint8Array(12);
+  new Uint16Array(address.buffer, 0, 1)[0] = AF_NETLINK;
+  new Uint32Array(address.buffer, 8, 1)[0] = groups;
+  return address;
+}
