@@ -103,8 +103,12 @@ interface Codec<T> {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/**
+ * Values of fixed length are the first bytes of what came: an option that is there twice, as servers send it that have
+ * been told to add one of their own, has been joined by RFC 3396.
+ */
 const address: Codec<string> = {
-  read: (bytes) => (bytes.length === 4 ? formatIp(bytes) : undefined),
+  read: (bytes) => (bytes.length >= 4 ? formatIp(bytes, 0, 4) : undefined),
   write: (value, name) => ipv4(value, name),
 };
 
@@ -120,7 +124,7 @@ function integer(length: 1 | 2 | 4): Codec<number> {
   const max = 2 ** (8 * length) - 1;
   return {
     read(bytes) {
-      if (bytes.length !== length) return undefined;
+      if (bytes.length < length) return undefined;
       return length === 1 ? bytes[0] : length === 2 ? readU16(bytes, 0) : readU32(bytes, 0);
     },
     write(value, name) {

@@ -231,3 +231,43 @@ test('tshark reads the same', { skip: tsharkMissing }, () => {
     ['0xdeadbeef', '10.0.0.5', '2', '3600', '10.0.0.1 10.0.0.2', '3', 'example.org', '10.0.0.1', '1400', ''],
   );
 });
+
+/** A reply with this options area, byte by byte. */
+function reply(options: string): Uint8Array {
+  return hex(`02010600 00000001 00000000 00000000 0a000005 ${'00'.repeat(8)} 020000000001${'00'.repeat(202)}
+    63825363 ${options}`);
+}
+
+test('an option of fixed length that is there twice counts by its first bytes', () => {
+  const { options } = parseDhcpv4(
+    reply('350102 36040a000001 36040a000001 33040000003c 0104ffffff00 0104ffffff00 ff'),
+  )!;
+  assert.deepEqual(readDhcpv4Options(options), {
+    messageType: Dhcpv4Type.OFFER,
+    serverId: '10.0.0.1',
+    leaseTime: 60,
+    subnetMask: '255.255.255.0',
+  });
+});
+
+test('every option of fixed length: the first of two counts, and one that is too short none', () => {
+  const all: [number, string, string, string, unknown][] = [
+    [1, 'subnetMask', 'ffffff00', 'ffff0000', '255.255.255.0'],
+    [26, 'mtu', '0578', '05dc', 1400],
+    [28, 'broadcastAddress', '0a0000ff', '0a00ffff', '10.0.0.255'],
+    [50, 'requestedAddress', '0a000009', '0a000008', '10.0.0.9'],
+    [51, 'leaseTime', '0000003c', '00000001', 60],
+    [53, 'messageType', '02', '05', 2],
+    [54, 'serverId', '0a000001', '0a000002', '10.0.0.1'],
+    [57, 'maxMessageSize', '0240', '05c0', 576],
+    [58, 'renewalTime', '0000001e', '00000001', 30],
+    [59, 'rebindingTime', '00000034', '00000001', 52],
+  ];
+  const option = (code: number, value: string) => Buffer.of(code, value.length / 2).toString('hex') + value;
+  for (const [code, name, first, second, value] of all) {
+    const twice = parseDhcpv4(reply(`${option(code, first)}${option(code, second)}ff`))!;
+    assert.deepEqual(readDhcpv4Options(twice.options), { [name]: value }, name);
+    const short = parseDhcpv4(reply(`${option(code, first.slice(2))}ff`))!;
+    assert.deepEqual(readDhcpv4Options(short.options), {}, `${name}, cut`);
+  }
+});

@@ -107,6 +107,31 @@ describe('DHCP leases from dnsmasq', { skip }, () => {
     moved.release();
   });
 
+  it('options of fixed length that the server sends twice', async () => {
+    const [far, near] = await Promise.all([openNamespace(), openNamespace()]);
+    const own = ['--dhcp-option-force=54,10.9.0.1', '--dhcp-option-force=1,255.255.255.0'];
+    try {
+      addVethPair(
+        { namespace: near, name: 'near1' },
+        { namespace: far, name: 'far1', addresses: ['10.9.0.1/24'] },
+      );
+      const range = '--dhcp-range=10.9.0.10,10.9.0.90,255.255.255.0,1h';
+      const twice = await startDnsmasq(far, 'far1', [range, '--no-ping', '--dhcp-authoritative', ...own]);
+      try {
+        await using other = await RawSocketRelay.open('near1', { netns: near.path });
+        await using one = await Host.create(other);
+        await using client = await one.dhcp({ probe: false });
+        const { serverId, prefixLength, options } = client.lease!;
+        assert.deepEqual([serverId, prefixLength], ['10.9.0.1', 24]);
+        assert.equal(options.get(Dhcpv4Option.SERVER_ID)!.length, 8, 'it came twice');
+      } finally {
+        await twice.close();
+      }
+    } finally {
+      await Promise.all([far.close(), near.close()]);
+    }
+  });
+
   it('somebody has the address already: declined', async () => {
     await using both = await RawSocketRelay.open('near0', { netns: ours.path, hairpin: true });
     await using thief = Host.createNow(both, { mac: '02:77:00:00:ee:ee', addresses: ['10.8.7.7/21'] });
