@@ -12,11 +12,10 @@ export { BroadCastMAC, type NextHopResolver, resolveNextHopMACWithBroadcast } fr
 export type { ReceiveCounters } from './conn/receive-queue.ts';
 export { RUDPConn, type RUDPConnOptions } from './conn/rudp-conn.ts';
 export {
-  type L4Registration,
   SharedEtherConn,
   type SharedEtherConnStats,
-  type SharedEthernetConn,
 } from './conn/shared-ether-conn.ts';
+export type { L4Registration, SharedEthernetConn } from './conn/shared-ethernet.ts';
 export { SharedRUDPConn } from './conn/shared-rudp-conn.ts';
 export type { UdpAddress } from './conn/udp-address.ts';
 export {

@@ -9,7 +9,7 @@ import { IpProtocol } from '../wire/protocol.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import { L4HashKey } from './l4-hash-key.ts';
 import { L4Table } from './l4-table.ts';
-import type { L4Registration } from './shared-ether-conn.ts';
+import type { L4Registration } from './shared-ethernet.ts';
 
 interface Claim {
   readonly receiver: FrameReceiver;

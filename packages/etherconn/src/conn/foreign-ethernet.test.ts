@@ -8,7 +8,7 @@ import { uncaught } from '../testing/uncaught.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 import type { L4HashKey } from './l4-hash-key.ts';
-import type { L4Registration, SharedEthernetConn } from './shared-ether-conn.ts';
+import type { L4Registration, SharedEthernetConn } from './shared-ethernet.ts';
 import { SharedRUDPConn } from './shared-rudp-conn.ts';
 
 /** A shared conn as somebody else might write it. */

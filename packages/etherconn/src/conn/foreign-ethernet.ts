@@ -15,7 +15,7 @@ import { FrameRecord } from '../wire/record.ts';
 import type { Vlan } from '../wire/vlan.ts';
 import type { Carrier } from './carrier.ts';
 import type { L4HashKey } from './l4-hash-key.ts';
-import type { L4Registration, SharedEthernetConn, SharedLower } from './shared-ether-conn.ts';
+import type { L4Registration, SharedEthernetConn, SharedLower } from './shared-ethernet.ts';
 
 /** MTU of a conn that does not say. */
 const DEFAULT_MTU = 1500;

@@ -3,7 +3,7 @@ import { checkKnown } from '../options.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { ForeignEthernet } from './foreign-ethernet.ts';
 import { L4HashKey } from './l4-hash-key.ts';
-import { isSharedLower, type SharedEthernetConn, type SharedLower } from './shared-ether-conn.ts';
+import { isSharedLower, type SharedEthernetConn, type SharedLower } from './shared-ethernet.ts';
 import { toUdpAddress, type UdpAddress } from './udp-address.ts';
 import { UDP_CONN_OPTIONS, type UdpConnOptions, UdpEndpoint } from './udp-endpoint.ts';
 import { Writer } from './writer.ts';

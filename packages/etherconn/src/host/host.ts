@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Carrier } from '../conn/carrier.ts';
 import { ClaimedEndpoint } from '../conn/claims.ts';
 import type { L4HashKey } from '../conn/l4-hash-key.ts';
-import type { L4Registration, SharedEthernetConn, SharedLower } from '../conn/shared-ether-conn.ts';
+import type { L4Registration, SharedEthernetConn, SharedLower } from '../conn/shared-ethernet.ts';
 import { OptionError } from '../errors.ts';
 import { checkInteger, checkKnown, checkOneOf } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
