@@ -18,13 +18,22 @@ static const napi_type_tag BPF_TAG = {0x7be3a90d41f64c58, 0x8d25c6f01a9e7b34};
 
 #define ATTRIBUTES_SIZE(member) (offsetof(union bpf_attr, member) + sizeof(((union bpf_attr *)0)->member))
 
+/* libbpf makes as many attempts at loading a program. */
+#define BPF_ATTEMPTS 5
+
 int call_bpf(int command, union bpf_attr *attributes, size_t size) {
-  return (int)syscall(SYS_bpf, command, attributes, size);
+  union bpf_attr before = *attributes;
+  for (int attempt = 1;; attempt++) {
+    int result = (int)syscall(SYS_bpf, command, attributes, size);
+    if (result >= 0 || (errno != EAGAIN && errno != EINTR) || attempt == BPF_ATTEMPTS) return result;
+    /* A batch that was given up has left its progress there. */
+    *attributes = before;
+  }
 }
 
 /*
- * For calls that the kernel gives up (EAGAIN, EINTR) when a signal comes: a profiler sends one every millisecond, and
- * verifying a program takes longer, so that trying again would not do.
+ * For calls that verify or run a program, which the kernel gives up when a signal comes: a profiler sends one every
+ * millisecond, and verifying takes longer, so that trying again alone would not do.
  */
 static int call_bpf_undisturbed(int command, union bpf_attr *attributes, size_t size) {
   sigset_t all, before;

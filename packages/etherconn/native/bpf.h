@@ -22,7 +22,13 @@ struct bpf_handle {
 /* The open object behind a JavaScript handle; throws and returns NULL when it is none, or closed. */
 struct bpf_handle *get_bpf(napi_env env, napi_value value);
 
-/* bpf(2), with errno; the memory behind `attributes` beyond `size` is not looked at. */
+/*
+ * bpf(2), with errno. The kernel looks at `size` bytes of `attributes`, which is a whole union all the same.
+ *
+ * EAGAIN and EINTR say that the kernel gave up because something waits for the thread: a signal, or work that an
+ * io_uring of libuv has left for it (closing the event loop of a spawnSync does), which no mask holds back. It is done
+ * on the way out of the call, so the call is made again.
+ */
 int call_bpf(int command, union bpf_attr *attributes, size_t size);
 
 /* Looks up one element; false with errno ENOENT when there is none. */
