@@ -35,8 +35,6 @@ export function setDefaultHost(host: Host | null): Host | null {
 
 function makeDefaultHost(): Host {
   const relay = new MemoryNetwork().relay({ hairpin: true });
-  // Sockets keep the process alive, as with node:dgram; the network by itself does not.
-  relay.unref();
   return Host.createNow(relay, { ...likeThisMachine(), detectDuplicates: 'off' });
 }
 

@@ -181,7 +181,7 @@ export interface Link {
   steer?(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void;
   stats(): LinkStats;
   info(): LinkInfo;
-  /** Keeps the process alive (the default) … */
+  /** Keeps the process alive (the default on links of the kernel) … */
   ref(): void;
   /** … or not. */
   unref(): void;

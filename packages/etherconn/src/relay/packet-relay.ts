@@ -48,7 +48,7 @@ export interface PacketRelay extends AsyncDisposable {
   /** Cumulative counters; every received frame is in exactly one of the dispositions. */
   stats(): RelayStats;
   info(): LinkInfo;
-  /** Keeps the process alive (the default) … */
+  /** Keeps the process alive (the default over interfaces; in a memory network only frames under way do) … */
   ref(): this;
   /** … or not. */
   unref(): this;

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../clock.ts';
-import { RelayStoppedError } from '../errors.ts';
+import { ClosedError, RelayStoppedError } from '../errors.ts';
 import type { Link, LinkInfo, Station } from '../link/link.ts';
 import { checkBoolean, checkKnown } from '../options.ts';
 import { rethrowLater } from '../rethrow.ts';
@@ -277,9 +277,10 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     void this.#stop(error);
     this.#announcements.failed(error);
     process.nextTick(() => {
-      // A dead interface is no reason to kill a program that learns of it from its conns, but it is never silent.
+      // A dead interface is no reason to kill a program that learns of it from its conns, but it is never silent. A network
+      // that the program has closed itself is no news.
       if (this.listenerCount('error') > 0) this.emit('error', error);
-      else process.emitWarning(error);
+      else if (!(error instanceof ClosedError)) process.emitWarning(error);
     });
   }
 
@@ -320,11 +321,13 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     }
   }
 
+  /** The relay keeps the process alive: the default over interfaces. In a {@link MemoryNetwork} only frames under way do. */
   ref(): this {
     this.link.ref();
     return this;
   }
 
+  /** The relay does not keep the process alive. */
   unref(): this {
     this.link.unref();
     return this;

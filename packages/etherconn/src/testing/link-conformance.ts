@@ -48,6 +48,8 @@ export interface LinkConformanceOptions {
   module?: string;
   /** What `makePair` of the module is called with; must fit JSON. Default: nothing. */
   moduleArguments?: readonly unknown[];
+  /** A started link does not keep the process alive before its `ref` is called. Default false. */
+  unreferenced?: boolean;
   /** Why all of it is skipped here (no privilege, say). */
   skip?: string | false;
 }
@@ -614,7 +616,11 @@ export function linkConformance(
     });
 
     for (const [title, unref, alive] of [
-      ['a started link keeps the process alive', '', true],
+      [
+        `a started link ${options.unreferenced ? 'does not keep' : 'keeps'} the process alive`,
+        '',
+        !options.unreferenced,
+      ],
       ['an unref()ed link lets the process end', 'pair.b.unref();', false],
       ['a link that was ref()ed again keeps it alive', 'pair.b.unref(); pair.b.ref();', true],
       ['a closed link lets the process end', 'await pair.b.close();', false],

@@ -3,7 +3,7 @@ import { makePair } from '../../testing/memory-pair.ts';
 
 const module = new URL('../../testing/memory-pair.js', import.meta.url).href;
 
-linkConformance('memory', () => makePair(), { quietWire: true, module });
+linkConformance('memory', () => makePair(), { quietWire: true, module, unreferenced: true });
 linkConformance('memory with five slots', () => makePair({}, { txSlots: 5 }), {
   quietWire: true,
   frames: 1000,

@@ -1,6 +1,7 @@
 import { type Clock, type ClockTimer, systemClock } from '../../clock.ts';
 import { ClosedError, EtherconnError, OptionError } from '../../errors.ts';
 import { checkInteger, checkKnown, checkNumber, checkOneOf } from '../../options.ts';
+import { rethrowLater } from '../../rethrow.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 import { DelayLine } from '../impairments/delay-line.ts';
 import { checkImpairments, flipBit, type Impairer, type Impairments } from '../impairments/impairments.ts';
@@ -81,7 +82,8 @@ const FOREVER = 0x7fffffff;
  * never goes back to the port that it came from. Frames are delivered in the order in which they were flushed,
  * in later turns of the event loop, a bounded number in each.
  *
- * Ports that are started and not unref'd keep the process alive.
+ * Frames under way keep the process alive, delayed ones too. A port by itself does not, unless its `ref` is called:
+ * nobody outside of this process can reach it, so once nothing else is left to run, nothing can happen on it any more.
  */
 export class MemoryNetwork implements Switch {
   readonly clock: Clock;
@@ -196,16 +198,27 @@ export class MemoryNetwork implements Switch {
     };
   }
 
-  /** Closes all ports and forgets what is under way. Calling it again is harmless. */
+  /**
+   * Closes all ports and forgets what is under way. Their relays stop as when an interface is deleted: what waits fails
+   * with RelayStoppedError, and relays, conns, hosts and sockets emit 'close'. Calling it again is harmless.
+   */
   close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
     this.#closed = true;
-    for (const port of this.#ports) void port?.close();
+    const receivers = this.#ports.map((port) => port?.finish() ?? null);
     this.#delayed.clear();
     this.#timer?.cancel();
     this.#timer = null;
     if (this.#immediate !== null) clearImmediate(this.#immediate);
     this.#immediate = null;
     this.#detachClock();
+    for (const receiver of receivers) {
+      try {
+        receiver?.error(new ClosedError('memory network'));
+      } catch (error) {
+        rethrowLater(error);
+      }
+    }
     return Promise.resolve();
   }
 
@@ -460,7 +473,7 @@ export class MemoryNetwork implements Switch {
     if (due <= now || due >= this.#timerDue || this.#closed) return;
     this.#timer?.cancel();
     this.#timerDue = due;
-    this.#timer = this.clock.setTimer(this.#timerFired, due - now, this.#keepAliveCount === 0);
+    this.#timer = this.clock.setTimer(this.#timerFired, due - now);
   }
 
   readonly #timerFired = (): void => {

@@ -70,7 +70,8 @@ export class Port implements MemoryLink {
   #impairerOut: Impairer | null = null;
   #receiver: LinkReceiver | null = null;
   #started = false;
-  #referenced = true;
+  /** Whether it keeps the process alive by itself, see {@link MemoryLink}. */
+  #referenced = false;
   #states: boolean[] = [];
   /** Where the frames of the batch under delivery lie. */
   #batchMemory: FrameMemory | null = null;
@@ -187,14 +188,20 @@ export class Port implements MemoryLink {
   }
 
   close(): Promise<void> {
-    if (!this.closed) {
-      this.#network.detach(this);
-      if (this.#started && this.#referenced) this.#network.keepAlive(-1);
-      this.closed = true;
-      this.#receiver = null;
-      this.#states = [];
-    }
+    this.finish();
     return Promise.resolve();
+  }
+
+  /** Closes it; returns who received its frames until now. */
+  finish(): LinkReceiver | null {
+    if (this.closed) return null;
+    this.#network.detach(this);
+    if (this.#started && this.#referenced) this.#network.keepAlive(-1);
+    this.closed = true;
+    const receiver = this.#receiver;
+    this.#receiver = null;
+    this.#states = [];
+    return receiver;
   }
 
   // Called by the transmit side.
