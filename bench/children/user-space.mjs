@@ -1,29 +1,70 @@
 /**
- * The whole path up or down against simulated rings: no kernel, one core. Takes { what, endpoints, scattered, packets,
- * size, checksum }; answers with ns and bytes allocated per packet, and scavenges. Where frames arrive, what the simulated
- * kernel does for that is measured, too, in the same process: `simulation`, ns per packet, is part of the other.
+ * The whole path up or down against simulated rings: no kernel, one core. Takes { what, kind, version, endpoints,
+ * scattered, packets, size, checksum }; answers with ns and bytes allocated per packet, and scavenges. Where frames
+ * arrive, what the simulated kernel does for that is measured, too, in the same process: `simulation`, ns per packet, is
+ * part of the other.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
-import { EtherConn, Relay, RUDPConn } from 'etherconn';
-import { PORT, payloadOf, RECEIVER_ADDRESS, SENDER_ADDRESS, SENDER_PORT, station } from '../lib/plan.mjs';
+import { EtherConn, Host, Relay, RUDPConn, SharedEtherConn, SharedRUDPConn } from 'etherconn';
+import {
+  PORT,
+  payloadOf,
+  RECEIVER_ADDRESS,
+  RECEIVER_ADDRESS6,
+  SENDER_ADDRESS,
+  SENDER_ADDRESS6,
+  SENDER_PORT,
+  station,
+} from '../lib/plan.mjs';
 import { SimulatedLink } from './simulated-link.mjs';
 import { answer, readArguments } from './timing.mjs';
 
-const { what, endpoints = 1, scattered = false, packets, size = 64, checksum = true } = readArguments();
+const {
+  what,
+  kind = 'RUDPConn',
+  version = 4,
+  endpoints = 1,
+  scattered = false,
+  packets,
+  size = 64,
+  checksum = true,
+} = readArguments();
 const BURST = 64;
 const WAKE_UP = 256;
 
 const payload = new Uint8Array(payloadOf(size)).fill(0x5a);
-const link = new SimulatedLink({ payload, checksum: checksum ? 'full' : 'zero' });
+const [source, destination] =
+  version === 4 ? [SENDER_ADDRESS, RECEIVER_ADDRESS] : [SENDER_ADDRESS6, RECEIVER_ADDRESS6];
+const link = new SimulatedLink({ source, destination, payload, checksum: checksum ? 'full' : 'zero' });
 const relay = new Relay(/** @type {any} */ (link), { sendingMode: 'batch' });
 let seen = 0;
 
-function makeConns() {
-  const options = { receiveDepth: 4096, verifyChecksum: /** @type {const} */ ('auto') };
-  return Array.from({ length: endpoints }, (_, n) => {
-    const conn = new EtherConn(station(n), relay, [0x0800]);
-    return new RUDPConn({ address: RECEIVER_ADDRESS, port: PORT }, conn, { ...options, checksum });
-  });
+/**
+ * The endpoint of station `n`, of whichever kind: all have onBatch and 'message'.
+ * @param {number} n
+ */
+function open(n) {
+  const local = { address: destination, port: PORT };
+  const options = { receiveDepth: 4096, verifyChecksum: /** @type {const} */ ('auto'), checksum };
+  switch (kind) {
+    case 'RUDPConn':
+      return new RUDPConn(
+        local,
+        new EtherConn(station(n), relay, [version === 4 ? 0x0800 : 0x86dd]),
+        options,
+      );
+    case 'SharedRUDPConn':
+      return new SharedRUDPConn(local, new SharedEtherConn(station(n), relay), options);
+    case 'host': {
+      const addresses = [`${destination}/${version === 4 ? 24 : 64}`];
+      const host = Host.createNow(relay, { mac: station(n), addresses, detectDuplicates: 'off' });
+      const socket = host.dgram.createSocket(`udp${version}`);
+      socket.bind(PORT);
+      return socket;
+    }
+    default:
+      throw new Error(`kind: ${kind}`);
+  }
 }
 
 /** Station numbers in network byte order: each at random, or the same for a whole wake-up. */
@@ -36,7 +77,8 @@ function makeOrder() {
   return order;
 }
 
-const conns = makeConns();
+const conns = Array.from({ length: endpoints }, (_, n) => open(n));
+await new Promise((resolve) => setImmediate(resolve));
 const order = makeOrder();
 let at = 0;
 
@@ -56,31 +98,34 @@ function wakeUp() {
 /** @type {(() => void) | (() => Promise<void>)} */
 let step = wakeUp;
 let perStep = WAKE_UP;
-const peer = conns[0].peer({ address: SENDER_ADDRESS, port: SENDER_PORT });
+/** The RUDPConn that sends and reads. */
+const conn = /** @type {RUDPConn} */ (conns[0]);
+const remote = { address: source, port: SENDER_PORT };
+const peer = kind === 'RUDPConn' ? conn.peer(remote) : undefined;
 switch (what) {
   case 'onBatch': {
     const callback = (/** @type {import('etherconn').Batch} */ batch) => {
       while (batch.next()) seen += batch.payloadLength > 0 ? 1 : 0;
     };
-    for (const conn of conns) conn.onBatch(callback);
+    for (const each of conns) each.onBatch(callback);
     break;
   }
   case 'message':
-    for (const conn of conns) conn.on('message', () => seen++);
+    for (const each of conns) each.on('message', () => seen++);
     break;
   case 'readFrom':
     // In one turn of the event loop, as a program that keeps up would.
     step = async () => {
       wakeUp();
       for (let i = 0; i < WAKE_UP; i++) {
-        await conns[0].readFrom();
+        await conn.readFrom();
         seen++;
       }
     };
     break;
   case 'reply':
-    for (const conn of conns) {
-      conn.onBatch((batch) => {
+    for (const each of conns) {
+      each.onBatch((batch) => {
         while (batch.next()) seen += batch.reply(payload);
       });
     }
@@ -89,29 +134,27 @@ switch (what) {
     const burst = Array.from({ length: BURST }, () => payload);
     perStep = BURST;
     step = () => {
-      seen += peer.trySendMany(burst);
+      seen += peer?.trySendMany(burst) ?? 0;
     };
     break;
   }
   case 'trySend':
     perStep = BURST;
     step = () => {
-      for (let i = 0; i < BURST; i++) seen += peer.trySend(payload);
+      for (let i = 0; i < BURST; i++) seen += peer?.trySend(payload) ?? 0;
     };
     break;
   case 'trySendTo': {
-    const destination = { address: SENDER_ADDRESS, port: SENDER_PORT };
     perStep = BURST;
     step = () => {
-      for (let i = 0; i < BURST; i++) seen += conns[0].trySendTo(payload, destination);
+      for (let i = 0; i < BURST; i++) seen += conn.trySendTo(payload, remote);
     };
     break;
   }
   case 'writeTo': {
-    const destination = { address: SENDER_ADDRESS, port: SENDER_PORT };
     perStep = BURST;
     step = async () => {
-      for (let i = 0; i < BURST; i++) if ((await conns[0].writeTo(payload, destination)) > 0) seen++;
+      for (let i = 0; i < BURST; i++) if ((await conn.writeTo(payload, remote)) > 0) seen++;
     };
     break;
   }

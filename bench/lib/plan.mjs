@@ -23,12 +23,14 @@ export const FAR_MAC = '02:00:00:00:00:0b';
 /** Source of all senders that choose one. */
 export const SENDER = '02:ed:00:00:00:01';
 export const RECEIVER_ADDRESS = '10.9.0.2';
+export const RECEIVER_ADDRESS6 = '2001:db8::2';
 /** An address at the far side that nobody has: its frames cross the wire and are dropped. */
 export const NOBODY = '10.9.0.9';
 export const NOBODY_MAC = '02:ee:00:00:00:01';
 /** An address whose frames go to station 0, for senders on the kernel. */
 export const STATION_ADDRESS = '10.9.0.3';
 export const SENDER_ADDRESS = '10.9.0.1';
+export const SENDER_ADDRESS6 = '2001:db8::1';
 export const PORT = 9000;
 export const SENDER_PORT = 4000;
 
