@@ -77,7 +77,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.#hairpin = checked.hairpin ? new Hairpin(this.#demultiplexer, link.maxFrameLength) : null;
     const batching = checked.sendingMode === 'batch';
     const { table } = this.#registry;
-    this.#transmitter = new Transmitter(link, batching, this.#steering, table, this.#hairpin);
+    this.#transmitter = new Transmitter(link, batching, table, this.#hairpin);
     link.tx.onRoom = () => this.waiting.retry();
     if (this.#hairpin !== null) {
       this.#hairpin.onRoom = link.tx.onRoom;
@@ -154,11 +154,9 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     const replaced = this.#registry.claim(registration);
     this.#steering.add(stations);
     this.#localChanged();
-    if (replaced.length > 0) {
-      this.#announcements.replaced(registration, replaced);
-      // Who was told may have closed the relay, before the conn could be told so.
-      this.checkOpen('register');
-    }
+    if (replaced.length > 0) this.#announcements.replaced(registration, replaced);
+    // The link may have failed, or who was told may have closed the relay, before the conn could be told so.
+    this.checkOpen('register');
     return registration;
   }
 
@@ -172,6 +170,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.checkOpen('register');
     const registration = this.#registry.add(role, multicast, etherTypes, [station]);
     this.#steering.add([]);
+    this.checkOpen('register');
     return registration;
   }
 
