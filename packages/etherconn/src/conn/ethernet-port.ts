@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { ClosedError, MessageTooLongError, OptionError } from '../errors.ts';
 import type { Station } from '../link/link.ts';
 import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../options.ts';
@@ -23,6 +22,7 @@ import type { FrameRecord } from '../wire/record.ts';
 import { emitVlan, VLAN_TAG_LENGTH, type Vlan, vlanKey } from '../wire/vlan.ts';
 import type { Carrier } from './carrier.ts';
 import { EthernetHeader } from './ethernet-header.ts';
+import { MessageEmitter } from './message-emitter.ts';
 import type { ReplySource } from './reply.ts';
 import { toVlans } from './vlans-option.ts';
 import { Writer } from './writer.ts';
@@ -72,7 +72,7 @@ const NO_OPTIONS: CallOptions = Object.freeze({});
  * with a relay, and the sending side.
  */
 export abstract class EthernetPort
-  extends EventEmitter<PortEvents>
+  extends MessageEmitter<PortEvents>
   implements FrameReceiver, ReplySource, AsyncDisposable
 {
   /** @internal */

@@ -16,9 +16,8 @@ import { formatMac, linkLocalAddress } from '../wire/mac.ts';
 import type { Vlan } from '../wire/vlan.ts';
 import { configureAddress, type DetectDuplicates, probeAddress } from './config/address-config.ts';
 import { PROBE_INTERVAL } from './config/address-probe.ts';
-import type { DhcpClient } from './dhcp/dhcp-client.ts';
 import type { DhcpOptions } from './dhcp/dhcp-options.ts';
-import { startDhcp } from './dhcp/start-dhcp.ts';
+import { type BoundDhcpClient, startDhcp } from './dhcp/start-dhcp.ts';
 import { keepAlive } from './egress/keep-alive.ts';
 import { HostEthernet } from './host-ethernet.ts';
 import {
@@ -278,7 +277,7 @@ export class Host
    * Gets an address by DHCP (RFC 2131), with routes and MTU, and resolves when it is in use; the client then keeps it.
    * Rejects with an OptionError, TimeoutError, the signal's reason, or EADDRINUSE when the host has a client already.
    */
-  dhcp(options: DhcpOptions = {}): Promise<DhcpClient> {
+  dhcp(options: DhcpOptions = {}): Promise<BoundDhcpClient> {
     return startDhcp(this.stack, options);
   }
 
