@@ -449,8 +449,7 @@ test('a capture file is opened when it is iterated, and closed when that stops',
     const url = readCaptureFile(pathToFileURL(path));
     assert.equal((await url.next()).value?.originalLength, 60);
     await url.return();
-    await setImmediate();
-    if (process.platform === 'linux') assert.equal(open(), 0);
+    while (process.platform === 'linux' && open() > 0) await setImmediate();
     assert.throws(() => readCaptureFile(7 as unknown as string), { code: 'ERR_ETHERCONN_OPTION' });
   } finally {
     rmSync(folder, { recursive: true });
