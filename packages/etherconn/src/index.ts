@@ -69,7 +69,12 @@ export type { AddressState, HostAddress } from './host/ip/addresses.ts';
 export { ArpResolver, type ArpResolverOptions } from './host/neighbor/arp-resolver.ts';
 export { NdResolver } from './host/neighbor/nd-resolver.ts';
 export type { NeighborResolver, ResolverOptions, ResolverStats } from './host/neighbor/resolver.ts';
-export type { AdvertisedPrefix, RouterAdvertisement } from './host/slaac/router-advertisement.ts';
+export type {
+  AdvertisedPrefix,
+  AdvertisedRoute,
+  RouterAdvertisement,
+  RouterPreference,
+} from './host/slaac/router-advertisement.ts';
 export { Slaac } from './host/slaac/slaac.ts';
 export type { SlaacAddress, SlaacEvents, SlaacStats } from './host/slaac/slaac-events.ts';
 export type { SlaacOptions } from './host/slaac/slaac-options.ts';
