@@ -2,6 +2,7 @@ import { ClosedError, MessageTooLongError, OptionError } from '../errors.ts';
 import type { Station } from '../link/link.ts';
 import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
+import { nextTick } from '../real-time.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import {
@@ -272,7 +273,7 @@ export abstract class EthernetPort
 
   /** @internal */
   keyReplaced(key: L2EndpointKey): void {
-    process.nextTick(() => this.emit('replaced', key));
+    nextTick(() => this.emit('replaced', key));
   }
 
   /** Keys of this conn that somebody else has registered since. */
@@ -308,7 +309,7 @@ export abstract class EthernetPort
   #finish(error: Error): void {
     this.#closed = true;
     this.shutdown(error);
-    process.nextTick(() => this.emit('close'));
+    nextTick(() => this.emit('close'));
   }
 
   #check(packet: Uint8Array, etherType: number): void {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { nextTick } from '../real-time.ts';
 
 /** A conn that wants to know when somebody begins to listen to its messages. */
 interface Listened {
@@ -25,7 +26,7 @@ class Emitter extends EventEmitter {
   }
 
   #added(name: Name): this {
-    if (name === 'message') process.nextTick(() => (this as Listened).messageListened?.());
+    if (name === 'message') nextTick(() => (this as Listened).messageListened?.());
     return this;
   }
 }

@@ -2,6 +2,7 @@ import { isAnyArrayBuffer } from 'node:util/types';
 import { OptionError } from '../errors.ts';
 import { checkBoolean, checkInteger, checkOneOf } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
+import { nextTick } from '../real-time.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { FastPathEndpoint } from '../relay/udp-fast-path.ts';
@@ -295,6 +296,6 @@ export abstract class UdpEndpoint
     this.writer.close(error);
     this.inbox.close(error);
     this.#peers = null;
-    process.nextTick(() => this.emit('close'));
+    nextTick(() => this.emit('close'));
   }
 }

@@ -8,6 +8,7 @@ import type { L4Registration, SharedEthernetConn, SharedLower } from '../conn/sh
 import { OptionError } from '../errors.ts';
 import { checkInteger, checkKnown, checkOneOf } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
+import { nextTick } from '../real-time.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { L2EndpointKey, MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
@@ -460,14 +461,14 @@ export class Host
   conflict(own: OwnAddress, otherMac: Uint8Array, lost: boolean): void {
     const conflict = { address: formatIp(own.address), mac: formatMac(otherMac), lost };
     if (conflictChannel.hasSubscribers) conflictChannel.publish({ host: this, ...conflict });
-    process.nextTick(() => this.emit('conflict', conflict));
+    nextTick(() => this.emit('conflict', conflict));
   }
 
   /** @internal */
   stackClosed(error: Error): void {
     for (; this.#sockets > 0; this.#sockets--) keepAlive(-1);
     if (closedChannel.hasSubscribers) closedChannel.publish({ host: this, error });
-    process.nextTick(() => this.emit('close'));
+    nextTick(() => this.emit('close'));
   }
 
   #checkGateway(gateway: Uint8Array): void {

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { Claims, udpKey } from '../conn/claims.ts';
 import type { L4HashKey } from '../conn/l4-hash-key.ts';
 import { ClosedError, InUseError } from '../errors.ts';
+import { nextTick } from '../real-time.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { Relay } from '../relay/relay.ts';
 import { isIpv4Mapped } from '../wire/ip.ts';
@@ -257,7 +258,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
 
   /** Tells the port's user of its error, after what is under way, unless a send takes it before. */
   noteFailure(port: HostUdpPort): void {
-    if (this.#failed.length === 0) process.nextTick(tellFailures, this);
+    if (this.#failed.length === 0) nextTick(tellFailures, this);
     this.#failed.push(port);
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { ClosedError, RelayStoppedError } from '../errors.ts';
 import type { Link, LinkInfo, Station } from '../link/link.ts';
 import { checkBoolean, checkKnown } from '../options.ts';
+import { nextTick } from '../real-time.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { Announcements } from './announcements.ts';
 import { Demultiplexer } from './demultiplexer.ts';
@@ -268,14 +269,14 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
 
   #linkState(up: boolean): void {
     this.#announcements.state(up);
-    process.nextTick(() => this.emit(up ? 'up' : 'down'));
+    nextTick(() => this.emit(up ? 'up' : 'down'));
   }
 
   #linkFailed(error: Error): void {
     if (this.#stopError !== null) return;
     void this.#stop(error);
     this.#announcements.failed(error);
-    process.nextTick(() => {
+    nextTick(() => {
       // A dead interface is no reason to kill a program that learns of it from its conns, but it is never silent. A network
       // that the program has closed itself is no news.
       if (this.listenerCount('error') > 0) this.emit('error', error);

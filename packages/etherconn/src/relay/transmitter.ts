@@ -1,8 +1,7 @@
-// The global one is a getter, which costs a call where this is asked for every frame.
-import process from 'node:process';
 import { MessageTooLongError, OptionError } from '../errors.ts';
 import type { FrameMemory, Link, LinkTx } from '../link/link.ts';
 import { show } from '../options.ts';
+import { nextTick } from '../real-time.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { parseFrame } from '../wire/parse.ts';
 import { FrameRecord } from '../wire/record.ts';
@@ -125,7 +124,7 @@ export class Transmitter implements FrameSender, BulkSender {
       this.flush();
     } else if (this.#holds === 0 && !this.#flushScheduled) {
       this.#flushScheduled = true;
-      process.nextTick(this.#flushTick);
+      nextTick(this.#flushTick);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Clock, ClockTimer } from '../../clock.ts';
+import { nextTick } from '../../real-time.ts';
 import { sameBytes } from '../../wire/bytes.ts';
 import { type IpKey, ipKey } from '../ip-key.ts';
 
@@ -364,7 +365,7 @@ export class NeighborCache {
     if (isWanted || this.#drained === null) return;
     const drained = this.#drained;
     // What waited is sent, or told, first.
-    process.nextTick(drained);
+    nextTick(drained);
   }
 
   #drop(sender: PacketSender | null): void {
@@ -393,7 +394,7 @@ export class NeighborCache {
     const { refused } = neighbor;
     neighbor.refused = null;
     // Not from inside of what is being received: nobody registers or closes anything there.
-    if (refused !== null) process.nextTick(tellRoom, refused);
+    if (refused !== null) nextTick(tellRoom, refused);
   }
 
   #rememberFailure(neighbor: Neighbor): void {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { ClockTimer } from '../../clock.ts';
 import { ClosedError } from '../../errors.ts';
 import { PendingCall } from '../../pending.ts';
+import { nextTick } from '../../real-time.ts';
 import { formatIp, ipEquals, isMulticastIp } from '../../wire/ip.ts';
 import { RoutePreference } from '../ip/routes.ts';
 import { NeighborTimes } from './neighbor-times.ts';
@@ -222,7 +223,7 @@ export class Slaac<Address = unknown, Route = unknown>
     for (const { name, lifetime } of advertisement.domainSearch)
       remember(this.#domainSearch, name, lifetime, now);
     this.#arm();
-    process.nextTick(() => this.emit('advertisement', advertisement));
+    nextTick(() => this.emit('advertisement', advertisement));
   }
 
   /** @internal A station says that it is no router: RFC 4861 §7.2.5. */
@@ -284,14 +285,14 @@ export class Slaac<Address = unknown, Route = unknown>
       } else {
         made.entry = null;
         const address = formatIp(bytes);
-        process.nextTick(() => this.emit('duplicate', address));
+        nextTick(() => this.emit('duplicate', address));
         this.#try(made);
       }
     });
     if (made.entry === null) return;
     this.#refresh(made);
     const address = formatIp(bytes);
-    process.nextTick(() => this.emit('address', address));
+    nextTick(() => this.emit('address', address));
     this.#noteConfigured();
   }
 
@@ -312,7 +313,7 @@ export class Slaac<Address = unknown, Route = unknown>
     this.#link.setPreferred(made.entry, !isDeprecated);
     if (isDeprecated && !made.isDeprecated) {
       const address = formatIp(made.bytes);
-      process.nextTick(() => this.emit('deprecated', address));
+      nextTick(() => this.emit('deprecated', address));
     }
     made.isDeprecated = isDeprecated;
   }
@@ -362,7 +363,7 @@ export class Slaac<Address = unknown, Route = unknown>
       if (made.entry === null) continue;
       this.#link.removeAddress(made.entry);
       const address = formatIp(made.bytes);
-      process.nextTick(() => this.emit('removed', address));
+      nextTick(() => this.emit('removed', address));
     }
     for (const made of this.#made) if (!made.isDeprecated && made.preferredUntil <= now) this.#refresh(made);
     for (const route of this.#routes.filter(({ until }) => until <= now)) {

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../../real-time.ts';
 import type { LinkWants, Station } from '../link.ts';
 import { covers, type FilterRule, filterProgram, MAX_FILTER_ADDRESSES } from './filter.ts';
 
