@@ -3,6 +3,9 @@ import { badPort, invalidArgType, outOfRange } from './node-errors.ts';
 
 /** Checks of arguments that throw what Node's own checks throw. */
 
+/** Node 20 and 22 take '0' for a port to send to, where they refuse 0; from 24 on they refuse both. */
+const TAKES_ZERO_AS_TEXT = Number.parseInt(process.versions.node, 10) < 24;
+
 /** A port, number or string; returns the number. */
 export function validatePort(port: unknown, name: string, allowZero: boolean): number {
   if (
@@ -10,7 +13,7 @@ export function validatePort(port: unknown, name: string, allowZero: boolean): n
     (typeof port === 'string' && port.trim().length === 0) ||
     +port !== +port >>> 0 ||
     +port > 0xffff ||
-    (port === 0 && !allowZero)
+    (!allowZero && (TAKES_ZERO_AS_TEXT ? port === 0 : +port === 0))
   ) {
     throw badPort(name, port, allowZero);
   }

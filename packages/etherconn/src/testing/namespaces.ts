@@ -60,7 +60,7 @@ export function requireNamespaces(): string | false {
   return orSkip(namespaceObstacle());
 }
 
-/** The same for programs that are no tests; never throws. */
+/** The same for programs that are no tests. Throws only when namespaces fail for another reason than what is lacking. */
 export function namespaceObstacle(): string | false {
   cachedObstacle ??= findObstacle();
   return cachedObstacle;
@@ -68,12 +68,20 @@ export function namespaceObstacle(): string | false {
 
 let cachedObstacle: string | false | undefined;
 
+/** What is said where the privilege or a part of the kernel is lacking. Anything else that fails is no reason to skip. */
+const LACKING = /not permitted|[Pp]ermission denied|not supported|Unknown device type|not implemented/;
+
 function findObstacle(): string | false {
   if (process.platform !== 'linux') return 'network namespaces need Linux';
   const addon = addonStatus();
   if (!addon.available) return addon.reason;
-  if (spawnSync('ip', ['-V']).error) return "the 'ip' command (iproute2) is missing";
-  if (spawnSync('nsenter', ['-V']).error) return "the 'nsenter' command (util-linux) is missing";
+  for (const [command, origin] of [
+    ['ip', 'iproute2'],
+    ['nsenter', 'util-linux'],
+    ['unshare', 'util-linux'],
+  ]) {
+    if (!hasCommand(command, '-V')) return `the '${command}' command (${origin}) is missing`;
+  }
   const attempt = spawnSync('unshare', [
     '-n',
     'ip',
@@ -87,11 +95,11 @@ function findObstacle(): string | false {
     'name',
     'b',
   ]);
-  if (attempt.error) return "the 'unshare' command (util-linux) is missing";
-  if (attempt.status !== 0) {
-    return `network namespaces cannot be made here (run as root, or under 'unshare -Urn'): ${attempt.stderr.toString().trim()}`;
-  }
-  return false;
+  if (attempt.status === 0) return false;
+  const why = attempt.error?.message ?? attempt.stderr.toString().trim();
+  const reason = `network namespaces cannot be made here (run as root, or under 'unshare -Urn'): ${why}`;
+  if (!LACKING.test(why)) throw new Error(reason);
+  return reason;
 }
 
 /** Why a test that compares with this program cannot run here; false when it can. */
@@ -99,8 +107,11 @@ export function requireCommand(command: string): string | false {
   return orSkip(hasCommand(command) ? false : `'${command}' is not installed`);
 }
 
-function hasCommand(command: string): boolean {
-  return spawnSync(command, ['--version']).error === undefined;
+/** Whether a program is installed. Throws when that cannot be found out, which is no reason to skip a test. */
+export function hasCommand(command: string, versionOption = '--version'): boolean {
+  const error = spawnSync(command, [versionOption]).error as NodeJS.ErrnoException | undefined;
+  if (error !== undefined && error.code !== 'ENOENT') throw error;
+  return error === undefined;
 }
 
 /** Makes a network namespace with its loopback up. */

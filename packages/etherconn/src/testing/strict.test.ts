@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 const MODULES = ['namespaces', 'xdp-bench', 'bpf', 'tshark'].map(
@@ -7,7 +10,7 @@ const MODULES = ['namespaces', 'xdp-bench', 'bpf', 'tshark'].map(
 );
 
 /** What a module that makes its tests dependent on `expression` comes to, where there is no program at all. */
-function skipIn(expression: string, strict: string): string {
+function skipIn(expression: string, strict: string, path = '/nowhere'): string {
   const program = `
     const [namespaces, xdp, bpf, tshark] = ${JSON.stringify(MODULES)};
     try {
@@ -17,7 +20,7 @@ function skipIn(expression: string, strict: string): string {
     }
   `;
   const args = ['--no-warnings', '--input-type=module', '--eval', program];
-  const env = { PATH: '/nowhere', ETHERCONN_TEST_STRICT: strict };
+  const env = { PATH: path, ETHERCONN_TEST_STRICT: strict };
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
   assert.equal(stderr, '');
   return stdout.trim();
@@ -43,4 +46,17 @@ for (const [what, expression] of [
 
 test('what is no test is told of obstacles all the same', () => {
   assert.match(skipIn('(await import(namespaces)).namespaceObstacle()', '1'), /^skip (?!false)/);
+});
+
+test('a program that is there and cannot be started is no reason to skip', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'etherconn-strict-'));
+  try {
+    writeFileSync(join(folder, 'ethtool'), '', { mode: 0o644 });
+    assert.match(
+      skipIn("(await import(namespaces)).requireCommand('ethtool')", '', folder),
+      /^fail .*EACCES/,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

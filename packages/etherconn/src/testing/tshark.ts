@@ -2,14 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hasCommand } from './namespaces.ts';
 import { orSkip } from './strict.ts';
 
 /** tshark as a judge of what we decode. */
 
 /** Why tests with tshark are skipped, or false. */
-export const tsharkMissing: string | false = orSkip(
-  spawnSync('tshark', ['--version'], { stdio: 'ignore' }).status === 0 ? false : 'tshark is not installed',
-);
+export const tsharkMissing: string | false = orSkip(hasCommand('tshark') ? false : 'tshark is not installed');
 
 export interface TsharkOptions {
   /** Settings, as of `-o`. */
