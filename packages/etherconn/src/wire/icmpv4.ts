@@ -29,6 +29,8 @@ export const Icmpv4Type = {
   ROUTER_SOLICITATION: 10,
   TIME_EXCEEDED: 11,
   PARAMETER_PROBLEM: 12,
+  TIMESTAMP: 13,
+  TIMESTAMP_REPLY: 14,
 } as const;
 
 /** Codes of {@link Icmpv4Type}.DESTINATION_UNREACHABLE. */

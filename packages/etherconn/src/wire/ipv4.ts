@@ -3,6 +3,7 @@ import { checkBoolean, checkInteger } from '../options.ts';
 import { checkBytes, checkRoom, readU16, writeU16 } from './bytes.ts';
 import { ChecksumState, fillChecksum, foldSum, internetSum } from './checksum.ts';
 import { formatIp } from './ip.ts';
+import { Ipv4Option, ipv4OptionLength, isIpv4SourceRoute } from './ipv4-options.ts';
 import { ParseError } from './parse-error.ts';
 import { protocolName } from './protocol.ts';
 import { Fragment, type FrameRecord } from './record.ts';
@@ -165,11 +166,6 @@ export function fillIpv4Checksum(u8: Uint8Array, offset: number): void {
   fillChecksum(u8, offset + IPV4_CHECKSUM, offset, offset + ipv4HeaderLength(u8, offset));
 }
 
-const OPTION_END = 0;
-const OPTION_NOP = 1;
-const OPTION_LSRR = 131;
-const OPTION_SSRR = 137;
-
 /**
  * Offset of the destination address that goes into the pseudo-header (RFC 1122 §4.1.3.4): the last of a source
  * route that is not used up, else the header's own.
@@ -177,15 +173,10 @@ const OPTION_SSRR = 137;
 export function ipv4FinalDestination(u8: Uint8Array, offset: number): number {
   const end = offset + ipv4HeaderLength(u8, offset);
   let at = offset + IPV4_OPTIONS;
-  while (at < end && u8[at] !== OPTION_END) {
-    if (u8[at] === OPTION_NOP) {
-      at++;
-      continue;
-    }
-    const length = at + 1 < end ? u8[at + 1] : 0;
-    if (length < 2 || at + length > end) break;
-    const isRoute = u8[at] === OPTION_LSRR || u8[at] === OPTION_SSRR;
-    const pointer = isRoute && length >= 7 ? u8[at + 2] : length;
+  while (at < end && u8[at] !== Ipv4Option.END) {
+    const length = ipv4OptionLength(u8, at, end);
+    if (length === 0) break;
+    const pointer = isIpv4SourceRoute(u8, at) && length >= 7 ? u8[at + 2] : length;
     // The pointer is to the next address, from 4 on in steps of 4; beyond the length the route is used up.
     if (pointer < length && pointer >= 4 && pointer % 4 === 0) return at + length - 4;
     at += length;

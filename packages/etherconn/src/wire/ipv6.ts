@@ -2,6 +2,13 @@ import { OptionError } from '../errors.ts';
 import { checkBoolean, checkInteger } from '../options.ts';
 import { checkBytes, checkRoom, readU16, readU32, writeU16, writeU32 } from './bytes.ts';
 import { formatIp } from './ip.ts';
+import {
+  IPV6_FRAGMENT_LENGTH,
+  IPV6_HEADER_LENGTH,
+  IPV6_NEXT_HEADER,
+  Ipv6HeaderWalk,
+  isIpv6Extension,
+} from './ipv6-headers.ts';
 import { ParseError } from './parse-error.ts';
 import { IpProtocol, protocolName } from './protocol.ts';
 import { Fragment, type FrameRecord } from './record.ts';
@@ -15,14 +22,10 @@ import { Fragment, type FrameRecord } from './record.ts';
 
 export const IPV6_VERSION_CLASS_FLOW = 0;
 export const IPV6_PAYLOAD_LENGTH = 4;
-export const IPV6_NEXT_HEADER = 6;
 export const IPV6_HOP_LIMIT = 7;
 export const IPV6_SOURCE = 8;
 export const IPV6_DESTINATION = 24;
-/** Bytes of the fixed header. */
-export const IPV6_HEADER_LENGTH = 40;
-/** Bytes of a fragment header, and the unit of the other extension headers. */
-export const IPV6_FRAGMENT_LENGTH = 8;
+export { IPV6_FRAGMENT_LENGTH, IPV6_HEADER_LENGTH, IPV6_NEXT_HEADER };
 
 export interface Ipv6Fields {
   /** 16 bytes. */
@@ -76,8 +79,8 @@ export function parseIpv6(u8: Uint8Array, record: FrameRecord): number {
   if (declaredEnd > record.l3End) record.error = ParseError.IPV6_LENGTH_OVER;
   else record.l3End = declaredEnd;
   const next = u8[l3 + IPV6_NEXT_HEADER];
-  if (isExtension(next)) {
-    if (!parseExtensions(u8, record, l3 + IPV6_HEADER_LENGTH, next)) return -1;
+  if (isIpv6Extension(next)) {
+    if (!parseExtensions(u8, record)) return -1;
   } else {
     record.protocol = next;
     record.l4 = l3 + IPV6_HEADER_LENGTH;
@@ -85,48 +88,32 @@ export function parseIpv6(u8: Uint8Array, record: FrameRecord): number {
   return declaredEnd;
 }
 
-function isExtension(next: number): boolean {
-  return (
-    next === IpProtocol.HOP_BY_HOP ||
-    next === IpProtocol.ROUTING ||
-    next === IpProtocol.FRAGMENT ||
-    next === IpProtocol.DESTINATION_OPTIONS
-  );
-}
+/** Of every function here. Used at once. */
+const walk = new Ipv6HeaderWalk();
 
-/** Walks the chain from `offset`; false when it does not lead to a transport header. */
-function parseExtensions(u8: Uint8Array, record: FrameRecord, offset: number, next: number): boolean {
-  const end = record.l3End;
-  do {
-    // In a first fragment the rest of the chain may be in the next one, which is not a fault of this one.
-    if (end - offset < IPV6_FRAGMENT_LENGTH) {
-      if (record.fragment === Fragment.NONE) chainError(record);
+/** Goes through the chain; false when it does not lead to a transport header. */
+function parseExtensions(u8: Uint8Array, record: FrameRecord): boolean {
+  walk.begin(u8, record.l3, record.l3End);
+  while (walk.next(u8)) {
+    if (walk.kind !== IpProtocol.FRAGMENT) continue;
+    const offsetFlags = readU16(u8, walk.offset + 2);
+    if (offsetFlags >> 3 !== 0) {
+      record.fragment = Fragment.LATER;
+      const following = u8[walk.offset];
+      // What follows an extension header in the first fragment cannot be known here.
+      if (!isIpv6Extension(following)) record.protocol = following;
+      record.l4 = walk.offset + IPV6_FRAGMENT_LENGTH;
       return false;
     }
-    const following = u8[offset];
-    if (next === IpProtocol.FRAGMENT) {
-      const offsetFlags = readU16(u8, offset + 2);
-      offset += IPV6_FRAGMENT_LENGTH;
-      if (offsetFlags >> 3 !== 0) {
-        record.fragment = Fragment.LATER;
-        // What follows an extension header in the first fragment cannot be known here.
-        if (!isExtension(following)) record.protocol = following;
-        record.l4 = offset;
-        return false;
-      }
-      if ((offsetFlags & 1) !== 0) record.fragment = Fragment.FIRST;
-    } else {
-      const length = (u8[offset + 1] + 1) << 3;
-      if (end - offset < length) {
-        if (record.fragment === Fragment.NONE) chainError(record);
-        return false;
-      }
-      offset += length;
-    }
-    next = following;
-  } while (isExtension(next));
-  record.protocol = next;
-  record.l4 = offset;
+    if ((offsetFlags & 1) !== 0) record.fragment = Fragment.FIRST;
+  }
+  if (isIpv6Extension(walk.kind)) {
+    // In a first fragment the rest of the chain may be in the next one, which is not a fault of this one.
+    if (record.fragment === Fragment.NONE) chainError(record);
+    return false;
+  }
+  record.protocol = walk.kind;
+  record.l4 = walk.offset;
   return true;
 }
 
@@ -166,17 +153,8 @@ export function ipv6HopLimit(u8: Uint8Array, offset: number): number {
  */
 export function findIpv6Extension(u8: Uint8Array, record: FrameRecord, kind: number): number {
   if (record.ipVersion !== 6) return -1;
-  let next: number = u8[record.l3 + IPV6_NEXT_HEADER];
-  let offset = record.l3 + IPV6_HEADER_LENGTH;
-  while (isExtension(next) && record.l3End - offset >= IPV6_FRAGMENT_LENGTH) {
-    const isFragment = next === IpProtocol.FRAGMENT;
-    const length = isFragment ? IPV6_FRAGMENT_LENGTH : (u8[offset + 1] + 1) << 3;
-    if (record.l3End - offset < length) return -1;
-    if (next === kind) return offset;
-    if (isFragment && readU16(u8, offset + 2) >> 3 !== 0) return -1;
-    next = u8[offset];
-    offset += length;
-  }
+  walk.begin(u8, record.l3, record.l3End);
+  while (walk.next(u8)) if (walk.kind === kind) return walk.offset;
   return -1;
 }
 
