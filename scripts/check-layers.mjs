@@ -20,7 +20,6 @@ const COMMON = new Set([
   'open-table.ts',
   'options.ts',
   'pending.ts',
-  'real-time.ts',
   'rethrow.ts',
   'virtual-clock.ts',
 ]);

@@ -1,5 +1,6 @@
 import { executionAsyncId } from 'node:async_hooks';
-import { nextTick } from '../real-time.ts';
+// As a global it is a getter, which is not compiled in.
+import process from 'node:process';
 import { rethrowLater } from '../rethrow.ts';
 
 /** Called when a datagram has been taken (`null` and its bytes), or cannot be sent (the error). */
@@ -41,7 +42,7 @@ let newest: DueCall | null = null;
 export function callBackLater(callback: SendCallback, bytes: number, owner: CallbackOwner | null): void {
   const call = new DueCall(callback, bytes, owner, executionAsyncId());
   if (newest !== null && newest.callback === callback && newest.context === call.context) newest.next = call;
-  else nextTick(run, call);
+  else process.nextTick(run, call);
   newest = call;
 }
 
@@ -62,7 +63,7 @@ function run(first: DueCall): void {
 
 /** Has `callback` called with an error in a later tick, unless `owner` is closed by then. */
 export function callBackFailed(callback: SendCallback, error: Error, owner: CallbackOwner | null): void {
-  nextTick(runFailed, callback, error, owner);
+  process.nextTick(runFailed, callback, error, owner);
 }
 
 function runFailed(callback: SendCallback, error: Error, owner: CallbackOwner | null): void {

@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events';
 import { ClosedError } from '../errors.ts';
-import { nextTick } from '../real-time.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { ConnectState, stateOf } from './socket-state.ts';
 
@@ -12,7 +11,7 @@ export function closeSocket(socket: EventEmitter): void {
   state.handle = null;
   state.receiving = false;
   handle.close();
-  nextTick(emitClose, socket);
+  process.nextTick(emitClose, socket);
 }
 
 /**

@@ -1,5 +1,4 @@
 import type { EventEmitter } from 'node:events';
-import { nextTick } from '../real-time.ts';
 import { bindImplicitly } from './bind.ts';
 import { addressBlocked, alreadyConnected, notConnected } from './node-errors.ts';
 import { enqueue } from './queueing.ts';
@@ -51,11 +50,11 @@ function lookUpAndConnect(
     }
     if (failure) {
       state.connectState = ConnectState.DISCONNECTED;
-      nextTick(connectFailed, socket, failure, callback);
+      process.nextTick(connectFailed, socket, failure, callback);
       return;
     }
     state.connectState = ConnectState.CONNECTED;
-    nextTick(emitConnect, socket);
+    process.nextTick(emitConnect, socket);
   });
 }
 

@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events';
 import type { UdpDestination } from '../host/udp/udp-port.ts';
-import { nextTick } from '../real-time.ts';
 import { bindImplicitly } from './bind.ts';
 import type { SocketHandle } from './handle.ts';
 import { addressBlocked, alreadyConnected, invalidArgType, notConnected } from './node-errors.ts';
@@ -87,5 +86,5 @@ function trySend(
 }
 
 function emitDrain(this: EventEmitter): void {
-  nextTick(() => this.emit('drain'));
+  process.nextTick(() => this.emit('drain'));
 }

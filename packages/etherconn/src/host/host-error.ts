@@ -14,7 +14,8 @@ export type HostErrorCode =
   | 'EMSGSIZE'
   | 'ENETUNREACH'
   | 'ENODEV'
-  | 'ENOPROTOOPT';
+  | 'ENOPROTOOPT'
+  | 'EPROTO';
 
 /** Calls that a host's ports are asked for, by the names that Node's errors have. */
 export type HostCall =

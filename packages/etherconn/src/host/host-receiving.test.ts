@@ -34,7 +34,7 @@ function ledger(host: Host): [number, number] {
   const s = host.stats();
   const dropped = s.truncated + s.malformed + s.martian + s.notOurs + s.notMember + s.badChecksum + s.noPort;
   const taken = s.fragments + s.arp + s.neighborDiscovery + s.icmp + s.groupMessages + s.udp + s.claimed;
-  return [s.received + s.receivedLocally + s.reassembled, dropped + taken + s.noProtocol];
+  return [s.received + s.receivedLocally + s.reassembled, dropped + taken + s.noProtocol + s.badOptions];
 }
 
 /** The same datagram with a checksum that is left to hardware. */

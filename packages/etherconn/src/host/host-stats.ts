@@ -1,6 +1,6 @@
 /**
  * Cumulative counters of a host. What has come in (`received`, `receivedLocally`, `reassembled`) is the sum of
- * `truncated`, `malformed`, `martian`, `notOurs`, `notMember`, `badChecksum`, `fragments`, `arp`, `neighborDiscovery`,
+ * `truncated`, `malformed`, `badOptions`, `martian`, `notOurs`, `notMember`, `badChecksum`, `fragments`, `arp`, `neighborDiscovery`,
  * `icmp`, `groupMessages`, `udp`, `noPort`, `claimed` and `noProtocol`.
  */
 export class HostCounters {
@@ -12,6 +12,8 @@ export class HostCounters {
   truncated = 0;
   /** Frames whose headers were broken; dropped. */
   malformed = 0;
+  /** Packets for the host dropped for their IPv4 options or IPv6 extension headers. */
+  badOptions = 0;
   /** Packets from addresses that cannot be a sender's (groups, loopback, the host's own, none); dropped. */
   martian = 0;
   /** Packets for addresses that are not the host's; dropped. */

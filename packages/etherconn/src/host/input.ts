@@ -3,10 +3,12 @@ import { BatchStore } from '../relay/batch-store.ts';
 import { ChecksumState } from '../wire/checksum.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { isIpv4Mapped } from '../wire/ip.ts';
-import { ipv4ChecksumState } from '../wire/ipv4.ts';
+import { IPV4_HEADER_LENGTH, ipv4ChecksumState } from '../wire/ipv4.ts';
+import { IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
 import { isMld } from '../wire/mld.ts';
 import { isNd, isValidNd, NdType } from '../wire/nd.ts';
 import { parseFrame } from '../wire/parse.ts';
+import { ParseError } from '../wire/parse-error.ts';
 import { plainUdpIsGood } from '../wire/plain-udp.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { Fragment, FrameRecord } from '../wire/record.ts';
@@ -14,6 +16,9 @@ import { transportChecksumStateIn } from '../wire/transport-checksum.ts';
 import type { LoopbackUser } from './egress/loopback.ts';
 import type { HostEthernetUser } from './host-ethernet.ts';
 import { AddressKind } from './ip/addresses.ts';
+import { ipv4OptionProblem } from './ip/ipv4-options.ts';
+import { ipv6ExtensionProblem } from './ip/ipv6-extensions.ts';
+import { Problem } from './ip/problem.ts';
 import { Reassembly } from './ip/reassembly.ts';
 import type { ReassembledFrame } from './ip/reassembly-datagram.ts';
 import type { Stack } from './stack.ts';
@@ -39,7 +44,7 @@ export class Input implements HostEthernetUser, LoopbackUser {
     counters.received++;
     if ((flags & FrameFlag.TRUNCATED) !== 0) {
       counters.truncated++;
-    } else if (record.error !== 0) {
+    } else if (record.error !== 0 && !isFaultyAboveOptions(record)) {
       counters.malformed++;
     } else if (record.etherType === EtherType.ARP) {
       counters.arp++;
@@ -92,9 +97,15 @@ export class Input implements HostEthernetUser, LoopbackUser {
     const isForeign = kind === AddressKind.OTHER;
     const isMartian =
       kind === AddressKind.LOOPBACK || kind === AddressKind.UNSPECIFIED || isMapped(u8, record);
+    const isNonMember =
+      kind === AddressKind.MULTICAST && !this.#stack.groups.isMember(u8, record.ipDestination, version);
     // Who has no address yet asks all, not one (RFC 1122 §3.2.1.3); an answer to it would go to ourselves.
     if (isMartian || (kind === AddressKind.OWN && from === AddressKind.UNSPECIFIED)) {
       counters.martian++;
+    } else if (hasOptions(record) && !isForeign && !isNonMember && this.#refuses(u8, record, kind)) {
+      counters.badOptions++;
+    } else if (record.error !== 0) {
+      counters.malformed++;
     } else if (
       this.#stack.claims !== null &&
       record.fragment === Fragment.NONE &&
@@ -103,16 +114,23 @@ export class Input implements HostEthernetUser, LoopbackUser {
       counters.claimed++;
     } else if (isForeign && !this.#isForUnconfigured(record)) {
       counters.notOurs++;
-    } else if (
-      kind === AddressKind.MULTICAST &&
-      !this.#stack.groups.isMember(u8, record.ipDestination, version)
-    ) {
+    } else if (isNonMember) {
       counters.notMember++;
     } else if (record.fragment === Fragment.NONE) {
       this.#transport(store, record, flags, isForeign ? AddressKind.BROADCAST : kind, isGood);
     } else {
       this.#fragment(store, record, flags);
     }
+  }
+
+  /** Whether a packet for us is dropped for its options or extension headers; its sender is told what he must know. */
+  #refuses(u8: Uint8Array, record: FrameRecord, kind: number): boolean {
+    const found =
+      record.ipVersion === 4
+        ? ipv4OptionProblem(u8, record.l3)
+        : ipv6ExtensionProblem(u8, record, kind === AddressKind.MULTICAST);
+    if (found >= 0) this.#stack.icmp.errors.parameterProblem(u8, record, found);
+    return found !== Problem.NONE;
   }
 
   #transport(store: BatchStore, record: FrameRecord, flags: number, kind: number, isGood: boolean): void {
@@ -126,7 +144,7 @@ export class Input implements HostEthernetUser, LoopbackUser {
         counters.notMember++;
       } else {
         counters.noPort++;
-        if (kind !== AddressKind.BROADCAST) this.#stack.icmp.portUnreachable(u8, record);
+        if (kind !== AddressKind.BROADCAST) this.#stack.icmp.errors.portUnreachable(u8, record);
       }
     } else if (record.protocol === IpProtocol.ICMPV6 && record.ipVersion === 6) {
       this.#icmp6(store, record, flags, kind);
@@ -136,7 +154,8 @@ export class Input implements HostEthernetUser, LoopbackUser {
       this.#groupMessage(u8, record);
     } else {
       counters.noProtocol++;
-      if (record.protocol !== IpProtocol.NO_NEXT_HEADER) this.#stack.icmp.protocolUnreachable(u8, record);
+      if (record.protocol !== IpProtocol.NO_NEXT_HEADER)
+        this.#stack.icmp.errors.protocolUnreachable(u8, record);
     }
   }
 
@@ -172,10 +191,12 @@ export class Input implements HostEthernetUser, LoopbackUser {
     this.#reassembly ??= new Reassembly(this.#stack.clock, (memory, offset, length) => {
       parseFrame(memory.u8, offset, length, wholeRecord);
       // Time exceeded, code 1: "fragment reassembly time exceeded", of both versions.
-      this.#stack.icmp.sendError(memory.u8, wholeRecord, wholeRecord.ipVersion === 4 ? 11 : 3, 1, 0);
+      this.#stack.icmp.errors.sendError(memory.u8, wholeRecord, wholeRecord.ipVersion === 4 ? 11 : 3, 1, 0);
     });
     const whole = this.#reassembly.add(store.memory!, record, flags);
     if (whole !== null) this.#whole.push(whole);
+    const { problem } = this.#reassembly;
+    if (problem >= 0) this.#stack.icmp.errors.parameterProblem(store.memory!.u8, record, problem);
   }
 
   /** User code may run only now, and a packet that was put together lies in a memory of its own. */
@@ -238,6 +259,16 @@ export class Input implements HostEthernetUser, LoopbackUser {
 /** Whether it is a UDP datagram whose checksums are right; false says nothing. */
 function isGoodUdp(store: BatchStore, record: FrameRecord): boolean {
   return record.protocol === IpProtocol.UDP && plainUdpIsGood(store.memory!, record);
+}
+
+/** Whether there is something between the fixed IP header and what it carries, or the packet ends before that. */
+function hasOptions(record: FrameRecord): boolean {
+  return record.l4 - record.l3 !== (record.ipVersion === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH);
+}
+
+/** Whether only the transport header is faulty: what stands before it must be answered all the same. */
+function isFaultyAboveOptions(record: FrameRecord): boolean {
+  return record.error >= ParseError.UDP_TRUNCATED && hasOptions(record);
 }
 
 /** Whether an IPv6 packet has IPv4-mapped addresses, which are never on the wire (RFC 4291 §2.5.5.2). */

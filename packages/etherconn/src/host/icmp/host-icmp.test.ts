@@ -13,7 +13,7 @@ import { parseMac } from '../../wire/mac.ts';
 import { hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
 import type { HostUdpPort } from '../udp/host-udp-port.ts';
-import { icmpPacket } from './icmp.ts';
+import { icmpPacket } from './icmp-packet.ts';
 
 const ROUTER_MAC = '02:00:00:00:00:fe';
 
@@ -270,9 +270,11 @@ describe('ICMP errors', () => {
       assert.deepEqual([client.user.errors, host.stats().ignored - ignored], [[], passing.length + 1]);
       for (const code of Object.keys(lasting))
         await inject(net, relay, errorFrame({ type: unreachable[version], code: Number(code), ...about }));
+      const problem = version === 4 ? Icmpv4Type.PARAMETER_PROBLEM : Icmpv6Type.PARAMETER_PROBLEM;
+      await inject(net, relay, errorFrame({ type: problem, ...about }));
       assert.deepEqual(
         client.user.errors.map(({ code }) => code),
-        Object.values(lasting),
+        [...Object.values(lasting), 'EPROTO'],
       );
     }
   });

@@ -1,51 +1,24 @@
 import type { BatchStore } from '../../relay/batch-store.ts';
-import { readU16, readU32 } from '../../wire/bytes.ts';
-import {
-  emitIcmpv4,
-  fillIcmpv4Checksum,
-  Icmpv4Type,
-  Icmpv4Unreachable,
-  icmpv4Code,
-  icmpv4Mtu,
-  icmpv4Type,
-} from '../../wire/icmpv4.ts';
-import {
-  emitIcmpv6,
-  fillIcmpv6Checksum,
-  Icmpv6Type,
-  Icmpv6Unreachable,
-  icmpv6Code,
-  icmpv6Rest,
-  icmpv6Type,
-} from '../../wire/icmpv6.ts';
-import { isMulticastIp } from '../../wire/ip.ts';
-import { emitIpv4, IPV4_HEADER_LENGTH, ipv4Ttl } from '../../wire/ipv4.ts';
-import {
-  emitIpv6,
-  IPV6_DESTINATION,
-  IPV6_HEADER_LENGTH,
-  IPV6_SOURCE,
-  ipv6HopLimit,
-} from '../../wire/ipv6.ts';
-import { isGroupMac } from '../../wire/mac.ts';
+import { readU16, readU32, writeU32 } from '../../wire/bytes.ts';
+import { Icmpv4Type, Icmpv4Unreachable, icmpv4Code, icmpv4Mtu, icmpv4Type } from '../../wire/icmpv4.ts';
+import { Icmpv6Type, Icmpv6Unreachable, icmpv6Code, icmpv6Rest, icmpv6Type } from '../../wire/icmpv6.ts';
+import { IPV4_HEADER_LENGTH, ipv4Ttl } from '../../wire/ipv4.ts';
+import { ipv6HopLimit } from '../../wire/ipv6.ts';
 import { parsePacket } from '../../wire/parse.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 import { Fragment, FrameRecord } from '../../wire/record.ts';
 import type { Path } from '../egress/output.ts';
 import { type HostErrorCode, hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
+import { echoedIpv4Options, ipTimestamp } from '../ip/ipv4-options.ts';
 import { RateLimit } from '../ip/rate-limit.ts';
 import type { Stack } from '../stack.ts';
+import { IcmpErrors } from './icmp-errors.ts';
+import { ICMP_HEADER_LENGTH, icmpPacket } from './icmp-packet.ts';
 import { Pings } from './pings.ts';
 
-/** Errors sent per second, and at once; the burst is Linux's. */
-const ERROR_RATE = 100;
-const ERROR_BURST = 50;
 /** Answers per second to pings that were sent to a group or broadcast address. */
 const GROUP_RATE = 10;
-/** Bytes of an IPv4 error at most, RFC 1812 §4.3.2.3, and of an IPv6 error, RFC 4443 §2.4 (c). */
-const ERROR4_MAX = 576;
-const ERROR6_MAX = 1280;
 /** RFC 8200 §5. */
 const IPV6_MTU_MIN = 1280;
 /**
@@ -55,25 +28,30 @@ const IPV6_MTU_MIN = 1280;
  */
 const PASSING4: ReadonlySet<number> = new Set([0, 1, 5, 11, 12]);
 const PASSING6: ReadonlySet<number> = new Set([0, 2, 3]);
-/** Type and code, checksum, and four bytes that mean something else in each type. */
-const HEADER_LENGTH = 8;
-
+/** Three times: originate, receive, transmit. */
+const TIMESTAMPS_LENGTH = 12;
 /** RFC 1191 §7: what to try when a router does not say its MTU. */
 const PLATEAUS: readonly number[] = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68];
 
 /** The packet that an error quotes. Used at once. */
 const quoted = new FrameRecord();
 
-/** ICMP and ICMPv6 of a host, without neighbour discovery: RFC 792, RFC 1122 §3.2.2, RFC 4443. */
+/** ICMP and ICMPv6 that come to a host, without neighbour discovery: RFC 792, RFC 1122 §3.2.2, RFC 4443. */
 export class Icmp {
   readonly #stack: Stack;
   // Made on first use, so that an idle host costs nothing here.
-  #errors: RateLimit | null = null;
+  #errors: IcmpErrors | null = null;
   #groupAnswers: RateLimit | null = null;
   #pings: Pings | null = null;
 
   constructor(stack: Stack) {
     this.#stack = stack;
+  }
+
+  /** Errors about what has come in. */
+  get errors(): IcmpErrors {
+    this.#errors ??= new IcmpErrors(this.#stack);
+    return this.#errors;
   }
 
   /** Pings of ours that wait for their answer. */
@@ -92,11 +70,13 @@ export class Icmp {
     if (type === Icmpv4Type.ECHO_REQUEST) this.#answer(u8, record, kind);
     else if (type === Icmpv4Type.ECHO_REPLY) this.#answered(u8, record, ipv4Ttl(u8, record.l3));
     else if (isUnreachable && icmpv4Code(u8, record.l4) === Icmpv4Unreachable.FRAGMENTATION_NEEDED) {
-      this.#tooBig(u8, record, icmpv4Mtu(u8, record.l4), HEADER_LENGTH);
+      this.#tooBig(u8, record, icmpv4Mtu(u8, record.l4), ICMP_HEADER_LENGTH);
     } else if (isUnreachable) {
       const code = icmpv4Code(u8, record.l4);
       this.#failed(u8, record, errorOf4(code), !PASSING4.has(code));
     } else if (type === Icmpv4Type.TIME_EXCEEDED) this.#failed(u8, record, 'EHOSTUNREACH', false);
+    else if (type === Icmpv4Type.PARAMETER_PROBLEM) this.#failed(u8, record, 'EPROTO', true);
+    else if (type === Icmpv4Type.TIMESTAMP && kind === AddressKind.OWN) this.#answerTimestamp(u8, record);
     else counters.ignored++;
   }
 
@@ -105,7 +85,7 @@ export class Icmp {
     const { counters } = this.#stack;
     const u8 = store.memory!.u8;
     counters.icmp++;
-    if (record.l3End - record.l4 < HEADER_LENGTH) {
+    if (record.l3End - record.l4 < ICMP_HEADER_LENGTH) {
       counters.ignored++;
       return;
     }
@@ -113,62 +93,13 @@ export class Icmp {
     if (type === Icmpv6Type.ECHO_REQUEST) this.#answer(u8, record, kind);
     else if (type === Icmpv6Type.ECHO_REPLY) this.#answered(u8, record, ipv6HopLimit(u8, record.l3));
     else if (type === Icmpv6Type.PACKET_TOO_BIG) {
-      this.#tooBig(u8, record, icmpv6Rest(u8, record.l4), HEADER_LENGTH);
+      this.#tooBig(u8, record, icmpv6Rest(u8, record.l4), ICMP_HEADER_LENGTH);
     } else if (type === Icmpv6Type.DESTINATION_UNREACHABLE) {
       const code = icmpv6Code(u8, record.l4);
       this.#failed(u8, record, errorOf6(code), !PASSING6.has(code));
     } else if (type === Icmpv6Type.TIME_EXCEEDED) this.#failed(u8, record, 'EHOSTUNREACH', false);
+    else if (type === Icmpv6Type.PARAMETER_PROBLEM) this.#failed(u8, record, 'EPROTO', true);
     else counters.ignored++;
-  }
-
-  /** Says to the sender of a packet that nobody has its port. */
-  portUnreachable(u8: Uint8Array, record: FrameRecord): void {
-    if (record.ipVersion === 4) {
-      this.sendError(u8, record, Icmpv4Type.DESTINATION_UNREACHABLE, Icmpv4Unreachable.PORT, 0);
-    } else {
-      this.sendError(u8, record, Icmpv6Type.DESTINATION_UNREACHABLE, Icmpv6Unreachable.PORT, 0);
-    }
-  }
-
-  /** Says to the sender of a packet that its protocol is not spoken here. */
-  protocolUnreachable(u8: Uint8Array, record: FrameRecord): void {
-    if (record.ipVersion === 4) {
-      this.sendError(u8, record, Icmpv4Type.DESTINATION_UNREACHABLE, Icmpv4Unreachable.PROTOCOL, 0);
-    } else {
-      // Code 1: unrecognized next header type (RFC 4443 §3.4); the pointer is to the field that named it.
-      const pointer = nextHeaderField(u8, record) - record.l3;
-      this.sendError(u8, record, Icmpv6Type.PARAMETER_PROBLEM, 1, pointer);
-    }
-  }
-
-  /**
-   * Sends an error about a packet to its sender, if that is allowed (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)) and there have
-   * not been too many. `rest` is what stands behind the checksum.
-   */
-  sendError(u8: Uint8Array, record: FrameRecord, type: number, code: number, rest: number): void {
-    const { addresses, clock, counters } = this.#stack;
-    const version = record.ipVersion;
-    const source = addresses.kindOf(u8, record.ipSource, version);
-    const isOne =
-      source === AddressKind.OTHER || source === AddressKind.OWN || source === AddressKind.LOOPBACK;
-    if (!isOne || record.fragment === Fragment.LATER || isGroupMac(u8, record.start)) return;
-    if (isMulticastIp(u8, record.ipDestination, version)) return;
-    if (addresses.kindOf(u8, record.ipDestination, version) === AddressKind.BROADCAST) return;
-    this.#errors ??= new RateLimit(clock, ERROR_RATE, ERROR_BURST);
-    if (!this.#errors.take()) {
-      counters.icmpLimited++;
-      return;
-    }
-    const length = version === 4 ? 4 : 16;
-    const path = this.#stack.output.findPath(u8.slice(record.ipSource, record.ipSource + length));
-    if (typeof path === 'string') return;
-    const headers = (version === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH) + HEADER_LENGTH;
-    const quote = Math.min(record.l3End - record.l3, (version === 4 ? ERROR4_MAX : ERROR6_MAX) - headers);
-    // From the address that was asked, so that the sender can tell whom it is about.
-    const from = u8.slice(record.ipDestination, record.ipDestination + length);
-    const packet = icmpPacket(path, from, type, code, rest, u8, record.l3, record.l3 + quote);
-    if (this.#stack.output.send(packet, path, null) === 1) counters.icmpErrorsSent++;
-    else counters.noRoomDropped++;
   }
 
   close(error: Error): void {
@@ -199,7 +130,42 @@ export class Icmp {
     const from = isGroup ? path.source : u8.slice(record.ipDestination, record.ipDestination + length);
     const rest = readU32(u8, record.l4 + 4);
     const type = version === 4 ? Icmpv4Type.ECHO_REPLY : Icmpv6Type.ECHO_REPLY;
-    const packet = icmpPacket(path, from, type, 0, rest, u8, record.l4 + HEADER_LENGTH, record.l3End);
+    const start = record.l4 + ICMP_HEADER_LENGTH;
+    const options = this.#answeredOptions(u8, record, from);
+    this.#sendAnswer(icmpPacket(path, from, type, 0, rest, u8, start, record.l3End, 64, options), path);
+  }
+
+  /** RFC 792, RFC 1122 §3.2.2.8: when it came and when it goes, which is the same here. */
+  #answerTimestamp(u8: Uint8Array, record: FrameRecord): void {
+    const { clock, counters, output } = this.#stack;
+    const path = output.findPath(u8.slice(record.ipSource, record.ipSource + 4));
+    const start = record.l4 + ICMP_HEADER_LENGTH;
+    if (
+      typeof path === 'string' ||
+      record.l3End - start < TIMESTAMPS_LENGTH ||
+      icmpv4Code(u8, record.l4) !== 0
+    ) {
+      counters.ignored++;
+      return;
+    }
+    const times = u8.slice(start, start + TIMESTAMPS_LENGTH);
+    const now = ipTimestamp(clock.wallTime());
+    writeU32(times, 4, now);
+    writeU32(times, 8, now);
+    const from = u8.slice(record.ipDestination, record.ipDestination + 4);
+    const rest = readU32(u8, record.l4 + 4);
+    const type = Icmpv4Type.TIMESTAMP_REPLY;
+    const options = this.#answeredOptions(u8, record, from);
+    this.#sendAnswer(icmpPacket(path, from, type, 0, rest, times, 0, times.length, 64, options), path);
+  }
+
+  #answeredOptions(u8: Uint8Array, record: FrameRecord, own: Uint8Array): Uint8Array | undefined {
+    if (record.l4 - record.l3 === IPV4_HEADER_LENGTH || record.ipVersion !== 4) return undefined;
+    return echoedIpv4Options(u8, record.l3, own, ipTimestamp(this.#stack.clock.wallTime()));
+  }
+
+  #sendAnswer(packet: Uint8Array, path: Path): void {
+    const { counters, output } = this.#stack;
     // Many may ask at once; long answers must not pile up in memory, though.
     if (packet.length <= this.#stack.mtu) output.sendOrWait(() => output.send(packet, path, null) === 1);
     else if (output.send(packet, path, null) === 0) counters.noRoomDropped++;
@@ -208,7 +174,7 @@ export class Icmp {
   #answered(u8: Uint8Array, record: FrameRecord, ttl: number): void {
     const id = readU16(u8, record.l4 + 4);
     const sequence = readU16(u8, record.l4 + 6);
-    const size = record.l3End - record.l4 - HEADER_LENGTH;
+    const size = record.l3End - record.l4 - ICMP_HEADER_LENGTH;
     if (this.#pings?.answered(u8, record, id, sequence, size, ttl) !== true) this.#stack.counters.ignored++;
   }
 
@@ -254,7 +220,7 @@ export class Icmp {
 
   /** Whether the error quotes a packet of ours; then it is in `quoted`. */
   #parseQuoted(u8: Uint8Array, record: FrameRecord): boolean {
-    const start = record.l4 + HEADER_LENGTH;
+    const start = record.l4 + ICMP_HEADER_LENGTH;
     parsePacket(u8, start, record.l3End - start, quoted);
     if (quoted.ipVersion !== record.ipVersion || quoted.fragment === Fragment.LATER) return false;
     const kind = this.#stack.addresses.kindOf(u8, quoted.ipSource, quoted.ipVersion);
@@ -265,54 +231,11 @@ export class Icmp {
   #quotedPing(u8: Uint8Array): number {
     const type = quoted.ipVersion === 4 ? Icmpv4Type.ECHO_REQUEST : Icmpv6Type.ECHO_REQUEST;
     const protocol = quoted.ipVersion === 4 ? IpProtocol.ICMP : IpProtocol.ICMPV6;
-    if (quoted.protocol !== protocol || quoted.payload === 0 || quoted.l3End - quoted.l4 < HEADER_LENGTH)
+    if (quoted.protocol !== protocol || quoted.payload === 0 || quoted.l3End - quoted.l4 < ICMP_HEADER_LENGTH)
       return -1;
     if (u8[quoted.l4] !== type || readU16(u8, quoted.l4 + 4) !== this.#pings?.id) return -1;
     return readU16(u8, quoted.l4 + 6);
   }
-}
-
-/** An ICMP message of `u8[start, end)` as a whole IP packet, checksums filled. */
-export function icmpPacket(
-  path: Path,
-  source: Uint8Array,
-  type: number,
-  code: number,
-  rest: number,
-  u8: Uint8Array,
-  start: number,
-  end: number,
-  ttl = 64,
-): Uint8Array {
-  const { destination } = path;
-  const isV4 = destination.length === 4;
-  const length = HEADER_LENGTH + end - start;
-  const packet = new Uint8Array((isV4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH) + length);
-  const fields = { source, destination, payloadLength: length };
-  const at = isV4
-    ? emitIpv4(packet, 0, { ...fields, protocol: IpProtocol.ICMP, ttl })
-    : emitIpv6(packet, 0, { ...fields, nextHeader: IpProtocol.ICMPV6, hopLimit: ttl });
-  packet.set(u8.subarray(start, end), at + HEADER_LENGTH);
-  if (isV4) {
-    emitIcmpv4(packet, at, { type, code, rest });
-    fillIcmpv4Checksum(packet, at, packet.length);
-  } else {
-    emitIcmpv6(packet, at, { type, code, rest });
-    fillIcmpv6Checksum(packet, at, packet.length, IPV6_SOURCE, IPV6_DESTINATION);
-  }
-  return packet;
-}
-
-/** Offset of the field that names the protocol of the packet. */
-function nextHeaderField(u8: Uint8Array, record: FrameRecord): number {
-  let field = record.l3 + 6;
-  let offset = record.l3 + IPV6_HEADER_LENGTH;
-  while (offset < record.l4) {
-    const isFragment = u8[field] === IpProtocol.FRAGMENT;
-    field = offset;
-    offset += isFragment ? 8 : (u8[offset + 1] + 1) << 3;
-  }
-  return field;
 }
 
 /** What a code of "destination unreachable" is to a connected socket, as on Linux. */

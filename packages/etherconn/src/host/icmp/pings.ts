@@ -11,7 +11,7 @@ import { type HostErrorCode, hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
 import type { PacketSender } from '../neighbor/neighbor-cache.ts';
 import type { Stack } from '../stack.ts';
-import { icmpPacket } from './icmp.ts';
+import { icmpPacket } from './icmp-packet.ts';
 
 /** Options of {@link Host.ping}. */
 export interface PingOptions extends CallOptions {

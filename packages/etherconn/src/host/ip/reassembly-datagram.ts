@@ -97,13 +97,13 @@ export class ReassembledFrame {
 
   /**
    * Keeps the headers of the first fragment: `[start, dataStart)` of `source`, at most HEADROOM bytes. `l3` is the IP
-   * header, `nextHeader` as of the field (0 for IPv4).
+   * header, `nextHeader` the offset from there of the field that names the fragment header (0 for IPv4).
    */
   putHeaders(source: FrameMemory, start: number, l3: number, dataStart: number, nextHeader: number): void {
     this.hasFirst = true;
     this.offset = HEADROOM - (dataStart - start);
     this.#ipHeaders = dataStart - l3;
-    this.#nextHeader = nextHeader === 0 ? 0 : nextHeader - l3;
+    this.#nextHeader = nextHeader;
     copyFrame(this.memory!, this.offset, source, start, dataStart - start);
   }
 

@@ -6,14 +6,14 @@ import { ipv4FragmentOffset, ipv4Id, ipv4MoreFragments, verifyIpv4Header } from 
 import {
   findIpv6Extension,
   IPV6_FRAGMENT_LENGTH,
-  IPV6_HEADER_LENGTH,
-  IPV6_NEXT_HEADER,
   ipv6FragmentId,
   ipv6FragmentOffset,
   ipv6MoreFragments,
 } from '../../wire/ipv6.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 import { Fragment, type FrameRecord } from '../../wire/record.ts';
+import { ipv6FragmentPointer, ipv6FragmentProblem } from './ipv6-extensions.ts';
+import { Problem } from './problem.ts';
 import { HEADROOM, hasRoomFor } from './reassembly-buffers.ts';
 import { DatagramState, Placed, ReassembledFrame } from './reassembly-datagram.ts';
 import type { ReassemblyOptions, ReassemblyStats } from './reassembly-options.ts';
@@ -35,6 +35,8 @@ const MIN_BYTES = 128 << 10;
  * together, and what has waited longest is likeliest never to become whole.
  */
 export class Reassembly {
+  /** What the sender of the last fragment is to be told of it: a {@link Problem}. */
+  problem: number = Problem.NONE;
   readonly #clock: Clock;
   readonly #timeExceeded: TimeExceeded | null;
   readonly #maxDatagrams: number;
@@ -86,6 +88,7 @@ export class Reassembly {
   add(memory: FrameMemory, record: FrameRecord, flags: number): ReassembledFrame | null {
     const counts = this.#counts;
     counts.fragments++;
+    this.problem = Problem.NONE;
     if ((flags & FrameFlag.TRUNCATED) !== 0) {
       counts.truncated++;
       return null;
@@ -113,7 +116,7 @@ export class Reassembly {
     if (placed === Placed.KEPT) {
       this.#bytes += datagram.memory!.u8.length - before;
       if (this.#start === 0) {
-        const nextHeader = record.ipVersion === 6 ? fragmentNextHeader(memory.u8, record, this.#data) : 0;
+        const nextHeader = record.ipVersion === 6 ? ipv6FragmentPointer(memory.u8, record, this.#data) : 0;
         datagram.putHeaders(memory, record.start, record.l3, this.#data, nextHeader);
       }
       return datagram.whole ? this.#complete(datagram) : null;
@@ -168,11 +171,12 @@ export class Reassembly {
       // The second fragment header of a packet: nobody sends that in good faith.
       if (header < 0 || (ipv6FragmentOffset(u8, header) === 0 && !ipv6MoreFragments(u8, header)))
         return false;
-      if (record.fragment === Fragment.FIRST && !hasAllHeaders(record)) return false;
       this.#data = header + IPV6_FRAGMENT_LENGTH;
       this.#start = ipv6FragmentOffset(u8, header);
       this.#isLast = !ipv6MoreFragments(u8, header);
       this.#identification = ipv6FragmentId(u8, header);
+      this.problem = ipv6FragmentProblem(record, this.#data, this.#start, this.#isLast);
+      if (this.problem !== Problem.NONE) return false;
     }
     const length = record.l3End - this.#data;
     if (length <= 0 || (!this.#isLast && length % 8 !== 0)) return false;
@@ -318,25 +322,4 @@ export class Reassembly {
     }
     if (next !== Infinity) this.#timer = this.#clock.setTimer(this.#expire, next - now, true);
   };
-}
-
-/** Whether the whole chain of headers, up to the transport's own, is in this first fragment (RFC 7112 §5). */
-function hasAllHeaders(record: FrameRecord): boolean {
-  if (record.protocol < 0) return false;
-  const { protocol } = record;
-  const isKnown =
-    protocol === IpProtocol.UDP || protocol === IpProtocol.TCP || protocol === IpProtocol.ICMPV6;
-  return !isKnown || record.payload !== 0;
-}
-
-/** Offset of the "next header" field that names the fragment header before `data`. */
-function fragmentNextHeader(u8: Uint8Array, record: FrameRecord, data: number): number {
-  const header = data - IPV6_FRAGMENT_LENGTH;
-  let field = record.l3 + IPV6_NEXT_HEADER;
-  let offset = record.l3 + IPV6_HEADER_LENGTH;
-  while (offset < header) {
-    field = offset;
-    offset += (u8[offset + 1] + 1) << 3;
-  }
-  return field;
 }

@@ -2,11 +2,8 @@ import { EventEmitter } from 'node:events';
 import type { ClockTimer } from '../../clock.ts';
 import { ClosedError } from '../../errors.ts';
 import { PendingCall } from '../../pending.ts';
-import { nextTick } from '../../real-time.ts';
 import { formatIp, ipEquals, isMulticastIp } from '../../wire/ip.ts';
-import { RoutePreference } from '../ip/routes.ts';
-import { NeighborTimes } from './neighbor-times.ts';
-import type { AdvertisedPrefix, RouterAdvertisement, RouterPreference } from './router-advertisement.ts';
+import type { AdvertisedPrefix, RouterAdvertisement } from './router-advertisement.ts';
 import type { SlaacAddress, SlaacEvents, SlaacStats } from './slaac-events.ts';
 import type { SlaacLink } from './slaac-link.ts';
 import type { SlaacSettings } from './slaac-options.ts';
@@ -23,13 +20,12 @@ interface MadeAddress<Address> {
   isDeprecated: boolean;
 }
 
-/** A network on the link, or a router for one or (length 0) for everything. */
+/** A network on the link, or a default router. */
 interface TimedRoute<Route> {
   readonly prefix: Uint8Array;
   readonly length: number;
   readonly gateway: Uint8Array | null;
-  preference: number;
-  entry: Route;
+  readonly entry: Route;
   until: number;
 }
 
@@ -44,12 +40,6 @@ const ATTEMPTS = 3;
 const ADDRESSES_MAX = 32;
 const ROUTES_MAX = 64;
 const NAMES_MAX = 16;
-/** As of routes. */
-const PREFERENCES: Readonly<Record<RouterPreference, number>> = {
-  low: RoutePreference.LOW,
-  medium: RoutePreference.MEDIUM,
-  high: RoutePreference.HIGH,
-};
 const IPV6_MTU_MIN = 1280;
 const IDENTIFIER_BITS = 64;
 const ANY = new Uint8Array(16);
@@ -74,7 +64,6 @@ export class Slaac<Address = unknown, Route = unknown>
   #last: RouterAdvertisement | null = null;
   #hopLimit = 0;
   #mtu = 0;
-  readonly #neighborTimes = new NeighborTimes();
   #interval = 0;
   #solicitAt: number = Infinity;
   #timer: ClockTimer | null = null;
@@ -107,11 +96,9 @@ export class Slaac<Address = unknown, Route = unknown>
     );
   }
 
-  /** Default routers, text, the preferred ones first. */
+  /** Default routers, text. */
   routers(): string[] {
-    return [...this.#routes]
-      .sort((a, b) => b.preference - a.preference)
-      .flatMap(({ gateway, length }) => (gateway === null || length > 0 ? [] : [formatIp(gateway)]));
+    return this.#routes.flatMap(({ gateway }) => (gateway === null ? [] : [formatIp(gateway)]));
   }
 
   /** Recursive DNS servers that routers have told of, text (RFC 8106). */
@@ -170,7 +157,6 @@ export class Slaac<Address = unknown, Route = unknown>
     for (const { entry } of this.#made) if (entry !== null) this.#link.removeAddress(entry);
     for (const { entry } of this.#routes) this.#link.removeRoute(entry);
     this.#link.setMtu(null);
-    this.#link.setNeighborTimes(null, null);
     this.#link.close();
     this.hostClosed(new ClosedError('slaac'));
   }
@@ -202,38 +188,22 @@ export class Slaac<Address = unknown, Route = unknown>
     if (this.#closed !== null) return;
     const now = this.#link.clock.now();
     this.#stats.advertisements++;
-    // RFC 7559 §2: once there is a default router, none need be asked for.
-    if (advertisement.lifetime > 0) this.#solicitAt = Infinity;
+    // RFC 7559 §2.1: routers that advertise need not be asked.
+    this.#solicitAt = Infinity;
     this.#last = advertisement;
     this.#hopLimit = advertisement.hopLimit || this.#hopLimit;
     if (advertisement.mtu >= IPV6_MTU_MIN && advertisement.mtu !== this.#mtu) {
       this.#mtu = advertisement.mtu;
       if (this.#settings.applyMtu) this.#link.setMtu(this.#mtu);
     }
-    this.#neighborTimes.advertised(advertisement, now, this.#link.random());
-    this.#link.setNeighborTimes(this.#neighborTimes.reachable, this.#neighborTimes.retransmit);
-    const { router, routes } = advertisement;
-    this.#route(ANY, 0, router, PREFERENCES[advertisement.preference], advertisement.lifetime, now);
-    // RFC 4191 §3.1: after the default route, so that one for ::/0 has the last word.
-    for (const { prefix, length, preference, lifetime } of routes)
-      this.#route(prefix, length, router, PREFERENCES[preference], lifetime, now);
+    this.#route(ANY, 0, advertisement.router, advertisement.lifetime, now);
     for (const prefix of advertisement.prefixes) this.#prefix(prefix, now);
     for (const { address, lifetime } of advertisement.dnsServers)
       remember(this.#dnsServers, address, lifetime, now);
     for (const { name, lifetime } of advertisement.domainSearch)
       remember(this.#domainSearch, name, lifetime, now);
     this.#arm();
-    nextTick(() => this.emit('advertisement', advertisement));
-  }
-
-  /** @internal A station says that it is no router: RFC 4861 §7.2.5. */
-  isNoRouter(address: Uint8Array): void {
-    const now = this.#link.clock.now();
-    const its = this.#routes.filter(({ gateway }) => gateway !== null && ipEquals(gateway, address));
-    if (its.length === 0) return;
-    for (const route of its) route.until = now;
-    this.#expire(now);
-    this.#arm();
+    process.nextTick(() => this.emit('advertisement', advertisement));
   }
 
   #prefix(prefix: AdvertisedPrefix, now: number): void {
@@ -242,7 +212,7 @@ export class Slaac<Address = unknown, Route = unknown>
       this.#stats.prefixesIgnored++;
       return;
     }
-    if (prefix.onLink) this.#route(prefix.prefix, prefix.length, null, 0, prefix.validLifetime, now);
+    if (prefix.onLink) this.#route(prefix.prefix, prefix.length, null, prefix.validLifetime, now);
     if (!prefix.autonomous) return;
     if (prefix.preferredLifetime > prefix.validLifetime || prefix.length + IDENTIFIER_BITS !== 128) {
       this.#stats.prefixesIgnored++;
@@ -285,14 +255,14 @@ export class Slaac<Address = unknown, Route = unknown>
       } else {
         made.entry = null;
         const address = formatIp(bytes);
-        nextTick(() => this.emit('duplicate', address));
+        process.nextTick(() => this.emit('duplicate', address));
         this.#try(made);
       }
     });
     if (made.entry === null) return;
     this.#refresh(made);
     const address = formatIp(bytes);
-    nextTick(() => this.emit('address', address));
+    process.nextTick(() => this.emit('address', address));
     this.#noteConfigured();
   }
 
@@ -313,7 +283,7 @@ export class Slaac<Address = unknown, Route = unknown>
     this.#link.setPreferred(made.entry, !isDeprecated);
     if (isDeprecated && !made.isDeprecated) {
       const address = formatIp(made.bytes);
-      nextTick(() => this.emit('deprecated', address));
+      process.nextTick(() => this.emit('deprecated', address));
     }
     made.isDeprecated = isDeprecated;
   }
@@ -322,7 +292,6 @@ export class Slaac<Address = unknown, Route = unknown>
     prefix: Uint8Array,
     length: number,
     gateway: Uint8Array | null,
-    preference: number,
     lifetime: number,
     now: number,
   ): void {
@@ -337,14 +306,9 @@ export class Slaac<Address = unknown, Route = unknown>
     if (known !== undefined) {
       known.until = now + lifetime * 1000;
       if (lifetime === 0) this.#expire(now);
-      else if (known.preference !== preference) {
-        this.#link.removeRoute(known.entry);
-        known.entry = this.#link.addRoute(prefix, length, gateway, preference);
-        known.preference = preference;
-      }
     } else if (lifetime > 0 && this.#routes.length < ROUTES_MAX) {
-      const entry = this.#link.addRoute(prefix, length, gateway, preference);
-      this.#routes.push({ prefix, length, gateway, preference, entry, until: now + lifetime * 1000 });
+      const entry = this.#link.addRoute(prefix, length, gateway);
+      this.#routes.push({ prefix, length, gateway, entry, until: now + lifetime * 1000 });
     }
   }
 
@@ -363,7 +327,7 @@ export class Slaac<Address = unknown, Route = unknown>
       if (made.entry === null) continue;
       this.#link.removeAddress(made.entry);
       const address = formatIp(made.bytes);
-      nextTick(() => this.emit('removed', address));
+      process.nextTick(() => this.emit('removed', address));
     }
     for (const made of this.#made) if (!made.isDeprecated && made.preferredUntil <= now) this.#refresh(made);
     for (const route of this.#routes.filter(({ until }) => until <= now)) {

@@ -1,4 +1,3 @@
-import { clearImmediate, setImmediate } from '../../real-time.ts';
 import { Attempt, RoomRetry } from '../kernel/room.ts';
 import type { FrameMemory, LinkTx } from '../link.ts';
 

@@ -1,0 +1,44 @@
+import { emitIcmpv4, fillIcmpv4Checksum } from '../../wire/icmpv4.ts';
+import { emitIcmpv6, fillIcmpv6Checksum } from '../../wire/icmpv6.ts';
+import { emitIpv4, IPV4_HEADER_LENGTH } from '../../wire/ipv4.ts';
+import { emitIpv6, IPV6_DESTINATION, IPV6_HEADER_LENGTH, IPV6_SOURCE } from '../../wire/ipv6.ts';
+import { IpProtocol } from '../../wire/protocol.ts';
+import type { Path } from '../egress/output.ts';
+
+/** Type and code, checksum, and four bytes that mean something else in each type. */
+export const ICMP_HEADER_LENGTH = 8;
+
+const NO_OPTIONS = new Uint8Array(0);
+
+/** An ICMP message of `u8[start, end)` as a whole IP packet, checksums filled. */
+export function icmpPacket(
+  path: Path,
+  source: Uint8Array,
+  type: number,
+  code: number,
+  rest: number,
+  u8: Uint8Array,
+  start: number,
+  end: number,
+  ttl = 64,
+  options: Uint8Array = NO_OPTIONS,
+): Uint8Array {
+  const { destination } = path;
+  const isV4 = destination.length === 4;
+  const length = ICMP_HEADER_LENGTH + end - start;
+  const ipLength = isV4 ? IPV4_HEADER_LENGTH + options.length : IPV6_HEADER_LENGTH;
+  const packet = new Uint8Array(ipLength + length);
+  const fields = { source, destination, payloadLength: length };
+  const at = isV4
+    ? emitIpv4(packet, 0, { ...fields, protocol: IpProtocol.ICMP, ttl, options })
+    : emitIpv6(packet, 0, { ...fields, nextHeader: IpProtocol.ICMPV6, hopLimit: ttl });
+  packet.set(u8.subarray(start, end), at + ICMP_HEADER_LENGTH);
+  if (isV4) {
+    emitIcmpv4(packet, at, { type, code, rest });
+    fillIcmpv4Checksum(packet, at, packet.length);
+  } else {
+    emitIcmpv6(packet, at, { type, code, rest });
+    fillIcmpv6Checksum(packet, at, packet.length, IPV6_SOURCE, IPV6_DESTINATION);
+  }
+  return packet;
+}
