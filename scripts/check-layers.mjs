@@ -20,6 +20,7 @@ const COMMON = new Set([
   'open-table.ts',
   'options.ts',
   'pending.ts',
+  'real-time.ts',
   'rethrow.ts',
   'virtual-clock.ts',
 ]);

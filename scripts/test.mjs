@@ -5,31 +5,50 @@
  * user namespace of their own, and where that is forbidden they are skipped, which is said. With
  * ETHERCONN_TEST_STRICT=1 what is missing makes tests fail instead (src/testing/strict.ts).
  *
- *   node scripts/test.mjs [--fuzz] [PATTERN …]   only files whose path contains one of the patterns;
- *   --fuzz                                       the fuzz properties alone, for much longer
+ * Each file has a process of its own. One that does not end is ended, and it is said what it was doing
+ * (test/run-file.mjs).
+ *
+ *   node scripts/test.mjs [--fuzz] [--limit SECONDS] [--folder FOLDER] [PATTERN …]
+ *     PATTERN   only files whose path contains one of the patterns
+ *     --fuzz    the fuzz properties alone, for much longer
+ *     --limit   seconds for a file, after which it has failed; default 240
+ *     --folder  where test files are looked for, in place of the workspace
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Report } from './test/report.mjs';
+import { runFile, running } from './test/run-file.mjs';
 
-/** Milliseconds for a file, after which it has failed. The longest takes a tenth of it. */
-const FILE_TIMEOUT = 240_000;
+/** Seconds for a file. The longest takes a tenth of it. */
+const LIMIT = 240;
+/** What a timer can wait for: as good as for ever. */
+const NO_LIMIT = 2 ** 31 - 1;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const args = process.argv.slice(2);
-const fuzz = args.includes('--fuzz');
-const patterns = args.filter((arg) => !arg.startsWith('--'));
+const { values, positionals: patterns } = parseArgs({
+  allowPositionals: true,
+  options: { fuzz: { type: 'boolean' }, limit: { type: 'string' }, folder: { type: 'string' } },
+});
+const { fuzz = false } = values;
+const limit = values.limit === undefined ? LIMIT : Number(values.limit);
+if (!(limit > 0)) {
+  console.error(`--limit must be a number of seconds above 0, got ${values.limit}`);
+  process.exit(2);
+}
 if (fuzz) {
   process.env.ETHERCONN_FUZZ_RUNS ??= '3000000';
   patterns.push('fuzz.test.js');
 }
 
-const folders = ['packages/etherconn/dist', 'packages/cli/dist', 'tests'];
+const folders =
+  values.folder === undefined ? ['packages/etherconn/dist', 'packages/cli/dist', 'tests'] : [values.folder];
 const files = folders
   .flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, String(file))),
+    readdirSync(resolve(root, folder), { recursive: true }).map((file) => join(folder, String(file))),
   )
   .filter((file) => /\.test\.m?js$/.test(file))
   .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
@@ -39,43 +58,43 @@ if (files.length === 0) {
   process.exit(1);
 }
 
+const report = new Report(root);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    for (const pid of running) process.kill(-pid, 'SIGKILL');
+    process.exit(1);
+  });
+}
 const isRoot = process.getuid?.() === 0;
 const privileged = files.filter((file) => /\.netns\.test\.m?js$/.test(file));
-const ordinary = files.filter((file) => !privileged.includes(file));
-let failed = false;
-
-if (isRoot || privileged.length === 0) {
-  run([], files);
-} else {
-  run([], ordinary);
-  const probe = spawnSync('unshare', ['-Urn', 'true'], { encoding: 'utf8' });
-  if (probe.status === 0) {
-    console.log('\nTests that need network namespaces, in a user namespace:');
-    run(['unshare', '-Urn'], privileged);
-  } else {
-    const why = probe.error?.message ?? probe.stderr.trim();
-    console.log(`\nSkipped, for they need root or a user namespace (${why}):`);
-    for (const file of privileged) console.log(`  ${relative(root, file)}`);
-    if (process.env.ETHERCONN_TEST_STRICT === '1') {
-      console.log('ETHERCONN_TEST_STRICT: tests are not to be skipped');
-      failed = true;
-    }
+const prefix = isRoot || privileged.length === 0 ? [] : ['unshare', '-Urn'];
+const probe = prefix.length === 0 ? undefined : spawnSync('unshare', ['-Urn', 'true'], { encoding: 'utf8' });
+const impossible = probe !== undefined && probe.status !== 0;
+await runAll(impossible ? files.filter((file) => !privileged.includes(file)) : files);
+await report.end();
+if (impossible) {
+  const why = probe.error?.message ?? probe.stderr.trim();
+  console.log(`\nSkipped, for they need root or a user namespace (${why}):`);
+  for (const file of privileged) console.log(`  ${relative(root, file)}`);
+  if (process.env.ETHERCONN_TEST_STRICT === '1') {
+    console.log('ETHERCONN_TEST_STRICT: tests are not to be skipped');
+    report.failed = true;
   }
 }
-process.exit(failed ? 1 : 0);
+process.exit(report.failed ? 1 : 0);
 
-function run(prefix, list) {
-  if (list.length === 0) return;
-  const reporters = ['spec', './scripts/skip-reporter.mjs'].flatMap((reporter) => [
-    `--test-reporter=${reporter}`,
-    '--test-reporter-destination=stdout',
-  ]);
+async function runAll(list) {
+  const left = [...list];
+  const worker = async () => {
+    for (let file = left.shift(); file !== undefined; file = left.shift()) {
+      const options = {
+        prefix: privileged.includes(file) ? prefix : [],
+        limit: fuzz ? NO_LIMIT : limit * 1000,
+        cwd: root,
+      };
+      report.add(await runFile(resolve(root, file), options));
+    }
+  };
   // Tests on real interfaces mostly wait for the kernel: two at a time, even on a small machine.
-  const concurrency = `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`;
-  // What a failed test has left open would keep its file from ending.
-  const timeout = fuzz ? [] : [`--test-timeout=${FILE_TIMEOUT}`];
-  const node = [process.execPath, '--enable-source-maps', '--test', concurrency, ...timeout];
-  const command = [...prefix, ...node, ...reporters, ...list];
-  const { status } = spawnSync(command[0], command.slice(1), { cwd: root, stdio: 'inherit' });
-  if (status !== 0) failed = true;
+  await Promise.all(Array.from({ length: Math.max(2, availableParallelism() - 1) }, worker));
 }

@@ -1,3 +1,4 @@
+import { clearTimeout, monotonicNow, setTimeout, wallNow } from './real-time.ts';
 /**
  * Time, as everything above the links sees it. A relay has exactly one clock (its link's), and all
  * deadlines, retries and ageing go by it: over a memory network with virtual time a lease of an hour
@@ -47,7 +48,7 @@ class SystemTimer implements ClockTimer {
 
 /** The machine's time: `performance.now()`, `Date.now()` and Node's timers. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
-  wallTime: () => Date.now(),
+  now: () => monotonicNow(),
+  wallTime: () => wallNow(),
   setTimer: (callback, delay, unref = false) => new SystemTimer(callback, delay, unref),
 };

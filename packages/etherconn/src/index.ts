@@ -31,7 +31,13 @@ export { Host } from './dgram/host.ts';
 export type { MessageInfo, ReceivedMessageInfo } from './dgram/message-info.ts';
 export type { OutgoingMessage } from './dgram/send-many.ts';
 export type { SocketStats } from './dgram/socket.ts';
-export type { DgramModule, DgramSocket, DgramSocketClass, DgramSocketOptions } from './dgram/socket-class.ts';
+export type {
+  DgramModule,
+  DgramSocket,
+  DgramSocketClass,
+  DgramSocketOptions,
+  InformedSocket,
+} from './dgram/socket-class.ts';
 export {
   ClosedError,
   EtherconnError,
@@ -48,6 +54,7 @@ export { DhcpClient } from './host/dhcp/dhcp-client.ts';
 export type { DhcpEvents, DhcpLossReason, DhcpState, DhcpStats } from './host/dhcp/dhcp-events.ts';
 export type { DhcpOptions } from './host/dhcp/dhcp-options.ts';
 export type { DhcpLease } from './host/dhcp/lease.ts';
+export type { BoundDhcpClient } from './host/dhcp/start-dhcp.ts';
 export type {
   AddAddressOptions,
   AddressConflict,
@@ -62,7 +69,12 @@ export type { AddressState, HostAddress } from './host/ip/addresses.ts';
 export { ArpResolver, type ArpResolverOptions } from './host/neighbor/arp-resolver.ts';
 export { NdResolver } from './host/neighbor/nd-resolver.ts';
 export type { NeighborResolver, ResolverOptions, ResolverStats } from './host/neighbor/resolver.ts';
-export type { AdvertisedPrefix, RouterAdvertisement } from './host/slaac/router-advertisement.ts';
+export type {
+  AdvertisedPrefix,
+  AdvertisedRoute,
+  RouterAdvertisement,
+  RouterPreference,
+} from './host/slaac/router-advertisement.ts';
 export { Slaac } from './host/slaac/slaac.ts';
 export type { SlaacAddress, SlaacEvents, SlaacStats } from './host/slaac/slaac-events.ts';
 export type { SlaacOptions } from './host/slaac/slaac-options.ts';

@@ -1,6 +1,7 @@
-import type { Clock, ClockTimer } from './clock.ts';
+import { type Clock, type ClockTimer, systemClock } from './clock.ts';
 import { OptionError, TimeoutError } from './errors.ts';
 import { show } from './options.ts';
+import { programNow } from './real-time.ts';
 
 /** Options of every call that may wait. */
 export interface CallOptions {
@@ -98,7 +99,9 @@ export class PendingCalls<T> {
         const rule = 'must be a valid Date, milliseconds since the epoch, or null';
         throw new OptionError('deadline', `${rule}, got ${show(time)}`);
       }
-      this.#deadline = this.#clock.now() + (wall - this.#clock.wallTime());
+      // In real time it is a point of the program's time: where Date is a fake, the program has reckoned by it.
+      const wallNow = this.#clock === systemClock ? programNow() : this.#clock.wallTime();
+      this.#deadline = this.#clock.now() + (wall - wallNow);
     }
     this.#disarm();
     this.#arm(operation);

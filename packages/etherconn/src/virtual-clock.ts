@@ -1,5 +1,6 @@
 import type { Clock, ClockTimer } from './clock.ts';
 import { checkBoolean, checkKnown, checkNumber } from './options.ts';
+import { setImmediate } from './real-time.ts';
 
 /** Options of a {@link VirtualClock}. */
 export interface VirtualClockOptions {

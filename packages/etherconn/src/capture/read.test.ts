@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { CaptureError } from './error.ts';
@@ -429,3 +431,35 @@ test('files are read by name; a stream of text is refused', async () => {
   const text = ['abc'] as unknown as Iterable<Uint8Array>;
   await assert.rejects(readCapture(text).next(), { code: 'ERR_ETHERCONN_OPTION' });
 });
+
+test('a capture file is opened when it is iterated, and closed when that stops', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
+  try {
+    const path = join(folder, 'small.pcap');
+    writeFileSync(path, pcapLittle);
+    const open = (): number =>
+      readdirSync('/proc/self/fd').filter((fd) => linkOf(`/proc/self/fd/${fd}`) === path).length;
+    // Nobody hears of what could not be opened, as nobody has asked for it.
+    const unused = Array.from({ length: 50 }, () => readCaptureFile(path));
+    readCaptureFile(join(folder, 'missing.pcap'));
+    await setImmediate();
+    if (process.platform === 'linux') assert.equal(open(), 0);
+    for (const iterator of unused) await iterator.return();
+
+    const url = readCaptureFile(pathToFileURL(path));
+    assert.equal((await url.next()).value?.originalLength, 60);
+    await url.return();
+    while (process.platform === 'linux' && open() > 0) await setImmediate();
+    assert.throws(() => readCaptureFile(7 as unknown as string), { code: 'ERR_ETHERCONN_OPTION' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}

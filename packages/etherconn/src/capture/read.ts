@@ -70,9 +70,20 @@ export async function* readCapture(source: CaptureSource): AsyncGenerator<Captur
   parser.end();
 }
 
-/** {@link readCapture} of a file. Throws Node's error (ENOENT, EACCES…) when it cannot be read. */
-export function readCaptureFile(path: string): AsyncGenerator<CapturePacket, void, void> {
-  return readCapture(createReadStream(path));
+/**
+ * {@link readCapture} of a file, which is opened when the first packet is asked for. Node's error (ENOENT, EACCES …) is
+ * thrown there when the file cannot be read.
+ */
+export function readCaptureFile(path: string | URL): AsyncGenerator<CapturePacket, void, void> {
+  if (typeof path !== 'string' && !(path instanceof URL)) {
+    throw new OptionError('path', `must be a string or a URL, got ${show(path)}`);
+  }
+  return readCapture(chunksOfFile(path));
+}
+
+/** What is opened here is closed here: a generator that nobody iterates has opened nothing. */
+async function* chunksOfFile(path: string | URL): AsyncGenerator<Uint8Array, void, void> {
+  yield* createReadStream(path);
 }
 
 async function* chunksOf(source: CaptureSource): AsyncGenerator<Uint8Array, void, void> {

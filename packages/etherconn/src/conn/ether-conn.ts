@@ -8,9 +8,8 @@ import type { PacketRelay } from '../relay/packet-relay.ts';
 import { readU16, readU32, writeU16 } from '../wire/bytes.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import type { Batch } from './batch.ts';
-import { checkPacket, type EthernetOptions, EthernetPort, type PortEvents } from './ethernet-port.ts';
+import { checkPacket, type EthernetOptions, EthernetPort } from './ethernet-port.ts';
 import { Inbox, type InboxOwner } from './inbox.ts';
-import type { Listener } from './listener.ts';
 import { messages } from './message-slab.ts';
 import { checkBuffer, type ReadInto, readInto } from './read-into.ts';
 import { ReadIterator } from './read-iterator.ts';
@@ -108,20 +107,9 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
     return { ...this.#inbox.counters(), ...this.writer.counters() };
   }
 
-  override on<K>(eventName: K | keyof PortEvents, listener: Listener<PortEvents, K>): this {
-    super.on(eventName, listener);
-    if (eventName === 'message') process.nextTick(() => this.#inbox.drainToListener());
-    return this;
-  }
-
-  override prependListener<K>(eventName: K | keyof PortEvents, listener: Listener<PortEvents, K>): this {
-    super.prependListener(eventName, listener);
-    if (eventName === 'message') process.nextTick(() => this.#inbox.drainToListener());
-    return this;
-  }
-
-  override addListener<K>(eventName: K | keyof PortEvents, listener: Listener<PortEvents, K>): this {
-    return this.on(eventName, listener);
+  /** @internal */
+  messageListened(): void {
+    this.#inbox.drainToListener();
   }
 
   /** @internal Hands all frames to a conn above. Whoever reads here, now or later, would wait for ever: he is told. */

@@ -1,8 +1,8 @@
-import { EventEmitter } from 'node:events';
 import { ClosedError, MessageTooLongError, OptionError } from '../errors.ts';
 import type { Station } from '../link/link.ts';
 import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
+import { nextTick } from '../real-time.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import {
@@ -23,6 +23,7 @@ import type { FrameRecord } from '../wire/record.ts';
 import { emitVlan, VLAN_TAG_LENGTH, type Vlan, vlanKey } from '../wire/vlan.ts';
 import type { Carrier } from './carrier.ts';
 import { EthernetHeader } from './ethernet-header.ts';
+import { MessageEmitter } from './message-emitter.ts';
 import type { ReplySource } from './reply.ts';
 import { toVlans } from './vlans-option.ts';
 import { Writer } from './writer.ts';
@@ -72,7 +73,7 @@ const NO_OPTIONS: CallOptions = Object.freeze({});
  * with a relay, and the sending side.
  */
 export abstract class EthernetPort
-  extends EventEmitter<PortEvents>
+  extends MessageEmitter<PortEvents>
   implements FrameReceiver, ReplySource, AsyncDisposable
 {
   /** @internal */
@@ -272,7 +273,7 @@ export abstract class EthernetPort
 
   /** @internal */
   keyReplaced(key: L2EndpointKey): void {
-    process.nextTick(() => this.emit('replaced', key));
+    nextTick(() => this.emit('replaced', key));
   }
 
   /** Keys of this conn that somebody else has registered since. */
@@ -308,7 +309,7 @@ export abstract class EthernetPort
   #finish(error: Error): void {
     this.#closed = true;
     this.shutdown(error);
-    process.nextTick(() => this.emit('close'));
+    nextTick(() => this.emit('close'));
   }
 
   #check(packet: Uint8Array, etherType: number): void {

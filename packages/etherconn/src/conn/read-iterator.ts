@@ -7,22 +7,22 @@ import type { CallOptions } from '../pending.ts';
  */
 export class ReadIterator<T> implements AsyncGenerator<T, void, undefined> {
   readonly #read: (options: CallOptions) => Promise<T>;
-  readonly #options: CallOptions;
+  readonly #given: CallOptions;
+  /** Made by the first read: an iterator that nobody uses holds nothing of the given signal. */
+  #options: CallOptions | null = null;
   readonly #stop = new AbortController();
   #done = false;
 
   /** `options` are those of each single read. */
   constructor(read: (options: CallOptions) => Promise<T>, options: CallOptions) {
-    const { signal, timeout } = options;
-    const stop = this.#stop.signal;
     this.#read = read;
-    this.#options = { signal: signal === undefined ? stop : AbortSignal.any([signal, stop]), timeout };
+    this.#given = options;
   }
 
   async next(): Promise<IteratorResult<T, void>> {
     if (this.#done) return END;
     try {
-      return { value: await this.#read(this.#options), done: false };
+      return { value: await this.#read(this.#eachOptions()), done: false };
     } catch (error) {
       const stopped = this.#stop.signal.aborted;
       this.#done = true;
@@ -47,6 +47,15 @@ export class ReadIterator<T> implements AsyncGenerator<T, void, undefined> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end();
+  }
+
+  #eachOptions(): CallOptions {
+    if (this.#options === null) {
+      const { signal, timeout } = this.#given;
+      const stop = this.#stop.signal;
+      this.#options = { signal: signal === undefined ? stop : AbortSignal.any([signal, stop]), timeout };
+    }
+    return this.#options;
   }
 
   #end(): void {

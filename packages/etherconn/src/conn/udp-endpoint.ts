@@ -1,8 +1,8 @@
-import { EventEmitter } from 'node:events';
 import { isAnyArrayBuffer } from 'node:util/types';
 import { OptionError } from '../errors.ts';
 import { checkBoolean, checkInteger, checkOneOf } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
+import { nextTick } from '../real-time.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { FastPathEndpoint } from '../relay/udp-fast-path.ts';
@@ -13,7 +13,7 @@ import type { Batch } from './batch.ts';
 import type { Carrier } from './carrier.ts';
 import type { ConnStats } from './ether-conn.ts';
 import { Inbox, type InboxOwner } from './inbox.ts';
-import type { Listener } from './listener.ts';
+import { MessageEmitter } from './message-emitter.ts';
 import { messages } from './message-slab.ts';
 import type { NextHopResolver } from './next-hop.ts';
 import { checkBuffer, type ReadInto, readInto } from './read-into.ts';
@@ -59,7 +59,7 @@ const NO_OPTIONS: CallOptions = Object.freeze({});
  * (`(data: Buffer, remote: UdpRemote)`), else to who reads. Also emits 'close' (the conn or its relay was closed).
  */
 export abstract class UdpEndpoint
-  extends EventEmitter<UdpEvents>
+  extends MessageEmitter<UdpEvents>
   implements FrameReceiver, InboxOwner<Datagram>, UdpSource, ReplySource, AsyncDisposable
 {
   /** @internal */
@@ -229,20 +229,9 @@ export abstract class UdpEndpoint
     this.setWriteDeadline(time);
   }
 
-  override on<K>(eventName: K | keyof UdpEvents, listener: Listener<UdpEvents, K>): this {
-    super.on(eventName, listener);
-    if (eventName === 'message') process.nextTick(() => this.inbox.drainToListener());
-    return this;
-  }
-
-  override prependListener<K>(eventName: K | keyof UdpEvents, listener: Listener<UdpEvents, K>): this {
-    super.prependListener(eventName, listener);
-    if (eventName === 'message') process.nextTick(() => this.inbox.drainToListener());
-    return this;
-  }
-
-  override addListener<K>(eventName: K | keyof UdpEvents, listener: Listener<UdpEvents, K>): this {
-    return this.on(eventName, listener);
+  /** @internal */
+  messageListened(): void {
+    this.inbox.drainToListener();
   }
 
   abstract close(): Promise<void>;
@@ -307,6 +296,6 @@ export abstract class UdpEndpoint
     this.writer.close(error);
     this.inbox.close(error);
     this.#peers = null;
-    process.nextTick(() => this.emit('close'));
+    nextTick(() => this.emit('close'));
   }
 }

@@ -1,6 +1,5 @@
 import { executionAsyncId } from 'node:async_hooks';
-// As a global it is a getter, which is not compiled in.
-import process from 'node:process';
+import { nextTick } from '../real-time.ts';
 import { rethrowLater } from '../rethrow.ts';
 
 /** Called when a datagram has been taken (`null` and its bytes), or cannot be sent (the error). */
@@ -42,7 +41,7 @@ let newest: DueCall | null = null;
 export function callBackLater(callback: SendCallback, bytes: number, owner: CallbackOwner | null): void {
   const call = new DueCall(callback, bytes, owner, executionAsyncId());
   if (newest !== null && newest.callback === callback && newest.context === call.context) newest.next = call;
-  else process.nextTick(run, call);
+  else nextTick(run, call);
   newest = call;
 }
 
@@ -63,7 +62,7 @@ function run(first: DueCall): void {
 
 /** Has `callback` called with an error in a later tick, unless `owner` is closed by then. */
 export function callBackFailed(callback: SendCallback, error: Error, owner: CallbackOwner | null): void {
-  process.nextTick(runFailed, callback, error, owner);
+  nextTick(runFailed, callback, error, owner);
 }
 
 function runFailed(callback: SendCallback, error: Error, owner: CallbackOwner | null): void {

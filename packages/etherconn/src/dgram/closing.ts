@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { ClosedError } from '../errors.ts';
+import { nextTick } from '../real-time.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { ConnectState, stateOf } from './socket-state.ts';
 
@@ -11,7 +12,7 @@ export function closeSocket(socket: EventEmitter): void {
   state.handle = null;
   state.receiving = false;
   handle.close();
-  process.nextTick(emitClose, socket);
+  nextTick(emitClose, socket);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { nextTick } from '../real-time.ts';
 import { bindImplicitly } from './bind.ts';
 import { addressBlocked, alreadyConnected, notConnected } from './node-errors.ts';
 import { enqueue } from './queueing.ts';
@@ -50,11 +51,11 @@ function lookUpAndConnect(
     }
     if (failure) {
       state.connectState = ConnectState.DISCONNECTED;
-      process.nextTick(connectFailed, socket, failure, callback);
+      nextTick(connectFailed, socket, failure, callback);
       return;
     }
     state.connectState = ConnectState.CONNECTED;
-    process.nextTick(emitConnect, socket);
+    nextTick(emitConnect, socket);
   });
 }
 

@@ -5,6 +5,7 @@ import type { Batch } from '../conn/batch.ts';
 import { DestinationCache } from '../conn/destination-cache.ts';
 import type { SystemError } from '../errors.ts';
 import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp/udp-port.ts';
+import { nextTick } from '../real-time.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import { rethrowLater } from '../rethrow.ts';
 import type { FrameRecord } from '../wire/record.ts';
@@ -342,7 +343,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   }
 
   roomAgain(): void {
-    process.nextTick(() => this.#socket.emit('drain'));
+    nextTick(() => this.#socket.emit('drain'));
   }
 
   /**

@@ -4,14 +4,20 @@ import { type DgramModule, dgramModule } from './socket-class.ts';
 
 /**
  * `etherconn/dgram`: the module node:dgram over a simulated host, for programs and libraries that want a module of its
- * shape. `require('etherconn/dgram')` gives the same plain object as `import dgram from 'etherconn/dgram'`.
+ * shape. What programs load is common-js.ts.
  */
 
 export { defaultHost, setDefaultHost } from './default-host.ts';
 export type { MessageInfo, ReceivedMessageInfo } from './message-info.ts';
 export type { OutgoingMessage } from './send-many.ts';
 export type { SocketStats } from './socket.ts';
-export type { DgramModule, DgramSocket, DgramSocketClass, DgramSocketOptions } from './socket-class.ts';
+export type {
+  DgramModule,
+  DgramSocket,
+  DgramSocketClass,
+  DgramSocketOptions,
+  InformedSocket,
+} from './socket-class.ts';
 
 /** The default export: what node:dgram exports, and how to choose the host. */
 export interface DefaultDgramModule extends DgramModule {
@@ -31,4 +37,3 @@ const dgram: DefaultDgramModule = {
 export const createSocket: DgramModule['createSocket'] = dgram.createSocket;
 export const Socket: DgramModule['Socket'] = dgram.Socket;
 export default dgram;
-export { dgram as 'module.exports' };

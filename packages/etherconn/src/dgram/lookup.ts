@@ -1,5 +1,6 @@
 import dns from 'node:dns';
 import { isIP } from 'node:net';
+import { nextTick } from '../real-time.ts';
 
 /** Calls back with an address literal for a name: the short form of `dns.lookup`. */
 export type Lookup = (name: string, family: number, callback: LookupCallback) => void;
@@ -22,5 +23,5 @@ export function replacedLookup(): Lookup | null {
 export function plainLookup(name: string, family: number, callback: LookupCallback): void {
   const kind = isIP(name);
   if (kind === 0) original(name, family, callback);
-  else process.nextTick(callback, null, name, kind);
+  else nextTick(callback, null, name, kind);
 }

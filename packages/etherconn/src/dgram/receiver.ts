@@ -4,6 +4,7 @@ import type { BlockList } from 'node:net';
 import { types } from 'node:util';
 import { Batch, type Replier } from '../conn/batch.ts';
 import { messages } from '../conn/message-slab.ts';
+import { setImmediate } from '../real-time.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { FrameList } from '../relay/frame-receiver.ts';
 import { rethrowLater } from '../rethrow.ts';

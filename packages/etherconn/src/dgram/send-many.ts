@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { UdpDestination } from '../host/udp/udp-port.ts';
+import { nextTick } from '../real-time.ts';
 import { bindImplicitly } from './bind.ts';
 import type { SocketHandle } from './handle.ts';
 import { addressBlocked, alreadyConnected, invalidArgType, notConnected } from './node-errors.ts';
@@ -86,5 +87,5 @@ function trySend(
 }
 
 function emitDrain(this: EventEmitter): void {
-  process.nextTick(() => this.emit('drain'));
+  nextTick(() => this.emit('drain'));
 }

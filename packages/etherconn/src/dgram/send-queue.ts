@@ -1,4 +1,5 @@
 import type { UdpDestination } from '../host/udp/udp-port.ts';
+import { clearImmediate, setImmediate } from '../real-time.ts';
 import type { RoomCall, RoomQueue } from '../relay/room-queue.ts';
 import type { SendCallback } from './callbacks.ts';
 

@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { UdpDestination } from '../host/udp/udp-port.ts';
+import { nextTick } from '../real-time.ts';
 import { systemError } from './address.ts';
 import { bindImplicitly } from './bind.ts';
 import type { SendCallback } from './callbacks.ts';
@@ -103,13 +104,13 @@ function lookUpAndSend(
   }
   handle.lookup(address, (error, ip) => {
     if (error) {
-      if (callback !== undefined) process.nextTick(callback, error);
-      else process.nextTick(emitError, socket, error);
+      if (callback !== undefined) nextTick(callback, error);
+      else nextTick(emitError, socket, error);
       return;
     }
     if (state.handle === null) return;
     if (handle.blocks(ip)) {
-      if (callback !== undefined) process.nextTick(callback, addressBlocked(ip));
+      if (callback !== undefined) nextTick(callback, addressBlocked(ip));
       return;
     }
     sendTo(state, payload, ip, port, address, callback);

@@ -5,6 +5,7 @@ import type { Batch } from '../conn/batch.ts';
 import type { UdpHost } from '../host/udp/udp-port.ts';
 import { AddressTextCache } from './address-text-cache.ts';
 import { initializeSocket } from './create.ts';
+import type { ReceivedMessageInfo } from './message-info.ts';
 import type { OutgoingMessage } from './send-many.ts';
 import { SocketMethods, type SocketStats } from './socket.ts';
 import type { SocketHost } from './socket-state.ts';
@@ -42,7 +43,24 @@ export interface DgramSocket extends dgram.Socket {
   stats(): SocketStats;
 }
 
-type MessageListener = (message: Buffer, rinfo: dgram.RemoteInfo) => void;
+/** A listener of 'message' as the installed @types/node has it: its type for Buffers depends on their version. */
+type MessageListener = Exclude<Parameters<typeof dgram.createSocket>[1], undefined>;
+type MessageInfoListener = (message: Parameters<MessageListener>[0], rinfo: ReceivedMessageInfo) => void;
+type WithInfo = DgramSocketOptions & { receiveInfo: true };
+
+/** A socket made with `receiveInfo: true`: its listeners get a {@link ReceivedMessageInfo}. */
+export type InformedSocket = InformedEvents & DgramSocket;
+
+/** @internal The methods of an event emitter that take a listener, for 'message'. */
+export interface InformedEvents {
+  on(event: 'message', listener: MessageInfoListener): this;
+  once(event: 'message', listener: MessageInfoListener): this;
+  addListener(event: 'message', listener: MessageInfoListener): this;
+  prependListener(event: 'message', listener: MessageInfoListener): this;
+  prependOnceListener(event: 'message', listener: MessageInfoListener): this;
+  off(event: 'message', listener: MessageInfoListener): this;
+  removeListener(event: 'message', listener: MessageInfoListener): this;
+}
 
 /** The class of a host's sockets. As Node's it may be subclassed, and called as `Socket.call(this, …)`. */
 export interface DgramSocketClass {
@@ -52,6 +70,7 @@ export interface DgramSocketClass {
 
 /** What a host has in place of the module node:dgram; the object is plain and may be changed. */
 export interface DgramModule {
+  createSocket(options: WithInfo, listener?: MessageInfoListener): InformedSocket;
   createSocket(type: dgram.SocketType | DgramSocketOptions, listener?: MessageListener): DgramSocket;
   Socket: DgramSocketClass;
 }
@@ -60,11 +79,13 @@ export interface DgramModule {
 export function dgramModule(host: () => UdpHost): DgramModule {
   const Socket = socketClass(sharedByHost(host));
   // Node's may be called with `new`, too, and is in the wild; a method or an arrow function may not.
+  function createSocket(options: WithInfo, listener?: MessageInfoListener): InformedSocket;
+  function createSocket(type: dgram.SocketType | DgramSocketOptions, listener?: MessageListener): DgramSocket;
   function createSocket(
     type: dgram.SocketType | DgramSocketOptions,
-    listener?: MessageListener,
+    listener?: MessageListener | MessageInfoListener,
   ): DgramSocket {
-    return new Socket(type, listener);
+    return new Socket(type, listener as MessageListener | undefined);
   }
   return { createSocket, Socket };
 }

@@ -8,6 +8,7 @@ import type { L4Registration, SharedEthernetConn, SharedLower } from '../conn/sh
 import { OptionError } from '../errors.ts';
 import { checkInteger, checkKnown, checkOneOf } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
+import { nextTick } from '../real-time.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { L2EndpointKey, MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
@@ -16,9 +17,8 @@ import { formatMac, linkLocalAddress } from '../wire/mac.ts';
 import type { Vlan } from '../wire/vlan.ts';
 import { configureAddress, type DetectDuplicates, probeAddress } from './config/address-config.ts';
 import { PROBE_INTERVAL } from './config/address-probe.ts';
-import type { DhcpClient } from './dhcp/dhcp-client.ts';
 import type { DhcpOptions } from './dhcp/dhcp-options.ts';
-import { startDhcp } from './dhcp/start-dhcp.ts';
+import { type BoundDhcpClient, startDhcp } from './dhcp/start-dhcp.ts';
 import { keepAlive } from './egress/keep-alive.ts';
 import { HostEthernet } from './host-ethernet.ts';
 import {
@@ -278,7 +278,7 @@ export class Host
    * Gets an address by DHCP (RFC 2131), with routes and MTU, and resolves when it is in use; the client then keeps it.
    * Rejects with an OptionError, TimeoutError, the signal's reason, or EADDRINUSE when the host has a client already.
    */
-  dhcp(options: DhcpOptions = {}): Promise<DhcpClient> {
+  dhcp(options: DhcpOptions = {}): Promise<BoundDhcpClient> {
     return startDhcp(this.stack, options);
   }
 
@@ -461,14 +461,14 @@ export class Host
   conflict(own: OwnAddress, otherMac: Uint8Array, lost: boolean): void {
     const conflict = { address: formatIp(own.address), mac: formatMac(otherMac), lost };
     if (conflictChannel.hasSubscribers) conflictChannel.publish({ host: this, ...conflict });
-    process.nextTick(() => this.emit('conflict', conflict));
+    nextTick(() => this.emit('conflict', conflict));
   }
 
   /** @internal */
   stackClosed(error: Error): void {
     for (; this.#sockets > 0; this.#sockets--) keepAlive(-1);
     if (closedChannel.hasSubscribers) closedChannel.publish({ host: this, error });
-    process.nextTick(() => this.emit('close'));
+    nextTick(() => this.emit('close'));
   }
 
   #checkGateway(gateway: Uint8Array): void {

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { Claims, udpKey } from '../conn/claims.ts';
 import type { L4HashKey } from '../conn/l4-hash-key.ts';
 import { ClosedError, InUseError } from '../errors.ts';
+import { nextTick } from '../real-time.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { Relay } from '../relay/relay.ts';
 import { isIpv4Mapped } from '../wire/ip.ts';
@@ -19,6 +20,7 @@ import { Icmp } from './icmp/icmp.ts';
 import { Input } from './input.ts';
 import { Addresses, type AddressState, OwnAddress } from './ip/addresses.ts';
 import { PathMtus } from './ip/path-mtu.ts';
+import { RouteChoice } from './ip/route-choice.ts';
 import { Routes } from './ip/routes.ts';
 import { HostGroups } from './multicast/host-groups.ts';
 import { Arp, type ConflictListener } from './neighbor/arp.ts';
@@ -40,6 +42,8 @@ export interface StackListener {
 export interface RouterListener {
   /** A valid one (RFC 4861 §6.1.2); `u8` is good only during the call. */
   routerAdvertisement(u8: Uint8Array, record: FrameRecord): void;
+  /** A station says that it is no router. */
+  isNoRouter(address: Uint8Array): void;
   hostClosed(error: Error): void;
 }
 
@@ -68,6 +72,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   readonly addresses: Addresses = new Addresses();
   readonly routes: Routes = new Routes();
   readonly neighbors: NeighborCache;
+  readonly routeChoice: RouteChoice;
   readonly arp: Arp;
   readonly nd: Nd;
   readonly udp: UdpPorts;
@@ -110,6 +115,9 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
     this.#ownMtu = mtu;
     this.#listener = listener;
     this.neighbors = new NeighborCache(this.clock, this, neighborsMax);
+    this.routeChoice = new RouteChoice(this.routes, this.neighbors, this.clock, () => {
+      this.epoch++;
+    });
     this.output = new Output(this);
     this.arp = new Arp(this.output, this.addresses, this.neighbors, this);
     this.nd = new Nd(this.output, this.addresses, this.neighbors, this);
@@ -143,6 +151,14 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
       : packet.subarray(IPV6_DESTINATION, IPV6_DESTINATION + 16);
     const mtu = this.pathMtu(destination);
     this.output.sendOrWait(() => this.output.sendTo(packet, mac, mtu) === 1);
+  }
+
+  reachabilityChanged(address: Uint8Array): void {
+    if (this.routes.hasGateway(address)) this.epoch++;
+  }
+
+  isNoRouter(address: Uint8Array): void {
+    this.routerListener?.isNoRouter(address);
   }
 
   conflict(u8: Uint8Array, address: number, version: 4 | 6, otherMac: Uint8Array): void {
@@ -242,7 +258,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
 
   /** Tells the port's user of its error, after what is under way, unless a send takes it before. */
   noteFailure(port: HostUdpPort): void {
-    if (this.#failed.length === 0) process.nextTick(tellFailures, this);
+    if (this.#failed.length === 0) nextTick(tellFailures, this);
     this.#failed.push(port);
   }
 
@@ -324,6 +340,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
     this.#end(error);
     for (const own of this.addresses.list) own.probe?.cancel(error);
     this.neighbors.clear();
+    this.routeChoice.close();
     this.#pathMtus?.close();
     this.groups.close(false);
     this.#listener.stackClosed(this.closed!);

@@ -170,13 +170,13 @@ export interface Link {
   /**
    * Whether these stations could be steered: asked before they are registered, so that a registration fails where it is
    * made. Throws an EtherconnError when they could not (the interface's own MAC address without takeover, VLAN tags
-   * that the interface takes away, no capacity left). What has been admitted is handed to {@link steer} within the turn
-   * of the event loop. Undefined on links that take any station.
+   * that the interface takes away, no capacity left). What has been admitted is handed to {@link steer} next.
+   * Undefined on links that take any station.
    */
   admit?(stations: readonly Station[]): void;
   /**
-   * Stations added and removed since the last call; undefined on links that do not filter. What it throws is a
-   * failure of the link: the relay stops.
+   * Stations added and removed since the last call, which receive when it returns; undefined on links that do not
+   * filter. What it throws is a failure of the link: the relay stops.
    */
   steer?(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void;
   stats(): LinkStats;

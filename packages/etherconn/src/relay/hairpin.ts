@@ -1,5 +1,6 @@
 import { allocateFrameMemory, copyFrame } from '../link/frame-memory.ts';
 import type { FrameMemory, LinkReceiver } from '../link/link.ts';
+import { clearImmediate, setImmediate } from '../real-time.ts';
 import type { FrameSender } from './transmit.ts';
 
 /** Frames that may be on their way between conns of one relay. The more, the longer a burst that fits. */

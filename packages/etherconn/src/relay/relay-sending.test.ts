@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { EtherConn } from '../conn/ether-conn.ts';
 import { ClosedError, MessageTooLongError, NoRoomError, OptionError, RelayStoppedError } from '../errors.ts';
+import type { Station } from '../link/link.ts';
 import { FakeLink, type FakeLinkOptions } from '../testing/fake-link.ts';
 import { settleTurns } from '../testing/memory-pair.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
@@ -32,7 +33,7 @@ describe('sending mode', () => {
     const { link, conn } = open(t);
     conn.trySendPacketTo(payload(1), ETHERTYPE, PEER);
     conn.trySendPacketTo(payload(2), ETHERTYPE, PEER);
-    assert.deepEqual(link.calls, ['commit', 'steer', 'flush', 'commit', 'flush']);
+    assert.deepEqual(link.calls, ['steer', 'commit', 'flush', 'commit', 'flush']);
   });
 
   it("'batch' lets frames gather until the turn ends", async (t) => {
@@ -155,39 +156,31 @@ describe('raw frames', () => {
 });
 
 describe('steering', () => {
-  it('tells the link once of all that was registered in one go', async (t) => {
+  it('tells the link of each registration when it is made, and when it goes', (t) => {
     const { link, relay, conn } = open(t);
     const other = new EtherConn(PEER, relay, [0x0800, 0x86dd], { vlans: [5], receiveMulticast: true });
-    await conn.close();
-    assert.equal(link.steered.length, 0);
-    await settleTurns();
-    assert.equal(link.steered.length, 1);
-    const [{ added, removed, wants }] = link.steered;
+    void conn.close();
+    void other.close();
+    const told = (stations: readonly Station[]) =>
+      stations.map(({ macHigh, macLow, vlanKey, etherTypes }) => [macHigh, macLow, vlanKey, ...etherTypes]);
+    const first = [0x02000000, 1, 0, ETHERTYPE];
+    const second = [0x02000000, 2, 0x01000005, 0x0800, 0x86dd];
     assert.deepEqual(
-      added.map(({ macHigh, macLow, vlanKey, etherTypes }) => [macHigh, macLow, vlanKey, ...etherTypes]),
+      link.steered.map(({ added, removed, wants }) => [told(added), told(removed), wants.all, wants.group]),
       [
-        [0x02000000, 1, 0, ETHERTYPE],
-        [0x02000000, 2, 0x01000005, 0x0800, 0x86dd],
+        [[first], [], false, false],
+        [[second], [], false, true],
+        [[], [first], false, true],
+        [[], [second], false, false],
       ],
     );
-    assert.deepEqual(removed, [added[0]]);
-    assert.deepEqual(wants, { all: false, group: true });
-    await other.close();
-    await settleTurns();
-    assert.deepEqual(link.steered[1], {
-      added: [],
-      removed: [added[1]],
-      wants: { all: false, group: false },
-    });
   });
 
   it('wants everything while there is a default or mirror conn', async (t) => {
     const { link, relay } = open(t);
     const mirror = new EtherConn(PEER, relay, [], { role: 'mirror' });
-    await settleTurns();
     assert.deepEqual(link.steered.at(-1)?.wants, { all: true, group: true });
     await mirror.close();
-    await settleTurns();
     assert.deepEqual(link.steered.at(-1)?.wants, { all: false, group: false });
   });
 
@@ -195,6 +188,6 @@ describe('steering', () => {
     const { link, conn } = open(t, { sendingMode: 'batch' });
     conn.trySendPacketTo(payload(1), ETHERTYPE, PEER);
     await settleTurns();
-    assert.deepEqual(link.calls, ['commit', 'steer', 'flush']);
+    assert.deepEqual(link.calls, ['steer', 'commit', 'flush']);
   });
 });

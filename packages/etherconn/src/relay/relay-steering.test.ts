@@ -76,38 +76,61 @@ describe('a station that the link will not admit', () => {
 });
 
 describe('a link that cannot steer after all', () => {
-  it('stops the relay, as when it fails otherwise', async (t) => {
+  const stopped = (error: Error) => {
+    assert.ok(error instanceof RelayStoppedError);
+    assert.match((error.cause as Error).message, /no memory/);
+    return true;
+  };
+
+  it('stops the relay, as when it fails otherwise, and who registers is told at once', async (t) => {
     const { link, relay } = open(t);
+    link.capacity = 3;
     const errors: Error[] = [];
     relay.on('error', (error) => errors.push(error));
+    const conn = new EtherConn(MAC, relay, [0x0800]);
+    const read = assert.rejects(conn.readPacket(), stopped);
     link.broken = true;
-    const read = new EtherConn(MAC, relay).readPacket();
-    await assert.rejects(read, (error: Error) => {
-      assert.ok(error instanceof RelayStoppedError);
-      assert.match((error.cause as Error).message, /no memory/);
-      return true;
-    });
+    assert.throws(() => new EtherConn(OTHER, relay), stopped);
+    await read;
     await settleTurns();
     assert.deepEqual([errors.length, link.closed, relay.closed], [1, true, true]);
+    assert.throws(() => conn.trySendPacketTo(Buffer.alloc(1), 0x0800, OTHER), stopped);
   });
 
-  it('does not throw at somebody who only sends', async (t) => {
+  it('makes no catch-all conn either', (t) => {
+    const { link, relay } = open(t);
+    link.broken = true;
+    assert.throws(() => new EtherConn(MAC, relay, [], { role: 'default' }), stopped);
+    assert.equal(relay.closed, true);
+  });
+
+  it('does not throw at somebody who only closes', async (t) => {
     const { link, relay } = open(t);
     link.capacity = 2;
     const conn = new EtherConn(MAC, relay, [0x0800]);
-    await settleTurns();
+    const other = new EtherConn(OTHER, relay);
     link.broken = true;
-    new EtherConn(OTHER, relay);
-    assert.equal(conn.trySendPacketTo(Buffer.alloc(1), 0x0800, OTHER), 1);
-    assert.throws(() => conn.trySendPacketTo(Buffer.alloc(1), 0x0800, OTHER), RelayStoppedError);
+    other.close();
+    await assert.rejects(conn.readPacket(), stopped);
   });
+});
 
-  it('nor at who closes the relay', async (t) => {
+describe('an endpoint receives when its constructor has returned', () => {
+  it('the link has been told of each change, before anything else happens', (t) => {
     const { link, relay } = open(t);
-    link.broken = true;
-    const conn = new EtherConn(MAC, relay);
-    await relay.close();
-    await assert.rejects(conn.readPacket(), RelayStoppedError);
+    link.capacity = 3;
+    const conn = new EtherConn(MAC, relay, [0x0800], { receiveMulticast: true });
+    assert.deepEqual(
+      link.steered.map(({ added, wants }) => [added.length, wants.all, wants.group]),
+      [[1, false, true]],
+    );
+    const all = new EtherConn(MAC, relay, [], { role: 'mirror' });
+    assert.deepEqual(link.steered.at(-1)!.wants, { all: true, group: true });
+    all.close();
+    assert.deepEqual(link.steered.at(-1)!.wants, { all: false, group: true });
+    conn.close();
+    assert.deepEqual(stations(link.steered), [1, 0, 0, -1]);
+    assert.deepEqual(link.steered.at(-1)!.wants, { all: false, group: false });
   });
 });
 

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { ClosedError, RelayStoppedError } from '../errors.ts';
 import type { Link, LinkInfo, Station } from '../link/link.ts';
 import { checkBoolean, checkKnown } from '../options.ts';
+import { nextTick } from '../real-time.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { Announcements } from './announcements.ts';
 import { Demultiplexer } from './demultiplexer.ts';
@@ -77,7 +78,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.#hairpin = checked.hairpin ? new Hairpin(this.#demultiplexer, link.maxFrameLength) : null;
     const batching = checked.sendingMode === 'batch';
     const { table } = this.#registry;
-    this.#transmitter = new Transmitter(link, batching, this.#steering, table, this.#hairpin);
+    this.#transmitter = new Transmitter(link, batching, table, this.#hairpin);
     link.tx.onRoom = () => this.waiting.retry();
     if (this.#hairpin !== null) {
       this.#hairpin.onRoom = link.tx.onRoom;
@@ -154,11 +155,9 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     const replaced = this.#registry.claim(registration);
     this.#steering.add(stations);
     this.#localChanged();
-    if (replaced.length > 0) {
-      this.#announcements.replaced(registration, replaced);
-      // Who was told may have closed the relay, before the conn could be told so.
-      this.checkOpen('register');
-    }
+    if (replaced.length > 0) this.#announcements.replaced(registration, replaced);
+    // The link may have failed, or who was told may have closed the relay, before the conn could be told so.
+    this.checkOpen('register');
     return registration;
   }
 
@@ -172,6 +171,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.checkOpen('register');
     const registration = this.#registry.add(role, multicast, etherTypes, [station]);
     this.#steering.add([]);
+    this.checkOpen('register');
     return registration;
   }
 
@@ -269,14 +269,14 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
 
   #linkState(up: boolean): void {
     this.#announcements.state(up);
-    process.nextTick(() => this.emit(up ? 'up' : 'down'));
+    nextTick(() => this.emit(up ? 'up' : 'down'));
   }
 
   #linkFailed(error: Error): void {
     if (this.#stopError !== null) return;
     void this.#stop(error);
     this.#announcements.failed(error);
-    process.nextTick(() => {
+    nextTick(() => {
       // A dead interface is no reason to kill a program that learns of it from its conns, but it is never silent. A network
       // that the program has closed itself is no news.
       if (this.listenerCount('error') > 0) this.emit('error', error);

@@ -1,18 +1,17 @@
 import type { Link, Station } from '../link/link.ts';
 import type { Registry } from './registry.ts';
 
+const NONE: readonly Station[] = [];
+
 /**
- * Keeps the filter of a link in step with the registrations: once for many of them in one turn of the event loop, and
- * at the latest before the next flush.
+ * Keeps the filter of a link in step with the registrations, change by change. Whoever has registered may be spoken to
+ * from now on, by this program or by a peer that nobody here knows of, so nothing waits for the turn of the event loop
+ * to end.
  */
 export class StationSteering {
   readonly #link: Link;
   readonly #registry: Registry;
   readonly #failed: (error: Error) => void;
-  #added: Station[] = [];
-  #removed: Station[] = [];
-  /** Whether the link has not been told all yet. */
-  pending = false;
 
   /** `failed` is told when the link cannot do what it had admitted. */
   constructor(link: Link, registry: Registry, failed: (error: Error) => void) {
@@ -21,51 +20,28 @@ export class StationSteering {
     this.#failed = failed;
   }
 
-  /** Throws what the link has against these stations. What has been removed in this turn makes room for them. */
+  /** Throws what the link has against these stations. */
   admit(stations: readonly Station[]): void {
-    try {
-      this.#link.admit?.(stations);
-    } catch (error) {
-      if (this.#removed.length === 0 || (error as { code?: unknown }).code !== 'ERR_ETHERCONN_LIMIT')
-        throw error;
-      this.settle();
-      this.#link.admit?.(stations);
-    }
+    this.#link.admit?.(stations);
   }
 
+  /** The registry has these stations; when this returns, the link receives for them. */
   add(stations: readonly Station[]): void {
-    if (this.#link.steer === undefined) return;
-    for (const station of stations) this.#added.push(station);
-    this.#schedule();
+    this.#steer(stations, NONE);
   }
 
+  /** The registry has these stations no more. */
   remove(stations: readonly Station[]): void {
-    if (this.#link.steer === undefined) return;
-    for (const station of stations) this.#removed.push(station);
-    this.#schedule();
+    this.#steer(NONE, stations);
   }
 
-  /** Tells the link now what it has not been told yet. */
-  settle(): void {
-    if (!this.pending) return;
-    this.pending = false;
-    const added = this.#added;
-    const removed = this.#removed;
-    this.#added = [];
-    this.#removed = [];
-    if (this.#link.closed) return;
+  #steer(added: readonly Station[], removed: readonly Station[]): void {
+    if (this.#link.steer === undefined || this.#link.closed) return;
     const all = this.#registry.wantsAll;
     try {
-      this.#link.steer!(added, removed, { all, group: all || this.#registry.listeners.size > 0 });
+      this.#link.steer(added, removed, { all, group: all || this.#registry.listeners.size > 0 });
     } catch (error) {
-      // Whoever sends, or nobody at all, is on the stack here: it is none of his doing.
       this.#failed(error as Error);
     }
-  }
-
-  #schedule(): void {
-    if (this.pending) return;
-    this.pending = true;
-    process.nextTick(() => this.settle());
   }
 }

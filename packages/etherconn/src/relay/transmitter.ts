@@ -1,14 +1,12 @@
-// The global one is a getter, which costs a call where this is asked for every frame.
-import process from 'node:process';
 import { MessageTooLongError, OptionError } from '../errors.ts';
 import type { FrameMemory, Link, LinkTx } from '../link/link.ts';
 import { show } from '../options.ts';
+import { nextTick } from '../real-time.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { parseFrame } from '../wire/parse.ts';
 import { FrameRecord } from '../wire/record.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import { type Hairpin, WireAndHairpin } from './hairpin.ts';
-import type { StationSteering } from './station-steering.ts';
 import type { BulkSender, FrameSender } from './transmit.ts';
 
 /** Frames that gather in 'batch' mode before they are flushed: the kernel's own transmit budget is 32. */
@@ -27,7 +25,6 @@ export class Transmitter implements FrameSender, BulkSender {
   readonly #tx: LinkTx;
   readonly #maxFrameLength: number;
   readonly #batching: boolean;
-  readonly #steering: StationSteering;
   readonly #table: EndpointTable;
   readonly #hairpin: Hairpin | null;
   readonly #wireAndHairpin: WireAndHairpin | null;
@@ -37,18 +34,11 @@ export class Transmitter implements FrameSender, BulkSender {
   #flushScheduled = false;
   readonly #flushTick: () => void;
 
-  constructor(
-    link: Link,
-    batching: boolean,
-    steering: StationSteering,
-    table: EndpointTable,
-    hairpin: Hairpin | null,
-  ) {
+  constructor(link: Link, batching: boolean, table: EndpointTable, hairpin: Hairpin | null) {
     this.#tx = link.tx;
     this.#maxFrameLength = link.maxFrameLength;
     this.memory = link.tx.memory;
     this.#batching = batching;
-    this.#steering = steering;
     this.#table = table;
     this.#hairpin = hairpin;
     this.#wireAndHairpin = hairpin === null ? null : new WireAndHairpin(this, hairpin);
@@ -134,7 +124,7 @@ export class Transmitter implements FrameSender, BulkSender {
       this.flush();
     } else if (this.#holds === 0 && !this.#flushScheduled) {
       this.#flushScheduled = true;
-      process.nextTick(this.#flushTick);
+      nextTick(this.#flushTick);
     }
   }
 
@@ -164,8 +154,6 @@ export class Transmitter implements FrameSender, BulkSender {
   flush(): number {
     this.#unflushed = 0;
     if (this.stopped) return 0;
-    // An answer must not come before the filter knows who asked.
-    if (this.#steering.pending) this.#steering.settle();
     return this.#tx.flush();
   }
 

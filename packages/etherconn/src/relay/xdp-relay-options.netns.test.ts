@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { setImmediate as steered } from 'node:timers/promises';
 import { EtherConn } from '../conn/ether-conn.ts';
 import { eventually } from '../testing/eventually.ts';
 import { FAR, NEAR } from '../testing/veth-links.ts';
@@ -60,7 +59,6 @@ describe('options of XDPRelay', { skip: requireXdp() }, () => {
       const a = await open(NEAR, { sendDepth: 0, chunks: 64 });
       const b = await open(FAR, { receiveDepth: 3 });
       const [from, to] = [new EtherConn(A, a, [TYPE]), new EtherConn(B, b, [TYPE])];
-      await steered();
       for (let i = 0; i < 8; i++) await from.writePacketTo(bytes(`${i}`.padEnd(46)), TYPE, B);
       await eventually('all frames', () => to.stats().enqueued === 8);
       assert.equal(to.stats().dropped, 5);
@@ -79,7 +77,6 @@ describe('options of XDPRelay', { skip: requireXdp() }, () => {
     await withXdpRelays({}, async ({ open }) => {
       const b = await open(FAR);
       const to = new EtherConn(B, b, [TYPE]);
-      await steered();
       for (const [sendingMode, atOnce] of [
         [XDPSendingModeSingle, 20],
         [XDPSendingModeBatch, 0],
@@ -116,7 +113,6 @@ describe('options of XDPRelay', { skip: requireXdp() }, () => {
         payloads.push(response.etherPayloadBytes),
       );
       const from = new EtherConn(A, a, [TYPE]);
-      await steered();
       await from.writePacketTo(bytes('x'.padEnd(46)), TYPE, B);
       await from.writePacketTo(bytes('y'.padEnd(46)), TYPE + 1, B);
       await eventually('both', () => payloads.length === 2);

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { setImmediate as steered } from 'node:timers/promises';
 import { EtherConn } from '../conn/ether-conn.ts';
 import { RUDPConn } from '../conn/rudp-conn.ts';
 import { SharedEtherConn } from '../conn/shared-ether-conn.ts';
@@ -42,13 +41,10 @@ for (const mode of ['native', 'generic'] as const) {
           received.push(String(Buffer.from(response.etherBytes.subarray(14)))),
         );
         const sender = new EtherConn(A, a, [TYPE]);
-        // The kernel is told of all registrations of a turn of the event loop at once.
-        await steered();
         await sender.writePacketTo(bytes('one'.padEnd(46)), TYPE, B);
         await eventually('the frame', () => received.length === 1);
         assert.equal(received[0]!.trim(), 'one');
         b.unregister(registration.id);
-        await steered();
         await sender.writePacketTo(bytes('two'.padEnd(46)), TYPE, B);
         await eventually('the frame that nobody wants', () => b.stats().link.steering!.noEndpoint > 0);
         assert.equal(received.length, 1);
@@ -72,7 +68,6 @@ for (const mode of ['native', 'generic'] as const) {
         const [a, b] = [await open(NEAR, { mode }), await open(FAR, { mode })];
         for (const vlans of [[], [7], [7, 4094], [{ id: 100, tpid: 0x88a8, pcp: 5 }, 200]]) {
           const [from, to] = [new EtherConn(A, a, [TYPE], { vlans }), new EtherConn(B, b, [TYPE], { vlans })];
-          await steered();
           await from.writePacketTo(bytes('tagged'.padEnd(46)), TYPE, B);
           const { data, remote } = await to.readPacket({ timeout: 5000 });
           assert.equal(String(data).trim(), 'tagged');
@@ -98,7 +93,6 @@ for (const mode of ['native', 'generic'] as const) {
             resolveNextHop,
           },
         );
-        await steered();
         await client.writeTo(bytes('udp'), { address: '10.0.0.2', port: 7 });
         assert.equal(String((await client.readFrom({ timeout: 5000 })).data), 'udp');
 
@@ -114,7 +108,6 @@ for (const mode of ['native', 'generic'] as const) {
             while (batch.next()) batch.reply(bytes(`${port}`));
           });
         }
-        await steered();
         for (const [i, port] of ports.entries()) {
           await clients[i]!.writeTo(bytes('?'), { address: '10.0.0.2', port });
           assert.equal(String((await clients[i]!.readFrom({ timeout: 5000 })).data), `${port}`);
@@ -127,7 +120,6 @@ for (const mode of ['native', 'generic'] as const) {
         near.run('ip', 'address', 'add', '10.0.0.1/24', 'dev', NEAR);
         far.run('ip', 'address', 'add', '10.0.0.2/24', 'dev', FAR);
         const conn = new EtherConn(B, await open(FAR, { mode }), [EtherType.ARP], { receiveMulticast: true });
-        await steered();
         near.spawn(
           process.execPath,
           '-e',
@@ -161,7 +153,6 @@ describe('XDPRelay', { skip: requireXdp() }, () => {
         });
       }
       const conns = [first, second].map((relay) => new EtherConn(B, relay, [TYPE]));
-      await steered();
       // A sender of ours uses the queue that it is told to; veth receives on the same one.
       for (const [queue, conn] of conns.entries()) {
         const relay = await open(NEAR, { sendQueue: queue });
@@ -199,7 +190,6 @@ describe('XDPRelay', { skip: requireXdp() }, () => {
       const rude = await open(FAR, { takeover: true });
       const near = await open(NEAR);
       const conn = new EtherConn(FAR_MAC, rude, [TYPE]);
-      await steered();
       await new EtherConn(A, near, [TYPE]).writePacketTo(bytes('mine'.padEnd(46)), TYPE, FAR_MAC);
       assert.equal(String((await conn.readPacket({ timeout: 5000 })).data).trim(), 'mine');
     });
@@ -216,7 +206,6 @@ describe('XDPRelay', { skip: requireXdp() }, () => {
       // At once: the link need not have heard yet that there is room.
       await conns[0]!.close();
       const third = new EtherConn('02:ec:00:00:01:03', relay, [TYPE]);
-      await steered();
       const near = await open(NEAR);
       await new EtherConn(A, near, [TYPE]).writePacketTo(bytes('x'.padEnd(46)), TYPE, '02:ec:00:00:01:03');
       await third.readPacket({ timeout: 5000 });
@@ -247,7 +236,6 @@ describe('XDPRelay', { skip: requireXdp() }, () => {
       const [a, b] = [await open(NEAR), await open(FAR)];
       assert.ok(b.info().multiBuffer);
       const [from, to] = [new EtherConn(A, a, [TYPE]), new EtherConn(B, b, [TYPE])];
-      await steered();
       const packet = new Uint8Array(9000).map((_, i) => i);
       await from.writePacketTo(packet, TYPE, B);
       assert.deepEqual(new Uint8Array((await to.readPacket({ timeout: 5000 })).data), packet);
@@ -277,7 +265,6 @@ describe('XDPRelay', { skip: requireXdp() }, () => {
       const mine = new EtherConn(B, relay, [TYPE]);
       const other = new EtherConn('02:ec:00:00:00:0c', beside, [TYPE]);
       const from = new EtherConn(A, await open(NEAR), [TYPE]);
-      await steered();
       await from.writePacketTo(bytes('x'.padEnd(46)), TYPE, B);
       await from.writePacketTo(bytes('y'.padEnd(46)), TYPE, '02:ec:00:00:00:0c');
       assert.equal(String((await mine.readPacket({ timeout: 5000 })).data).trim(), 'x');

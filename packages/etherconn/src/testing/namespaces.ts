@@ -18,7 +18,7 @@ export interface CommandOutput {
   readonly stderr: string;
 }
 
-export interface Namespace {
+export interface Namespace extends AsyncDisposable {
   /** Path for the `netns` option of links, and for nsenter. */
   readonly path: string;
   /** Process id of the holder. */
@@ -223,6 +223,10 @@ class HeldNamespace implements Namespace {
     this.#children.add(child);
     child.on('exit', () => this.#children.delete(child));
     return child;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   async close(): Promise<void> {

@@ -10,8 +10,9 @@ import { IpProtocol } from './protocol.ts';
 import { Fragment, type FrameRecord } from './record.ts';
 
 /**
- * Neighbour discovery for IPv6: RFC 4861 (messages in ICMPv6); DNS servers and search list: RFC 8106. Offsets are from the
- * start of the ICMPv6 header, those of options from the start of the option.
+ * Neighbour discovery for IPv6: RFC 4861 (messages in ICMPv6); router preferences and more specific routes: RFC 4191; DNS
+ * servers and search list: RFC 8106. Offsets are from the start of the ICMPv6 header, those of options from the start of
+ * the option.
  */
 
 export const NdType = {
@@ -27,6 +28,8 @@ export const NdOption = {
   TARGET_LINK_LAYER: 2,
   PREFIX_INFORMATION: 3,
   MTU: 5,
+  /** RFC 4191. */
+  ROUTE_INFORMATION: 24,
   RECURSIVE_DNS: 25,
   DNS_SEARCH: 31,
 } as const;
@@ -37,6 +40,8 @@ export const ND_TARGET = 8;
 export const ND_LINK_LAYER_ADDRESS = 2;
 /** Offset of the prefix in a prefix information option. */
 export const ND_PREFIX = 16;
+/** Offset of the prefix in a route information option, of which as much is there as its length needs. */
+const ND_ROUTE_PREFIX = 8;
 /** Offset of the first address in a recursive DNS server option, and of the names in a search list option. */
 export const ND_DNS = 8;
 
@@ -44,6 +49,8 @@ export const ND_DNS = 8;
 export const NdNeighborFlag = { ROUTER: 0x80, SOLICITED: 0x40, OVERRIDE: 0x20 } as const;
 /** Bits of byte 5 of a router advertisement. */
 export const NdRouterFlag = { MANAGED: 0x80, OTHER: 0x40 } as const;
+/** Values of router preferences, RFC 4191 §2.1; two bits, the fourth and fifth of their byte. */
+export const NdPreference = { MEDIUM: 0, HIGH: 1, RESERVED: 2, LOW: 3 } as const;
 /** Bits of byte 3 of a prefix information option. */
 export const NdPrefixFlag = { ON_LINK: 0x80, AUTONOMOUS: 0x40 } as const;
 
@@ -162,6 +169,39 @@ export function ndRouterHopLimit(u8: Uint8Array, offset: number): number {
 /** {@link NdRouterFlag} bits of the router advertisement at `offset`. */
 export function ndRouterFlags(u8: Uint8Array, offset: number): number {
   return u8[offset + 5];
+}
+
+/** {@link NdPreference} of the router advertisement at `offset`. */
+export function ndRouterPreference(u8: Uint8Array, offset: number): number {
+  return (u8[offset + 5] >> 3) & 3;
+}
+
+/** {@link NdPreference} of the route information option at `option`. */
+export function ndRoutePreference(u8: Uint8Array, option: number): number {
+  return (u8[option + 3] >> 3) & 3;
+}
+
+/** Seconds, 0xffffffff for ever: lifetime of the route information option at `option`. */
+export function ndRouteLifetime(u8: Uint8Array, option: number): number {
+  return readU32(u8, option + 4);
+}
+
+/** Prefix length of the route information option at `option`; may be over 128 in a malformed one. */
+export function ndRoutePrefixLength(u8: Uint8Array, option: number): number {
+  return u8[option + 2];
+}
+
+/**
+ * The prefix of the route information option at `option`: 16 bytes, those that it leaves out zero. Undefined when the
+ * option is too short for its prefix length (RFC 4191 §2.3).
+ */
+export function ndRoutePrefix(u8: Uint8Array, option: number): Uint8Array | undefined {
+  const room = u8[option + 1] * UNIT - ND_ROUTE_PREFIX;
+  const length = ndRoutePrefixLength(u8, option);
+  if (length > 128 || room > 16 || room < (length === 0 ? 0 : length <= 64 ? 8 : 16)) return undefined;
+  const prefix = new Uint8Array(16);
+  prefix.set(u8.subarray(option + ND_ROUTE_PREFIX, option + ND_ROUTE_PREFIX + room));
+  return prefix;
 }
 
 /** Seconds that the sender of the router advertisement at `offset` is a default router; 0: it is none. */

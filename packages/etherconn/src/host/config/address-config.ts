@@ -66,7 +66,8 @@ function probe(
     else stack.loseAddress(own, otherMac);
     done(otherMac);
   };
-  new AddressProbe(stack, own, count, PROBE_INTERVAL, unref, known, abandoned);
+  const interval = own.version === 4 ? PROBE_INTERVAL : stack.neighbors.retransmitTime(16);
+  new AddressProbe(stack, own, count, interval, unref, known, abandoned);
 }
 
 function whoHasIt(address: Uint8Array, otherMac: Uint8Array): string {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { ClockTimer } from '../../clock.ts';
 import { ClosedError } from '../../errors.ts';
 import { PendingCall } from '../../pending.ts';
+import { nextTick } from '../../real-time.ts';
 import { type Dhcpv4Message, Dhcpv4Op, parseDhcpv4 } from '../../wire/dhcpv4.ts';
 import { Dhcpv4Option, Dhcpv4Type, readDhcpv4Options } from '../../wire/dhcpv4-options.ts';
 import { formatIp } from '../../wire/ip.ts';
@@ -216,7 +217,7 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
   #refused(message: Dhcpv4Message, reason: string): boolean {
     const { serverId } = readDhcpv4Options(message.options);
     if (this.#state === 'requesting' && serverId !== this.#offered?.serverId) return false;
-    process.nextTick(() => this.emit('nak', reason));
+    nextTick(() => this.emit('nak', reason));
     this.#lose('nak');
     const pause = this.#refusals++ === 0 ? 0 : this.#backoff(this.#refusals - 2);
     this.#enter('init');
@@ -238,7 +239,7 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
     const { address, serverId } = lease;
     const type = Dhcpv4Type.DECLINE;
     this.#send(this.#new({ type, requestedAddress: address, serverId, isBare: true }), null, null, null);
-    process.nextTick(() => this.emit('declined', address));
+    nextTick(() => this.emit('declined', address));
     this.#enter('init');
     this.#after(DECLINE_DELAY, () => this.#discover());
   }
@@ -256,7 +257,7 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
       this.#at(this.#asked + renewalTime * 1000, () => this.#renew());
     }
     for (const call of [...this.#waiting]) call.resolve(lease);
-    process.nextTick(() => this.emit(isNew ? 'bound' : 'renewed', lease));
+    nextTick(() => this.emit(isNew ? 'bound' : 'renewed', lease));
   }
 
   #renew(): void {
@@ -289,7 +290,7 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
     if (lease === null) return;
     this.#lease = null;
     this.#link.unconfigure();
-    process.nextTick(() => this.emit('expired', lease, reason));
+    nextTick(() => this.emit('expired', lease, reason));
   }
 
   /** A new exchange. */

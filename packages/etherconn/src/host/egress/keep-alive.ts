@@ -1,3 +1,5 @@
+import { clearInterval, setInterval } from '../../real-time.ts';
+
 /** A little less than 2^31 ms, the longest that Node's timers take. */
 const FOREVER = 0x7fffffff;
 

@@ -1,5 +1,6 @@
 import { allocateFrameMemory, copyFrame } from '../../link/frame-memory.ts';
 import { FrameFlag, type FrameMemory } from '../../link/link.ts';
+import { setImmediate } from '../../real-time.ts';
 import { BatchStore } from '../../relay/batch-store.ts';
 import type { Relay } from '../../relay/relay.ts';
 import type { FrameSender } from '../../relay/transmit.ts';

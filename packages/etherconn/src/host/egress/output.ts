@@ -157,9 +157,9 @@ export class Output implements NeighborLink {
   }
 
   #unicast(destination: Uint8Array): Path | HostErrorCode {
-    const { addresses, routes } = this.#stack;
+    const { addresses, routeChoice } = this.#stack;
     const isOnLink = destination.length === 16 && isLinkLocal(destination);
-    const route = isOnLink ? null : routes.find(destination);
+    const route = isOnLink ? null : routeChoice.find(destination);
     if (route === null && !isOnLink) return 'ENETUNREACH';
     const nextHop = route?.gateway ?? destination;
     const source = addresses.choose(destination, nextHop)?.address;

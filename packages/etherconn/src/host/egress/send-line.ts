@@ -1,3 +1,4 @@
+import { clearTimeout, setImmediate, setTimeout } from '../../real-time.ts';
 import type { Relay } from '../../relay/relay.ts';
 import type { RoomCall } from '../../relay/room-queue.ts';
 

@@ -1,5 +1,8 @@
 import { type IpPrefix, ipEquals, prefixContains } from '../../wire/ip.ts';
 
+/** How much a router wants to be used: RFC 4191 §2.1. */
+export const RoutePreference = { LOW: -1, MEDIUM: 0, HIGH: 1 } as const;
+
 /** Where packets for a network go. */
 export interface RouteEntry {
   readonly prefix: IpPrefix;
@@ -7,6 +10,8 @@ export interface RouteEntry {
   readonly gateway: Uint8Array | null;
   /** Of two routes for the same network the one with the lower metric counts. */
   readonly metric: number;
+  /** Of two with the same metric the one that its router prefers: {@link RoutePreference}, default medium. */
+  readonly preference?: number;
 }
 
 /** The routes of a host, the longest prefix first. */
@@ -16,7 +21,10 @@ export class Routes {
   add(route: RouteEntry): void {
     // Stable: of equal ones the first added counts.
     this.list = [...this.list, route].sort(
-      (a, b) => b.prefix.length - a.prefix.length || a.metric - b.metric,
+      (a, b) =>
+        b.prefix.length - a.prefix.length ||
+        a.metric - b.metric ||
+        (b.preference ?? RoutePreference.MEDIUM) - (a.preference ?? RoutePreference.MEDIUM),
     );
   }
 
@@ -26,11 +34,18 @@ export class Routes {
 
   /** The route that counts for an address (4 or 16 bytes), or null. */
   find(address: Uint8Array): RouteEntry | null {
-    for (const route of this.list) {
-      if (route.prefix.address.length === address.length && prefixContains(route.prefix, address))
-        return route;
-    }
+    for (const route of this.list) if (isFor(route, address)) return route;
     return null;
+  }
+
+  /** All routes for an address, the best first. */
+  all(address: Uint8Array): RouteEntry[] {
+    return this.list.filter((route) => isFor(route, address));
+  }
+
+  /** Whether some route goes by this router. */
+  hasGateway(gateway: Uint8Array): boolean {
+    return this.list.some((route) => route.gateway !== null && ipEquals(route.gateway, gateway));
   }
 
   /** A route to exactly this network by this gateway (any, when undefined), or null. */
@@ -41,6 +56,10 @@ export class Routes {
     }
     return null;
   }
+}
+
+function isFor(route: RouteEntry, address: Uint8Array): boolean {
+  return route.prefix.address.length === address.length && prefixContains(route.prefix, address);
 }
 
 function sameNetwork(a: IpPrefix, b: IpPrefix): boolean {

@@ -140,6 +140,7 @@ export class Nd {
       solicited: (flags & NdNeighborFlag.SOLICITED) !== 0,
       override: option >= 0 && (flags & NdNeighborFlag.OVERRIDE) !== 0,
       create: false,
+      noRouter: (flags & NdNeighborFlag.ROUTER) === 0,
     });
     return true;
   }

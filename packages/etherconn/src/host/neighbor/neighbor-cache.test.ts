@@ -19,6 +19,8 @@ function open(capacity = 16) {
     {
       solicit: (_neighbor, mac) => asked.push(mac === null ? 'all' : 'one'),
       sendWaiting: (_neighbor, packet) => sent.push(packet[0]),
+      reachabilityChanged: () => undefined,
+      isNoRouter: () => undefined,
     },
     capacity,
   );

@@ -1,4 +1,5 @@
 import type { Clock, ClockTimer } from '../../clock.ts';
+import { nextTick } from '../../real-time.ts';
 import { sameBytes } from '../../wire/bytes.ts';
 import { type IpKey, ipKey } from '../ip-key.ts';
 
@@ -13,9 +14,12 @@ export const NeighborState = {
   REACHABLE: 5,
 } as const;
 
-/** RFC 4861 §10, in milliseconds; as for Linux's ARP. Without the random part, so that virtual time replays. */
-const REACHABLE_TIME = 30_000;
-const RETRANSMIT_TIME = 1000;
+/**
+ * RFC 4861 §10, in milliseconds; as for Linux's ARP. Without the random part, so that virtual time replays. Routers may
+ * say others for IPv6.
+ */
+export const REACHABLE_TIME = 30_000;
+export const RETRANSMIT_TIME = 1000;
 const DELAY_TIME = 5000;
 const SOLICITATIONS = 3;
 
@@ -92,6 +96,10 @@ export interface NeighborOwner {
   solicit(neighbor: Neighbor, mac: Uint8Array | null): void;
   /** Sends a packet that has waited. */
   sendWaiting(neighbor: Neighbor, packet: Uint8Array): void;
+  /** A station has not answered, or is heard of again after that. */
+  reachabilityChanged(address: Uint8Array): void;
+  /** A neighbour says that it is no router (RFC 4861 §7.2.5). */
+  isNoRouter(address: Uint8Array): void;
 }
 
 /** How a message about a neighbour is to be taken, RFC 4861 §7.2.5. */
@@ -102,6 +110,8 @@ export interface Learning {
   readonly override: boolean;
   /** It may make an entry: its sender wants to talk with us. */
   readonly create: boolean;
+  /** Its sender says that it is no router. */
+  readonly noRouter?: boolean;
 }
 
 /**
@@ -131,6 +141,9 @@ export class NeighborCache {
   #timer: ClockTimer | null = null;
   #timerDue = Infinity;
   #timerRefed = false;
+  /** Of IPv6. */
+  #reachableTime6 = REACHABLE_TIME;
+  #retransmitTime6 = RETRANSMIT_TIME;
 
   constructor(clock: Clock, owner: NeighborOwner, capacity: number) {
     this.#clock = clock;
@@ -151,6 +164,30 @@ export class NeighborCache {
 
   list(): Iterable<Neighbor> {
     return this.#entries === null ? [] : this.#entries.values();
+  }
+
+  /** Sets, for IPv6, how long a neighbour counts as reachable and the time between questions, in milliseconds. */
+  setTimes6(reachable: number, retransmit: number): void {
+    this.#reachableTime6 = reachable;
+    this.#retransmitTime6 = retransmit;
+  }
+
+  /** Milliseconds between questions, by the length of addresses. */
+  retransmitTime(length: number): number {
+    return length === 4 ? RETRANSMIT_TIME : this.#retransmitTime6;
+  }
+
+  /** See `RouterReachability`. */
+  failedAt(address: Uint8Array): number | undefined {
+    return this.#failures?.get(ipKey(address, 0, address.length === 4 ? 4 : 6));
+  }
+
+  /** See `RouterReachability`: a question for an address that is not being asked for already. */
+  probe(address: Uint8Array): void {
+    const neighbor = this.want(address);
+    if (neighbor.state !== NeighborState.NONE) return;
+    neighbor.solicitations = SOLICITATIONS - 1;
+    this.#solicit(neighbor, NeighborState.INCOMPLETE);
   }
 
   /** The entry of the address of `version` 4 or 6 at `offset`, or undefined. */
@@ -250,7 +287,7 @@ export class NeighborCache {
       neighbor = this.want(u8.slice(offset, offset + length));
     }
     neighbor.failedBefore = false;
-    this.#failures?.delete(ipKey(u8, offset, version));
+    if (this.#failures?.delete(ipKey(u8, offset, version))) this.#owner.reachabilityChanged(neighbor.address);
     const known = neighbor.mac;
     const same = known !== null && sameBytes(known, 0, u8, mac, 6);
     if (neighbor.state >= NeighborState.STALE && !same && !how.override) {
@@ -261,11 +298,13 @@ export class NeighborCache {
       neighbor.mac = u8.slice(mac, mac + 6);
       neighbor.version++;
     }
-    if (how.solicited) this.#enter(neighbor, NeighborState.REACHABLE, REACHABLE_TIME);
+    const reachable = version === 4 ? REACHABLE_TIME : this.#reachableTime6;
+    if (how.solicited) this.#enter(neighbor, NeighborState.REACHABLE, reachable);
     else if (!same || neighbor.state < NeighborState.STALE) {
       this.#enter(neighbor, NeighborState.STALE, Infinity);
     }
     this.#release(neighbor);
+    if (how.noRouter === true) this.#owner.isNoRouter(neighbor.address);
   }
 
   /** The MAC address as soon as it is known; null when nobody answers. */
@@ -326,7 +365,7 @@ export class NeighborCache {
     if (isWanted || this.#drained === null) return;
     const drained = this.#drained;
     // What waited is sent, or told, first.
-    process.nextTick(drained);
+    nextTick(drained);
   }
 
   #drop(sender: PacketSender | null): void {
@@ -355,7 +394,7 @@ export class NeighborCache {
     const { refused } = neighbor;
     neighbor.refused = null;
     // Not from inside of what is being received: nobody registers or closes anything there.
-    if (refused !== null) process.nextTick(tellRoom, refused);
+    if (refused !== null) nextTick(tellRoom, refused);
   }
 
   #rememberFailure(neighbor: Neighbor): void {
@@ -422,7 +461,7 @@ export class NeighborCache {
 
   #solicit(neighbor: Neighbor, state: number): void {
     neighbor.solicitations++;
-    this.#enter(neighbor, state, RETRANSMIT_TIME);
+    this.#enter(neighbor, state, this.retransmitTime(neighbor.address.length));
     this.#owner.solicit(neighbor, state === NeighborState.PROBE ? neighbor.mac : null);
   }
 
@@ -454,6 +493,7 @@ export class NeighborCache {
     } else if (neighbor.solicitations >= SOLICITATIONS) {
       this.#rememberFailure(neighbor);
       this.#fail(neighbor);
+      this.#owner.reachabilityChanged(neighbor.address);
     } else {
       this.#solicit(neighbor, neighbor.state);
       if (!this.isPatient(neighbor)) this.#tellRefused(neighbor);

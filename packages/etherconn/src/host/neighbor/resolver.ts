@@ -80,6 +80,12 @@ export abstract class NeighborResolver implements NeighborOwner, ConflictListene
   /** @internal Nothing is queued here: the conns wait themselves. */
   sendWaiting(): void {}
 
+  /** @internal There is one router, whether it answers or not. */
+  reachabilityChanged(): void {}
+
+  /** @internal */
+  isNoRouter(): void {}
+
   /** @internal */
   conflict(): void {
     this.#conflicts++;

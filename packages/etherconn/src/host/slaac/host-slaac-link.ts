@@ -2,9 +2,10 @@ import type { Clock } from '../../clock.ts';
 import { isGroupMac } from '../../wire/mac.ts';
 import { findNdOption, ND_LINK_LAYER_ADDRESS, NdOption } from '../../wire/nd.ts';
 import type { FrameRecord } from '../../wire/record.ts';
-import { AddressProbe, PROBE_INTERVAL, PROBES6 } from '../config/address-probe.ts';
+import { AddressProbe, PROBES6 } from '../config/address-probe.ts';
 import type { AddressState, OwnAddress } from '../ip/addresses.ts';
 import type { RouteEntry } from '../ip/routes.ts';
+import { REACHABLE_TIME, RETRANSMIT_TIME } from '../neighbor/neighbor-cache.ts';
 import type { RouterListener, Stack } from '../stack.ts';
 import { readRouterAdvertisement } from './router-advertisement.ts';
 import type { Slaac } from './slaac.ts';
@@ -60,6 +61,10 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
     this.#slaac?.advertised(readRouterAdvertisement(u8, record));
   }
 
+  isNoRouter(address: Uint8Array): void {
+    this.#slaac?.isNoRouter(address);
+  }
+
   hostClosed(error: Error): void {
     this.#slaac?.hostClosed(error);
   }
@@ -88,7 +93,8 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
     // Whether its network is on the link is a question of its own (RFC 5942).
     const own = stack.addAddress(address, length, state, false);
     if (mode === 'off') return own;
-    new AddressProbe(stack, own, PROBES6, PROBE_INTERVAL, mode !== 'wait', (otherMac) => {
+    const interval = stack.neighbors.retransmitTime(16);
+    new AddressProbe(stack, own, PROBES6, interval, mode !== 'wait', (otherMac) => {
       if (otherMac === null) stack.setAddressState(own, 'preferred');
       else stack.loseAddress(own, otherMac);
       settled(otherMac === null);
@@ -112,8 +118,8 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
     if (address.state !== state) this.#stack.setAddressState(address, state);
   }
 
-  addRoute(prefix: Uint8Array, length: number, gateway: Uint8Array | null): RouteEntry {
-    const route = { prefix: { address: prefix, length }, gateway, metric: METRIC };
+  addRoute(prefix: Uint8Array, length: number, gateway: Uint8Array | null, preference: number): RouteEntry {
+    const route = { prefix: { address: prefix, length }, gateway, metric: METRIC, preference };
     this.#stack.routes.add(route);
     this.#stack.epoch++;
     return route;
@@ -122,6 +128,10 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
   removeRoute(route: RouteEntry): void {
     this.#stack.routes.remove(route);
     this.#stack.epoch++;
+  }
+
+  setNeighborTimes(reachable: number | null, retransmit: number | null): void {
+    this.#stack.neighbors.setTimes6(reachable ?? REACHABLE_TIME, retransmit ?? RETRANSMIT_TIME);
   }
 
   setMtu(mtu: number | null): void {

@@ -4,6 +4,7 @@ import {
   ND_DNS,
   ND_PREFIX,
   NdOption,
+  NdPreference,
   NdPrefixFlag,
   NdRouterFlag,
   ndDnsLifetime,
@@ -16,9 +17,14 @@ import {
   ndPrefixValidLifetime,
   ndReachableTime,
   ndRetransTimer,
+  ndRouteLifetime,
+  ndRoutePreference,
+  ndRoutePrefix,
+  ndRoutePrefixLength,
   ndRouterFlags,
   ndRouterHopLimit,
   ndRouterLifetime,
+  ndRouterPreference,
 } from '../../wire/nd.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 
@@ -35,12 +41,27 @@ export interface AdvertisedPrefix {
   readonly preferredLifetime: number;
 }
 
-/** What a router advertisement says (RFC 4861 §4.2, RFC 8106). Lifetimes in seconds, Infinity for ever. */
+/** RFC 4191 §2.1. */
+export type RouterPreference = 'low' | 'medium' | 'high';
+
+/** A network that a router wants to be used for (RFC 4191 §2.3). */
+export interface AdvertisedRoute {
+  /** 16 bytes, those behind the prefix zero. */
+  readonly prefix: Uint8Array;
+  readonly length: number;
+  readonly preference: RouterPreference;
+  /** Seconds, Infinity for ever. */
+  readonly lifetime: number;
+}
+
+/** What a router advertisement says (RFC 4861 §4.2, RFC 4191, RFC 8106). Lifetimes in seconds, Infinity for ever. */
 export interface RouterAdvertisement {
   /** 16 bytes, link-local. */
   readonly router: Uint8Array;
   /** Seconds that it is a default router; 0: it is none. */
   readonly lifetime: number;
+  /** How much it wants to be used as one. */
+  readonly preference: RouterPreference;
   /** 0 when it does not say; as the next two, in milliseconds, and the MTU. */
   readonly hopLimit: number;
   readonly reachableTime: number;
@@ -50,6 +71,7 @@ export interface RouterAdvertisement {
   readonly managed: boolean;
   readonly other: boolean;
   readonly prefixes: readonly AdvertisedPrefix[];
+  readonly routes: readonly AdvertisedRoute[];
   /** Text. */
   readonly dnsServers: readonly { readonly address: string; readonly lifetime: number }[];
   readonly domainSearch: readonly { readonly name: string; readonly lifetime: number }[];
@@ -59,6 +81,13 @@ export interface RouterAdvertisement {
 const OPTIONS_MAX = 32;
 const FOREVER = 0xffffffff;
 
+/** By {@link NdPreference}; the reserved one has none. */
+const PREFERENCES: Readonly<Record<number, RouterPreference>> = {
+  [NdPreference.LOW]: 'low',
+  [NdPreference.MEDIUM]: 'medium',
+  [NdPreference.HIGH]: 'high',
+};
+
 /** Copies what a valid advertisement (`isValidNd`) says. Malformed prefixes are left out. */
 export function readRouterAdvertisement(u8: Uint8Array, record: FrameRecord): RouterAdvertisement {
   const message = record.l4;
@@ -67,6 +96,8 @@ export function readRouterAdvertisement(u8: Uint8Array, record: FrameRecord): Ro
   return {
     router: u8.slice(record.ipSource, record.ipSource + 16),
     lifetime: ndRouterLifetime(u8, message),
+    // RFC 4191 §2.2: the reserved value is as good as none.
+    preference: PREFERENCES[ndRouterPreference(u8, message)] ?? 'medium',
     hopLimit: ndRouterHopLimit(u8, message),
     reachableTime: ndReachableTime(u8, message),
     retransTimer: ndRetransTimer(u8, message),
@@ -74,6 +105,7 @@ export function readRouterAdvertisement(u8: Uint8Array, record: FrameRecord): Ro
     managed: (flags & NdRouterFlag.MANAGED) !== 0,
     other: (flags & NdRouterFlag.OTHER) !== 0,
     prefixes: options(u8, record, NdOption.PREFIX_INFORMATION, (option) => readPrefix(u8, option)),
+    routes: options(u8, record, NdOption.ROUTE_INFORMATION, (option) => readRoute(u8, option)),
     dnsServers: options(u8, record, NdOption.RECURSIVE_DNS, (option) =>
       Array.from({ length: ndDnsServerCount(u8, option) }, (_, index) => ({
         address: formatIp(u8, option + ND_DNS + 16 * index, 6),
@@ -105,8 +137,7 @@ function options<T>(
 function readPrefix(u8: Uint8Array, option: number): AdvertisedPrefix[] {
   const length = ndPrefixLength(u8, option);
   if (length > 128) return [];
-  const prefix = u8.slice(option + ND_PREFIX, option + ND_PREFIX + 16);
-  for (let bit = length; bit < 128; bit++) prefix[bit >> 3] &= ~(0x80 >> (bit & 7));
+  const prefix = cut(u8.slice(option + ND_PREFIX, option + ND_PREFIX + 16), length);
   const flags = ndPrefixFlags(u8, option);
   return [
     {
@@ -118,6 +149,23 @@ function readPrefix(u8: Uint8Array, option: number): AdvertisedPrefix[] {
       preferredLifetime: seconds(ndPrefixPreferredLifetime(u8, option)),
     },
   ];
+}
+
+function readRoute(u8: Uint8Array, option: number): AdvertisedRoute[] {
+  const prefix = ndRoutePrefix(u8, option);
+  const preference: RouterPreference | undefined = PREFERENCES[ndRoutePreference(u8, option)];
+  // RFC 4191 §2.3: with the reserved preference the option does not count.
+  if (prefix === undefined || preference === undefined) return [];
+  const length = ndRoutePrefixLength(u8, option);
+  return [
+    { prefix: cut(prefix, length), length, preference, lifetime: seconds(ndRouteLifetime(u8, option)) },
+  ];
+}
+
+/** Makes the bits behind a prefix zero. */
+function cut(prefix: Uint8Array, length: number): Uint8Array {
+  for (let bit = length; bit < 128; bit++) prefix[bit >> 3] &= ~(0x80 >> (bit & 7));
+  return prefix;
 }
 
 function seconds(lifetime: number): number {

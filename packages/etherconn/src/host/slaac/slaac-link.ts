@@ -17,9 +17,11 @@ export interface SlaacLink<Address, Route> {
   stateOf(address: Address): AddressState;
   /** Sets whether it is for new conversations. */
   setPreferred(address: Address, isPreferred: boolean): void;
-  /** A network on the link, or (`gateway`) behind a router. */
-  addRoute(prefix: Uint8Array, length: number, gateway: Uint8Array | null): Route;
+  /** A network on the link, or (`gateway`) behind a router, with the router's RoutePreference. */
+  addRoute(prefix: Uint8Array, length: number, gateway: Uint8Array | null, preference: number): Route;
   removeRoute(route: Route): void;
+  /** Milliseconds for which a neighbour counts as reachable, and between questions; null: as without us. */
+  setNeighborTimes(reachable: number | null, retransmit: number | null): void;
   /** Null: as without us. */
   setMtu(mtu: number | null): void;
   close(): void;

@@ -25,6 +25,7 @@ class Bench implements SlaacLink<Address, string> {
   /** Seconds. */
   readonly solicited: number[] = [];
   mtu: number | null = null;
+  neighborTimes: (number | null)[] = [];
   closed = false;
 
   constructor(options: SlaacOptions = {}) {
@@ -76,6 +77,10 @@ class Bench implements SlaacLink<Address, string> {
     this.routes.splice(this.routes.indexOf(route), 1);
   }
 
+  setNeighborTimes(reachable: number | null, retransmit: number | null): void {
+    this.neighborTimes = [reachable, retransmit];
+  }
+
   setMtu(mtu: number | null): void {
     this.mtu = mtu;
   }
@@ -88,6 +93,7 @@ class Bench implements SlaacLink<Address, string> {
     this.slaac.advertised({
       router: parseIp('fe80::1'),
       lifetime: 1800,
+      preference: 'medium',
       hopLimit: 64,
       reachableTime: 0,
       retransTimer: 0,
@@ -95,6 +101,7 @@ class Bench implements SlaacLink<Address, string> {
       managed: false,
       other: false,
       prefixes: [prefix()],
+      routes: [],
       dnsServers: [],
       domainSearch: [],
       ...fields,

@@ -2,8 +2,11 @@ import { EventEmitter } from 'node:events';
 import type { ClockTimer } from '../../clock.ts';
 import { ClosedError } from '../../errors.ts';
 import { PendingCall } from '../../pending.ts';
+import { nextTick } from '../../real-time.ts';
 import { formatIp, ipEquals, isMulticastIp } from '../../wire/ip.ts';
-import type { AdvertisedPrefix, RouterAdvertisement } from './router-advertisement.ts';
+import { RoutePreference } from '../ip/routes.ts';
+import { NeighborTimes } from './neighbor-times.ts';
+import type { AdvertisedPrefix, RouterAdvertisement, RouterPreference } from './router-advertisement.ts';
 import type { SlaacAddress, SlaacEvents, SlaacStats } from './slaac-events.ts';
 import type { SlaacLink } from './slaac-link.ts';
 import type { SlaacSettings } from './slaac-options.ts';
@@ -20,12 +23,13 @@ interface MadeAddress<Address> {
   isDeprecated: boolean;
 }
 
-/** A network on the link, or a default router. */
+/** A network on the link, or a router for one or (length 0) for everything. */
 interface TimedRoute<Route> {
   readonly prefix: Uint8Array;
   readonly length: number;
   readonly gateway: Uint8Array | null;
-  readonly entry: Route;
+  preference: number;
+  entry: Route;
   until: number;
 }
 
@@ -40,6 +44,12 @@ const ATTEMPTS = 3;
 const ADDRESSES_MAX = 32;
 const ROUTES_MAX = 64;
 const NAMES_MAX = 16;
+/** As of routes. */
+const PREFERENCES: Readonly<Record<RouterPreference, number>> = {
+  low: RoutePreference.LOW,
+  medium: RoutePreference.MEDIUM,
+  high: RoutePreference.HIGH,
+};
 const IPV6_MTU_MIN = 1280;
 const IDENTIFIER_BITS = 64;
 const ANY = new Uint8Array(16);
@@ -64,6 +74,7 @@ export class Slaac<Address = unknown, Route = unknown>
   #last: RouterAdvertisement | null = null;
   #hopLimit = 0;
   #mtu = 0;
+  readonly #neighborTimes = new NeighborTimes();
   #interval = 0;
   #solicitAt: number = Infinity;
   #timer: ClockTimer | null = null;
@@ -96,9 +107,11 @@ export class Slaac<Address = unknown, Route = unknown>
     );
   }
 
-  /** Default routers, text. */
+  /** Default routers, text, the preferred ones first. */
   routers(): string[] {
-    return this.#routes.flatMap(({ gateway }) => (gateway === null ? [] : [formatIp(gateway)]));
+    return [...this.#routes]
+      .sort((a, b) => b.preference - a.preference)
+      .flatMap(({ gateway, length }) => (gateway === null || length > 0 ? [] : [formatIp(gateway)]));
   }
 
   /** Recursive DNS servers that routers have told of, text (RFC 8106). */
@@ -157,6 +170,7 @@ export class Slaac<Address = unknown, Route = unknown>
     for (const { entry } of this.#made) if (entry !== null) this.#link.removeAddress(entry);
     for (const { entry } of this.#routes) this.#link.removeRoute(entry);
     this.#link.setMtu(null);
+    this.#link.setNeighborTimes(null, null);
     this.#link.close();
     this.hostClosed(new ClosedError('slaac'));
   }
@@ -188,22 +202,38 @@ export class Slaac<Address = unknown, Route = unknown>
     if (this.#closed !== null) return;
     const now = this.#link.clock.now();
     this.#stats.advertisements++;
-    // RFC 7559 §2.1: routers that advertise need not be asked.
-    this.#solicitAt = Infinity;
+    // RFC 7559 §2: once there is a default router, none need be asked for.
+    if (advertisement.lifetime > 0) this.#solicitAt = Infinity;
     this.#last = advertisement;
     this.#hopLimit = advertisement.hopLimit || this.#hopLimit;
     if (advertisement.mtu >= IPV6_MTU_MIN && advertisement.mtu !== this.#mtu) {
       this.#mtu = advertisement.mtu;
       if (this.#settings.applyMtu) this.#link.setMtu(this.#mtu);
     }
-    this.#route(ANY, 0, advertisement.router, advertisement.lifetime, now);
+    this.#neighborTimes.advertised(advertisement, now, this.#link.random());
+    this.#link.setNeighborTimes(this.#neighborTimes.reachable, this.#neighborTimes.retransmit);
+    const { router, routes } = advertisement;
+    this.#route(ANY, 0, router, PREFERENCES[advertisement.preference], advertisement.lifetime, now);
+    // RFC 4191 §3.1: after the default route, so that one for ::/0 has the last word.
+    for (const { prefix, length, preference, lifetime } of routes)
+      this.#route(prefix, length, router, PREFERENCES[preference], lifetime, now);
     for (const prefix of advertisement.prefixes) this.#prefix(prefix, now);
     for (const { address, lifetime } of advertisement.dnsServers)
       remember(this.#dnsServers, address, lifetime, now);
     for (const { name, lifetime } of advertisement.domainSearch)
       remember(this.#domainSearch, name, lifetime, now);
     this.#arm();
-    process.nextTick(() => this.emit('advertisement', advertisement));
+    nextTick(() => this.emit('advertisement', advertisement));
+  }
+
+  /** @internal A station says that it is no router: RFC 4861 §7.2.5. */
+  isNoRouter(address: Uint8Array): void {
+    const now = this.#link.clock.now();
+    const its = this.#routes.filter(({ gateway }) => gateway !== null && ipEquals(gateway, address));
+    if (its.length === 0) return;
+    for (const route of its) route.until = now;
+    this.#expire(now);
+    this.#arm();
   }
 
   #prefix(prefix: AdvertisedPrefix, now: number): void {
@@ -212,7 +242,7 @@ export class Slaac<Address = unknown, Route = unknown>
       this.#stats.prefixesIgnored++;
       return;
     }
-    if (prefix.onLink) this.#route(prefix.prefix, prefix.length, null, prefix.validLifetime, now);
+    if (prefix.onLink) this.#route(prefix.prefix, prefix.length, null, 0, prefix.validLifetime, now);
     if (!prefix.autonomous) return;
     if (prefix.preferredLifetime > prefix.validLifetime || prefix.length + IDENTIFIER_BITS !== 128) {
       this.#stats.prefixesIgnored++;
@@ -255,14 +285,14 @@ export class Slaac<Address = unknown, Route = unknown>
       } else {
         made.entry = null;
         const address = formatIp(bytes);
-        process.nextTick(() => this.emit('duplicate', address));
+        nextTick(() => this.emit('duplicate', address));
         this.#try(made);
       }
     });
     if (made.entry === null) return;
     this.#refresh(made);
     const address = formatIp(bytes);
-    process.nextTick(() => this.emit('address', address));
+    nextTick(() => this.emit('address', address));
     this.#noteConfigured();
   }
 
@@ -283,7 +313,7 @@ export class Slaac<Address = unknown, Route = unknown>
     this.#link.setPreferred(made.entry, !isDeprecated);
     if (isDeprecated && !made.isDeprecated) {
       const address = formatIp(made.bytes);
-      process.nextTick(() => this.emit('deprecated', address));
+      nextTick(() => this.emit('deprecated', address));
     }
     made.isDeprecated = isDeprecated;
   }
@@ -292,6 +322,7 @@ export class Slaac<Address = unknown, Route = unknown>
     prefix: Uint8Array,
     length: number,
     gateway: Uint8Array | null,
+    preference: number,
     lifetime: number,
     now: number,
   ): void {
@@ -306,9 +337,14 @@ export class Slaac<Address = unknown, Route = unknown>
     if (known !== undefined) {
       known.until = now + lifetime * 1000;
       if (lifetime === 0) this.#expire(now);
+      else if (known.preference !== preference) {
+        this.#link.removeRoute(known.entry);
+        known.entry = this.#link.addRoute(prefix, length, gateway, preference);
+        known.preference = preference;
+      }
     } else if (lifetime > 0 && this.#routes.length < ROUTES_MAX) {
-      const entry = this.#link.addRoute(prefix, length, gateway);
-      this.#routes.push({ prefix, length, gateway, entry, until: now + lifetime * 1000 });
+      const entry = this.#link.addRoute(prefix, length, gateway, preference);
+      this.#routes.push({ prefix, length, gateway, preference, entry, until: now + lifetime * 1000 });
     }
   }
 
@@ -327,7 +363,7 @@ export class Slaac<Address = unknown, Route = unknown>
       if (made.entry === null) continue;
       this.#link.removeAddress(made.entry);
       const address = formatIp(made.bytes);
-      process.nextTick(() => this.emit('removed', address));
+      nextTick(() => this.emit('removed', address));
     }
     for (const made of this.#made) if (!made.isDeprecated && made.preferredUntil <= now) this.#refresh(made);
     for (const route of this.#routes.filter(({ until }) => until <= now)) {

@@ -1,3 +1,4 @@
+import { setImmediate } from '../../real-time.ts';
 import type { Relay } from '../../relay/relay.ts';
 import { type RoomCall, RoomQueue } from '../../relay/room-queue.ts';
 import { keepAlive } from '../egress/keep-alive.ts';

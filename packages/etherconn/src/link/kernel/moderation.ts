@@ -1,3 +1,5 @@
+import { monotonicNow } from '../../real-time.ts';
+
 /** Frames between two looks at the clock while each wake-up is the kernel's. */
 const FRAMES = 128;
 /** Frames per millisecond of dense traffic at the least, and of traffic that is so no longer: not to go to and fro. */
@@ -85,7 +87,7 @@ export class Moderation {
 
   /** Whether at least `least` frames per millisecond have come since the last look, and few were answered. */
   #look(least: number): boolean {
-    const now = performance.now();
+    const now = monotonicNow();
     const sent = this.#sent();
     const dense =
       this.#frames >= least * (now - this.#lookedAt) && (sent - this.#sentBefore) * ANSWERING < this.#frames;

@@ -1,4 +1,5 @@
 import type { Addon, NativePoll } from '../../native/addon.ts';
+import { clearImmediate, monotonicNow, setImmediate } from '../../real-time.ts';
 import type { MicroTimer } from './micro-timer.ts';
 import { Moderation } from './moderation.ts';
 
@@ -188,7 +189,7 @@ export class Polling {
   #spin(): void {
     if (this.#turn !== undefined || !this.#referenced) return;
     this.#stop();
-    this.#lastTraffic = performance.now();
+    this.#lastTraffic = monotonicNow();
     this.#turn = setImmediate(() => this.#look());
   }
 
@@ -203,24 +204,24 @@ export class Polling {
     if (this.#turn !== turn) return;
     if (found > 0) {
       this.wakeups++;
-      this.#lastTraffic = performance.now();
-    } else if (mode === 'adaptive' && performance.now() - this.#lastTraffic > ADAPTIVE_IDLE) {
+      this.#lastTraffic = monotonicNow();
+    } else if (mode === 'adaptive' && monotonicNow() - this.#lastTraffic > ADAPTIVE_IDLE) {
       clearImmediate(turn);
       this.#turn = undefined;
       this.#sleep();
     }
-    if (mode === 'busy') this.#left = performance.now();
+    if (mode === 'busy') this.#left = monotonicNow();
   }
 
   /** Waits a little for a frame, when nobody else wants the time. */
   #await(): void {
-    const start = performance.now();
+    const start = monotonicNow();
     if (start - this.#left > QUIET_TURN) return;
     const end = start + SPIN;
     do {
       for (let look = 0; look < LOOKS; look++) {
         for (let i = 0; i < this.#fds.length; i++) if (this.#target.ready(i)) return;
       }
-    } while (performance.now() < end);
+    } while (monotonicNow() < end);
   }
 }

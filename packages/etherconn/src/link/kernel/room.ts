@@ -1,3 +1,4 @@
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../../real-time.ts';
 /**
  * There is no event for "the kernel has room to send again", and waiting for POLLOUT spins. So what waits is tried
  * again at receive wake-ups, in the next turns of the event loop, then once a millisecond.

@@ -1,6 +1,7 @@
 import { type Clock, type ClockTimer, systemClock } from '../../clock.ts';
 import { ClosedError, EtherconnError, OptionError } from '../../errors.ts';
 import { checkInteger, checkKnown, checkNumber, checkOneOf } from '../../options.ts';
+import { clearImmediate, clearInterval, setImmediate, setInterval } from '../../real-time.ts';
 import { rethrowLater } from '../../rethrow.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 import { DelayLine } from '../impairments/delay-line.ts';

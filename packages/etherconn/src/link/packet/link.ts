@@ -3,6 +3,7 @@ import { OptionError } from '../../errors.ts';
 import { type Addon, loadAddon } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { systemError } from '../../native/system-error.ts';
+import { setImmediate } from '../../real-time.ts';
 import { formatMac } from '../../wire/mac.ts';
 import { allocateSummableMemory, detachFrameMemory, viewsOver } from '../frame-memory.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface.ts';

@@ -67,3 +67,18 @@ test('a narrower filter that cannot be set leaves the wider one', async () => {
   await eventually('tried again', () => attempts === 3);
   assert.equal(steering.describe(), '2 addresses and group frames');
 });
+
+test('many stations one by one pass at once, with two changes', async () => {
+  const programs: Uint8Array[] = [];
+  const steering = new Steering((program) => programs.push(program));
+  steering.update([station(0)], [], GROUP);
+  await eventually('narrowed', () => programs.length === 2);
+  for (let low = 1; low <= 20; low++) {
+    steering.update([station(low)], [], GROUP);
+    const passed = steering.describe();
+    assert.equal(passed, low === 1 ? '2 addresses and group frames' : 'everything');
+  }
+  assert.equal(programs.length, 4);
+  await eventually('narrowed', () => programs.length === 5);
+  assert.equal(steering.describe(), '21 addresses and group frames');
+});

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../../real-time.ts';
 import type { LinkWants, Station } from '../link.ts';
 import { covers, type FilterRule, filterProgram, MAX_FILTER_ADDRESSES } from './filter.ts';
 
@@ -8,7 +9,9 @@ const EVERYTHING: FilterRule = { all: true, group: true, addresses: new Set() };
 
 /**
  * Keeps the socket's filter in step with the stations. It is widened at once, since a frame for a station that
- * has just been added must not be lost, and narrowed a little later.
+ * has just been added must not be lost, and narrowed a little later. A filter costs as much as many stations do, so
+ * when it must be widened again before that, it passes everything meanwhile: however many stations are added in a row,
+ * two filters are made before the narrow one.
  */
 export class Steering {
   readonly #attach: (program: Uint8Array) => void;
@@ -36,8 +39,11 @@ export class Steering {
       else this.#stations.delete(address);
     }
     this.#wants = wants;
-    if (!covers(this.#attached, this.#rule())) this.#apply();
-    else this.#timer ??= setTimeout(() => this.#narrow(), NARROW_DELAY).unref();
+    if (!this.#attached.all) {
+      const rule = this.#rule();
+      if (!covers(this.#attached, rule)) this.#apply(this.#timer === undefined ? rule : EVERYTHING);
+    }
+    this.#timer ??= setTimeout(() => this.#narrow(), NARROW_DELAY).unref();
   }
 
   /** For people: what the filter passes. */
@@ -57,16 +63,16 @@ export class Steering {
 
   #narrow(): void {
     this.#timer = undefined;
-    if (covers(this.#rule(), this.#attached)) return;
+    const rule = this.#rule();
+    if (covers(rule, this.#attached)) return;
     try {
-      this.#apply();
+      this.#apply(rule);
     } catch {
       // No memory for a narrower filter, say: the wider one that stays only costs work.
     }
   }
 
-  #apply(): void {
-    const rule = this.#rule();
+  #apply(rule: FilterRule): void {
     this.#attach(filterProgram(rule));
     this.#attached = rule;
   }

@@ -1,3 +1,4 @@
+import { clearImmediate, setImmediate } from '../../real-time.ts';
 import { Attempt, RoomRetry } from '../kernel/room.ts';
 import type { FrameMemory, LinkTx } from '../link.ts';
 

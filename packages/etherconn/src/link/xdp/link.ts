@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../clock.ts';
 import { type Addon, loadAddon } from '../../native/addon.ts';
 import { systemError } from '../../native/system-error.ts';
+import { setImmediate } from '../../real-time.ts';
 import { rethrowLater } from '../../rethrow.ts';
 import { formatMac, macHigh, macLow } from '../../wire/mac.ts';
 import { copyFrame } from '../frame-memory.ts';

@@ -88,6 +88,7 @@ export class SteeringProgram {
   readonly #services = new Map<string, { readonly service: Service; queues: bigint }>();
   #link: NativeBpf | undefined;
   #endpointQueues = 0n;
+  #endpointMask = encodeMask(0n);
   #takeAllQueues = 0n;
   #shared: boolean;
   #place: ProgramPlace | undefined;
@@ -267,7 +268,7 @@ export class SteeringProgram {
   admit(stations: readonly Station[], queues: bigint): void {
     this.#steering.admit(stations);
     if (this.#maps === undefined) return;
-    this.#endpointQueues |= queues;
+    this.#takeQueues(queues);
     // Other threads have theirs in the map too: only the kernel knows whether all of them fit.
     if (this.#steering.size <= this.maxEndpoints && (!this.#shared || this.#merge())) return;
     this.#steering.refuse(stations);
@@ -288,7 +289,7 @@ export class SteeringProgram {
     this.#steering.remove(removed);
     this.#steering.forgetAdmitted();
     if (this.#maps === undefined) return;
-    this.#endpointQueues |= queues;
+    this.#takeQueues(queues);
     if (this.#steering.size <= this.maxEndpoints && this.#merge()) return;
     this.#steering.remove(added);
     this.#merge();
@@ -474,18 +475,21 @@ export class SteeringProgram {
     ]);
   }
 
+  #takeQueues(queues: bigint): void {
+    const all = this.#endpointQueues | queues;
+    if (all === this.#endpointQueues) return;
+    this.#endpointQueues = all;
+    this.#endpointMask = encodeMask(all);
+  }
+
   /** Brings the map in step with what is wanted; false when it is full. */
   #merge(): boolean {
     if (this.#maps === undefined) return true;
     const { keys, wishes } = this.#steering.takeChanges(this.#endpointQueues);
+    if (keys.length === 0) return true;
+    const { endpoints } = this.#maps;
     try {
-      this.#addon.steeringMerge(
-        this.#maps.endpoints,
-        keys,
-        wishes,
-        encodeMask(this.#endpointQueues),
-        this.#shared,
-      );
+      this.#addon.steeringMerge(endpoints, keys, wishes, this.#endpointMask, this.#shared);
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).errno === -E2BIG) return false;

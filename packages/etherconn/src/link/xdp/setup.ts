@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { EtherconnError, OptionError, SystemError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { withAdvice } from '../../native/system-error.ts';
+import { monotonicNow, sleep } from '../../real-time.ts';
 import { MicroTimer } from '../kernel/micro-timer.ts';
 import type { AttachMode } from './attach-error.ts';
 import { doAll } from './do-all.ts';
@@ -346,28 +346,28 @@ function openTxSocket({ addon, namespaceFd, side, shape }: Situation, owner: Xdp
 }
 
 async function registerWhenReleased(socket: XdpSocket, umem: Umem, headroom: number): Promise<void> {
-  const end = performance.now() + LOCKED_PATIENCE;
+  const end = monotonicNow() + LOCKED_PATIENCE;
   for (;;) {
     try {
       withXdpAdvice('registering packet memory', () => socket.registerUmem(umem, headroom));
       return;
     } catch (error) {
       // What a closed socket had locked is given back by and by, that of the attempt before this one, too.
-      if (!isLockedLimit(error) || performance.now() > end) throw error;
+      if (!isLockedLimit(error) || monotonicNow() > end) throw error;
       await sleep(BUSY_INTERVAL);
     }
   }
 }
 
 async function bindWhenFree(bind: () => void, queue: number): Promise<void> {
-  const end = performance.now() + BUSY_LIMIT;
+  const end = monotonicNow() + BUSY_LIMIT;
   for (;;) {
     try {
       withXdpAdvice(`binding to queue ${queue}`, bind);
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
-      if (performance.now() > end) {
+      if (monotonicNow() > end) {
         throw new EtherconnError(
           'ERR_ETHERCONN_QUEUE_BUSY',
           `queue ${queue} is busy: another AF_XDP socket is bound to it; choose others by 'queues', or end its owner`,

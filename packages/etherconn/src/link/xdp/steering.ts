@@ -14,10 +14,21 @@ const SLOTS: number = ENDPOINT_ETHER_TYPES;
 const FIRST_PLACES = 16;
 
 /** Keys and wishes for the map of endpoints: struct endpoint_key and struct endpoint, one after the other. */
-export interface EncodedEndpoints {
+export class EncodedEndpoints {
   readonly keys: Uint8Array;
   readonly wishes: Uint8Array;
+  readonly keyView: DataView;
+  readonly wishView: DataView;
+
+  constructor(count: number) {
+    this.keys = new Uint8Array(count * ENDPOINT_KEY_SIZE);
+    this.wishes = new Uint8Array(count * ENDPOINT_SIZE);
+    this.keyView = new DataView(this.keys.buffer);
+    this.wishView = new DataView(this.wishes.buffer);
+  }
 }
+
+const NO_CHANGES: EncodedEndpoints = new EncodedEndpoints(0);
 
 /** (MAC address, VLANs) → place. */
 class StationTable extends OpenTable {
@@ -75,6 +86,12 @@ export class Steering {
   /** MAC address that is steered in no VLAN, whoever wants it. */
   #withheldHigh = -1;
   #withheldLow = -1;
+  /** One change at a time is the rule: its encoding is made once. */
+  readonly #one = new EncodedEndpoints(1);
+  /** The queues asked for last, and their halves. */
+  #queues = 0n;
+  #queuesLow = 0;
+  #queuesHigh = 0;
 
   /** Endpoints that are wanted. */
   get size(): number {
@@ -147,34 +164,45 @@ export class Steering {
     }
   }
 
-  /** What has changed since the last call, for the given queues. Endpoints that go come first, to make room. */
+  /**
+   * What has changed since the last call, for the given queues; good until the next call. Endpoints that go come first,
+   * to make room.
+   */
   takeChanges(queues: bigint): EncodedEndpoints {
+    const count = this.#changed.length;
+    if (count === 0) return NO_CHANGES;
+    if (queues !== this.#queues) {
+      this.#queues = queues;
+      this.#queuesLow = Number(queues & 0xffffffffn);
+      this.#queuesHigh = Number(queues >> 32n);
+    }
+    const changes = count === 1 ? this.#one : new EncodedEndpoints(count);
+    if (count === 1) {
+      changes.wishes.fill(0);
+      this.#encode(changes, 0, this.#changed.pop()!);
+      return changes;
+    }
     const going: number[] = [];
     const staying: number[] = [];
     for (const place of this.#changed) (this.#isSteered(place) ? staying : going).push(place);
     this.#changed = [];
-    const count = going.length + staying.length;
-    const keys = new Uint8Array(count * ENDPOINT_KEY_SIZE);
-    const wishes = new Uint8Array(count * ENDPOINT_SIZE);
-    const keyView = new DataView(keys.buffer);
-    const wishView = new DataView(wishes.buffer);
-    const low = Number(queues & 0xffffffffn);
-    const high = Number(queues >> 32n);
     let at = 0;
-    for (const place of going) {
-      this.#writeKey(keyView, at++, place);
-      this.#isChanged[place] = 0;
-      if (!this.#isWanted(place)) this.#release(place);
-    }
-    for (const place of staying) {
-      this.#writeKey(keyView, at, place);
-      this.#isChanged[place] = 0;
-      const offset = at++ * ENDPOINT_SIZE;
+    for (const place of going) this.#encode(changes, at++, place);
+    for (const place of staying) this.#encode(changes, at++, place);
+    return changes;
+  }
+
+  #encode({ keyView, wishView }: EncodedEndpoints, index: number, place: number): void {
+    this.#writeKey(keyView, index, place);
+    this.#isChanged[place] = 0;
+    if (!this.#isWanted(place)) {
+      this.#release(place);
+    } else if (this.#isSteered(place)) {
       // What found no slot is the seventh.
-      if (this.#more.has(place)) writeEndpoint(wishView, offset, null, 0, low, high);
-      else writeEndpoint(wishView, offset, this.#wanted(place), this.#wantedCount, low, high);
+      const types = this.#more.has(place) ? null : this.#wanted(place);
+      const offset = index * ENDPOINT_SIZE;
+      writeEndpoint(wishView, offset, types, this.#wantedCount, this.#queuesLow, this.#queuesHigh);
     }
-    return { keys, wishes };
   }
 
   /** EtherTypes of the place that was asked for last. */

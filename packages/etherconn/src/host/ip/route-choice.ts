@@ -1,0 +1,81 @@
+import type { Clock, ClockTimer } from '../../clock.ts';
+import type { RouteEntry, Routes } from './routes.ts';
+
+/** RFC 4191 §3.5: a router that does not answer is asked again no more often, and only while it would be used. */
+const PROBE_INTERVAL = 60_000;
+
+/** What is known of the routers, see `NeighborCache`. */
+export interface RouterReachability {
+  /** When a station was last asked for and did not answer, by the clock; undefined when nothing is known against it. */
+  failedAt(address: Uint8Array): number | undefined;
+  /** Asks it once. */
+  probe(address: Uint8Array): void;
+}
+
+/**
+ * Chooses among the routes of a host by whether their routers answer: RFC 4861 §6.3.6, RFC 4191 §3.2 and, for IPv4, RFC
+ * 1122 §3.3.1.6. As with Linux a router counts as reachable until it has not answered; of IPv4 routes only default ones
+ * stand in for each other.
+ */
+export class RouteChoice {
+  readonly #routes: Routes;
+  readonly #routers: RouterReachability;
+  readonly #clock: Clock;
+  readonly #changed: () => void;
+  #timer: ClockTimer | null = null;
+
+  /** `changed` is called when a way has to be looked for anew, so that a silent router is asked again. */
+  constructor(routes: Routes, routers: RouterReachability, clock: Clock, changed: () => void) {
+    this.#routes = routes;
+    this.#routers = routers;
+    this.#clock = clock;
+    this.#changed = changed;
+  }
+
+  /** The route to take to an address (4 or 16 bytes) now, or null. */
+  find(address: Uint8Array): RouteEntry | null {
+    const first = this.#routes.find(address);
+    if (first === null || this.#failedAt(first) === undefined) return first;
+    if (address.length === 4 && first.prefix.length > 0) return first;
+    return this.#standIn(address, first);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  /** The next best route whose router may answer. If there is none, they take turns: that which failed longest ago. */
+  #standIn(address: Uint8Array, first: RouteEntry): RouteEntry {
+    const silent: RouteEntry[] = [];
+    let longestAgo = first;
+    for (const route of this.#routes.all(address)) {
+      const failed = this.#failedAt(route);
+      if (failed === undefined) {
+        for (const one of silent) this.#ask(one);
+        return route;
+      }
+      silent.push(route);
+      const isAlike = route.prefix.length === first.prefix.length;
+      if (isAlike && failed < this.#failedAt(longestAgo)!) longestAgo = route;
+    }
+    return longestAgo;
+  }
+
+  /** A router would be used if it answered. */
+  #ask(route: RouteEntry): void {
+    const due = this.#failedAt(route)! + PROBE_INTERVAL;
+    const left = due - this.#clock.now();
+    if (left <= 0) this.#routers.probe(route.gateway!);
+    else this.#timer ??= this.#clock.setTimer(this.#again, left, true);
+  }
+
+  readonly #again = (): void => {
+    this.#timer = null;
+    this.#changed();
+  };
+
+  #failedAt(route: RouteEntry): number | undefined {
+    return route.gateway === null ? undefined : this.#routers.failedAt(route.gateway);
+  }
+}
