@@ -35,6 +35,7 @@ import {
 import type { HostStats } from './host-stats.ts';
 import type { PingOptions, PingResult } from './icmp/pings.ts';
 import { AddressKind, type HostAddress, isLinkLocal, type OwnAddress } from './ip/addresses.ts';
+import { orderDestinations } from './ip/destination-order.ts';
 import type { Slaac } from './slaac/slaac.ts';
 import type { SlaacOptions } from './slaac/slaac-options.ts';
 import { startSlaac } from './slaac/start-slaac.ts';
@@ -289,6 +290,14 @@ export class Host
    */
   slaac(options: SlaacOptions = {}): Promise<Slaac> {
     return startSlaac(this.stack, options);
+  }
+
+  /**
+   * Addresses (text) of one name in the order in which they are to be tried, by what this host can reach and would send
+   * from: RFC 6724 §6. For programs that look names up themselves. Throws an OptionError.
+   */
+  sortDestinations(addresses: readonly string[]): string[] {
+    return orderDestinations(this.stack, addresses);
   }
 
   // --- Sending and receiving ---------------------------------------------------------------------------

@@ -22,6 +22,7 @@ import { Addresses, type AddressState, OwnAddress } from './ip/addresses.ts';
 import { PathMtus } from './ip/path-mtu.ts';
 import { RouteChoice } from './ip/route-choice.ts';
 import { Routes } from './ip/routes.ts';
+import { sourceAddress } from './ip/source-address.ts';
 import { HostGroups } from './multicast/host-groups.ts';
 import { Arp, type ConflictListener } from './neighbor/arp.ts';
 import { Nd } from './neighbor/nd.ts';
@@ -137,7 +138,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   // --- Neighbours --------------------------------------------------------------------------------------
 
   solicit(neighbor: Neighbor, mac: Uint8Array | null): void {
-    const source = this.addresses.choose(neighbor.address, neighbor.address);
+    const source = sourceAddress(this.addresses.list, neighbor.address, neighbor.address);
     if (source === null) return;
     if (source.version === 4) this.arp.request(neighbor.address, source.address, mac);
     else this.nd.solicit(neighbor.address, source, mac);

@@ -7,6 +7,7 @@ import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac, macHigh, macLow } from '
 import { type HostCall, type HostErrorCode, hostError } from '../host-error.ts';
 import { AddressKind, isLinkLocal, LOOPBACK6 } from '../ip/addresses.ts';
 import { FragmentResult, sendFragments } from '../ip/fragment.ts';
+import { localSource, sourceAddress } from '../ip/source-address.ts';
 import type { NeighborLink } from '../neighbor/arp.ts';
 import type { PacketSender } from '../neighbor/neighbor-cache.ts';
 import type { Stack } from '../stack.ts';
@@ -82,13 +83,14 @@ export class Output implements NeighborLink {
     const { addresses, mtu } = this.#stack;
     const version = destination.length === 4 ? 4 : 6;
     const kind = addresses.kindOf(destination, 0, version);
-    if (kind === AddressKind.OWN) return localPath(destination, destination);
+    if (kind === AddressKind.OWN) return localPath(destination, localSource(addresses.list, destination));
     if (kind === AddressKind.LOOPBACK || kind === AddressKind.UNSPECIFIED) {
       const loopback = version === 4 ? LOOPBACK4 : LOOPBACK6;
       return localPath(kind === AddressKind.LOOPBACK ? destination : loopback, loopback);
     }
     if (kind === AddressKind.OTHER) return this.#unicast(destination);
-    const source = addresses.choose(destination, destination)?.address ?? (version === 4 ? ANY4 : null);
+    const source =
+      sourceAddress(addresses.list, destination, destination)?.address ?? (version === 4 ? ANY4 : null);
     if (source === null) return 'EADDRNOTAVAIL';
     let mac = BROADCAST;
     if (kind === AddressKind.MULTICAST) {
@@ -162,7 +164,7 @@ export class Output implements NeighborLink {
     const route = isOnLink ? null : routeChoice.find(destination);
     if (route === null && !isOnLink) return 'ENETUNREACH';
     const nextHop = route?.gateway ?? destination;
-    const source = addresses.choose(destination, nextHop)?.address;
+    const source = sourceAddress(addresses.list, destination, nextHop)?.address;
     if (source === undefined) return destination.length === 4 ? 'ENETUNREACH' : 'EADDRNOTAVAIL';
     const kind = AddressKind.OTHER;
     return { kind, destination, source, nextHop, mac: null, mtu: this.#stack.pathMtu(destination) };

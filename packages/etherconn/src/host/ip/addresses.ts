@@ -1,5 +1,5 @@
 import { readU32, sameBytes } from '../../wire/bytes.ts';
-import { formatIp, prefixContains } from '../../wire/ip.ts';
+import { formatIp } from '../../wire/ip.ts';
 import type { AddressProbe } from '../config/address-probe.ts';
 import type { RouteEntry } from './routes.ts';
 
@@ -33,6 +33,8 @@ export class OwnAddress {
   route: RouteEntry | null = null;
   /** Finding out whether it is unique. */
   probe: AddressProbe | null = null;
+  /** Routers (16 bytes) that have told of its prefix. */
+  advertisers: readonly Uint8Array[] = [];
   /** When it was last defended against somebody else who uses it. */
   defended: number = Number.NEGATIVE_INFINITY;
 
@@ -145,53 +147,6 @@ export class Addresses {
       this.list.find((one) => one.version === 6 && one.usable && isLinkLocal(one.address))?.address ?? null
     );
   }
-
-  /**
-   * The address to send from towards `destination` over `nextHop`. IPv4: one in the next hop's network, else the
-   * first. IPv6: by RFC 6724 §5, rules 1, 2, 3 and 8. Null when there is none.
-   */
-  choose(destination: Uint8Array, nextHop: Uint8Array): OwnAddress | null {
-    return destination.length === 4 ? this.#choose4(nextHop) : this.#choose6(destination);
-  }
-
-  #choose4(nextHop: Uint8Array): OwnAddress | null {
-    let first: OwnAddress | null = null;
-    for (const one of this.list) {
-      if (one.version !== 4 || !one.usable) continue;
-      if (prefixContains(one, nextHop)) return one;
-      first ??= one;
-    }
-    return first;
-  }
-
-  #choose6(destination: Uint8Array): OwnAddress | null {
-    let best: OwnAddress | null = null;
-    for (const one of this.list) {
-      if (one.version !== 6 || !one.usable) continue;
-      if (best === null || isBetter(one, best, destination)) best = one;
-    }
-    return best;
-  }
-}
-
-/** Whether `a` is to be preferred to `b` as the source towards `destination`. */
-function isBetter(a: OwnAddress, b: OwnAddress, destination: Uint8Array): boolean {
-  const scope = scopeOf(destination);
-  const scopeA = scopeOf(a.address);
-  const scopeB = scopeOf(b.address);
-  if (scopeA !== scopeB) return scopeA < scopeB ? scopeA >= scope : scopeB < scope;
-  const deprecatedA = a.state === 'deprecated';
-  if (deprecatedA !== (b.state === 'deprecated')) return !deprecatedA;
-  return commonBits(a.address, destination) > commonBits(b.address, destination);
-}
-
-const SCOPE_LINK = 2;
-const SCOPE_GLOBAL = 14;
-
-/** RFC 4007 §6, RFC 4291 §2.7: link-local 2 … global 14. */
-function scopeOf(address: Uint8Array): number {
-  if (address[0] === 0xff) return address[1] & 0x0f;
-  return isLinkLocal(address) || isLoopback(address) ? SCOPE_LINK : SCOPE_GLOBAL;
 }
 
 /** ::1. Shared: do not write to it. */
@@ -201,11 +156,6 @@ export const LOOPBACK6: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 export function isLoopback(address: Uint8Array): boolean {
   if (address.length === 4) return address[0] === 127;
   return address[15] === 1 && address.every((byte, i) => i === 15 || byte === 0);
-}
-
-function commonBits(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < 16; i++) if (a[i] !== b[i]) return 8 * i + Math.clz32(a[i] ^ b[i]) - 24;
-  return 128;
 }
 
 /** Whether 16 bytes are in fe80::/10, RFC 4291 §2.5.6. */

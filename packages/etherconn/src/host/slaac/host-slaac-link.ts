@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { ipEquals } from '../../wire/ip.ts';
 import { isGroupMac } from '../../wire/mac.ts';
 import { findNdOption, ND_LINK_LAYER_ADDRESS, NdOption } from '../../wire/nd.ts';
 import type { FrameRecord } from '../../wire/record.ts';
@@ -16,6 +17,8 @@ import type { SlaacSettings } from './slaac-options.ts';
 const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 /** Routes that somebody has set count before those that routers tell of. */
 const METRIC = 1024;
+/** Of an address; the newest. */
+const ADVERTISERS_MAX = 16;
 
 /** Stateless configuration's hold on its host. */
 export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterListener {
@@ -100,6 +103,13 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
       settled(otherMac === null);
     });
     return own;
+  }
+
+  advertisedBy(address: OwnAddress, router: Uint8Array): void {
+    const { advertisers } = address;
+    if (advertisers.some((one) => ipEquals(one, router))) return;
+    address.advertisers = [...advertisers, router].slice(-ADVERTISERS_MAX);
+    this.#stack.epoch++;
   }
 
   removeAddress(address: OwnAddress): void {

@@ -12,6 +12,8 @@ export interface SlaacLink<Address, Route> {
   addressIn(prefix: Uint8Array, attempt: number): Uint8Array | null;
   /** Adds an address; `settled` is called, never from inside, once it is known to be free (true) or taken. */
   addAddress(address: Uint8Array, length: number, settled: (isFree: boolean) => void): Address | null;
+  /** A router (16 bytes) tells of an address's prefix. */
+  advertisedBy(address: Address, router: Uint8Array): void;
   removeAddress(address: Address): void;
   /** What the host makes of it just now. */
   stateOf(address: Address): AddressState;

@@ -54,6 +54,8 @@ class Bench implements SlaacLink<Address, string> {
     return address;
   }
 
+  advertisedBy(): void {}
+
   removeAddress(address: Address): void {
     this.inUse.splice(this.inUse.indexOf(address), 1);
   }

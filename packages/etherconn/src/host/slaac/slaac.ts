@@ -217,7 +217,7 @@ export class Slaac<Address = unknown, Route = unknown>
     // RFC 4191 §3.1: after the default route, so that one for ::/0 has the last word.
     for (const { prefix, length, preference, lifetime } of routes)
       this.#route(prefix, length, router, PREFERENCES[preference], lifetime, now);
-    for (const prefix of advertisement.prefixes) this.#prefix(prefix, now);
+    for (const prefix of advertisement.prefixes) this.#prefix(prefix, router, now);
     for (const { address, lifetime } of advertisement.dnsServers)
       remember(this.#dnsServers, address, lifetime, now);
     for (const { name, lifetime } of advertisement.domainSearch)
@@ -236,7 +236,7 @@ export class Slaac<Address = unknown, Route = unknown>
     this.#arm();
   }
 
-  #prefix(prefix: AdvertisedPrefix, now: number): void {
+  #prefix(prefix: AdvertisedPrefix, router: Uint8Array, now: number): void {
     const isLinkLocal = prefix.prefix[0] === 0xfe && (prefix.prefix[1] & 0xc0) === 0x80;
     if (isLinkLocal || isMulticastIp(prefix.prefix, 0, 6)) {
       this.#stats.prefixesIgnored++;
@@ -248,16 +248,17 @@ export class Slaac<Address = unknown, Route = unknown>
       this.#stats.prefixesIgnored++;
       return;
     }
-    const made = this.#made.find((one) => ipEquals(one.prefix, prefix.prefix));
-    if (made !== undefined) this.#prolong(made, prefix, now);
-    else if (prefix.validLifetime > 0) this.#make(prefix, now);
+    const known = this.#made.find((one) => ipEquals(one.prefix, prefix.prefix));
+    if (known !== undefined) this.#prolong(known, prefix, now);
+    const made = known ?? (prefix.validLifetime > 0 ? this.#make(prefix, now) : null);
+    if (made !== null && made.entry !== null) this.#link.advertisedBy(made.entry, router);
   }
 
   /** RFC 4862 §5.5.3 (d). */
-  #make(prefix: AdvertisedPrefix, now: number): void {
+  #make(prefix: AdvertisedPrefix, now: number): MadeAddress<Address> | null {
     if (this.#made.length >= ADDRESSES_MAX) {
       this.#stats.prefixesIgnored++;
-      return;
+      return null;
     }
     const made: MadeAddress<Address> = {
       prefix: prefix.prefix,
@@ -271,6 +272,7 @@ export class Slaac<Address = unknown, Route = unknown>
     };
     this.#made.push(made);
     this.#try(made);
+    return made;
   }
 
   #try(made: MadeAddress<Address>): void {

@@ -1,0 +1,45 @@
+import { parsePrefix, prefixContains } from '../../wire/ip.ts';
+import { isLinkLocal, isLoopback } from './addresses.ts';
+
+/** RFC 4007 §6, RFC 4291 §2.7. */
+const SCOPE_LINK = 2;
+const SCOPE_SITE = 5;
+const SCOPE_GLOBAL = 14;
+
+/** RFC 6724 §2.1, the longest prefix first: prefix, precedence, label. */
+const POLICIES = (
+  [
+    ['::1/128', 50, 0],
+    ['::ffff:0:0/96', 35, 4],
+    ['::/96', 1, 3],
+    ['2001::/32', 5, 5],
+    ['2002::/16', 30, 2],
+    ['3ffe::/16', 1, 12],
+    ['fec0::/10', 1, 11],
+    ['fc00::/7', 3, 13],
+    ['::/0', 40, 1],
+  ] as const
+).map(([text, precedence, label]) => ({ prefix: parsePrefix(text), precedence, label }));
+
+/** The policy for 16 bytes: the label of an address, and how much destinations with it are preferred. */
+export function policyOf(address: Uint8Array): { readonly precedence: number; readonly label: number } {
+  return POLICIES.find(({ prefix }) => prefixContains(prefix, address))!;
+}
+
+/** The scope of 16 bytes: RFC 6724 §3.1, §3.2 for IPv4-mapped ones. */
+export function scopeOf(address: Uint8Array): number {
+  if (address[0] === 0xff) return address[1] & 0x0f;
+  if (isLinkLocal(address) || isLoopback(address)) return SCOPE_LINK;
+  if (address[0] === 0xfe && (address[1] & 0xc0) === 0xc0) return SCOPE_SITE;
+  const isMapped = address[10] === 0xff && address[11] === 0xff && commonBits(address, NONE) >= 80;
+  const isLocal4 = address[12] === 127 || (address[12] === 169 && address[13] === 254);
+  return isMapped && isLocal4 ? SCOPE_LINK : SCOPE_GLOBAL;
+}
+
+const NONE = new Uint8Array(16);
+
+/** The number of leading bits that are the same in both, of 16 bytes each. */
+export function commonBits(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < 16; i++) if (a[i] !== b[i]) return 8 * i + Math.clz32(a[i] ^ b[i]) - 24;
+  return 128;
+}
