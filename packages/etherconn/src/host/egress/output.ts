@@ -8,7 +8,7 @@ import { type HostCall, type HostErrorCode, hostError } from '../host-error.ts';
 import { AddressKind, isLinkLocal, LOOPBACK6 } from '../ip/addresses.ts';
 import { FragmentResult, sendFragments } from '../ip/fragment.ts';
 import { localSource, sourceAddress } from '../ip/source-address.ts';
-import type { NeighborLink } from '../neighbor/arp.ts';
+import type { AnswerLink, NeighborLink } from '../neighbor/arp.ts';
 import type { PacketSender } from '../neighbor/neighbor-cache.ts';
 import type { Stack } from '../stack.ts';
 import { SendLine } from './send-line.ts';
@@ -151,11 +151,29 @@ export class Output implements NeighborLink {
     return 1;
   }
 
+  /** The way of answers to neighbours' questions. */
+  readonly answers: AnswerLink = {
+    hasRoom: () => {
+      const hasRoom = !this.#sendLine.answersFull;
+      if (!hasRoom) this.#stack.counters.noRoomDropped++;
+      return hasRoom;
+    },
+    trySendPacketTo: (packet, etherType, destMac) => {
+      const { counters, ethernet } = this.#stack;
+      const attempt = () => ethernet.trySendPacketTo(packet, etherType, destMac) === 1;
+      this.#sendLine.answer(attempt, () => counters.noRoomDropped++);
+      return 1;
+    },
+  };
+
   /** Sends a packet by `attempt` (true: sent) now, or as soon as there is room; dropped when too many wait already. */
   sendOrWait(attempt: () => boolean): void {
-    const { counters, relay } = this.#stack;
-    this.#line ??= SendLine.of(relay);
-    this.#line.send(attempt, () => counters.noRoomDropped++);
+    this.#sendLine.send(attempt, () => this.#stack.counters.noRoomDropped++);
+  }
+
+  get #sendLine(): SendLine {
+    this.#line ??= SendLine.of(this.#stack.relay);
+    return this.#line;
   }
 
   #unicast(destination: Uint8Array): Path | HostErrorCode {

@@ -2,8 +2,10 @@ import { clearTimeout, setImmediate, setTimeout } from '../../real-time.ts';
 import type { Relay } from '../../relay/relay.ts';
 import type { RoomCall } from '../../relay/room-queue.ts';
 
-/** Packets that may wait. */
+/** Packets that may wait, answers of neighbours and others each. */
 const DEPTH = 16_384;
+/** Packets that are sent before others in the relay's line have their turn. */
+const TURN = 32;
 /** Milliseconds for which the process stays alive for what waits: as long as for a neighbour that does not answer. */
 const HOLD_TIME = 3000;
 
@@ -13,18 +15,63 @@ interface WaitingSend {
   readonly dropped: () => void;
 }
 
+/** Packets that wait in order. */
+class Lane {
+  #waiting: WaitingSend[] = [];
+  #next = 0;
+
+  get length(): number {
+    return this.#waiting.length - this.#next;
+  }
+
+  add(send: WaitingSend): void {
+    if (this.length >= DEPTH) {
+      send.dropped();
+      return;
+    }
+    // What has been sent goes when it is most of it, so that each costs a constant time.
+    if (this.#next > this.#waiting.length / 2) {
+      this.#waiting.splice(0, this.#next);
+      this.#next = 0;
+    }
+    this.#waiting.push(send);
+  }
+
+  /** Sends the first; false when there is no room for it. */
+  sendFirst(): boolean {
+    const { attempt, dropped } = this.#waiting[this.#next];
+    try {
+      if (!attempt()) return false;
+    } catch {
+      // Its host has been closed meanwhile.
+      dropped();
+    }
+    this.#next++;
+    return true;
+  }
+
+  dropAll(): void {
+    for (; this.#next < this.#waiting.length; this.#next++) this.#waiting[this.#next].dropped();
+    this.#waiting = [];
+    this.#next = 0;
+  }
+}
+
 /**
  * Where packets of all hosts of a relay, other than those of ports, wait for room: questions and answers of ARP, neighbour
  * discovery, groups and pings. Thousands of hosts may ask, or be asked, at once. In the relay's own line, where conns
  * stand, all of them have one place. Sending one may make another (a question for its next hop), which goes to the end.
+ *
+ * Answers to neighbours' questions have a lane of their own, for anybody can ask for any number: the lanes take turns, and
+ * so does the relay's line.
  */
 export class SendLine implements RoomCall {
   /** False while it stands in the relay's line. */
   settled = true;
   onSettled: (() => void) | null = null;
   readonly #relay: Relay;
-  #waiting: WaitingSend[] = [];
-  #next = 0;
+  readonly #lane = new Lane();
+  readonly #answers = new Lane();
   #hold: NodeJS.Timeout | undefined;
 
   private constructor(relay: Relay) {
@@ -40,43 +87,45 @@ export class SendLine implements RoomCall {
 
   /** Sends by `attempt` now, or when there is room; `dropped` is called when it is not sent at all. */
   send(attempt: () => boolean, dropped: () => void): void {
-    const isEmpty = this.#next >= this.#waiting.length;
-    if (isEmpty && attempt()) return;
-    if (this.#waiting.length - this.#next >= DEPTH) {
-      dropped();
-      return;
-    }
-    this.#waiting.push({ attempt, dropped });
-    if (this.settled) this.#standInLine();
+    if (this.#lane.length === 0 && attempt()) return;
+    this.#wait(this.#lane, { attempt, dropped });
+  }
+
+  /** As {@link send}, for an answer to a neighbour's question. */
+  answer(attempt: () => boolean, dropped: () => void): void {
+    if (this.#lane.length === 0 && this.#answers.length === 0 && attempt()) return;
+    this.#wait(this.#answers, { attempt, dropped });
+  }
+
+  /** Whether one more answer would be dropped. */
+  get answersFull(): boolean {
+    return this.#answers.length >= DEPTH;
+  }
+
+  #wait(lane: Lane, send: WaitingSend): void {
+    lane.add(send);
+    if (this.settled && lane.length > 0) this.#standInLine();
   }
 
   /** Its turn in the relay's line. */
   readonly attempt = (): boolean => {
-    while (this.#next < this.#waiting.length) {
-      const { attempt, dropped } = this.#waiting[this.#next];
-      try {
-        if (!attempt()) {
-          this.#waiting.splice(0, this.#next);
-          this.#next = 0;
-          return false;
-        }
-      } catch {
-        // Its host has been closed meanwhile.
-        dropped();
+    for (let sent = 0; this.#lane.length + this.#answers.length > 0; sent++) {
+      if (sent >= TURN && this.#relay.waiting.size > 1) {
+        this.#settle();
+        this.#standInLine();
+        return true;
       }
-      this.#next++;
+      const isAnswer = this.#lane.length === 0 || (this.#answers.length > 0 && sent % 2 === 1);
+      if (!(isAnswer ? this.#answers : this.#lane).sendFirst()) return false;
     }
-    this.#waiting = [];
-    this.#next = 0;
     this.#settle();
     return true;
   };
 
   /** The relay has been closed. */
   reject(): void {
-    for (; this.#next < this.#waiting.length; this.#next++) this.#waiting[this.#next].dropped();
-    this.#waiting = [];
-    this.#next = 0;
+    this.#lane.dropAll();
+    this.#answers.dropAll();
     this.#settle();
   }
 

@@ -22,6 +22,15 @@ export interface NeighborLink {
   readonly macBytes: Uint8Array;
   /** Sends an Ethernet payload: 1, or 0 when there is no room now. */
   trySendPacketTo(packet: Uint8Array, etherType: number, destMac: Uint8Array): number;
+  /** The way of answers, where it is another than that of questions. */
+  readonly answers?: AnswerLink;
+}
+
+/** What answers to neighbours' questions are sent through, where anybody may ask for any number. */
+export interface AnswerLink {
+  /** Whether there is room for another answer. If not, it is counted as one that was not sent, and not even made. */
+  hasRoom(): boolean;
+  trySendPacketTo(packet: Uint8Array, etherType: number, destMac: Uint8Array): number;
 }
 
 /** Told that somebody else uses an address of ours. */
@@ -73,7 +82,7 @@ export class Arp {
     const forUs = target?.usable === true;
     const isRequest = arpOperation(u8, arp) === ArpOperation.REQUEST;
     if (!isProbe) this.#learn(u8, senderIp, senderMac, isRequest, forUs);
-    if (isRequest && forUs) {
+    if (isRequest && forUs && this.#link.answers?.hasRoom() !== false) {
       const mac = u8.slice(senderMac, senderMac + 6);
       this.#send(ArpOperation.REPLY, target.address, mac, u8.slice(senderIp, senderIp + 4), mac);
     }
@@ -116,6 +125,7 @@ export class Arp {
     const packet = new Uint8Array(ARP_LENGTH);
     const target = targetMac === undefined ? {} : { targetMac };
     emitArp(packet, 0, { operation, senderMac: this.#link.macBytes, senderIp, targetIp, ...target });
-    this.#link.trySendPacketTo(packet, EtherType.ARP, destination);
+    const link = operation === ArpOperation.REPLY ? (this.#link.answers ?? this.#link) : this.#link;
+    link.trySendPacketTo(packet, EtherType.ARP, destination);
   }
 }

@@ -114,13 +114,14 @@ export class Nd {
       return true;
     }
     if (!own.usable) return true;
-    const source = u8.slice(record.ipSource, record.ipSource + 16);
     const option = findNdOption(u8, record, NdOption.SOURCE_LINK_LAYER);
     let mac = record.start + 6;
     if (option >= 0 && !isGroupMac(u8, option + ND_LINK_LAYER_ADDRESS)) {
       mac = option + ND_LINK_LAYER_ADDRESS;
       this.#cache.learn(u8, record.ipSource, 6, mac, { solicited: false, override: true, create: true });
     }
+    if (this.#link.answers?.hasRoom() === false) return true;
+    const source = u8.slice(record.ipSource, record.ipSource + 16);
     this.#advertise(own.address, source, u8.slice(mac, mac + 6), true, own.state !== 'optimistic');
     return true;
   }
@@ -157,7 +158,8 @@ export class Nd {
     override: boolean,
   ): void {
     const fields = { target, targetMac: this.#link.macBytes, solicited, override };
-    this.#send(target, destination, mac, (u8, at) => emitNeighborAdvertisement(u8, at, fields));
+    const emit = (u8: Uint8Array, at: number) => emitNeighborAdvertisement(u8, at, fields);
+    this.#send(target, destination, mac, emit, solicited);
   }
 
   #send(
@@ -165,6 +167,7 @@ export class Nd {
     destination: Uint8Array,
     mac: Uint8Array,
     emit: (u8: Uint8Array, at: number) => number,
+    isAnswer = false,
   ): void {
     const u8 = new Uint8Array(IPV6_HEADER_LENGTH + MESSAGE_MAX);
     const fields = {
@@ -178,6 +181,7 @@ export class Nd {
     const end = emit(u8, message);
     writeU16(u8, IPV6_PAYLOAD_LENGTH, end - message);
     fillIcmpv6Checksum(u8, message, end, IPV6_SOURCE, IPV6_DESTINATION);
-    this.#link.trySendPacketTo(u8.subarray(0, end), EtherType.IPV6, mac);
+    const link = isAnswer ? (this.#link.answers ?? this.#link) : this.#link;
+    link.trySendPacketTo(u8.subarray(0, end), EtherType.IPV6, mac);
   }
 }
