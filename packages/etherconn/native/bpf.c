@@ -141,6 +141,7 @@ static napi_value wrap_bpf(napi_env env, int fd) {
   }
   handle->env = env;
   handle->fd = fd;
+  handle->map_type = map.type;
   handle->key_size = map.key_size;
   handle->value_size = map.value_size;
   if (napi_create_object(env, &object) != napi_ok ||
@@ -356,19 +357,28 @@ static napi_value describe(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* Checks that a key, and a value unless NULL is given for it, are as long as the map's. */
+/*
+ * Checks that the map has one value for each key, of the size that the map tells (per-CPU maps have one for each CPU,
+ * which the kernel would write behind the first), and that a key, and a value unless NULL is given for it, are as long
+ * as the map's.
+ */
 static bool get_element(napi_env env, struct bpf_handle *map, napi_value *arguments, uint8_t **key, uint8_t **value) {
   size_t key_length, value_length = map->value_size;
+  if (map->map_type != BPF_MAP_TYPE_HASH && map->map_type != BPF_MAP_TYPE_ARRAY &&
+      map->map_type != BPF_MAP_TYPE_XSKMAP) {
+    throw_argument_error(env, "expected a map of type HASH, ARRAY or XSKMAP");
+    return false;
+  }
   if (!get_bytes(env, arguments[0], key, &key_length)) return false;
   if (value != NULL && !get_bytes(env, arguments[1], value, &value_length)) return false;
-  if (map->key_size == 0 || key_length != map->key_size || value_length != map->value_size) {
+  if (key_length != map->key_size || value_length != map->value_size) {
     throw_argument_error(env, "key or value is not of the map's size");
     return false;
   }
   return true;
 }
 
-/* bpfMapUpdate(map, key, value): for maps whose values are the same for all CPUs. */
+/* bpfMapUpdate(map, key, value): for maps of type HASH, ARRAY and XSKMAP, as the two below. */
 static napi_value update(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
   uint8_t *key, *value;
@@ -382,7 +392,7 @@ static napi_value update(napi_env env, napi_callback_info info) {
   return undefined_value(env);
 }
 
-/* bpfMapHas(map, key): for maps whose values are at most 64 bytes and the same for all CPUs. */
+/* bpfMapHas(map, key): for values of at most 64 bytes. */
 static napi_value has_element(napi_env env, napi_callback_info info) {
   napi_value arguments[2], result = NULL;
   uint8_t *key, value[64];
@@ -426,8 +436,8 @@ static napi_value map_sum(napi_env env, napi_callback_info info) {
   if (!get_arguments(env, info, 2, arguments)) return NULL;
   struct bpf_handle *map = get_bpf(env, arguments[0]);
   if (map == NULL || !get_bytes(env, arguments[1], &totals, &length)) return NULL;
-  if (map->key_size != sizeof(uint32_t) || map->value_size != sizeof(uint64_t)) {
-    throw_argument_error(env, "bpfMapSum: not an array of 64-bit numbers");
+  if (map->map_type != BPF_MAP_TYPE_PERCPU_ARRAY || map->value_size != sizeof(uint64_t)) {
+    throw_argument_error(env, "bpfMapSum: not a per-CPU array of 64-bit numbers");
     return NULL;
   }
   size_t cpus = possible_cpus();

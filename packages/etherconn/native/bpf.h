@@ -12,7 +12,8 @@ struct bpf_handle {
   napi_env env;
   /* -1 once closed. */
   int fd;
-  /* Sizes in bytes of a map's keys and values; 0 for what is no map. */
+  /* BPF_MAP_TYPE_* of a map, and the sizes in bytes of its keys and values; 0 for what is no map. */
+  uint32_t map_type;
   uint32_t key_size;
   uint32_t value_size;
   /* Strong until closed: what is attached stays so although nobody holds the JavaScript object. */

@@ -5,8 +5,8 @@
 #include <node_api.h>
 
 /*
- * Throws an Error with `errno` (negative, as Node's own system errors have it) and `syscall`. The TypeScript
- * side (src/native/system-error.ts) turns it into a SystemError that says what to do.
+ * Throws an Error with `code`, `errno` (negative, as Node's own system errors have it) and `syscall`. The TypeScript
+ * side (src/native/system-error.ts) turns it into a SystemError that says what for and what to do.
  */
 void throw_system_error(napi_env env, const char *syscall_name, int error_number);
 

@@ -125,7 +125,10 @@ static napi_value features(napi_env env, napi_callback_info info) {
     return NULL;
   }
   uint32_t blocks = answer->size;
-  memcpy(words, answer->features, (blocks < room ? blocks : room) * sizeof(struct ethtool_get_features_block));
+  /* Without room there may be no `words`, which even a copy of nothing must not be given. */
+  if (room > 0) {
+    memcpy(words, answer->features, (blocks < room ? blocks : room) * sizeof(struct ethtool_get_features_block));
+  }
   free(answer);
   return make_int(env, (int)(blocks * 4));
 }
@@ -138,11 +141,7 @@ static napi_value set_feature(napi_env env, napi_callback_info info) {
   bool on;
   if (!get_arguments(env, info, 4, arguments)) return NULL;
   struct socket_handle *socket_handle = get_target(env, arguments, name);
-  if (socket_handle == NULL || !get_int(env, arguments[2], &feature)) return NULL;
-  if (napi_get_value_bool(env, arguments[3], &on) != napi_ok) {
-    throw_argument_error(env, "expected true or false");
-    return NULL;
-  }
+  if (socket_handle == NULL || !get_int(env, arguments[2], &feature) || !get_bool(env, arguments[3], &on)) return NULL;
   uint32_t count = count_features(socket_handle->fd, name);
   if (count == 0) {
     throw_system_error(env, "ioctl(ETHTOOL_GSSET_INFO)", errno);

@@ -1,5 +1,5 @@
 /*
- * The part of libuv's ABI that poll.c uses, declared here so that a machine without Node's own headers can
+ * The part of libuv's ABI that is used here, declared here so that a machine without Node's own headers can
  * build the addon. libuv keeps this ABI for all of its 1.x releases: handles are opaque to us and allocated
  * with the size that the running libuv tells.
  */
@@ -28,5 +28,8 @@ int uv_poll_init(struct uv_loop_s *loop, struct uv_handle_s *handle, int fd);
 int uv_poll_start(struct uv_handle_s *handle, int events,
                   void (*callback)(struct uv_handle_s *handle, int status, int events));
 int uv_poll_stop(struct uv_handle_s *handle);
+
+/* The name of a negative errno, like "EAGAIN". */
+char *uv_err_name_r(int error_number, char *buffer, size_t size);
 
 #endif

@@ -11,7 +11,8 @@ int enter_namespace(int fd, const char **syscall_name) {
   int previous = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
   if (previous < 0) return -1;
   *syscall_name = "setns";
-  if (setns(fd, CLONE_NEWNET) != 0) {
+  /* First the way back, which may be forbidden: a process may be in a namespace that others have made. */
+  if (setns(previous, CLONE_NEWNET) != 0 || setns(fd, CLONE_NEWNET) != 0) {
     int error_number = errno;
     close(previous);
     errno = error_number;

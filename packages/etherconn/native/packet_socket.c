@@ -18,19 +18,20 @@
  */
 static napi_value packet_send(napi_env env, napi_callback_info info) {
   napi_value arguments[5];
-  uint8_t *memory, *descriptor_bytes;
-  size_t memory_length, descriptor_length;
+  uint8_t *memory;
+  uint32_t *descriptors;
+  size_t memory_length, words;
   int head, count;
   if (!get_arguments(env, info, 5, arguments)) return NULL;
   struct socket_handle *socket_handle = get_socket(env, arguments[0]);
   if (socket_handle == NULL || !get_bytes(env, arguments[1], &memory, &memory_length) ||
-      !get_bytes(env, arguments[2], &descriptor_bytes, &descriptor_length) || !get_int(env, arguments[3], &head) ||
+      !get_words(env, arguments[2], &descriptors, &words) || !get_int(env, arguments[3], &head) ||
       !get_int(env, arguments[4], &count)) {
     return NULL;
   }
-  if (descriptor_length < 8) return make_int(env, -EFAULT);
-  const uint32_t *descriptors = (const uint32_t *)descriptor_bytes;
-  size_t mask = descriptor_length / 8 - 1;
+  size_t pairs = words / 2;
+  if (count < 0 || (size_t)count > pairs) return make_int(env, -EFAULT);
+  size_t mask = pairs - 1;
   struct mmsghdr messages[SEND_BATCH];
   struct iovec vectors[SEND_BATCH];
   int sent = 0;
@@ -38,7 +39,7 @@ static napi_value packet_send(napi_env env, napi_callback_info info) {
   while (sent < count) {
     int batch = count - sent < SEND_BATCH ? count - sent : SEND_BATCH;
     for (int i = 0; i < batch; i++) {
-      size_t pair = ((size_t)(head + sent + i) & mask) * 2;
+      size_t pair = (((size_t)head + (size_t)sent + (size_t)i) & mask) * 2;
       size_t offset = descriptors[pair], length = descriptors[pair + 1];
       /* Also refuses everything when the user has detached the memory: it has length 0 then. */
       if (offset > memory_length || length > memory_length - offset) return make_int(env, -EFAULT);

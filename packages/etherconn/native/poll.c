@@ -13,6 +13,8 @@ static const napi_type_tag POLL_TAG = {0x1f0d5a6f3c9e4d21, 0xb0e7c4a8925d613f};
 struct poll_handle {
   napi_env env;
   struct uv_handle_s *uv;
+  /* What is polled, and knows of it; NULL once closed. */
+  struct socket_handle *socket;
   napi_ref callback;
   /* Strong until closed, so that the finalizer cannot come first. */
   napi_ref self;
@@ -60,6 +62,8 @@ static void on_uv_closed(struct uv_handle_s *uv) {
 static void begin_close(struct poll_handle *poll) {
   if (poll->closing) return;
   poll->closing = true;
+  poll->socket->poll = NULL;
+  poll->socket = NULL;
   /* Takes the fd out of epoll at once, so the caller may close it. */
   uv_poll_stop(poll->uv);
   uv_close(poll->uv, on_uv_closed);
@@ -76,6 +80,16 @@ static void close_at_exit(napi_async_cleanup_hook_handle hook, void *data) {
   (void)hook;
   begin_close(data);
 }
+
+void close_poll(struct poll_handle *poll) {
+  if (poll->closing) return;
+  begin_close(poll);
+  drop_context(poll);
+  napi_delete_reference(poll->env, poll->callback);
+  napi_delete_reference(poll->env, poll->self);
+}
+
+void close_poll_at_exit(struct poll_handle *poll) { begin_close(poll); }
 
 static void on_ready(struct uv_handle_s *uv, int status, int events) {
   struct poll_handle *poll = uv_handle_get_data(uv);
@@ -98,14 +112,25 @@ static void on_ready(struct uv_handle_s *uv, int status, int events) {
 }
 
 /*
- * pollOpen(fd, callback): a handle that is not started yet. `callback(events)` gets libuv's bits, or a negative
- * number when the fd reports an error (then polling has stopped).
+ * pollOpen(socket, callback): a handle that is not started yet, one for a socket; it is closed with the socket, since
+ * libuv aborts the process when it finds a watched descriptor closed. `callback(events)` gets libuv's bits, or a
+ * negative number when the socket reports an error (then polling has stopped).
  */
 static napi_value poll_open(napi_env env, napi_callback_info info) {
   napi_value arguments[2], object, name;
   struct uv_loop_s *loop;
-  int fd;
-  if (!get_arguments(env, info, 2, arguments) || !get_int(env, arguments[0], &fd)) return NULL;
+  napi_valuetype callback_type;
+  if (!get_arguments(env, info, 2, arguments)) return NULL;
+  struct socket_handle *socket_handle = get_socket(env, arguments[0]);
+  if (socket_handle == NULL) return NULL;
+  if (napi_typeof(env, arguments[1], &callback_type) != napi_ok || callback_type != napi_function) {
+    throw_argument_error(env, "pollOpen: expected a function");
+    return NULL;
+  }
+  if (socket_handle->poll != NULL) {
+    throw_argument_error(env, "pollOpen: the socket is being polled already");
+    return NULL;
+  }
   const char *type_name = uv_handle_type_name(ETHERCONN_UV_POLL);
   if (type_name == NULL || strcmp(type_name, "poll") != 0 || napi_get_uv_event_loop(env, &loop) != napi_ok) {
     throw_system_error(env, "uv_poll_init", ENOTSUP);
@@ -113,7 +138,7 @@ static napi_value poll_open(napi_env env, napi_callback_info info) {
   }
   struct poll_handle *poll = calloc(1, sizeof *poll);
   struct uv_handle_s *uv = calloc(1, uv_handle_size(ETHERCONN_UV_POLL));
-  int error_number = poll == NULL || uv == NULL ? -ENOMEM : uv_poll_init(loop, uv, fd);
+  int error_number = poll == NULL || uv == NULL ? -ENOMEM : uv_poll_init(loop, uv, socket_handle->fd);
   if (error_number != 0) {
     free(poll);
     free(uv);
@@ -122,6 +147,8 @@ static napi_value poll_open(napi_env env, napi_callback_info info) {
   }
   poll->env = env;
   poll->uv = uv;
+  poll->socket = socket_handle;
+  socket_handle->poll = poll;
   uv_handle_set_data(uv, poll);
   if (napi_add_async_cleanup_hook(env, close_at_exit, poll, &poll->hook) != napi_ok ||
       napi_create_object(env, &object) != napi_ok ||
@@ -167,11 +194,7 @@ static napi_value poll_ref(napi_env env, napi_callback_info info) {
   bool keep;
   if (!get_arguments(env, info, 2, arguments)) return NULL;
   struct poll_handle *poll = get_poll(env, arguments[0]);
-  if (poll == NULL) return NULL;
-  if (napi_get_value_bool(env, arguments[1], &keep) != napi_ok) {
-    throw_argument_error(env, "expected true or false");
-    return NULL;
-  }
+  if (poll == NULL || !get_bool(env, arguments[1], &keep)) return NULL;
   if (!poll->closing) {
     if (keep) uv_ref(poll->uv);
     else uv_unref(poll->uv);
@@ -185,12 +208,7 @@ static napi_value poll_close(napi_env env, napi_callback_info info) {
   if (!get_arguments(env, info, 1, &argument)) return NULL;
   struct poll_handle *poll = get_poll(env, argument);
   if (poll == NULL) return NULL;
-  if (!poll->closing) {
-    begin_close(poll);
-    drop_context(poll);
-    napi_delete_reference(env, poll->callback);
-    napi_delete_reference(env, poll->self);
-  }
+  close_poll(poll);
   return undefined_value(env);
 }
 

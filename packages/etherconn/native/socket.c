@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <linux/if_xdp.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,15 +39,10 @@ struct socket_handle *get_socket(napi_env env, napi_value value) {
   return socket_handle;
 }
 
-static void unmap(struct mapping *mapping) {
-  if (mapping->external) {
-    munmap(mapping->address, mapping->length);
-  } else {
-    /* The pages belong to an ordinary ArrayBuffer: give it plain memory again before it is freed. */
-    void *again = mmap(mapping->address, mapping->length, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    if (again == MAP_FAILED) abort();
-  }
+/* Puts plain memory where a ring was, for who goes on owning the address, or reading there. */
+static void make_plain(void *address, size_t length) {
+  void *again = mmap(address, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  if (again == MAP_FAILED) abort();
 }
 
 /*
@@ -53,18 +51,21 @@ static void unmap(struct mapping *mapping) {
  */
 static void release(napi_env env, struct socket_handle *socket_handle, bool detach) {
   if (socket_handle->fd < 0) return;
+  if (socket_handle->poll != NULL) (detach ? close_poll : close_poll_at_exit)(socket_handle->poll);
   for (size_t i = 0; i < socket_handle->mapping_count; i++) {
     struct mapping *mapping = &socket_handle->mappings[i];
     napi_value buffer;
+    bool reachable = detach && napi_get_reference_value(env, mapping->buffer, &buffer) == napi_ok && buffer != NULL;
+    /* Whose memory has been transferred to another ArrayBuffer, which nobody can detach any more. */
+    bool transferred = false;
+    if (reachable) napi_is_detached_arraybuffer(env, buffer, &transferred);
     /*
      * A view that the user kept must read as detached, not fault: external memory is detached before it is
      * unmapped. Memory of an ordinary ArrayBuffer must be plain again before detaching frees it.
      */
-    if (!mapping->external) unmap(mapping);
-    if (detach && napi_get_reference_value(env, mapping->buffer, &buffer) == napi_ok && buffer != NULL) {
-      napi_detach_arraybuffer(env, buffer);
-    }
-    if (mapping->external) unmap(mapping);
+    if (!mapping->external || transferred) make_plain(mapping->address, mapping->length);
+    if (reachable && !transferred) napi_detach_arraybuffer(env, buffer);
+    if (mapping->external && !transferred) munmap(mapping->address, mapping->length);
     napi_delete_reference(env, mapping->buffer);
   }
   socket_handle->mapping_count = 0;
@@ -152,6 +153,18 @@ static napi_value socket_fd(napi_env env, napi_callback_info info) {
   return socket_handle == NULL ? NULL : make_int(env, socket_handle->fd);
 }
 
+/*
+ * Whether an option's value is what it says and no more. The values of others name memory by address, or are longer
+ * than said (SO_GET_FILTER, which has the number of SO_ATTACH_FILTER, counts instructions in place of bytes).
+ */
+static bool is_plain_option(napi_env env, int level, int name) {
+  bool plain = (level == SOL_SOCKET && name != SO_ATTACH_FILTER && name != SO_ATTACH_REUSEPORT_CBPF) ||
+               (level == SOL_PACKET && name != PACKET_FANOUT_DATA) || (level == SOL_XDP && name != XDP_UMEM_REG) ||
+               (level == IPPROTO_IPV6 && name == IPV6_V6ONLY);
+  if (!plain) throw_argument_error(env, "no option that is set or asked for here");
+  return plain;
+}
+
 /* socketSetOption(socket, level, name, value): the value is the option's bytes. */
 static napi_value socket_set_option(napi_env env, napi_callback_info info) {
   napi_value arguments[4];
@@ -161,7 +174,7 @@ static napi_value socket_set_option(napi_env env, napi_callback_info info) {
   if (!get_arguments(env, info, 4, arguments)) return NULL;
   struct socket_handle *socket_handle = get_socket(env, arguments[0]);
   if (socket_handle == NULL || !get_int(env, arguments[1], &level) || !get_int(env, arguments[2], &name) ||
-      !get_bytes(env, arguments[3], &bytes, &length)) {
+      !get_bytes(env, arguments[3], &bytes, &length) || !is_plain_option(env, level, name)) {
     return NULL;
   }
   if (setsockopt(socket_handle->fd, level, name, bytes, (socklen_t)length) != 0) {
@@ -180,7 +193,7 @@ static napi_value socket_get_option(napi_env env, napi_callback_info info) {
   if (!get_arguments(env, info, 4, arguments)) return NULL;
   struct socket_handle *socket_handle = get_socket(env, arguments[0]);
   if (socket_handle == NULL || !get_int(env, arguments[1], &level) || !get_int(env, arguments[2], &name) ||
-      !get_bytes(env, arguments[3], &bytes, &length)) {
+      !get_bytes(env, arguments[3], &bytes, &length) || !is_plain_option(env, level, name)) {
     return NULL;
   }
   socklen_t got = (socklen_t)length;
@@ -199,6 +212,10 @@ static napi_value socket_attach_filter(napi_env env, napi_callback_info info) {
   if (!get_arguments(env, info, 2, arguments)) return NULL;
   struct socket_handle *socket_handle = get_socket(env, arguments[0]);
   if (socket_handle == NULL || !get_bytes(env, arguments[1], &bytes, &length)) return NULL;
+  if (length > BPF_MAXINSNS * sizeof(struct sock_filter)) {
+    throw_argument_error(env, "socketAttachFilter: the program is too long");
+    return NULL;
+  }
   struct sock_fprog program = {.len = (unsigned short)(length / sizeof(struct sock_filter)),
                                .filter = (struct sock_filter *)bytes};
   if (setsockopt(socket_handle->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
@@ -237,33 +254,33 @@ static napi_value socket_drain(napi_env env, napi_callback_info info) {
   return undefined_value(env);
 }
 
+/* More than any ring: ArrayBuffers of any length asked for would end the process. */
+#define MAX_RING ((int64_t)1 << 31)
+
 /*
- * Maps the ring over the inside of an ordinary ArrayBuffer, for runtimes that refuse external ones (those
+ * Moves the mapped ring over the inside of an ordinary ArrayBuffer, for runtimes that refuse external ones (those
  * that keep all JavaScript memory in a V8 sandbox).
  */
-static napi_status map_inside(napi_env env, struct mapping *mapping, int fd, off_t offset, napi_value *buffer,
-                              size_t *byte_offset) {
+static napi_status move_inside(napi_env env, struct mapping *mapping, napi_value *buffer, size_t *byte_offset) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  /* Whole pages, or the ring's last one would come to lie over what is behind the ArrayBuffer. */
+  size_t length = (mapping->length + page - 1) / page * page;
   void *data;
-  napi_status status = napi_create_arraybuffer(env, mapping->length + page, &data, buffer);
+  napi_status status = napi_create_arraybuffer(env, length + page, &data, buffer);
   if (status != napi_ok) return status;
   uintptr_t inside = ((uintptr_t)data + page - 1) / page * page;
-  void *address = mmap((void *)inside, mapping->length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset);
-  if (address == MAP_FAILED) return napi_generic_failure;
-  mapping->address = address;
+  void *moved = mremap(mapping->address, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)inside);
+  if (moved == MAP_FAILED) {
+    int error_number = errno;
+    make_plain((void *)inside, length);
+    errno = error_number;
+    return napi_generic_failure;
+  }
+  mapping->address = moved;
+  mapping->length = length;
   mapping->external = false;
   *byte_offset = inside - (uintptr_t)data;
   return napi_ok;
-}
-
-static napi_status map_external(napi_env env, struct mapping *mapping, int fd, off_t offset, napi_value *buffer) {
-  mapping->address = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
-  if (mapping->address == MAP_FAILED) return napi_generic_failure;
-  mapping->external = true;
-  napi_status status =
-      napi_create_external_arraybuffer(env, mapping->address, mapping->length, NULL, NULL, buffer);
-  if (status != napi_ok) munmap(mapping->address, mapping->length);
-  return status;
 }
 
 /*
@@ -278,33 +295,35 @@ static napi_value socket_map(napi_env env, napi_callback_info info) {
   size_t byte_offset = 0;
   if (!get_arguments(env, info, 4, arguments)) return NULL;
   struct socket_handle *socket_handle = get_socket(env, arguments[0]);
-  if (socket_handle == NULL) return NULL;
-  if (napi_get_value_int64(env, arguments[1], &length) != napi_ok || length <= 0 ||
-      napi_get_value_int64(env, arguments[2], &offset) != napi_ok ||
-      napi_get_value_bool(env, arguments[3], &external) != napi_ok ||
-      socket_handle->mapping_count == MAX_MAPPINGS) {
+  if (socket_handle == NULL || !get_bool(env, arguments[3], &external)) return NULL;
+  if (napi_get_value_int64(env, arguments[1], &length) != napi_ok || length <= 0 || length > MAX_RING ||
+      napi_get_value_int64(env, arguments[2], &offset) != napi_ok || socket_handle->mapping_count == MAX_MAPPINGS) {
     throw_argument_error(env, "socketMap: wrong length or offset, or too many mappings");
     return NULL;
   }
-  struct mapping *mapping = &socket_handle->mappings[socket_handle->mapping_count];
-  mapping->length = (size_t)length;
-  napi_status status = napi_no_external_buffers_allowed;
-  errno = 0;
-  if (external) status = map_external(env, mapping, socket_handle->fd, offset, &buffer);
-  if (status == napi_no_external_buffers_allowed) {
-    status = map_inside(env, mapping, socket_handle->fd, offset, &buffer, &byte_offset);
-  }
-  if (status != napi_ok) {
-    throw_system_error(env, "mmap", errno == 0 ? ENOMEM : errno);
-    return NULL;
-  }
-  if (napi_create_reference(env, buffer, 1, &mapping->buffer) != napi_ok) {
-    unmap(mapping);
-    throw_system_error(env, "mmap", ENOMEM);
-    return NULL;
-  }
-  socket_handle->mapping_count++;
   if (napi_create_object(env, &result) != napi_ok) return NULL;
+  /* First somewhere, so that a ring that is not there is found out before any other memory is touched. */
+  struct mapping mapping = {.length = (size_t)length, .external = true};
+  mapping.address = mmap(NULL, mapping.length, PROT_READ | PROT_WRITE, MAP_SHARED, socket_handle->fd, offset);
+  if (mapping.address == MAP_FAILED) {
+    throw_system_error(env, "mmap", errno);
+    return NULL;
+  }
+  errno = ENOMEM;
+  napi_status status = napi_no_external_buffers_allowed;
+  if (external) {
+    status = napi_create_external_arraybuffer(env, mapping.address, mapping.length, NULL, NULL, &buffer);
+  }
+  if (status == napi_no_external_buffers_allowed) status = move_inside(env, &mapping, &buffer, &byte_offset);
+  if (status == napi_ok) status = napi_create_reference(env, buffer, 1, &mapping.buffer);
+  if (status != napi_ok) {
+    int error_number = errno;
+    if (mapping.external) munmap(mapping.address, mapping.length);
+    else make_plain(mapping.address, mapping.length);
+    throw_system_error(env, "mmap", error_number);
+    return NULL;
+  }
+  socket_handle->mappings[socket_handle->mapping_count++] = mapping;
   napi_set_named_property(env, result, "buffer", buffer);
   set_int(env, result, "byteOffset", (int)byte_offset);
   return result;

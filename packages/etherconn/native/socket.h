@@ -18,9 +18,13 @@ struct mapping {
   bool external;
 };
 
+struct poll_handle;
+
 struct socket_handle {
   /* -1 once closed. */
   int fd;
+  /* Who watches it in the event loop (poll.c), or NULL. */
+  struct poll_handle *poll;
   struct mapping mappings[MAX_MAPPINGS];
   size_t mapping_count;
   /* Strong until closed: a forgotten socket leaks like a forgotten fd, but never unmaps what a view still names. */
@@ -32,6 +36,12 @@ struct socket_handle *get_socket(napi_env env, napi_value value);
 
 /* The JavaScript handle of an fd, which is closed with it, with the environment, or at once when this fails. */
 napi_value wrap_socket(napi_env env, int fd);
+
+/* Ends the polling of a socket that is to be closed. Harmless when repeated. */
+void close_poll(struct poll_handle *poll);
+
+/* The same while the environment is being torn down, when there is no JavaScript to be told. */
+void close_poll_at_exit(struct poll_handle *poll);
 
 void export_socket(napi_env env, napi_value exports);
 void export_packet_socket(napi_env env, napi_value exports);

@@ -130,10 +130,10 @@ static bool get_mask(napi_env env, napi_value value, uint64_t *mask) {
   return true;
 }
 
-static struct bpf_handle *get_map(napi_env env, napi_value value, size_t key_size, size_t value_size) {
+static struct bpf_handle *get_map(napi_env env, napi_value value, uint32_t type, size_t key_size, size_t value_size) {
   struct bpf_handle *map = get_bpf(env, value);
   if (map == NULL) return NULL;
-  if (map->key_size == key_size && map->value_size == value_size) return map;
+  if (map->map_type == type && map->key_size == key_size && map->value_size == value_size) return map;
   throw_argument_error(env, "not a map of this steering program");
   return NULL;
 }
@@ -150,15 +150,16 @@ static napi_value steering_merge(napi_env env, napi_callback_info info) {
   uint64_t queues;
   bool shared;
   if (!get_arguments(env, info, 5, arguments)) return NULL;
-  struct bpf_handle *map = get_map(env, arguments[0], sizeof(struct endpoint_key), sizeof(struct endpoint));
+  struct bpf_handle *map = get_map(env, arguments[0], BPF_MAP_TYPE_HASH, sizeof(struct endpoint_key), sizeof(struct endpoint));
   if (map == NULL || !get_bytes(env, arguments[1], &keys, &keys_length) ||
-      !get_bytes(env, arguments[2], &wishes, &wishes_length) || !get_mask(env, arguments[3], &queues)) {
+      !get_bytes(env, arguments[2], &wishes, &wishes_length) || !get_mask(env, arguments[3], &queues) ||
+      !get_bool(env, arguments[4], &shared)) {
     return NULL;
   }
   size_t count = keys_length / sizeof(struct endpoint_key);
-  if (napi_get_value_bool(env, arguments[4], &shared) != napi_ok || wishes_length != count * sizeof(struct endpoint) ||
+  if (keys_length % sizeof(struct endpoint_key) != 0 || wishes_length != count * sizeof(struct endpoint) ||
       (uintptr_t)keys % _Alignof(struct endpoint_key) != 0 || (uintptr_t)wishes % _Alignof(struct endpoint) != 0) {
-    throw_argument_error(env, "steeringMerge: as many wishes as keys are needed, and whether the map is shared");
+    throw_argument_error(env, "steeringMerge: as many wishes as keys are needed, aligned");
     return NULL;
   }
   if (count == 0) return undefined_value(env);
@@ -205,14 +206,15 @@ static napi_value steering_service(napi_env env, napi_callback_info info) {
   uint64_t queues;
   bool wanted;
   if (!get_arguments(env, info, 5, arguments)) return NULL;
-  struct bpf_handle *services = get_map(env, arguments[0], sizeof(struct service_key), sizeof(uint64_t));
+  struct bpf_handle *services = get_map(env, arguments[0], BPF_MAP_TYPE_HASH, sizeof(struct service_key), sizeof(uint64_t));
   if (services == NULL) return NULL;
-  struct bpf_handle *settings = get_map(env, arguments[1], sizeof(uint32_t), sizeof(struct settings));
+  struct bpf_handle *settings = get_map(env, arguments[1], BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct settings));
   if (settings == NULL || !get_bytes(env, arguments[2], &key, &length) || !get_mask(env, arguments[3], &queues)) {
     return NULL;
   }
-  if (length != sizeof(struct service_key) || napi_get_value_bool(env, arguments[4], &wanted) != napi_ok) {
-    throw_argument_error(env, "steeringService: wrong key, or neither true nor false");
+  if (!get_bool(env, arguments[4], &wanted)) return NULL;
+  if (length != sizeof(struct service_key)) {
+    throw_argument_error(env, "steeringService: wrong key");
     return NULL;
   }
   pthread_mutex_lock(&maps_lock);
@@ -233,12 +235,8 @@ static napi_value steering_take_all(napi_env env, napi_callback_info info) {
   uint64_t queues;
   bool wanted;
   if (!get_arguments(env, info, 3, arguments)) return NULL;
-  struct bpf_handle *map = get_map(env, arguments[0], sizeof zero, sizeof settings);
-  if (map == NULL || !get_mask(env, arguments[1], &queues)) return NULL;
-  if (napi_get_value_bool(env, arguments[2], &wanted) != napi_ok) {
-    throw_argument_error(env, "expected true or false");
-    return NULL;
-  }
+  struct bpf_handle *map = get_map(env, arguments[0], BPF_MAP_TYPE_ARRAY, sizeof zero, sizeof settings);
+  if (map == NULL || !get_mask(env, arguments[1], &queues) || !get_bool(env, arguments[2], &wanted)) return NULL;
   pthread_mutex_lock(&maps_lock);
   bool done = map_lookup(map->fd, &zero, &settings);
   if (done) {

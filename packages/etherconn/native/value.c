@@ -1,5 +1,7 @@
 #include "value.h"
 
+#include <string.h>
+
 #include "error.h"
 
 bool get_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *arguments) {
@@ -12,8 +14,19 @@ bool get_arguments(napi_env env, napi_callback_info info, size_t count, napi_val
 }
 
 bool get_int(napi_env env, napi_value value, int *result) {
-  if (napi_get_value_int32(env, value, result) == napi_ok) return true;
-  throw_argument_error(env, "expected an integer");
+  double number;
+  bool is_number = napi_get_value_double(env, value, &number) == napi_ok;
+  if (is_number && number >= INT32_MIN && number <= INT32_MAX && number == (int)number) {
+    *result = (int)number;
+    return true;
+  }
+  throw_argument_error(env, "expected an integer of 32 bits");
+  return false;
+}
+
+bool get_bool(napi_env env, napi_value value, bool *result) {
+  if (napi_get_value_bool(env, value, result) == napi_ok) return true;
+  throw_argument_error(env, "expected true or false");
   return false;
 }
 
@@ -28,6 +41,19 @@ bool get_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *length) 
   }
   *bytes = data;
   *length = type == napi_uint32_array ? elements * 4 : elements;
+  if (*length <= MAX_BYTES) return true;
+  throw_argument_error(env, "expected at most 2 GiB");
+  return false;
+}
+
+bool get_words(napi_env env, napi_value value, uint32_t **words, size_t *count) {
+  napi_typedarray_type type;
+  void *data;
+  if (napi_get_typedarray_info(env, value, &type, count, &data, NULL, NULL) != napi_ok || type != napi_uint32_array) {
+    throw_argument_error(env, "expected a Uint32Array");
+    return false;
+  }
+  *words = data;
   return true;
 }
 
@@ -37,7 +63,10 @@ bool get_string(napi_env env, napi_value value, char *text, size_t size) {
     throw_argument_error(env, "expected a short string");
     return false;
   }
-  return napi_get_value_string_utf8(env, value, text, size, &length) == napi_ok;
+  if (napi_get_value_string_utf8(env, value, text, size, &length) != napi_ok) return false;
+  if (strlen(text) == length) return true;
+  throw_argument_error(env, "expected a string without a zero");
+  return false;
 }
 
 napi_value make_int(napi_env env, int value) {

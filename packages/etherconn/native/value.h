@@ -13,10 +13,21 @@ bool get_arguments(napi_env env, napi_callback_info info, size_t count, napi_val
 /* A 32-bit integer; throws and returns false for anything else. */
 bool get_int(napi_env env, napi_value value, int *result);
 
-/* The bytes behind a Uint8Array or Uint32Array, valid until JavaScript runs again. A detached one has length 0. */
+bool get_bool(napi_env env, napi_value value, bool *result);
+
+/*
+ * The bytes behind a Uint8Array or Uint32Array, at most MAX_BYTES, valid until JavaScript runs again. A detached one
+ * has length 0, and where the length is 0 there may be no bytes (NULL).
+ */
 bool get_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *length);
 
-/* A string of less than `size` bytes. */
+/* No length that the kernel takes as 32 bits is cut off. */
+#define MAX_BYTES ((size_t)1 << 31)
+
+/* The same of a Uint32Array, which is aligned; `count` is its length. */
+bool get_words(napi_env env, napi_value value, uint32_t **words, size_t *count);
+
+/* A string of less than `size` bytes, without a zero in it. */
 bool get_string(napi_env env, napi_value value, char *text, size_t size);
 
 napi_value make_int(napi_env env, int value);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "socket.h"
@@ -22,6 +23,14 @@ struct umem_registration {
   uint32_t reserved;
 };
 
+/* The whole pages within some memory: what is beside them on their first and last page belongs to others. */
+static size_t whole_pages(uint8_t *memory, size_t length, void **first) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  size_t skipped = (page - (uintptr_t)memory % page) % page;
+  *first = memory + skipped;
+  return length < skipped ? 0 : (length - skipped) / page * page;
+}
+
 /*
  * xdpRegisterUmem(socket, memory, chunkSize, headroom): makes `memory`, which starts on a page, the socket's packet
  * memory. The kernel pins its pages, so they outlive even the memory's owner; the address must not change, though.
@@ -37,8 +46,14 @@ static napi_value xdp_register_umem(napi_env env, napi_callback_info info) {
       !get_int(env, arguments[2], &chunk_size) || !get_int(env, arguments[3], &headroom)) {
     return NULL;
   }
+  void *pages;
+  size_t pages_length = whole_pages(memory, length, &pages);
+  if (length == 0 || pages != memory) {
+    throw_argument_error(env, "xdpRegisterUmem: the memory must start on a page");
+    return NULL;
+  }
   /* A child process has no use for the pages, and fork would copy all of them because they are pinned. */
-  if (madvise(memory, length, MADV_DONTFORK) != 0) {
+  if (madvise(pages, pages_length, MADV_DONTFORK) != 0) {
     throw_system_error(env, "madvise", errno);
     return NULL;
   }
@@ -47,20 +62,27 @@ static napi_value xdp_register_umem(napi_env env, napi_callback_info info) {
                                            .chunk_size = (uint32_t)chunk_size,
                                            .headroom = (uint32_t)headroom};
   if (setsockopt(socket_handle->fd, SOL_XDP_LEVEL, XDP_UMEM_REG_OPTION, &registration, sizeof registration) != 0) {
-    throw_system_error(env, "setsockopt(XDP_UMEM_REG)", errno);
+    int error_number = errno;
+    madvise(pages, pages_length, MADV_DOFORK);
+    throw_system_error(env, "setsockopt(XDP_UMEM_REG)", error_number);
     return NULL;
   }
   return undefined_value(env);
 }
 
-/* xdpDiscard(memory): gives the pages of packet memory that is not used any more back to the system. */
+/* xdpDiscard(memory): gives the whole pages of packet memory that is not used any more back to the system. */
 static napi_value xdp_discard(napi_env env, napi_callback_info info) {
   napi_value argument;
   uint8_t *memory;
   size_t length;
   if (!get_arguments(env, info, 1, &argument) || !get_bytes(env, argument, &memory, &length)) return NULL;
-  /* Only saves memory early, so it may fail. */
-  if (length > 0) madvise(memory, length, MADV_DONTNEED);
+  void *pages;
+  size_t pages_length = whole_pages(memory, length, &pages);
+  /*
+   * Only saves memory early, so it may fail. MADV_FREE, which is for ordinary memory only, goes first: pages of a
+   * mapped ring would not come again.
+   */
+  if (pages_length > 0 && madvise(pages, pages_length, MADV_FREE) == 0) madvise(pages, pages_length, MADV_DONTNEED);
   return undefined_value(env);
 }
 

@@ -92,7 +92,7 @@ test('handles of other kinds are refused, closed ones too', { skip }, () => {
   const AF_UNIX = 1;
   const SOCK_DGRAM = 2;
   const socket = addon.socketOpen(AF_UNIX, SOCK_DGRAM, 0, -1);
-  const poll = addon.pollOpen(addon.socketFd(socket), () => {});
+  const poll = addon.pollOpen(socket, () => {});
   for (const wrong of [{}, poll, null, 7] as never[]) assert.throws(() => addon.socketFd(wrong), TypeError);
   for (const wrong of [{}, socket, null, 7] as never[]) {
     assert.throws(() => addon.pollStart(wrong), TypeError);

@@ -8,8 +8,9 @@ import type { BpfFunctions } from './bpf.ts';
  * The C addon: the system calls that JavaScript cannot make. Nothing is loaded until a kernel link is opened,
  * so that wire/, the memory link and everything over it work where the addon does not.
  *
- * Its functions throw an Error with `errno` and `syscall` when a system call fails, unless said otherwise; see
- * system-error.ts. They check their arguments, but only as far as memory safety needs it.
+ * Its functions throw an Error with `code`, `errno` and `syscall` when a system call fails, unless said otherwise; who
+ * calls them says what for, by the functions of system-error.ts. They check their arguments as far as memory safety
+ * needs it: no arguments whatever harm the process (addon-fuzz.netns.test.ts).
  */
 
 declare const socketBrand: unique symbol;
@@ -75,8 +76,9 @@ export interface Addon extends BpfFunctions, InterfaceFunctions {
    */
   socketOpen(domain: number, type: number, protocol: number, namespaceFd: number): NativeSocket;
   socketFd(socket: NativeSocket): number;
+  /** An option of SOL_SOCKET, SOL_PACKET, SOL_XDP, or IPV6_V6ONLY, whose value names no memory. */
   socketSetOption(socket: NativeSocket, level: number, name: number, value: Uint8Array | Uint32Array): void;
-  /** Fills `value`; returns the number of bytes. */
+  /** Fills `value`; returns the number of bytes. Of the same options. */
   socketGetOption(socket: NativeSocket, level: number, name: number, value: Uint8Array | Uint32Array): number;
   /** `program`: struct sock_filter after struct sock_filter (linux/filter.h). Replaces the one before. */
   socketAttachFilter(socket: NativeSocket, program: Uint8Array): void;
@@ -107,7 +109,7 @@ export interface Addon extends BpfFunctions, InterfaceFunctions {
 
   /** Makes `memory`, which starts on a page and never moves, the packet memory (UMEM) of an AF_XDP socket. */
   xdpRegisterUmem(socket: NativeSocket, memory: Uint8Array, chunkSize: number, headroom: number): void;
-  /** Gives the pages of packet memory back to the system; their content is lost. */
+  /** Gives the whole pages of packet memory back to the system; their content is lost. */
   xdpDiscard(memory: Uint8Array): void;
   /** Has the kernel look at the TX ring. Returns 0 or a negative errno; does not throw. */
   xdpKick(socket: NativeSocket): number;
@@ -129,18 +131,18 @@ export interface Addon extends BpfFunctions, InterfaceFunctions {
   interfaceAddress(socket: NativeSocket, index: number, address: Uint8Array): number;
 
   /**
-   * Watches `fd` for being readable, from `pollStart` on. The callback gets a positive number, or a negative one
-   * when the fd reports an error: then the poll has stopped, and may be started again.
+   * Watches the socket for being readable, from `pollStart` on; it can have one poll. The callback gets a positive
+   * number, or a negative one when the socket reports an error: then the poll has stopped, and may be started again.
    */
-  pollOpen(fd: number, callback: (events: number) => void): NativePoll;
+  pollOpen(socket: NativeSocket, callback: (events: number) => void): NativePoll;
   pollStart(poll: NativePoll): void;
   pollStop(poll: NativePoll): void;
   /** Whether the started poll keeps the process alive (the default). */
   pollRef(poll: NativePoll, keep: boolean): void;
-  /** No callback comes after it, and the fd may be closed. Harmless when repeated. */
+  /** No callback comes after it. Closing the socket does the same. Harmless when repeated. */
   pollClose(poll: NativePoll): void;
 
-  /** A timer, not set, that counts as a socket: its fd, readable once it expires, is watched and closed as theirs are. */
+  /** A timer, not set, that counts as a socket: readable once it expires, it is watched and closed as they are. */
   timerOpen(): NativeSocket;
   /** Has it expire once, that many microseconds from now, and not before; 0: never. */
   timerSet(timer: NativeSocket, microseconds: number): void;

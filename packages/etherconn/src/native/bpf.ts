@@ -23,9 +23,9 @@ export interface BpfDescription {
 /** The addon's functions about bpf(2). They throw as its others do. */
 export interface BpfFunctions {
   bpfMapCreate(type: number, keySize: number, valueSize: number, maxEntries: number, name: string): NativeBpf;
-  /** For maps whose values are the same for all CPUs, and for XSKMAPs, whose values are file descriptors. */
+  /** For maps of type HASH, ARRAY, and XSKMAP, whose values are file descriptors. */
   bpfMapUpdate(map: NativeBpf, key: Uint8Array, value: Uint8Array): void;
-  /** For maps whose values are at most 64 bytes and the same for all CPUs. */
+  /** For the same maps, with values of at most 64 bytes. */
   bpfMapHas(map: NativeBpf, key: Uint8Array): boolean;
   /** Whether it was there. */
   bpfMapDelete(map: NativeBpf, key: Uint8Array): boolean;

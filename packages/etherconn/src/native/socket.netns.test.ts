@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { bindAddress, intOption, ringRequestV2, SOL_PACKET } from '../link/packet/if-packet.ts';
 import { eventually } from '../testing/eventually.ts';
 import { sendFrame } from '../testing/link-probe.ts';
-import { requireNamespaces } from '../testing/namespaces.ts';
+import { openNamespace, requireNamespaces } from '../testing/namespaces.ts';
 import { FAR, NEAR, openVethBench } from '../testing/veth-links.ts';
 import { loadAddon } from './addon.ts';
 
@@ -55,7 +56,7 @@ test('waking up for errors: the poll says so and can go on', { skip: requireName
   closeSync(namespaceFd);
   addon.socketBind(socket, bindAddress(addon.interfaceQuery(socket, FAR).index));
   const events: number[] = [];
-  const poll = addon.pollOpen(addon.socketFd(socket), (event) => {
+  const poll = addon.pollOpen(socket, (event) => {
     events.push(event);
     if (event < 0) {
       const pending = new Uint32Array(1);
@@ -83,4 +84,62 @@ test('waking up for errors: the poll says so and can go on', { skip: requireName
   addon.socketClose(socket);
   await bench.close();
   assert.equal(events.length, 2);
+});
+
+test('what was transferred of a ring, or is discarded, stays readable', {
+  skip: requireNamespaces(),
+}, async () => {
+  const addon = loadAddon();
+  await using namespace = await openNamespace();
+  const namespaceFd = openSync(namespace.path, 'r');
+  for (const external of [true, false]) {
+    const socket = addon.socketOpen(AF_PACKET, SOCK_RAW, 0, namespaceFd);
+    addon.socketSetOption(socket, SOL_PACKET, PACKET_VERSION, intOption(1));
+    const geometry = { blockSize: 65536, blockCount: 1, frameSize: 2048 };
+    addon.socketSetOption(socket, SOL_PACKET, PACKET_RX_RING, ringRequestV2(geometry));
+    const { buffer, byteOffset } = addon.socketMap(socket, 65536, 0, external);
+    const ring = new Uint8Array(buffer, byteOffset, 65536);
+    addon.xdpDiscard(ring);
+    assert.equal(
+      ring.reduce((sum, byte) => sum + byte, 0),
+      0,
+    );
+    let moved: Uint8Array;
+    try {
+      moved = structuredClone(ring, { transfer: [buffer] });
+    } catch {
+      // From Node 23 on it cannot be transferred.
+      addon.socketClose(socket);
+      assert.equal(ring.length, 0);
+      continue;
+    }
+    addon.socketClose(socket);
+    assert.equal(moved.length, 65536);
+    moved.fill(1);
+    assert.ok(moved.every((byte) => byte === 1));
+  }
+  closeSync(namespaceFd);
+});
+
+test('a namespace that could not be left again is not entered', { skip: requireNamespaces() }, () => {
+  // In a user namespace, but in a network namespace that belongs to another one.
+  const program = `
+    import { spawn } from 'node:child_process';
+    import { closeSync, openSync } from 'node:fs';
+    import { loadAddon } from ${JSON.stringify(new URL('./addon.js', import.meta.url).href)};
+    const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo ready && exec cat']);
+    holder.stdout.once('data', () => {
+      const fd = openSync('/proc/' + holder.pid + '/ns/net', 'r');
+      try {
+        loadAddon().socketOpen(1, 2, 0, fd);
+        console.log('opened');
+      } catch (error) {
+        console.log(error.code, error.syscall);
+      }
+      closeSync(fd);
+      holder.stdin.end();
+    });`;
+  const args = ['-Ur', process.execPath, '--input-type=module', '--eval', program];
+  const { status, signal, stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8' });
+  assert.deepEqual([status, signal, stdout.trim(), stderr], [0, null, 'EPERM setns', '']);
 });

@@ -7,9 +7,19 @@ interface NativeFailure extends Error {
   readonly syscall: string;
 }
 
+/** What helps whatever is being done. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EMFILE: "this process has no file descriptor left; raise its limit ('ulimit -n', LimitNOFILE= of systemd)",
+  ENFILE: 'the system has no file descriptor left; raise its limit (sysctl fs.file-max)',
+  ENOMEM: 'the kernel has no memory for it; free some, or raise the limit of the container',
+  EBADF: 'it has been closed',
+  EPERM: "the kernel does not permit it; 'npx etherconn doctor' says what this process may do",
+};
+
 /**
  * Calls `action`; a failed system call in it becomes a {@link SystemError}. `advise` is given the code ('EPERM')
- * and the call, and returns what to tell the user, or undefined for the system's own words. A SystemError, as of such a
+ * and the call, and returns what to tell the user, or undefined for what there is to say in general, or the system's own
+ * words. A SystemError, as of such a
  * call within `action`, is thrown as it is.
  */
 export function withAdvice<T>(
@@ -22,7 +32,7 @@ export function withAdvice<T>(
   } catch (error) {
     if (!isNativeFailure(error)) throw error;
     const code = getSystemErrorName(error.errno);
-    const advice = advise(code, error.syscall) ?? error.message;
+    const advice = advise(code, error.syscall) ?? ADVICE[code] ?? error.message;
     throw new SystemError(
       code,
       error.errno,
@@ -30,6 +40,11 @@ export function withAdvice<T>(
       `${operation}: ${advice} (${code}, ${error.syscall})`,
     );
   }
+}
+
+/** As {@link withAdvice} for what has no advice of its own. */
+export function during<T>(operation: string, action: () => T): T {
+  return withAdvice(operation, () => undefined, action);
 }
 
 /** A {@link SystemError} for a negative errno that a call has returned. */

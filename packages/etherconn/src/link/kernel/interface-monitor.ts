@@ -39,7 +39,7 @@ export class InterfaceMonitor {
 
   /** Calls `changed` (from the event loop) whenever some interface has changed. Never keeps the process alive. */
   start(changed: () => void): void {
-    const poll = this.#addon.pollOpen(this.#addon.socketFd(this.#socket), (events) => {
+    const poll = this.#addon.pollOpen(this.#socket, (events) => {
       this.#addon.socketDrain(this.#socket);
       // An error is an overrun: messages were lost, and polling has stopped.
       if (events < 0) this.#addon.pollStart(poll);

@@ -5,10 +5,10 @@ import type { Addon, NativePoll, NativeSocket } from '../../native/addon.ts';
 import { MicroTimer } from './micro-timer.ts';
 import { BUDGET, Polling, type PollingMode } from './polling.ts';
 
-const TIMER_FD = 99;
+const TIMER = {} as NativeSocket;
 
 interface FakePoll {
-  readonly fd: number;
+  readonly socket: NativeSocket;
   started: boolean;
   referenced: boolean;
   closed: boolean;
@@ -27,17 +27,17 @@ function simulate(mode: PollingMode, waiting: number[], { moderation = 0, most =
     sets: 0,
     /** Queues waiting in epoll. */
     get started() {
-      return polls.filter(({ fd, started }) => started && fd !== TIMER_FD).length;
+      return polls.filter(({ socket, started }) => started && socket !== TIMER).length;
     },
     get timing() {
-      return polls.some(({ fd, started }) => started && fd === TIMER_FD);
+      return polls.some(({ socket, started }) => started && socket === TIMER);
     },
   };
   const as = (poll: NativePoll) => poll as unknown as FakePoll;
   const addon = {
-    pollOpen: (fd: number, callback: (events: number) => void) => {
+    pollOpen: (socket: NativeSocket, callback: (events: number) => void) => {
       callbacks.push(callback);
-      polls.push({ fd, started: false, referenced: true, closed: false });
+      polls.push({ socket, started: false, referenced: true, closed: false });
       return polls.at(-1) as unknown as NativePoll;
     },
     pollStart: (poll: NativePoll) => {
@@ -54,8 +54,7 @@ function simulate(mode: PollingMode, waiting: number[], { moderation = 0, most =
       as(poll).started = false;
       as(poll).closed = true;
     },
-    timerOpen: () => ({}) as NativeSocket,
-    socketFd: () => TIMER_FD,
+    timerOpen: () => TIMER,
     timerSet: (_timer: NativeSocket, microseconds: number) => {
       state.microseconds = microseconds;
       state.sets++;
@@ -64,7 +63,7 @@ function simulate(mode: PollingMode, waiting: number[], { moderation = 0, most =
   const hooks = { delivered: (_index: number, _count: number) => {} };
   const polling = new Polling(
     addon,
-    waiting.map((_, index) => index),
+    waiting.map(() => ({}) as NativeSocket),
     { mode, moderation, timer: moderation > 0 ? new MicroTimer(addon) : undefined },
     {
       drain: (index) => {

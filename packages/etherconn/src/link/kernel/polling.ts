@@ -1,4 +1,5 @@
-import type { Addon, NativePoll } from '../../native/addon.ts';
+import type { Addon, NativePoll, NativeSocket } from '../../native/addon.ts';
+import { during } from '../../native/system-error.ts';
 import { clearImmediate, monotonicNow, setImmediate } from '../../real-time.ts';
 import type { MicroTimer } from './micro-timer.ts';
 import { Moderation } from './moderation.ts';
@@ -37,7 +38,7 @@ export interface PollingTarget {
   drain(index: number): number;
   /** Whether something waits in the queue of that index. */
   ready(index: number): boolean;
-  /** The fd of that index reports an error. */
+  /** The socket of that index reports an error. */
   failed(index: number): void;
   /** Frames sent so far. */
   sent(): number;
@@ -55,11 +56,11 @@ export class Polling {
   /** Those of them that were the timer's. */
   moderated = 0;
   readonly #addon: Addon;
-  readonly #fds: readonly number[];
+  readonly #sockets: readonly NativeSocket[];
   readonly #manner: PollingManner;
   readonly #target: PollingTarget;
   readonly #moderation: Moderation | undefined;
-  #polls: NativePoll[] = [];
+  readonly #polls: NativePoll[] = [];
   #timerPoll: NativePoll | undefined;
   /** Index of the queue that is looked at first, so that a receiver that throws at one does not starve the others. */
   #first = 0;
@@ -71,9 +72,9 @@ export class Polling {
   /** When the event loop got its turn. */
   #left = 0;
 
-  constructor(addon: Addon, fds: readonly number[], manner: PollingManner, target: PollingTarget) {
+  constructor(addon: Addon, sockets: readonly NativeSocket[], manner: PollingManner, target: PollingTarget) {
     this.#addon = addon;
-    this.#fds = fds;
+    this.#sockets = sockets;
     this.#manner = manner;
     this.#target = target;
     if (manner.timer !== undefined) {
@@ -83,11 +84,13 @@ export class Polling {
 
   start(): void {
     this.#started = true;
-    this.#polls = this.#fds.map((fd, index) =>
-      this.#addon.pollOpen(fd, (events) => this.#wake(index, events)),
-    );
     const { timer } = this.#manner;
-    if (timer !== undefined) this.#timerPoll = this.#addon.pollOpen(timer.fd, () => this.#tick());
+    during('watching the sockets', () => {
+      for (const [index, socket] of this.#sockets.entries()) {
+        this.#polls.push(this.#addon.pollOpen(socket, (events) => this.#wake(index, events)));
+      }
+      if (timer !== undefined) this.#timerPoll = this.#addon.pollOpen(timer.native, () => this.#tick());
+    });
     this.#refer();
     this.#sleep();
     if (this.#manner.mode === 'busy') this.#spin();
@@ -139,7 +142,7 @@ export class Polling {
 
   /** The timer has expired. */
   #tick(): void {
-    const count = this.#fds.length;
+    const count = this.#sockets.length;
     this.#first = this.#first + 1 === count ? 0 : this.#first + 1;
     let found = 0;
     let more = false;
@@ -200,7 +203,7 @@ export class Polling {
     const turn = setImmediate(() => this.#look());
     this.#turn = turn;
     if (mode === 'busy') this.#await();
-    for (let i = 0; i < this.#fds.length && this.#turn === turn; i++) found += this.#target.drain(i);
+    for (let i = 0; i < this.#sockets.length && this.#turn === turn; i++) found += this.#target.drain(i);
     if (this.#turn !== turn) return;
     if (found > 0) {
       this.wakeups++;
@@ -220,7 +223,7 @@ export class Polling {
     const end = start + SPIN;
     do {
       for (let look = 0; look < LOOKS; look++) {
-        for (let i = 0; i < this.#fds.length; i++) if (this.#target.ready(i)) return;
+        for (let i = 0; i < this.#sockets.length; i++) if (this.#target.ready(i)) return;
       }
     } while (monotonicNow() < end);
   }

@@ -115,7 +115,7 @@ export class PacketLink implements Link {
       const { moderation } = options;
       if (moderation > 0) this.#timer = new MicroTimer(addon);
       const manner = { mode: 'interrupt', moderation, timer: this.#timer } as const;
-      this.#polling = new Polling(addon, [this.#socket.fd], manner, {
+      this.#polling = new Polling(addon, [this.#socket.native], manner, {
         drain: () => this.#drainAndSend(),
         ready: () => this.#ring.ready,
         failed: () => this.#recover(),

@@ -74,10 +74,6 @@ export class PacketSocket {
     }
   }
 
-  get fd(): number {
-    return this.#addon.socketFd(this.native);
-  }
-
   /** Makes the receive ring and maps it. */
   mapReceiveRing(version: 2 | 3, geometry: RingGeometry): NativeMapping {
     const bytes = geometry.blockSize * geometry.blockCount;

@@ -146,7 +146,7 @@ export class XdpLink implements Link {
     for (const [index, socket] of sockets.entries()) parts.program.setSocket(shape.queues[index], socket.fd);
     this.#polling = new Polling(
       addon,
-      sockets.map((socket) => socket.fd),
+      sockets.map((socket) => socket.native),
       { mode: options.polling, moderation: options.moderation, timer: parts.timer },
       {
         drain: (index) => this.#drainQueue(index),

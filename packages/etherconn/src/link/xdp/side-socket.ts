@@ -165,7 +165,7 @@ export class SideSocket {
 
   #startPolling(): void {
     if (this.#ring === undefined || this.#poll !== undefined) return;
-    this.#poll = this.#addon.pollOpen(this.#socket.fd, (events) => this.#woken(events));
+    this.#poll = this.#addon.pollOpen(this.#socket.native, (events) => this.#woken(events));
     this.#addon.pollRef(this.#poll, this.#referenced);
     this.#addon.pollStart(this.#poll);
   }
