@@ -26,6 +26,7 @@ const ANSWERING = 16;
  */
 export class Moderation {
   readonly #sent: () => number;
+  readonly #now: () => number;
   /** Per millisecond. */
   readonly #dense: number;
   readonly #sparse: number;
@@ -40,8 +41,9 @@ export class Moderation {
   #denseWakeups = 0;
   #idle = 0;
 
-  /** `sent` tells how many frames have been sent in all. */
-  constructor(microseconds: number, sent: () => number) {
+  /** `sent` tells how many frames have been sent in all, `now` milliseconds. */
+  constructor(microseconds: number, sent: () => number, now: () => number = monotonicNow) {
+    this.#now = now;
     const period = microseconds / 1000;
     this.#dense = Math.max(DENSE, DENSE_PERIOD / period);
     this.#sparse = Math.max(SPARSE, SPARSE_PERIOD / period);
@@ -87,7 +89,7 @@ export class Moderation {
 
   /** Whether at least `least` frames per millisecond have come since the last look, and few were answered. */
   #look(least: number): boolean {
-    const now = monotonicNow();
+    const now = this.#now();
     const sent = this.#sent();
     const dense =
       this.#frames >= least * (now - this.#lookedAt) && (sent - this.#sentBefore) * ANSWERING < this.#frames;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Addon, NativePoll, NativeSocket } from '../../native/addon.ts';
 import { MicroTimer } from './micro-timer.ts';
@@ -15,7 +15,11 @@ interface FakePoll {
 }
 
 /** Polling of `queues` queues in which frames wait as `waiting` says; each drain takes `most` at the most. */
-function simulate(mode: PollingMode, waiting: number[], { moderation = 0, most = 1 } = {}) {
+function simulate(
+  mode: PollingMode,
+  waiting: number[],
+  { moderation = 0, most = 1, now = () => performance.now() } = {},
+) {
   const log: string[] = [];
   const callbacks: ((events: number) => void)[] = [];
   const polls: FakePoll[] = [];
@@ -81,16 +85,16 @@ function simulate(mode: PollingMode, waiting: number[], { moderation = 0, most =
       failed: () => log.push('failed'),
       sent: () => state.sent,
     },
+    now,
   );
   return { polling, log, state, callbacks, polls, hooks };
 }
 
 /** A simulation in which dense traffic (a frame in a microsecond) has brought moderation about. */
-function moderated(t: TestContext, queues: number, { most = BUDGET } = {}) {
+function moderated(queues: number, { most = BUDGET } = {}) {
   let time = 1000;
-  t.mock.method(performance, 'now', () => time);
   const waiting = new Array<number>(queues).fill(0);
-  const simulation = simulate('interrupt', waiting, { moderation: 100, most });
+  const simulation = simulate('interrupt', waiting, { moderation: 100, most, now: () => time });
   const { polling, state, callbacks } = simulation;
   polling.start();
   const pass = (milliseconds: number) => {
@@ -190,8 +194,8 @@ describe('polling', () => {
 });
 
 describe('polling by interrupts, moderated', () => {
-  it('dense traffic takes all queues out of epoll, and the timer wakes us for them', (t) => {
-    const { log, state, waiting, polling, expire } = moderated(t, 3);
+  it('dense traffic takes all queues out of epoll, and the timer wakes us for them', () => {
+    const { log, state, waiting, polling, expire } = moderated(3);
     assert.equal(state.started, 0);
     assert.equal(state.microseconds, 100);
     const sets = state.sets;
@@ -207,8 +211,8 @@ describe('polling by interrupts, moderated', () => {
     assert.equal(polling.wakeups, wakeups);
   });
 
-  it('goes back to epoll, with all queues, when nothing comes for some periods', (t) => {
-    const { state, waiting, expire, pass } = moderated(t, 2);
+  it('goes back to epoll, with all queues, when nothing comes for some periods', () => {
+    const { state, waiting, expire, pass } = moderated(2);
     for (let i = 0; i < 10 && state.timing; i++) {
       pass(0.1);
       waiting[1] = i === 0 ? 20 : 0;
@@ -218,8 +222,8 @@ describe('polling by interrupts, moderated', () => {
     assert.equal(state.started, 2);
   });
 
-  it('goes back when traffic is dense no longer, and begins again when it is', (t) => {
-    const { state, waiting, callbacks, expire, pass } = moderated(t, 1);
+  it('goes back when traffic is dense no longer, and begins again when it is', () => {
+    const { state, waiting, callbacks, expire, pass } = moderated(1);
     for (let i = 0; i < 200; i++) {
       pass(0.1);
       waiting[0] = 40;
@@ -242,8 +246,8 @@ describe('polling by interrupts, moderated', () => {
     assert.ok(state.timing);
   });
 
-  it('every frame is taken once, through all changes', (t) => {
-    const { state, waiting, callbacks, expire, pass, hooks } = moderated(t, 1);
+  it('every frame is taken once, through all changes', () => {
+    const { state, waiting, callbacks, expire, pass, hooks } = moderated(1);
     let offered = 0;
     let taken = 0;
     let changes = 0;
@@ -269,8 +273,8 @@ describe('polling by interrupts, moderated', () => {
     assert.equal(waiting[0], 0);
   });
 
-  it('more than one look takes: the timer stays expired, so that the next turn comes at once', (t) => {
-    const { state, waiting, expire } = moderated(t, 2);
+  it('more than one look takes: the timer stays expired, so that the next turn comes at once', () => {
+    const { state, waiting, expire } = moderated(2);
     waiting[1] = BUDGET + 1;
     const { sets } = state;
     expire();
@@ -281,8 +285,8 @@ describe('polling by interrupts, moderated', () => {
     assert.equal(state.sets, sets + 1);
   });
 
-  it('a receiver that throws at one queue: the next turn comes at once, and the other queue has its turn', (t) => {
-    const { state, waiting, expire, hooks, log } = moderated(t, 2);
+  it('a receiver that throws at one queue: the next turn comes at once, and the other queue has its turn', () => {
+    const { state, waiting, expire, hooks, log } = moderated(2);
     hooks.delivered = (index) => {
       if (index === 0) throw new Error('mine');
     };
@@ -305,8 +309,8 @@ describe('polling by interrupts, moderated', () => {
     assert.equal(state.started, 2);
   });
 
-  it('closed from inside: nothing is looked at, set or started after it', (t) => {
-    const { state, waiting, polling, polls, expire, hooks, log } = moderated(t, 2);
+  it('closed from inside: nothing is looked at, set or started after it', () => {
+    const { state, waiting, polling, polls, expire, hooks, log } = moderated(2);
     waiting.fill(5);
     hooks.delivered = () => polling.close();
     const { sets } = state;
@@ -316,15 +320,15 @@ describe('polling by interrupts, moderated', () => {
     assert.ok(polls.every(({ closed, started }) => closed && !started));
   });
 
-  it('closed by the wake-up that would have begun it', (t) => {
+  it('closed by the wake-up that would have begun it', () => {
     let time = 1000;
-    t.mock.method(performance, 'now', () => time);
     /** Wake-ups until it begins, or has been closed by that one. */
     const wakeUps = (closing: number) => {
       const waiting = [0];
       const { polling, state, callbacks, hooks } = simulate('interrupt', waiting, {
         moderation: 100,
         most: BUDGET,
+        now: () => time,
       });
       polling.start();
       let count = 0;
@@ -342,8 +346,8 @@ describe('polling by interrupts, moderated', () => {
     wakeUps(wakeUps(Number.POSITIVE_INFINITY));
   });
 
-  it('ref and unref are for the timer, too', (t) => {
-    const { polling, polls, waiting, expire, state } = moderated(t, 2);
+  it('ref and unref are for the timer, too', () => {
+    const { polling, polls, waiting, expire, state } = moderated(2);
     polling.setReferenced(false);
     assert.ok(polls.every(({ referenced }) => !referenced));
     waiting[0] = 3;

@@ -59,6 +59,7 @@ export class Polling {
   readonly #sockets: readonly NativeSocket[];
   readonly #manner: PollingManner;
   readonly #target: PollingTarget;
+  readonly #now: () => number;
   readonly #moderation: Moderation | undefined;
   readonly #polls: NativePoll[] = [];
   #timerPoll: NativePoll | undefined;
@@ -72,13 +73,20 @@ export class Polling {
   /** When the event loop got its turn. */
   #left = 0;
 
-  constructor(addon: Addon, sockets: readonly NativeSocket[], manner: PollingManner, target: PollingTarget) {
+  constructor(
+    addon: Addon,
+    sockets: readonly NativeSocket[],
+    manner: PollingManner,
+    target: PollingTarget,
+    now: () => number = monotonicNow,
+  ) {
+    this.#now = now;
     this.#addon = addon;
     this.#sockets = sockets;
     this.#manner = manner;
     this.#target = target;
     if (manner.timer !== undefined) {
-      this.#moderation = new Moderation(manner.moderation, () => target.sent());
+      this.#moderation = new Moderation(manner.moderation, () => target.sent(), now);
     }
   }
 
@@ -192,7 +200,7 @@ export class Polling {
   #spin(): void {
     if (this.#turn !== undefined || !this.#referenced) return;
     this.#stop();
-    this.#lastTraffic = monotonicNow();
+    this.#lastTraffic = this.#now();
     this.#turn = setImmediate(() => this.#look());
   }
 
@@ -207,24 +215,24 @@ export class Polling {
     if (this.#turn !== turn) return;
     if (found > 0) {
       this.wakeups++;
-      this.#lastTraffic = monotonicNow();
-    } else if (mode === 'adaptive' && monotonicNow() - this.#lastTraffic > ADAPTIVE_IDLE) {
+      this.#lastTraffic = this.#now();
+    } else if (mode === 'adaptive' && this.#now() - this.#lastTraffic > ADAPTIVE_IDLE) {
       clearImmediate(turn);
       this.#turn = undefined;
       this.#sleep();
     }
-    if (mode === 'busy') this.#left = monotonicNow();
+    if (mode === 'busy') this.#left = this.#now();
   }
 
   /** Waits a little for a frame, when nobody else wants the time. */
   #await(): void {
-    const start = monotonicNow();
+    const start = this.#now();
     if (start - this.#left > QUIET_TURN) return;
     const end = start + SPIN;
     do {
       for (let look = 0; look < LOOKS; look++) {
         for (let i = 0; i < this.#sockets.length; i++) if (this.#target.ready(i)) return;
       }
-    } while (monotonicNow() < end);
+    } while (this.#now() < end);
   }
 }
