@@ -10,7 +10,14 @@ import {
   readCapture,
   readCaptureFile,
 } from 'etherconn/capture';
-import { captureLink, faultLink, type Link, MemoryNetwork, VirtualClock } from 'etherconn/link';
+import {
+  captureLink,
+  type FrameSink,
+  faultLink,
+  type Link,
+  MemoryNetwork,
+  VirtualClock,
+} from 'etherconn/link';
 import { formatIp, formatMac, parseIp, parseMac } from 'etherconn/wire';
 
 const chunks: Uint8Array[] = [];
@@ -21,9 +28,10 @@ const id = writer.addInterface({ name: 'mem0', linkType: LinkType.ETHERNET });
 const clock = new VirtualClock();
 const network = new MemoryNetwork({ clock });
 const link: Link = faultLink(network.port(), {});
-const seen: Link = captureLink(link, (u8, offset, length, direction) => {
-  writer.write({ interfaceId: id, timestamp: 0n, data: u8.slice(offset, offset + length), direction });
-});
+const show: FrameSink = (u8, offset, length, direction, _milliseconds, _queue, timestamp) => {
+  writer.write({ interfaceId: id, timestamp, data: u8.slice(offset, offset + length), direction });
+};
+const seen: Link = captureLink(link, show);
 assert.equal(seen.kind, 'memory');
 const at = seen.tx.reserve(60);
 seen.tx.memory.u8.fill(0xff, at, at + 12);

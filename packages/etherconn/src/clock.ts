@@ -1,4 +1,11 @@
-import { clearTimeout, monotonicNow, setTimeout, wallNow } from './real-time.ts';
+import {
+  clearTimeout,
+  monotonicNanoseconds,
+  monotonicNow,
+  setTimeout,
+  timeOrigin,
+  wallNow,
+} from './real-time.ts';
 /**
  * Time, as everything above the links sees it. A relay has exactly one clock (its link's), and all
  * deadlines, retries and ageing go by it: over a memory network with virtual time a lease of an hour
@@ -52,3 +59,29 @@ export const systemClock: Clock = {
   wallTime: () => wallNow(),
   setTimer: (callback, delay, unref = false) => new SystemTimer(callback, delay, unref),
 };
+
+const NANOS = 1_000_000n;
+/** Date.now() may lag this much without a clock having been set meanwhile, milliseconds. */
+const CLOCK_STEP = 20;
+/** Nanoseconds from the monotonic clock's zero to the Unix epoch's; 0n until it is asked for. */
+let toEpoch = 0n;
+
+/**
+ * Nanoseconds since the Unix epoch by `clock`, for captures. The system's clock has real ones: its monotonic clock, set
+ * by the time of day when the process began, and again whenever somebody has set that.
+ */
+export function wallNanoseconds(clock: Clock): bigint {
+  if (clock !== systemClock) return nanoseconds(clock.wallTime());
+  if (toEpoch === 0n)
+    toEpoch = nanoseconds(timeOrigin) + nanoseconds(monotonicNow()) - monotonicNanoseconds();
+  const time = monotonicNanoseconds() + toEpoch;
+  const wall = wallNow();
+  if (Math.abs(Number(time / NANOS) - wall) <= CLOCK_STEP) return time;
+  toEpoch += nanoseconds(wall) - time;
+  return nanoseconds(wall);
+}
+
+function nanoseconds(milliseconds: number): bigint {
+  const whole = Math.floor(milliseconds);
+  return BigInt(whole) * NANOS + BigInt(Math.round((milliseconds - whole) * 1e6));
+}

@@ -91,6 +91,7 @@ export {
 } from './link/xdp/vlan-offload.ts';
 export { type AddonStatus, addonStatus } from './native/addon.ts';
 export type { CallOptions, DeadlineTime } from './pending.ts';
+export { type CaptureToOptions, captureTo, type RelayCapture } from './relay/capture-to.ts';
 export { EthernetResponse } from './relay/ethernet-response.ts';
 export { KernelRelay, type OpeningInfo } from './relay/kernel-relay.ts';
 export { L2Endpoint, L2EndpointKey, type MacAddress } from './relay/l2-endpoint.ts';

@@ -20,6 +20,10 @@ export const nextTick: typeof process.nextTick = process.nextTick;
 
 /** Milliseconds (with a fraction) since the process began; never runs backwards. */
 export const monotonicNow: () => number = performance.now.bind(performance);
+/** Nanoseconds since some fixed point. */
+export const monotonicNanoseconds: () => bigint = process.hrtime.bigint;
+/** Milliseconds since the Unix epoch when the process began, to the microsecond. */
+export const timeOrigin: number = performance.timeOrigin;
 /** Milliseconds since the Unix epoch. */
 export const wallNow: () => number = Date.now;
 

@@ -22,8 +22,9 @@ export {
   type MemoryNetworkOptions,
   type MemoryNetworkStats,
 } from './memory/memory-network.ts';
-export { type CaptureLinkOptions, type CaptureSink, captureLink } from './middleware/capture-link.ts';
+export { type CaptureLinkOptions, captureLink } from './middleware/capture-link.ts';
 export { type FaultLink, type FaultLinkOptions, faultLink } from './middleware/fault-link.ts';
+export type { FrameSink } from './middleware/frame-sink.ts';
 export { openPacketLink, PacketLink } from './packet/link.ts';
 export type { PacketLinkOptions } from './packet/options.ts';
 export { openXdpLink, XdpLink, type XdpLinkStats, type XdpQueueInfo } from './xdp/link.ts';

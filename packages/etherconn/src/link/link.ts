@@ -179,6 +179,11 @@ export interface Link {
    * filter. What it throws is a failure of the link: the relay stops.
    */
   steer?(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void;
+  /**
+   * Only inside a call of the receiver's `frame`: when the kernel received that frame, nanoseconds since the Unix epoch;
+   * null when it has not said. Undefined on links that never know. For captures: nobody else pays for it.
+   */
+  receivedAt?(): bigint | null;
   stats(): LinkStats;
   info(): LinkInfo;
   /** Keeps the process alive (the default on links of the kernel) … */

@@ -1,4 +1,5 @@
 import type { FrameMemory, LinkReceiver } from '../link/link.ts';
+import type { ReceivedFrames } from '../link/middleware/received-frames.ts';
 import { parseFrame } from '../wire/parse.ts';
 import { FrameRecord } from '../wire/record.ts';
 import { BatchStore } from './batch-store.ts';
@@ -48,6 +49,8 @@ export class Demultiplexer implements LinkReceiver {
   stopped = false;
   /** Where frames between conns of this relay lie, if they may lie anywhere. */
   hairpinMemory: FrameMemory | null = null;
+  /** Who is shown the frames of the link; null as a rule. */
+  shown: ReceivedFrames | null = null;
   readonly #owner: DemultiplexerOwner;
   readonly #registry: Registry;
   readonly #table: EndpointTable;
@@ -69,11 +72,14 @@ export class Demultiplexer implements LinkReceiver {
     this.#fastPath = registry.fastPath;
   }
 
-  begin(memory: FrameMemory): void {
+  begin(memory: FrameMemory, queue: number): void {
     this.#batch++;
     this.#store.begin(memory);
     this.#store.local = memory === this.hairpinMemory;
+    const isShown = this.shown !== null && !this.#store.local;
+    if (isShown) this.shown!.begin(memory, queue);
     this.#isFast =
+      !isShown &&
       this.#fastPath.size > 0 &&
       this.#registry.mirrors.length === 0 &&
       this.hairpinMemory === null &&
@@ -90,6 +96,7 @@ export class Demultiplexer implements LinkReceiver {
 
   /** The way through the layers. Apart, so that the engine finds the short one small enough to put into the link's loop. */
   #frame(offset: number, length: number, flags: number): void {
+    if (this.shown !== null && !this.#store.local) this.shown.frame(offset, length);
     this.#received++;
     if (this.stopped) {
       this.#framesStopped++;

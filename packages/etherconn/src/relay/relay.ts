@@ -18,6 +18,7 @@ import { Registry, stationsOf } from './registry.ts';
 import { checkRelayOptions, RELAY_OPTIONS, type RelayOptions } from './relay-options.ts';
 import { RoomQueue } from './room-queue.ts';
 import { StationSteering } from './station-steering.ts';
+import { type Tap, Taps } from './taps.ts';
 import type { FrameSender } from './transmit.ts';
 import { Transmitter } from './transmitter.ts';
 import type { FastPathEndpoint, FastPathReceiver } from './udp-fast-path.ts';
@@ -51,6 +52,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
   readonly #announcements: Announcements;
   readonly #hairpin: Hairpin | null;
   readonly #transmitter: Transmitter;
+  readonly #taps: Taps;
   #stopError: RelayStoppedError | null = null;
   #stopController: AbortController | null = null;
   #closing: Promise<void> | null = null;
@@ -79,6 +81,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     const batching = checked.sendingMode === 'batch';
     const { table } = this.#registry;
     this.#transmitter = new Transmitter(link, batching, table, this.#hairpin);
+    this.#taps = new Taps(link, this.#demultiplexer, this.#transmitter);
     link.tx.onRoom = () => this.waiting.retry();
     if (this.#hairpin !== null) {
       this.#hairpin.onRoom = link.tx.onRoom;
@@ -212,6 +215,17 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.#localChanged();
   }
 
+  /** @internal See `captureTo`. */
+  addTap(tap: Tap): void {
+    this.checkOpen('captureTo');
+    this.#taps.add(tap);
+  }
+
+  /** @internal */
+  removeTap(tap: Tap): void {
+    this.#taps.remove(tap);
+  }
+
   #localChanged(): void {
     if (this.#hairpin !== null) this.epoch++;
   }
@@ -301,6 +315,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     const error = new RelayStoppedError('relay', cause);
     this.#stopError = error;
     this.#closing = this.link.close().then(() => this.#announceClose());
+    this.#taps.relayStopped();
     this.#hairpin?.close();
     this.#demultiplexer.stopped = true;
     this.#transmitter.stopped = true;

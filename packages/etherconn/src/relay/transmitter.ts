@@ -1,5 +1,7 @@
 import { MessageTooLongError, OptionError } from '../errors.ts';
 import type { FrameMemory, Link, LinkTx } from '../link/link.ts';
+import { CaptureTx } from '../link/middleware/capture-tx.ts';
+import type { FrameSink } from '../link/middleware/frame-sink.ts';
 import { show } from '../options.ts';
 import { nextTick } from '../real-time.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
@@ -22,7 +24,8 @@ export class Transmitter implements FrameSender, BulkSender {
   sent = 0;
   /** Set when the relay stops: nothing is flushed any more. */
   stopped = false;
-  readonly #tx: LinkTx;
+  readonly #link: Link;
+  #tx: LinkTx;
   readonly #maxFrameLength: number;
   readonly #batching: boolean;
   readonly #table: EndpointTable;
@@ -35,6 +38,7 @@ export class Transmitter implements FrameSender, BulkSender {
   readonly #flushTick: () => void;
 
   constructor(link: Link, batching: boolean, table: EndpointTable, hairpin: Hairpin | null) {
+    this.#link = link;
     this.#tx = link.tx;
     this.#maxFrameLength = link.maxFrameLength;
     this.memory = link.tx.memory;
@@ -65,6 +69,11 @@ export class Transmitter implements FrameSender, BulkSender {
     if (((macHigh >>> 24) & 1) === 1) return this.#wireAndHairpin!;
     if (this.#table.get(macHigh, macLow, vlanKey, etherType) >= 0) return this.#hairpin;
     return gathering ? this.gathering : this;
+  }
+
+  /** Shows `sink` what is sent from now on; null ends that. */
+  show(sink: FrameSink | null): void {
+    this.#tx = sink === null ? this.#link.tx : new CaptureTx(this.#link, sink);
   }
 
   reserve(length: number): number {

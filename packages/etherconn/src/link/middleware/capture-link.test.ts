@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OptionError } from '../../errors.ts';
 import { LinkProbe, STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
-import type { FrameMemory, Link } from '../link.ts';
+import type { FrameMemory, Link, LinkTx } from '../link.ts';
 import { MemoryNetwork } from '../memory/memory-network.ts';
-import { type CaptureSink, captureLink } from './capture-link.ts';
+import { captureLink } from './capture-link.ts';
+import type { FrameSink } from './frame-sink.ts';
 import { WrappedLink } from './wrapped-link.ts';
 
 interface Captured {
@@ -14,7 +15,7 @@ interface Captured {
   queue: number;
 }
 
-function recorder(): [Captured[], CaptureSink] {
+function recorder(): [Captured[], FrameSink] {
   const log: Captured[] = [];
   return [
     log,
@@ -31,6 +32,28 @@ class Steered extends WrappedLink {
   override readonly steer = (...args: unknown[]): void => {
     this.log.push(args);
   };
+}
+
+/** A link that commits many frames in one go. */
+class FakeManyLink extends WrappedLink {
+  override get tx(): LinkTx {
+    const { tx } = this.inner;
+    const many: Partial<LinkTx> = {
+      reserveMany: (offsets, count, length) => {
+        for (let i = 0; i < count; i++) offsets[i] = tx.reserve(length + i);
+        return count;
+      },
+      commitMany: (offsets, lengths, count) => {
+        for (let i = 0; i < count; i++) tx.commit(offsets[i], lengths[i]);
+      },
+    };
+    return new Proxy(tx, {
+      get: (_tx, name: keyof LinkTx) => {
+        const value: unknown = many[name] ?? tx[name];
+        return typeof value === 'function' ? value.bind(tx) : value;
+      },
+    });
+  }
 }
 
 test('both directions are captured, with the time of the clock', async () => {
@@ -144,10 +167,66 @@ test('reply and steer are there exactly if the inner link has them', async () =>
   await network.close();
 });
 
+test('the time of the kernel where the link knows it, else that of the batch', async () => {
+  const network = new MemoryNetwork({ time: 'virtual' });
+  const a = network.port();
+  const b = network.port();
+  const times = [1_700_000_000_123_456_789n, null];
+  const knowing: Link = new WrappedLink(b);
+  Object.assign(knowing, { receivedAt: () => times.shift() });
+  const seen: unknown[] = [];
+  captureLink(knowing, (_u8, _offset, _length, direction, timestamp, _queue, nanoseconds) => {
+    seen.push([direction, timestamp, nanoseconds]);
+  }).start(new LinkProbe(b));
+  for (const sequence of [1, 2]) sendFrame(a, testFrame(STATION_B, STATION_A, sequence, 60));
+  a.tx.flush();
+  await network.virtualClock.settle();
+  const now = network.virtualClock.wallTime();
+  assert.deepEqual(seen, [
+    ['in', 1_700_000_000_123.456_8, 1_700_000_000_123_456_789n],
+    ['in', now, BigInt(now) * 1_000_000n],
+  ]);
+  await network.close();
+});
+
+test('many frames committed in one go are shown, each', async () => {
+  const network = new MemoryNetwork({ time: 'virtual' });
+  const [log, sink] = recorder();
+  const inner = new FakeManyLink(network.port());
+  const link = captureLink(inner, sink);
+  const offsets = new Int32Array(4);
+  const count = link.tx.reserveMany!(offsets, 3, 60);
+  assert.equal(count, 3);
+  for (let i = 0; i < count; i++) link.tx.memory.u8.fill(i + 1, offsets[i], offsets[i] + 60 + i);
+  link.tx.commitMany!(offsets, Int32Array.of(60, 61, 62), 3);
+  assert.deepEqual(
+    log.map(({ bytes, direction }) => [direction, bytes.length, bytes[0]]),
+    [
+      ['out', 60, 1],
+      ['out', 61, 2],
+      ['out', 62, 3],
+    ],
+  );
+  assert.equal(captureLink(network.port(), sink).tx.commitMany, undefined);
+  await network.close();
+});
+
 test('wrong options are refused', async () => {
   const network = new MemoryNetwork();
   const port = network.port();
   assert.throws(() => captureLink(port, () => undefined, { direction: 'up' as 'in' }), OptionError);
   assert.throws(() => captureLink(port, () => undefined, { snap: 1 } as object), OptionError);
+  for (const sink of [undefined, null, {}, 'file.pcapng', { write: () => true }]) {
+    assert.throws(() => captureLink(port, sink as FrameSink), {
+      code: 'ERR_ETHERCONN_OPTION',
+      message: /sink/,
+    });
+  }
+  for (const link of [undefined, null, {}, 'eth0']) {
+    assert.throws(() => captureLink(link as Link, () => undefined), {
+      code: 'ERR_ETHERCONN_OPTION',
+      message: /link/,
+    });
+  }
   await network.close();
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readlinkSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { sendFrame } from '../../testing/link-probe.ts';
@@ -8,6 +9,7 @@ import { requireCapture, requireNamespaces, startCapture } from '../../testing/n
 import { tsharkFields, tsharkMissing } from '../../testing/tshark.ts';
 import { FAR, NEAR, openVethBench, type VethBench } from '../../testing/veth-links.ts';
 import { FrameFlag, type Station } from '../link.ts';
+import { captureLink } from '../middleware/capture-link.ts';
 import { openPacketLink, type PacketLink } from './link.ts';
 
 const skip = requireNamespaces();
@@ -68,6 +70,25 @@ describe('AF_PACKET link on a veth pair', { skip }, () => {
   after(() => bench.close());
 
   for (const receive of MODES) {
+    test(`${receive}: captured with the kernel's time, in nanoseconds`, async () => {
+      const [near, far] = [bench.open(NEAR), bench.open(FAR, { receive })];
+      const times: bigint[] = [];
+      const captured = captureLink(
+        far,
+        (_u8, _offset, _length, _direction, _timestamp, _queue, nanoseconds) => times.push(nanoseconds),
+      );
+      const before = BigInt(Date.now()) * 1_000_000n;
+      send(near, ...range(20).map((number) => numbered(number)));
+      // They wait in the ring: when they are delivered is not when they came.
+      await setTimeout(50);
+      const after = BigInt(Date.now() + 1) * 1_000_000n;
+      captured.start(new CollectingReceiver());
+      await eventually('all frames', () => times.length === 20);
+      for (const time of times) assert.ok(time >= before && time <= after, `${before} ${time} ${after}`);
+      assert.ok(times.some((time) => time % 1_000_000n !== 0n));
+      assert.deepEqual(times.toSorted(), times);
+    });
+
     test(`${receive}: VLAN tags arrive as they were sent`, async () => {
       const [near, far] = [bench.open(NEAR), bench.open(FAR, { receive })];
       const receiver = new CollectingReceiver();

@@ -147,6 +147,10 @@ export class PacketLink implements Link {
     if (!this.closed) this.#steering.update(added, removed, wants);
   }
 
+  receivedAt(): bigint | null {
+    return this.#ring.receivedAt();
+  }
+
   stats(): LinkStats {
     if (!this.#released) this.#socket.readStatistics();
     return {

@@ -12,6 +12,8 @@ import { RingV3 } from './ring-v3.ts';
 const GEOMETRY = { blockSize: 1024, blockCount: 4, frameSize: 192 };
 const SLOTS = 5 * GEOMETRY.blockCount;
 const BASE = 64;
+/** When all frames were received; their first payload byte stands for the nanoseconds. Past 2038. */
+const SECONDS = 3_000_000_000;
 
 interface Written {
   readonly bytes: Buffer;
@@ -52,6 +54,8 @@ function kernelV2(): KernelSide {
         view.setUint32(at + 4, length, true);
         view.setUint32(at + 8, bytes.length, true);
         view.setUint16(at + 12, 70, true);
+        view.setUint32(at + 16, SECONDS, true);
+        view.setUint32(at + 20, bytes[14], true);
         view.setUint16(at + 24, tci, true);
         view.setUint16(at + 26, tpid, true);
         u8[at + 42] = packetType;
@@ -77,6 +81,8 @@ function kernelV3(): KernelSide {
     for (const { bytes, length = bytes.length, status = 0, tci = 0, tpid = 0, packetType = 0 } of frames) {
       const size = Math.ceil((86 + bytes.length) / 8) * 8;
       view.setUint32(at, size, true);
+      view.setUint32(at + 4, SECONDS, true);
+      view.setUint32(at + 8, bytes[14], true);
       view.setUint32(at + 12, bytes.length, true);
       view.setUint32(at + 16, length, true);
       view.setUint32(at + 20, status | 1, true);
@@ -105,6 +111,17 @@ for (const [name, makeKernel] of [
   ['V2', kernelV2],
   ['V3', kernelV3],
 ] as const) {
+  test(`${name}: when the kernel received a frame is known while it is delivered`, () => {
+    const { ring, write } = makeKernel();
+    const times: (bigint | null)[] = [];
+    const receiver = new CollectingReceiver();
+    receiver.frame = () => times.push(ring.receivedAt());
+    receiver.end = () => times.push(ring.receivedAt());
+    write({ bytes: frame(7) }, { bytes: frame(250) });
+    while (ring.ready) ring.drain(receiver, 64);
+    assert.deepEqual(times, [3_000_000_000_000_000_007n, 3_000_000_000_000_000_250n, null]);
+  });
+
   test(`${name}: frames in order, round and round, all given back`, () => {
     const kernel = makeKernel();
     const receiver = new CollectingReceiver();

@@ -24,6 +24,9 @@ export interface FrameHeader {
   readonly vlanTpid: number;
   /** sll_pkttype of the struct sockaddr_ll behind the header. */
   readonly packetType: number;
+  /** When the kernel received the frame: seconds since the Unix epoch, and nanoseconds, 32 bits each. */
+  readonly seconds: number;
+  readonly nanoseconds: number;
 }
 
 /**
@@ -39,6 +42,8 @@ export abstract class ReceiveRing {
   /** Set when the link is closed, also from inside a receiver: no further frame is delivered. */
   stopped = false;
   readonly #header: FrameHeader;
+  /** Header of the frame that the receiver is being given; -1 otherwise. */
+  #delivering = -1;
 
   constructor(memory: FrameMemory, header: FrameHeader) {
     this.memory = memory;
@@ -92,6 +97,17 @@ export abstract class ReceiveRing {
     }
     this.rxFrames++;
     this.rxBytes += length;
+    this.#delivering = at;
     receiver.frame(offset, length, flags);
+    this.#delivering = -1;
+  }
+
+  /** See `Link.receivedAt`. */
+  receivedAt(): bigint | null {
+    const at = this.#delivering;
+    if (at < 0) return null;
+    const { u32 } = this.memory;
+    const { seconds, nanoseconds } = this.#header;
+    return BigInt(u32[(at + seconds) >>> 2]) * 1_000_000_000n + BigInt(u32[(at + nanoseconds) >>> 2]);
   }
 }

@@ -11,6 +11,8 @@ const HEADER: FrameHeader = {
   vlanTci: 24,
   vlanTpid: 26,
   packetType: 42,
+  seconds: 16,
+  nanoseconds: 20,
 };
 
 /** TPACKET_V2: every frame changes hands by itself, so it is seen at once. The default. */

@@ -11,6 +11,8 @@ const HEADER: FrameHeader = {
   vlanTci: 32,
   vlanTpid: 36,
   packetType: 58,
+  seconds: 4,
+  nanoseconds: 8,
 };
 
 /** tp_next_offset of struct tpacket3_hdr. */

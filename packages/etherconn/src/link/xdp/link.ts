@@ -249,6 +249,10 @@ export class XdpLink implements Link {
     return true;
   }
 
+  receivedAt(): bigint | null {
+    return this.#parts.side.receivedAt();
+  }
+
   /** After close what it was then. Throws a SystemError when the kernel does not tell. */
   stats(): XdpLinkStats {
     if (!this.#released) this.#kernelCounts = readKernelCounts(this.#parts);

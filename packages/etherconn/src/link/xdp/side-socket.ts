@@ -69,6 +69,11 @@ export class SideSocket {
     return this.#draining ? this.#ring?.memory : undefined;
   }
 
+  /** See `Link.receivedAt`: rings of AF_XDP do not say. */
+  receivedAt(): bigint | null {
+    return this.#draining ? this.#ring!.receivedAt() : null;
+  }
+
   get rxFrames(): number {
     return this.#ring?.rxFrames ?? 0;
   }
