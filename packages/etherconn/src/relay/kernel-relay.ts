@@ -12,6 +12,16 @@ export interface OpeningInfo {
   readonly ignoredOptions: readonly string[];
 }
 
+/** The relay that `make` makes over a link that nobody else knows of; when it cannot, the link is closed. */
+export function overLink<L extends Link, R>(link: L, make: (link: L) => R): R {
+  try {
+    return make(link);
+  } catch (error) {
+    void link.close();
+    throw error;
+  }
+}
+
 /** A relay on an interface of the kernel: XDPRelay or RawSocketRelay. */
 export abstract class KernelRelay extends Relay {
   /** @internal Set by {@link Relay.open}. */

@@ -1,6 +1,6 @@
 import { openPacketLink, type PacketLink } from '../link/packet/link.ts';
 import type { PacketLinkOptions } from '../link/packet/options.ts';
-import { KernelRelay } from './kernel-relay.ts';
+import { KernelRelay, overLink } from './kernel-relay.ts';
 import { type RelayOptions, splitOptions } from './relay-options.ts';
 import type { ServiceSteering } from './services.ts';
 
@@ -33,6 +33,7 @@ export class RawSocketRelay extends KernelRelay {
     options: RawSocketRelayOptions = {},
   ): Promise<RawSocketRelay> {
     const [relayOptions, linkOptions] = splitOptions(options);
-    return new RawSocketRelay(openPacketLink(interfaceName, linkOptions), relayOptions, linkOptions);
+    const link = openPacketLink(interfaceName, linkOptions);
+    return overLink(link, () => new RawSocketRelay(link, relayOptions, linkOptions));
   }
 }

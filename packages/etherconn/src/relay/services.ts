@@ -1,6 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { InUseError, OptionError } from '../errors.ts';
+import { doAll } from '../link/kernel/do-all.ts';
+import { Holdings } from '../link/kernel/holdings.ts';
 import { KernelNextHops } from '../link/kernel/kernel-next-hops.ts';
 import { parseRoute, routeRequest } from '../link/kernel/neighbor-netlink.ts';
 import { reserveUdpPort, shareUdpPort } from '../link/kernel/port-reservation.ts';
@@ -64,43 +66,37 @@ export class Services {
     const key = `${text}|${port}`;
     if (this.#open.has(key)) throw new InUseError(`service ${text}, UDP port ${port}`);
 
+    const service = { address, port };
+    const holdings = new Holdings();
+    try {
+      const nextHops = this.#openInKernel(service, reserve, holdings);
+      this.#steering.add(service);
+      const opened = new OpenService(text, port, nextHops, () => {
+        this.#open.delete(key);
+        doAll([() => this.#steering.remove(service), () => holdings.release(), () => this.#closeUnused()]);
+      });
+      this.#open.set(key, opened);
+      return opened;
+    } catch (error) {
+      holdings.abandon(error);
+      this.#closeUnused();
+      throw error;
+    }
+  }
+
+  /** The next hops of all services, and a port of its own for this one. */
+  #openInKernel(service: ServiceAddress, reserve: boolean, holdings: Holdings): KernelNextHops {
     const addon = loadAddon();
     const { interfaceName: name, netns } = this.#place;
     const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
-    let socket: NativeSocket | undefined;
-    let nextHops: KernelNextHops;
     try {
-      const index = askKernel(addon, namespaceFd, name, address);
-      if (reserve) socket = this.#reserve(addon, namespaceFd, { name, index }, { address, port });
+      const index = askKernel(addon, namespaceFd, name, service.address);
+      if (reserve) this.#reserve(addon, namespaceFd, { name, index }, service, holdings);
       this.#nextHops ??= new KernelNextHops(addon, namespaceFd, index, this.#place.clock);
-      nextHops = this.#nextHops;
-    } catch (error) {
-      if (socket !== undefined) addon.socketClose(socket);
-      throw error;
+      return this.#nextHops;
     } finally {
       if (namespaceFd >= 0) closeSync(namespaceFd);
     }
-    const service = { address, port };
-    const release = () => {
-      this.#open.delete(key);
-      if (socket !== undefined) {
-        this.#reserved.delete(socket);
-        addon.socketClose(socket);
-      }
-      if (this.#open.size === 0) this.#closeNextHops();
-    };
-    try {
-      this.#steering.add(service);
-    } catch (error) {
-      release();
-      throw error;
-    }
-    const opened = new OpenService(text, port, nextHops, () => {
-      this.#steering.remove(service);
-      release();
-    });
-    this.#open.set(key, opened);
-    return opened;
   }
 
   /** From now on relays of other threads on the same program may have the same services, on queues of their own. */
@@ -114,14 +110,18 @@ export class Services {
     namespaceFd: number,
     device: { readonly name: string; readonly index: number },
     service: ServiceAddress,
-  ): NativeSocket {
+    holdings: Holdings,
+  ): void {
     const { address, port } = service;
     // One of our program's threads has it, then, and nobody else.
     const joins = this.#steering.isServed(service);
     const socket = reserveUdpPort(addon, namespaceFd, device, address, port, joins);
-    if (this.#shared) shareUdpPort(addon, socket);
     this.#reserved.add(socket);
-    return socket;
+    holdings.keep(socket, () => {
+      this.#reserved.delete(socket);
+      addon.socketClose(socket);
+    });
+    if (this.#shared) shareUdpPort(addon, socket);
   }
 
   /** The relay has stopped. */
@@ -129,7 +129,8 @@ export class Services {
     for (const service of [...this.#open.values()]) service.close();
   }
 
-  #closeNextHops(): void {
+  #closeUnused(): void {
+    if (this.#open.size > 0) return;
     this.#nextHops?.close();
     this.#nextHops = undefined;
   }

@@ -4,7 +4,7 @@ import { XDP_LINK_OPTIONS, type XdpLinkOptions } from '../link/xdp/options.ts';
 import type { SharedProgram } from '../link/xdp/shared-program.ts';
 import { checkKnown } from '../options.ts';
 import { formatMac } from '../wire/mac.ts';
-import { KernelRelay } from './kernel-relay.ts';
+import { KernelRelay, overLink } from './kernel-relay.ts';
 import type { RelayStats } from './packet-relay.ts';
 import { RELAY_OPTIONS, type RelayOptions, splitOptions } from './relay-options.ts';
 
@@ -88,7 +88,8 @@ export class XDPRelay extends KernelRelay {
   static override async open(interfaceName: string, options: XDPRelayOptions = {}): Promise<XDPRelay> {
     checkKnown(options, [...XDP_LINK_OPTIONS, ...RELAY_OPTIONS]);
     const [relayOptions, linkOptions] = splitOptions(options);
-    return new XDPRelay(await openXdpLink(interfaceName, linkOptions), relayOptions, linkOptions);
+    const link = await openXdpLink(interfaceName, linkOptions);
+    return overLink(link, () => new XDPRelay(link, relayOptions, linkOptions));
   }
 
   /** Number of AF_XDP sockets: one for each queue. The seed's NumSocket. */

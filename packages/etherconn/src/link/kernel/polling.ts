@@ -94,6 +94,7 @@ export class Polling {
     this.#started = true;
     const { timer } = this.#manner;
     during('watching the sockets', () => {
+      // One by one: `close` is to find those that were opened before one could not be.
       for (const [index, socket] of this.#sockets.entries()) {
         this.#polls.push(this.#addon.pollOpen(socket, (events) => this.#wake(index, events)));
       }

@@ -4,8 +4,11 @@ import { type Addon, loadAddon } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { systemError } from '../../native/system-error.ts';
 import { setImmediate } from '../../real-time.ts';
+import { rethrowLater } from '../../rethrow.ts';
 import { formatMac } from '../../wire/mac.ts';
 import { allocateSummableMemory, detachFrameMemory, viewsOver } from '../frame-memory.ts';
+import { doAll } from '../kernel/do-all.ts';
+import { Holdings } from '../kernel/holdings.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface.ts';
 import { InterfaceState } from '../kernel/interface-monitor.ts';
 import { MicroTimer } from '../kernel/micro-timer.ts';
@@ -67,7 +70,7 @@ export class PacketLink implements Link {
   readonly #steering: Steering;
   readonly #sendBuffer: number;
   readonly #polling: Polling;
-  readonly #timer: MicroTimer | undefined;
+  readonly #holdings = new Holdings();
   #receiver: LinkReceiver | undefined;
   #up = true;
   #draining = false;
@@ -79,8 +82,10 @@ export class PacketLink implements Link {
   constructor(addon: Addon, interfaceName: string, options: CheckedPacketLinkOptions) {
     this.#options = options;
     this.interfaceName = interfaceName;
-    this.#socket = new PacketSocket(addon, interfaceName, options.netns, true);
+    const holdings = this.#holdings;
+    const close = (object: { close(): void }): void => object.close();
     try {
+      this.#socket = holdings.keep(new PacketSocket(addon, interfaceName, options.netns, true), close);
       const { mtu, address, type, driver } = this.#socket.interface;
       this.mtu = mtu;
       this.hardwareAddress = address;
@@ -101,7 +106,7 @@ export class PacketLink implements Link {
       this.#sendSlots = options.sendRing ?? fitting(DEFAULT_SEND_RING, DEFAULT_SEND_BYTES, stride);
       checkBytes('sendRing', this.#sendSlots * stride, mtu);
       this.tx = new PacketTx(
-        allocateSummableMemory(this.#sendSlots * stride),
+        holdings.keep(allocateSummableMemory(this.#sendSlots * stride), detachFrameMemory),
         this.#sendSlots,
         stride,
         this.maxFrameLength,
@@ -113,8 +118,8 @@ export class PacketLink implements Link {
       this.#socket.bind(options.promiscuous);
       this.#sendBuffer = this.#socket.sendBuffer();
       const { moderation } = options;
-      if (moderation > 0) this.#timer = new MicroTimer(addon);
-      const manner = { mode: 'interrupt', moderation, timer: this.#timer } as const;
+      const timer = moderation > 0 ? holdings.keep(new MicroTimer(addon), close) : undefined;
+      const manner = { mode: 'interrupt', moderation, timer } as const;
       this.#polling = new Polling(addon, [this.#socket.native], manner, {
         drain: () => this.#drainAndSend(),
         ready: () => this.#ring.ready,
@@ -122,9 +127,7 @@ export class PacketLink implements Link {
         sent: () => this.tx.txFrames,
       });
     } catch (error) {
-      this.#timer?.close();
-      this.#socket.close();
-      throw error;
+      throw holdings.abandon(error);
     }
   }
 
@@ -207,11 +210,18 @@ export class PacketLink implements Link {
       this.#closing = new Promise((resolve) => {
         this.#resolveClosing = resolve;
       });
-      this.tx.flush();
       this.#ring.stopped = true;
-      this.#steering.stop();
-      this.tx.stop();
-      this.#polling.close();
+      try {
+        doAll([
+          () => this.tx.flush(),
+          () => this.#steering.stop(),
+          () => this.tx.stop(),
+          () => this.#polling.close(),
+        ]);
+      } catch (error) {
+        // None of them should; whoever closes is to get his promise all the same.
+        rethrowLater(error);
+      }
       if (!this.#draining) this.#release();
     }
     return this.#closing;
@@ -224,12 +234,14 @@ export class PacketLink implements Link {
 
   #release(): void {
     if (this.#released) return;
-    this.#socket.readStatistics();
-    this.#released = true;
-    this.#timer?.close();
-    this.#socket.close();
-    detachFrameMemory(this.tx.memory);
-    this.#resolveClosing?.();
+    try {
+      doAll([() => this.#socket.readStatistics(), () => this.#holdings.release()]);
+    } catch {
+      // Counters stay as they were read last.
+    } finally {
+      this.#released = true;
+      this.#resolveClosing?.();
+    }
   }
 
   /** The socket has an error, and polling has stopped. */

@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { EtherconnError } from '../../errors.ts';
 import type { Addon, InterfaceQuery, NativeMapping, NativeSocket } from '../../native/addon.ts';
 import { withAdvice } from '../../native/system-error.ts';
+import { Holdings } from '../kernel/holdings.ts';
 import { isEthernet } from '../kernel/interface.ts';
 import { InterfaceMonitor } from '../kernel/interface-monitor.ts';
 import {
@@ -45,6 +46,7 @@ export class PacketSocket {
   readonly interface: InterfaceQuery;
   readonly monitor: InterfaceMonitor;
   readonly #addon: Addon;
+  readonly #holdings = new Holdings();
   readonly #statistics = new Uint32Array(3);
   /** Frames the kernel dropped since open because the ring was full. */
   dropped = 0;
@@ -56,7 +58,7 @@ export class PacketSocket {
     const opened = withAdvice(`opening '${interfaceName}'`, advise, () => {
       const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
       try {
-        return openSockets(addon, interfaceName, namespaceFd, sends);
+        return openSockets(addon, interfaceName, namespaceFd, sends, this.#holdings);
       } finally {
         if (namespaceFd >= 0) closeSync(namespaceFd);
       }
@@ -65,13 +67,6 @@ export class PacketSocket {
     this.#sender = opened.sender;
     this.interface = opened.query;
     this.monitor = opened.monitor;
-    if (!isEthernet(this.interface.type)) {
-      this.close();
-      throw new EtherconnError(
-        'ERR_ETHERCONN_INTERFACE',
-        `opening '${interfaceName}': its frames have no Ethernet header (hardware type ${this.interface.type})`,
-      );
-    }
   }
 
   /** Makes the receive ring and maps it. */
@@ -137,9 +132,7 @@ export class PacketSocket {
 
   /** Unmaps the ring (its views read as detached), ends promiscuity, closes. Harmless when repeated. */
   close(): void {
-    this.monitor.close();
-    if (this.#sender !== undefined) this.#addon.socketClose(this.#sender);
-    this.#addon.socketClose(this.native);
+    this.#holdings.release();
   }
 
   #set(level: number, name: number, value: Uint8Array | Uint32Array): void {
@@ -183,19 +176,28 @@ function openSockets(
   interfaceName: string,
   namespaceFd: number,
   sends: boolean,
+  holdings: Holdings,
 ): OpenedSockets {
   // Protocol 0: nothing is received before bind names the interface, or frames of all others would come first.
-  const open = (): NativeSocket => addon.socketOpen(AF_PACKET, SOCK_RAW, 0, namespaceFd);
-  const socket = open();
-  let sender: NativeSocket | undefined;
+  const open = (): NativeSocket =>
+    holdings.keep(addon.socketOpen(AF_PACKET, SOCK_RAW, 0, namespaceFd), (socket) =>
+      addon.socketClose(socket),
+    );
   try {
-    if (sends) sender = open();
+    const socket = open();
+    const sender = sends ? open() : undefined;
     const query = addon.interfaceQuery(socket, interfaceName);
-    return { socket, sender, query, monitor: new InterfaceMonitor(addon, namespaceFd, query.index) };
+    if (!isEthernet(query.type)) {
+      throw new EtherconnError(
+        'ERR_ETHERCONN_INTERFACE',
+        `opening '${interfaceName}': its frames have no Ethernet header (hardware type ${query.type})`,
+      );
+    }
+    const monitor = new InterfaceMonitor(addon, namespaceFd, query.index);
+    holdings.keep(monitor, () => monitor.close());
+    return { socket, sender, query, monitor };
   } catch (error) {
-    if (sender !== undefined) addon.socketClose(sender);
-    addon.socketClose(socket);
-    throw error;
+    throw holdings.abandon(error);
   }
 }
 

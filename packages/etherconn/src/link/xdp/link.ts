@@ -5,6 +5,7 @@ import { setImmediate } from '../../real-time.ts';
 import { rethrowLater } from '../../rethrow.ts';
 import { formatMac, macHigh, macLow } from '../../wire/mac.ts';
 import { copyFrame } from '../frame-memory.ts';
+import { doAll } from '../kernel/do-all.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface.ts';
 import { InterfaceState } from '../kernel/interface-monitor.ts';
 import { BUDGET, Polling } from '../kernel/polling.ts';
@@ -12,13 +13,12 @@ import type { Link, LinkInfo, LinkReceiver, LinkWants, Station } from '../link.t
 import { Admission } from './admission.ts';
 import type { AttachMode } from './attach-error.ts';
 import { auditChunks } from './audit.ts';
-import { doAll } from './do-all.ts';
 import { checkKernel } from './kernel.ts';
 import { type CheckedXdpLinkOptions, checkXdpLinkOptions, type XdpLinkOptions } from './options.ts';
 import { type OwnService, OwnServices } from './own-services.ts';
 import type { SteeringProgram } from './program.ts';
 import { RxQueue } from './rx.ts';
-import { askVlanOffload, releaseParts, setUp, type XdpParts } from './setup.ts';
+import { askVlanOffload, setUp, type XdpParts } from './setup.ts';
 import { chunkCount } from './shape.ts';
 import type { SharedProgram } from './shared-program.ts';
 import { addUpStats, NO_COUNTS, readKernelCounts, type XdpLinkStats } from './stats.ts';
@@ -61,7 +61,12 @@ export async function openXdpLink(interfaceName: string, options: XdpLinkOptions
   const checked = checkXdpLinkOptions(options);
   checkKernel();
   const addon = loadAddon();
-  return new XdpLink(addon, name, checked, await setUp(addon, name, checked));
+  const parts = await setUp(addon, name, checked);
+  try {
+    return new XdpLink(addon, name, checked, parts);
+  } catch (error) {
+    throw parts.holdings.abandon(error);
+  }
 }
 
 /** A link over AF_XDP; see {@link openXdpLink}. */
@@ -76,7 +81,6 @@ export class XdpLink implements Link {
   /** Called (from the event loop) when somebody has changed the interface's MAC address; both are 6 bytes. */
   onAddressChange: ((before: Uint8Array, now: Uint8Array) => void) | null = null;
 
-  readonly #addon: Addon;
   readonly #options: CheckedXdpLinkOptions;
   readonly #parts: XdpParts;
   readonly #rx: readonly RxQueue[];
@@ -98,7 +102,6 @@ export class XdpLink implements Link {
 
   /** Use {@link openXdpLink}. */
   constructor(addon: Addon, interfaceName: string, options: CheckedXdpLinkOptions, parts: XdpParts) {
-    this.#addon = addon;
     this.#options = options;
     this.#parts = parts;
     this.interfaceName = interfaceName;
@@ -360,7 +363,7 @@ export class XdpLink implements Link {
         () => {
           this.#kernelCounts = readKernelCounts(this.#parts);
         },
-        () => releaseParts(this.#addon, this.#parts),
+        () => this.#parts.holdings.release(),
       ]);
     } catch {
       // Counters stay as they were read last; what could not be taken out of a map goes with the descriptors.

@@ -2,10 +2,10 @@ import { EtherconnError, OptionError } from '../../errors.ts';
 import type { Addon } from '../../native/addon.ts';
 import type { NativeBpf } from '../../native/bpf.ts';
 import { withAdvice } from '../../native/system-error.ts';
+import { doAll } from '../kernel/do-all.ts';
 import type { Station } from '../link.ts';
 import { type AttachMode, type AttachTarget, attachError } from './attach-error.ts';
 import { XDP_ACTIONS, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, type XdpAction } from './bpf.ts';
-import { doAll } from './do-all.ts';
 import {
   checkXskMap,
   createMaps,

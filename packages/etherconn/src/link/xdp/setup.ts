@@ -3,9 +3,10 @@ import { EtherconnError, OptionError, SystemError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { withAdvice } from '../../native/system-error.ts';
 import { monotonicNow, sleep } from '../../real-time.ts';
+import { doAll } from '../kernel/do-all.ts';
+import { Holdings } from '../kernel/holdings.ts';
 import { MicroTimer } from '../kernel/micro-timer.ts';
 import type { AttachMode } from './attach-error.ts';
-import { doAll } from './do-all.ts';
 import { countQueues } from './ethtool.ts';
 import { BindFlag } from './if-xdp.ts';
 import type { CheckedXdpLinkOptions, XdpMode } from './options.ts';
@@ -49,6 +50,8 @@ export interface XdpParts {
   readonly view: ProgramView;
   /** Why a faster way could not be had; undefined when none was tried in vain. */
   readonly fallback: string | undefined;
+  /** Gives all of it back: the program first. */
+  readonly holdings: Holdings;
 }
 
 /** One way to try. */
@@ -76,39 +79,37 @@ export async function setUp(
   interfaceName: string,
   options: CheckedXdpLinkOptions,
 ): Promise<XdpParts> {
-  const side = openSide(addon, interfaceName, options.netns);
+  const holdings = new Holdings();
+  const close = (object: { close(): void }): void => object.close();
   let namespaceFd = -1;
-  let program: SteeringProgram | undefined;
-  let timer: MicroTimer | undefined;
   try {
-    if (options.polling === 'interrupt' && options.moderation > 0) timer = new MicroTimer(addon);
+    const side = holdings.keep(openSide(addon, interfaceName, options.netns), close);
+    const timed = options.polling === 'interrupt' && options.moderation > 0;
+    const timer = timed ? holdings.keep(new MicroTimer(addon), close) : undefined;
     if (options.netns !== undefined) namespaceFd = openNamespace(options.netns);
     const { queueCount, veth } = shapeOf(addon, namespaceFd, side.interface.index);
     const lockable = lockedMemoryLimit(privilegeFacts());
     let shape = xdpShape(options, side.interface.mtu, queueCount, veth, lockable);
     const place = programPlace(side.interface.index, namespaceFd);
-    program = openProgram(addon, options, shape, queueCount, place);
+    const program = holdings.keep(openProgram(addon, options, shape, queueCount, place), close);
     for (;;) {
-      const umem = new Umem(chunkCount(shape), shape.chunkSize, shape.scratch);
+      const attempt = new Holdings();
       try {
-        const bound = await bindSomehow({
-          interfaceName,
-          addon,
-          options,
-          namespaceFd,
-          side,
-          shape,
-          umem,
-          program,
-        });
-        try {
-          if (options.promiscuous) side.holdPromiscuity();
-        } catch (error) {
-          doAll([() => bound.txSocket?.close(), () => closeAll(bound.sockets)], error);
-        }
-        return { side, program, timer, umem, shape, ...bound };
+        const umem = attempt.keep(new Umem(chunkCount(shape), shape.chunkSize, shape.scratch), (umem) =>
+          doAll([() => addon.xdpDiscard(umem.memory.u8), () => umem.detach()]),
+        );
+        const situation = { interfaceName, addon, options, namespaceFd, side, shape, umem, program };
+        const bound = await bindSomehow(situation, attempt);
+        if (options.promiscuous) side.holdPromiscuity();
+        holdings.takeOver(attempt);
+        // Comes last, to go first: the interface is to be the kernel's again at once.
+        const { queues } = shape;
+        holdings.keep(program, () =>
+          doAll([...queues.map((queue) => () => program.clearSocket(queue)), () => program.close()]),
+        );
+        return { side, program, timer, umem, shape, ...bound, holdings };
       } catch (error) {
-        umem.detach();
+        attempt.abandon(error);
         // Others of this user may hold most of what may be locked.
         const smaller = options.chunks === undefined && isLockedLimit(error) ? halved(shape) : undefined;
         if (smaller === undefined) throw error;
@@ -117,29 +118,10 @@ export async function setUp(
       }
     }
   } catch (error) {
-    doAll([() => program?.close(), () => timer?.close(), () => side.close()], error);
-    throw error;
+    throw holdings.abandon(error);
   } finally {
     if (namespaceFd >= 0) closeSync(namespaceFd);
   }
-}
-
-/**
- * Gives everything back: the program first, so that the interface is the kernel's again at once. Each step is done
- * whatever becomes of the others; throws the first error when all of them are done.
- */
-export function releaseParts(addon: Addon, parts: Omit<XdpParts, 'view' | 'fallback' | 'zeroCopy'>): void {
-  const { shape, program, sockets, txSocket, timer, side, umem } = parts;
-  doAll([
-    ...shape.queues.map((queue) => () => program.clearSocket(queue)),
-    () => program.close(),
-    () => txSocket?.close(),
-    () => timer?.close(),
-    ...inClosingOrder(sockets).map((socket) => () => socket.close()),
-    () => side.close(),
-    () => addon.xdpDiscard(umem.memory.u8),
-    () => umem.detach(),
-  ]);
 }
 
 interface Situation {
@@ -247,13 +229,14 @@ function takeAll(program: SteeringProgram, queues: readonly number[]): void {
   program.setTakeAll(true, queueMask(queues));
 }
 
-/** Attaches the program and binds the sockets, in the first way of the mode that works. */
-async function bindSomehow(situation: Situation): Promise<Bound> {
+/** Attaches the program and binds the sockets, in the first way of the mode that works; `holdings` keeps the sockets. */
+async function bindSomehow(situation: Situation, holdings: Holdings): Promise<Bound> {
   const { interfaceName, options, side, program, namespaceFd } = situation;
   const attempts = ATTEMPTS[options.mode];
   let attached: AttachMode | undefined;
   let fallback: string | undefined;
   for (const [index, attempt] of attempts.entries()) {
+    const sockets = new Holdings();
     try {
       if (options.attach && attached !== attempt.attach) {
         if (attached !== undefined) program.detach();
@@ -261,9 +244,12 @@ async function bindSomehow(situation: Situation): Promise<Bound> {
         program.attach(side.interface.index, namespaceFd, attempt.attach, interfaceName);
         attached = attempt.attach;
       }
-      const bound = await bindAll(situation, attempt.flags);
-      return { ...bound, view: seeProgram(situation, attached), fallback };
+      const bound = await bindAll(situation, attempt.flags, sockets);
+      const view = seeProgram(situation, attached);
+      holdings.takeOver(sockets);
+      return { ...bound, view, fallback };
     } catch (error) {
+      sockets.abandon(error);
       // What is no matter of the way is not mended by another one.
       if (index === attempts.length - 1 || isForAnyWay(error)) throw error;
       fallback ??= (error as Error).message;
@@ -285,9 +271,11 @@ function seeProgram(situation: Situation, attached: AttachMode | undefined): Pro
   return viewProgram(programs, program.id, attached);
 }
 
+/** `holdings` keeps the sockets, the owner of the packet memory first, so that it goes last. */
 async function bindAll(
   situation: Situation,
   modeFlags: number,
+  holdings: Holdings,
 ): Promise<Pick<Bound, 'sockets' | 'txSocket' | 'zeroCopy'>> {
   const { addon, options, namespaceFd, side, shape, umem } = situation;
   const sockets: XdpSocket[] = [];
@@ -297,50 +285,42 @@ async function bindAll(
     (shape.multiBuffer ? BindFlag.USE_SG : 0);
   // With a flag to copy it is known beforehand; without, the socket has a TX ring that is not used then.
   const sendsApart = (modeFlags & BindFlag.COPY) !== 0;
-  try {
-    for (const queue of shape.queues) {
-      const sends = queue === shape.sendQueue;
-      const socket = withXdpAdvice('opening an AF_XDP socket', () => {
-        return new XdpSocket(addon, namespaceFd, {
-          rx: shape.ringSize,
-          tx: sends && !sendsApart ? shape.ringSize : 0,
-          fill: shape.ringSize,
-          completion: sends ? shape.ringSize : UNUSED_RING,
-        });
+  for (const queue of shape.queues) {
+    const sends = queue === shape.sendQueue;
+    const socket = withXdpAdvice('opening an AF_XDP socket', () => {
+      return new XdpSocket(addon, namespaceFd, {
+        rx: shape.ringSize,
+        tx: sends && !sendsApart ? shape.ringSize : 0,
+        fill: shape.ringSize,
+        completion: sends ? shape.ringSize : UNUSED_RING,
       });
-      sockets.push(socket);
-      if (sockets.length === 1) {
-        await registerWhenReleased(socket, umem, shape.headroom);
-        await bindWhenFree(() => socket.bind(flags, side.interface.index, queue), queue);
-      } else {
-        // The kernel takes the mode from the first one, and refuses any other flag.
-        const owner = sockets[0];
-        await bindWhenFree(
-          () => socket.bind(BindFlag.SHARED_UMEM, side.interface.index, queue, owner),
-          queue,
-        );
-      }
+    });
+    sockets.push(holdings.keep(socket, () => socket.close()));
+    if (sockets.length === 1) {
+      await registerWhenReleased(socket, umem, shape.headroom);
+      await bindWhenFree(() => socket.bind(flags, side.interface.index, queue), queue);
+    } else {
+      // The kernel takes the mode from the first one, and refuses any other flag.
+      const owner = sockets[0];
+      await bindWhenFree(() => socket.bind(BindFlag.SHARED_UMEM, side.interface.index, queue, owner), queue);
     }
-    const zeroCopy = sockets.map((socket) => socket.zeroCopy());
-    const sender = shape.queues.indexOf(shape.sendQueue);
-    const txSocket = zeroCopy[sender] ? undefined : openTxSocket(situation, sockets[sender]);
-    return { sockets, txSocket, zeroCopy };
-  } catch (error) {
-    closeAll(sockets);
-    throw error;
   }
+  const zeroCopy = sockets.map((socket) => socket.zeroCopy());
+  const sender = shape.queues.indexOf(shape.sendQueue);
+  const txSocket = zeroCopy[sender] ? undefined : openTxSocket(situation, sockets[sender], holdings);
+  return { sockets, txSocket, zeroCopy };
 }
 
 /** The socket that sends in place of the send queue's own one. */
-function openTxSocket({ addon, namespaceFd, side, shape }: Situation, owner: XdpSocket): XdpTxSocket {
+function openTxSocket(
+  { addon, namespaceFd, side, shape }: Situation,
+  owner: XdpSocket,
+  holdings: Holdings,
+): XdpTxSocket {
   return withXdpAdvice('opening an AF_XDP socket to send', () => {
     const socket = new XdpTxSocket(addon, namespaceFd, shape.ringSize);
-    try {
-      socket.bind(side.interface.index, shape.sendQueue, owner);
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
+    holdings.keep(socket, () => socket.close());
+    socket.bind(side.interface.index, shape.sendQueue, owner);
     return socket;
   });
 }
@@ -389,13 +369,4 @@ function isLockedLimit(error: unknown): boolean {
 /** Whether another mode would meet the same: a queue in use, no descriptors, no memory. */
 function isForAnyWay(error: unknown): boolean {
   return error instanceof EtherconnError && ANY_WAY.includes(error.code);
-}
-
-function closeAll(sockets: readonly XdpSocket[]): void {
-  doAll(inClosingOrder(sockets).map((socket) => () => socket.close()));
-}
-
-/** Those that share memory first: the owner of it last. */
-function inClosingOrder(sockets: readonly XdpSocket[]): XdpSocket[] {
-  return [...sockets].reverse();
 }
