@@ -138,10 +138,12 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   // --- Neighbours --------------------------------------------------------------------------------------
 
   solicit(neighbor: Neighbor, mac: Uint8Array | null): void {
-    const source = sourceAddress(this.addresses.list, neighbor.address, neighbor.address);
+    // Not from one that may be somebody else's: RFC 4429 §3.3. The question then waits until that is known.
+    const own = this.addresses.list.filter(({ state }) => state !== 'optimistic');
+    const source = sourceAddress(own, neighbor.address, neighbor.address);
     if (source === null) return;
     if (source.version === 4) this.arp.request(neighbor.address, source.address, mac);
-    else this.nd.solicit(neighbor.address, source, mac);
+    else this.nd.solicit(neighbor.address, source.address, mac);
   }
 
   sendWaiting(neighbor: Neighbor, packet: Uint8Array): void {
@@ -209,8 +211,10 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   }
 
   setAddressState(own: OwnAddress, state: AddressState): void {
+    const wasOptimistic = own.state === 'optimistic';
     own.state = state;
     this.addresses.changed();
+    if (wasOptimistic) this.neighbors.askAgain();
     this.epoch++;
   }
 

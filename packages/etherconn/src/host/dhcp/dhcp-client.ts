@@ -190,15 +190,9 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
     this.#offered = { address, serverId };
     this.#enter('requesting');
     this.#retries = 0;
-    this.#repeat(() => {
-      // The transaction and its begin are the discover's: RFC 2131 §4.4.1.
-      this.#send(
-        this.#new({ type: Dhcpv4Type.REQUEST, requestedAddress: address, serverId }),
-        null,
-        null,
-        null,
-      );
-    });
+    // The transaction and the seconds are the discover's, so that relay agents treat both alike: RFC 2131 §3.1 (3).
+    const request = this.#new({ type: Dhcpv4Type.REQUEST, requestedAddress: address, serverId }, this.#asked);
+    this.#repeat(() => this.#send(request, null, null, null));
     return true;
   }
 
@@ -349,8 +343,9 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
     this.#timer = this.#link.clock.setTimer(callback, delay, this.#lease !== null);
   }
 
-  #new(message: Omit<ClientMessage, 'xid' | 'secs'>): ClientMessage {
-    const secs = Math.floor((this.#link.clock.now() - this.#began) / 1000);
+  /** `at`: when the exchange has got so far, milliseconds of the clock. Releases and declines tell no time: table 5. */
+  #new(message: Omit<ClientMessage, 'xid' | 'secs'>, at: number = this.#link.clock.now()): ClientMessage {
+    const secs = message.isBare === true ? 0 : Math.floor((at - this.#began) / 1000);
     return { ...message, xid: this.#xid, secs: Math.min(secs, 0xffff) };
   }
 

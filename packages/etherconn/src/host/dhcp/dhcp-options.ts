@@ -1,18 +1,27 @@
 import { OptionError } from '../../errors.ts';
 import { checkBoolean, checkInteger, checkKnown, checkNumber, show } from '../../options.ts';
 import type { CallOptions } from '../../pending.ts';
+import { readU32, writeU32 } from '../../wire/bytes.ts';
 import { Dhcpv4Option, writeDhcpv4Options } from '../../wire/dhcpv4-options.ts';
 import { parseIp } from '../../wire/ip.ts';
+
+/** A client identifier that is the machine's, not its interface's: RFC 4361. DHCPv6 uses the same. */
+export interface DhcpNodeId {
+  /** Of the machine: a DUID, 3 to 130 bytes (RFC 8415 §11), to be kept for ever. */
+  readonly duid: Uint8Array;
+  /** Of the interface, 32 bits. Default: the last four bytes of the MAC address. */
+  readonly iaid?: number;
+}
 
 /** Options of `host.dhcp()`. */
 export interface DhcpOptions extends CallOptions {
   /** Sent as option 12. */
   hostName?: string;
   /**
-   * Option 61: bytes as they are, text with a 0 before it (RFC 2132 §9.14), null for none. Default: 1 and the MAC
-   * address.
+   * Option 61: bytes as they are, text with a 0 before it (RFC 2132 §9.14), a {@link DhcpNodeId} (RFC 4361), null for none.
+   * Default: 1 and the MAC address.
    */
-  clientId?: string | Uint8Array | null;
+  clientId?: string | Uint8Array | DhcpNodeId | null;
   /** Sent as option 60. */
   vendorClass?: string;
   /** Address to ask for, text; the server need not give it. */
@@ -78,6 +87,8 @@ const DEFAULT_TIMEOUT = 60_000;
 /** What a message may have: an Ethernet packet without the headers of IP and UDP would be 1472. */
 const MAX_MESSAGE_SIZE = 1472;
 const ETHERNET = 1;
+/** RFC 4361 §6.1. */
+const NODE_ID = 255;
 
 const DEFAULT_LIST = [
   Dhcpv4Option.SUBNET_MASK,
@@ -160,11 +171,22 @@ function customOptions(options: ReadonlyMap<number, Uint8Array> = new Map()): Ma
 function clientIdOf(clientId: DhcpOptions['clientId'], mac: Uint8Array): Uint8Array | null {
   if (clientId === undefined) return Uint8Array.of(ETHERNET, ...mac);
   if (clientId === null) return null;
+  if (typeof clientId === 'object' && !(clientId instanceof Uint8Array)) return nodeIdOf(clientId, mac);
   const bytes = typeof clientId === 'string' ? Buffer.from(`\0${clientId}`) : clientId;
   // RFC 2132 §9.14: two bytes at least.
   if (!(bytes instanceof Uint8Array) || bytes.length < 2)
     throw new OptionError('clientId', `must be text, 2 bytes or more, or null, got ${show(clientId)}`);
   return Uint8Array.from(bytes);
+}
+
+function nodeIdOf(nodeId: DhcpNodeId, mac: Uint8Array): Uint8Array {
+  checkKnown(nodeId, ['duid', 'iaid']);
+  const { duid } = nodeId;
+  if (!(duid instanceof Uint8Array) || duid.length < 3 || duid.length > 130)
+    throw new OptionError('duid', `must be 3 to 130 bytes, got ${show(duid)}`);
+  const bytes = Uint8Array.of(NODE_ID, 0, 0, 0, 0, ...duid);
+  writeU32(bytes, 1, checkInteger('iaid', nodeId.iaid, 0, 0xffffffff, readU32(mac, 2)));
+  return bytes;
 }
 
 function ipv4Text(name: string, text: string | undefined): string | undefined {

@@ -57,7 +57,7 @@ export class NdResolver extends NeighborResolver implements FrameReceiver {
 
   /** @internal */
   solicit(neighbor: Neighbor, mac: Uint8Array | null): void {
-    this.#nd.solicit(neighbor.address, this.own, mac);
+    this.#nd.solicit(neighbor.address, this.own.address, mac);
   }
 
   /** @internal */

@@ -25,7 +25,7 @@ import {
 } from '../../wire/nd.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 import type { FrameRecord } from '../../wire/record.ts';
-import type { Addresses, OwnAddress } from '../ip/addresses.ts';
+import type { Addresses } from '../ip/addresses.ts';
 import type { ConflictListener, NeighborLink } from './arp.ts';
 import type { NeighborCache } from './neighbor-cache.ts';
 
@@ -71,12 +71,10 @@ export class Nd {
   }
 
   /** Asks for the MAC address of `target`, of all or of one station, from our address `source`. */
-  solicit(target: Uint8Array, source: OwnAddress, mac: Uint8Array | null): void {
+  solicit(target: Uint8Array, source: Uint8Array, mac: Uint8Array | null): void {
     const destination = mac === null ? solicitedNodeAddress(target) : target;
-    // Others must not learn from an address that may yet turn out to be theirs: RFC 4429 §3.3.
-    const sourceMac = source.state === 'optimistic' ? {} : { sourceMac: this.#link.macBytes };
-    const fields = { target, ...sourceMac };
-    this.#send(source.address, destination, mac ?? ipv6MulticastMac(destination), (u8, at) =>
+    const fields = { target, sourceMac: this.#link.macBytes };
+    this.#send(source, destination, mac ?? ipv6MulticastMac(destination), (u8, at) =>
       emitNeighborSolicitation(u8, at, fields),
     );
   }
@@ -133,13 +131,12 @@ export class Nd {
       this.#conflict(u8, target, record.start + 6);
       return true;
     }
-    // Without the option it can only answer a question that was sent to one station.
-    const mac = option < 0 ? record.start + 6 : option + ND_LINK_LAYER_ADDRESS;
-    if (isGroupMac(u8, mac)) return false;
+    const mac = option < 0 ? -1 : option + ND_LINK_LAYER_ADDRESS;
+    if (mac >= 0 && isGroupMac(u8, mac)) return false;
     const flags = ndNeighborFlags(u8, record.l4);
     this.#cache.learn(u8, target, 6, mac, {
       solicited: (flags & NdNeighborFlag.SOLICITED) !== 0,
-      override: option >= 0 && (flags & NdNeighborFlag.OVERRIDE) !== 0,
+      override: (flags & NdNeighborFlag.OVERRIDE) !== 0,
       create: false,
       noRouter: (flags & NdNeighborFlag.ROUTER) === 0,
     });

@@ -190,6 +190,13 @@ export class NeighborCache {
     this.#solicit(neighbor, NeighborState.INCOMPLETE);
   }
 
+  /** Asks again for the IPv6 addresses that have not answered yet: there was none of ours to ask from. */
+  askAgain(): void {
+    for (const neighbor of [...this.list()])
+      if (neighbor.state === NeighborState.INCOMPLETE && neighbor.address.length === 16)
+        this.#owner.solicit(neighbor, null);
+  }
+
   /** The entry of the address of `version` 4 or 6 at `offset`, or undefined. */
   find(u8: Uint8Array, offset: number, version: number): Neighbor | undefined {
     return this.#entries?.get(ipKey(u8, offset, version));
@@ -277,9 +284,13 @@ export class NeighborCache {
     });
   }
 
-  /** A message says that the address of `version` at `offset` has the MAC address at `mac`. */
+  /**
+   * A message says that the address of `version` at `offset` has the MAC address at `mac`, or (-1) that it is there: then
+   * somebody who is still asked for stays so.
+   */
   learn(u8: Uint8Array, offset: number, version: number, mac: number, how: Learning): void {
     let neighbor = this.find(u8, offset, version);
+    if (mac < 0 && (neighbor === undefined || neighbor.state < NeighborState.STALE)) return;
     if (neighbor === undefined) {
       // Strangers take places that are free, nobody's place.
       const length = version === 4 ? 4 : 16;
@@ -289,7 +300,7 @@ export class NeighborCache {
     neighbor.failedBefore = false;
     if (this.#failures?.delete(ipKey(u8, offset, version))) this.#owner.reachabilityChanged(neighbor.address);
     const known = neighbor.mac;
-    const same = known !== null && sameBytes(known, 0, u8, mac, 6);
+    const same = known !== null && (mac < 0 || sameBytes(known, 0, u8, mac, 6));
     if (neighbor.state >= NeighborState.STALE && !same && !how.override) {
       if (neighbor.state === NeighborState.REACHABLE) this.#enter(neighbor, NeighborState.STALE, Infinity);
       return;
