@@ -22,6 +22,7 @@ const COMMON = new Set([
   'pending.ts',
   'real-time.ts',
   'rethrow.ts',
+  'ticks.ts',
   'virtual-clock.ts',
 ]);
 

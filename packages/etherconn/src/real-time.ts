@@ -17,6 +17,7 @@ export const setInterval: typeof timers.setInterval = timers.setInterval;
 export const clearInterval: typeof timers.clearInterval = timers.clearInterval;
 
 export const nextTick: typeof process.nextTick = process.nextTick;
+export const queueMicrotask: typeof globalThis.queueMicrotask = globalThis.queueMicrotask;
 
 /** Milliseconds (with a fraction) since the process began; never runs backwards. */
 export const monotonicNow: () => number = performance.now.bind(performance);

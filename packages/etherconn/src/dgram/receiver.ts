@@ -1,23 +1,19 @@
 import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import type { BlockList } from 'node:net';
-import { types } from 'node:util';
 import { Batch, type Replier } from '../conn/batch.ts';
 import { messages } from '../conn/message-slab.ts';
-import { setImmediate } from '../real-time.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { FrameList } from '../relay/frame-receiver.ts';
 import { rethrowLater } from '../rethrow.ts';
+import { runTicks } from '../ticks.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import type { AddressTextCache } from './address-text-cache.ts';
+import { HeldMessages } from './held-messages.ts';
 import { type MessageInfo, messageInfo, receivedMessageInfo } from './message-info.ts';
 
 /** One cursor serves all sockets of a thread: batches never nest. */
 const cursor = new Batch();
-
-/** Bytes (and 128 for each message) that may wait for their turn of the event loop; a batch fits in many times. */
-const HELD_LIMIT = 64 * 1024 * 1024;
-const OVERHEAD = 128;
 
 /** How a receiver is set up. */
 export interface ReceiverOptions {
@@ -37,17 +33,15 @@ export interface ReceiveCounters {
   droppedBlocked: number;
   /** Messages that came while the socket was not receiving, or was closed before their turn. */
   droppedClosed: number;
-  /** Messages over what is held for listeners that want each in a turn of its own. */
+  /** Messages over what is held where Node cannot run ticks between messages and each has a turn of its own; else 0. */
   droppedHeld: number;
 }
 
 /**
  * The receiving side of a socket: rows of a batch become messages, or are handed to the batch callback as they are.
  *
- * With Node's sockets the ticks and microtasks of one message's listeners run before the next message is emitted.
- * Who would notice gets that: when a listener is an async function, or leaves meanwhile (`await once(socket,
- * 'message')`), each further message of the batch has an immediate of its own, for Node empties both queues between
- * immediates. All else is emitted in one go, for immediates are not free.
+ * As with Node's sockets, ticks and microtasks run behind each message, also when nobody awaits anything: so a listener
+ * that answers from a promise has answered before the next message comes. The batch callback is for who wants none of it.
  */
 export class Receiver {
   readonly counters: ReceiveCounters = {
@@ -65,15 +59,14 @@ export class Receiver {
   /** Named as that of Node's sockets, for tools that tell asynchronous resources by type. */
   readonly #resource = new AsyncResource('UDPWRAP');
   #onBatch: ((batch: Batch) => void) | null = null;
-  /** Messages that wait for their immediates: message, info, message … */
-  #held: (Buffer | MessageInfo)[] = [];
-  #firstHeld = 0;
-  #heldBytes = 0;
+  /** Only where ticks cannot be had run. */
+  readonly #held: HeldMessages | null;
 
   constructor(socket: EventEmitter, replier: Replier, options: ReceiverOptions) {
     this.#socket = socket;
     this.#replier = replier;
     this.#options = options;
+    this.#held = runTicks === null ? new HeldMessages((message, info) => this.#emit(message, info)) : null;
   }
 
   onBatch(callback: ((batch: Batch) => void) | null): void {
@@ -98,61 +91,47 @@ export class Receiver {
     const { head, count } = list;
     if (count === 0) return;
     list.reset();
-    this.#resource.runInAsyncScope(this.#deliver, this, store, head, count);
+    if (!this.receiving) this.counters.droppedClosed += count;
+    else if (this.#onBatch !== null) this.#runBatch(store, head, count, this.#onBatch);
+    else this.#emitAll(store, head, count);
   }
 
   /** Receives no more; what is held is dropped. */
   close(): void {
     this.receiving = false;
     this.#list.reset();
-    this.counters.droppedClosed += this.#heldCount;
-    this.#forgetHeld();
+    if (this.#held !== null) {
+      this.counters.droppedClosed += this.#held.count;
+      this.#held.clear();
+    }
     this.#resource.emitDestroy();
   }
 
-  get #heldCount(): number {
-    return (this.#held.length - this.#firstHeld) / 2;
+  #runBatch(store: BatchStore, head: number, count: number, callback: (batch: Batch) => void): void {
+    this.counters.received += count;
+    try {
+      this.#resource.runInAsyncScope(cursor.run, cursor, store, head, count, this.#replier, callback);
+    } catch (error) {
+      rethrowLater(error);
+    }
   }
 
-  #deliver(store: BatchStore, head: number, count: number): void {
-    if (!this.receiving) {
-      this.counters.droppedClosed += count;
-      return;
-    }
-    if (this.#onBatch !== null) {
-      this.counters.received += count;
-      try {
-        cursor.run(store, head, count, this.#replier, this.#onBatch);
-      } catch (error) {
-        rethrowLater(error);
-      }
-      return;
-    }
-    const socket = this.#socket;
-    const listeners = socket.listenerCount('message');
-    if (listeners === 0 && this.#heldCount === 0 && socket.emit === EventEmitter.prototype.emit) {
-      this.counters.droppedNoListener += count;
-      return;
-    }
-    // How many listeners there must still be for the next message to be emitted in this go: never so many.
-    const atLeast = count > 1 && hasAsyncListener(socket) ? Number.POSITIVE_INFINITY : listeners;
+  #emitAll(store: BatchStore, head: number, count: number): void {
     let left = count;
     for (let at = head; at >= 0; at = store.words[at + Field.NEXT]) {
-      if (!this.receiving) {
+      // Closed, or the relay was and its memory is gone: from a listener, or from what has run behind it.
+      if (!this.receiving || store.memory!.u8.length === 0) {
         this.counters.droppedClosed += left;
         return;
       }
-      this.#take(store, at, left === count ? 0 : atLeast);
       left--;
+      this.#take(store, at);
     }
   }
 
-  #take(store: BatchStore, at: number, atLeast: number): void {
-    const { words } = store;
-    const memory = store.memory!;
-    // The relay has been closed from a listener: its memory is gone.
-    if (memory.u8.length === 0) {
-      this.counters.droppedClosed++;
+  #take(store: BatchStore, at: number): void {
+    if (!this.#isHeard() && (this.#held === null || this.#held.count === 0)) {
+      this.counters.droppedNoListener++;
       return;
     }
     const { blockList, receiveInfo, texts, version } = this.#options;
@@ -163,51 +142,30 @@ export class Receiver {
       this.counters.droppedBlocked++;
       return;
     }
-    const message = messages.copy(memory, words[at + Field.PAYLOAD], words[at + Field.PAYLOAD_END]);
-    const listeners = this.#socket.listenerCount('message');
-    if (listeners >= atLeast && this.#heldCount === 0) this.#emit(message, info, listeners);
-    else this.#hold(message, info);
-  }
-
-  #hold(message: Buffer, info: MessageInfo): void {
-    const bytes = message.length + OVERHEAD;
-    if (this.#heldBytes + bytes > HELD_LIMIT) {
+    const { words } = store;
+    const message = messages.copy(store.memory!, words[at + Field.PAYLOAD], words[at + Field.PAYLOAD_END]);
+    if (runTicks !== null) {
+      this.#emit(message, info);
+      runTicks();
+    } else if (!this.#held!.hold(message, info)) {
       this.counters.droppedHeld++;
-      return;
     }
-    this.#heldBytes += bytes;
-    this.#held.push(message, info);
-    setImmediate(this.#release);
   }
 
-  readonly #release = (): void => {
-    if (this.#heldCount === 0) return;
-    const message = this.#held[this.#firstHeld] as Buffer;
-    const info = this.#held[this.#firstHeld + 1] as MessageInfo;
-    this.#firstHeld += 2;
-    this.#heldBytes -= message.length + OVERHEAD;
-    if (this.#heldCount === 0) this.#forgetHeld();
-    this.#resource.runInAsyncScope(this.#emit, this, message, info, this.#socket.listenerCount('message'));
-  };
-
-  #forgetHeld(): void {
-    this.#held = [];
-    this.#firstHeld = 0;
-    this.#heldBytes = 0;
+  /** Whether a message would come to anybody. Who replaces `emit` hears all. */
+  #isHeard(): boolean {
+    const socket = this.#socket;
+    return socket.listenerCount('message') > 0 || socket.emit !== EventEmitter.prototype.emit;
   }
 
-  #emit(message: Buffer, info: MessageInfo, listeners: number): void {
-    if (listeners > 0) this.counters.received++;
+  #emit(message: Buffer, info: MessageInfo): void {
+    if (this.#socket.listenerCount('message') > 0) this.counters.received++;
     else this.counters.droppedNoListener++;
     try {
-      this.#socket.emit('message', message, info);
+      this.#resource.runInAsyncScope(this.#socket.emit, this.#socket, 'message', message, info);
     } catch (error) {
       // A listener that throws must not cost the messages behind its own.
       rethrowLater(error);
     }
   }
-}
-
-function hasAsyncListener(socket: EventEmitter): boolean {
-  return socket.listeners('message').some(types.isAsyncFunction);
 }

@@ -6,6 +6,7 @@ import { checkBoolean, checkKnown } from '../options.ts';
 import { nextTick } from '../real-time.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { Announcements } from './announcements.ts';
+import { batchBegins, batchDone } from './batches.ts';
 import { Demultiplexer } from './demultiplexer.ts';
 import { Hairpin } from './hairpin.ts';
 import type { KernelRelay } from './kernel-relay.ts';
@@ -71,8 +72,14 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.#registry = new Registry(this);
     this.#demultiplexer = new Demultiplexer(this.#registry, {
       // Answers written from callbacks leave together.
-      batchBegins: () => this.#transmitter.hold(),
-      batchDone: () => this.#transmitter.release(),
+      batchBegins: () => {
+        batchBegins();
+        this.#transmitter.hold();
+      },
+      batchDone: () => {
+        this.#transmitter.release();
+        batchDone();
+      },
       linkFailed: (error) => this.#linkFailed(error),
       linkState: (up) => this.#linkState(up),
     });

@@ -3,10 +3,10 @@ import type { FrameMemory, Link, LinkTx } from '../link/link.ts';
 import { CaptureTx } from '../link/middleware/capture-tx.ts';
 import type { FrameSink } from '../link/middleware/frame-sink.ts';
 import { show } from '../options.ts';
-import { nextTick } from '../real-time.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { parseFrame } from '../wire/parse.ts';
 import { FrameRecord } from '../wire/record.ts';
+import { atTurnsEnd } from './batches.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import { type Hairpin, WireAndHairpin } from './hairpin.ts';
 import type { BulkSender, FrameSender } from './transmit.ts';
@@ -133,7 +133,7 @@ export class Transmitter implements FrameSender, BulkSender {
       this.flush();
     } else if (this.#holds === 0 && !this.#flushScheduled) {
       this.#flushScheduled = true;
-      nextTick(this.#flushTick);
+      atTurnsEnd(this.#flushTick);
     }
   }
 

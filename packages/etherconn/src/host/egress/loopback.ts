@@ -2,6 +2,7 @@ import { allocateFrameMemory, copyFrame } from '../../link/frame-memory.ts';
 import { FrameFlag, type FrameMemory } from '../../link/link.ts';
 import { setImmediate } from '../../real-time.ts';
 import { BatchStore } from '../../relay/batch-store.ts';
+import { batchBegins, batchDone } from '../../relay/batches.ts';
 import type { Relay } from '../../relay/relay.ts';
 import type { FrameSender } from '../../relay/transmit.ts';
 import { rethrowLater } from '../../rethrow.ts';
@@ -137,6 +138,7 @@ export class Loopback {
       // It has never left this process: nothing can have happened to it.
       users[i].localFrame(store, this.#record, FrameFlag.CHECKSUM_VALID);
     }
+    batchBegins();
     for (let i = 0; i < users.length; i++) {
       try {
         users[i].batchEnd(store);
@@ -144,6 +146,7 @@ export class Loopback {
         rethrowLater(error);
       }
     }
+    batchDone();
     store.end();
     pipe.reset();
     if (!this.#wanted) return;
