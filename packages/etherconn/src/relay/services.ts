@@ -8,7 +8,7 @@ import { parseRoute, routeRequest } from '../link/kernel/neighbor-netlink.ts';
 import { reserveUdpPort, shareUdpPort } from '../link/kernel/port-reservation.ts';
 import { withRouteSocket } from '../link/xdp/rtnetlink.ts';
 import { type Addon, loadAddon, type NativeSocket } from '../native/addon.ts';
-import { withAdvice } from '../native/system-error.ts';
+import { during } from '../native/system-error.ts';
 import { checkBoolean, checkKnown, requireInteger, show } from '../options.ts';
 import { formatIp, isMulticastIp, isUnspecifiedIp, parseIp } from '../wire/ip.ts';
 import type { Service, ServiceOptions } from './service.ts';
@@ -159,18 +159,14 @@ class OpenService implements Service {
 
 /** The index of the interface. Throws an OptionError for an address that nobody can be reached at as one machine. */
 function askKernel(addon: Addon, namespaceFd: number, name: string, address: Uint8Array): number {
-  return withAdvice(
-    `asking for '${name}'`,
-    () => undefined,
-    () =>
-      withRouteSocket(addon, namespaceFd, (socket) => {
-        const answer = new Uint8Array(ANSWER_SIZE);
-        const length = addon.netlinkRequest(socket, routeRequest(0, address), answer);
-        const route = parseRoute(answer.subarray(0, length));
-        if ('value' in route && route.value.kind === 'broadcast')
-          throw notOne(address, 'a broadcast address');
-        return addon.interfaceQuery(socket, name).index;
-      }),
+  return during(`asking for '${name}'`, () =>
+    withRouteSocket(addon, namespaceFd, (socket) => {
+      const answer = new Uint8Array(ANSWER_SIZE);
+      const length = addon.netlinkRequest(socket, routeRequest(0, address), answer);
+      const route = parseRoute(answer.subarray(0, length));
+      if ('value' in route && route.value.kind === 'broadcast') throw notOne(address, 'a broadcast address');
+      return addon.interfaceQuery(socket, name).index;
+    }),
   );
 }
 

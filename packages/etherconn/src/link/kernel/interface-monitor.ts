@@ -1,4 +1,5 @@
 import type { Addon, NativePoll, NativeSocket } from '../../native/addon.ts';
+import { during } from '../../native/system-error.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -39,15 +40,17 @@ export class InterfaceMonitor {
 
   /** Calls `changed` (from the event loop) whenever some interface has changed. Never keeps the process alive. */
   start(changed: () => void): void {
-    const poll = this.#addon.pollOpen(this.#socket, (events) => {
-      this.#addon.socketDrain(this.#socket);
-      // An error is an overrun: messages were lost, and polling has stopped.
-      if (events < 0) this.#addon.pollStart(poll);
-      changed();
+    during('watching the interface', () => {
+      const poll = this.#addon.pollOpen(this.#socket, (events) => {
+        this.#addon.socketDrain(this.#socket);
+        // An error is an overrun: messages were lost, and polling has stopped.
+        if (events < 0) this.#addon.pollStart(poll);
+        changed();
+      });
+      this.#poll = poll;
+      this.#addon.pollRef(poll, false);
+      this.#addon.pollStart(poll);
     });
-    this.#poll = poll;
-    this.#addon.pollRef(poll, false);
-    this.#addon.pollStart(poll);
   }
 
   /** One of {@link InterfaceState}, now. */

@@ -1,7 +1,7 @@
 import type { Clock, ClockTimer } from '../../clock.ts';
 import { SystemError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
-import { withAdvice } from '../../native/system-error.ts';
+import { during } from '../../native/system-error.ts';
 import { isMulticastIp, parseIp } from '../../wire/ip.ts';
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
 import { openRouteSocket } from '../xdp/rtnetlink.ts';
@@ -50,10 +50,10 @@ export class KernelNextHops {
   readonly #waits = new Set<{ timer: ClockTimer; give: (mac: null) => void }>();
   #closed = false;
 
-  /** The interface with that index in the namespace as of the addon's `socketOpen`. Throws what the addon throws. */
+  /** The interface with that index in the namespace as of the addon's `socketOpen`. Throws a SystemError. */
   constructor(addon: Addon, namespaceFd: number, interfaceIndex: number, clock: Clock) {
     this.#addon = addon;
-    this.#socket = openRouteSocket(addon, namespaceFd);
+    this.#socket = during('opening a socket to ask for next hops', () => openRouteSocket(addon, namespaceFd));
     this.#interfaceIndex = interfaceIndex;
     this.#clock = clock;
   }
@@ -168,10 +168,8 @@ export class KernelNextHops {
   }
 
   #ask(message: Uint8Array): Uint8Array {
-    const length = withAdvice(
-      'asking the kernel for a next hop',
-      () => undefined,
-      () => this.#addon.netlinkRequest(this.#socket, message, this.#answer),
+    const length = during('asking the kernel for a next hop', () =>
+      this.#addon.netlinkRequest(this.#socket, message, this.#answer),
     );
     return this.#answer.subarray(0, length);
   }

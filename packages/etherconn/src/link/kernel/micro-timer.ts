@@ -14,7 +14,7 @@ export class MicroTimer {
 
   /** It is not readable until then; with 0, not at all. */
   set(microseconds: number): void {
-    this.#addon.timerSet(this.native, microseconds);
+    during('setting a timer', () => this.#addon.timerSet(this.native, microseconds));
   }
 
   /** Harmless when repeated. */

@@ -146,7 +146,7 @@ export class Polling {
   #moderate(): void {
     this.#stop();
     this.#setTimer();
-    this.#addon.pollStart(this.#timerPoll!);
+    this.#start(this.#timerPoll!);
   }
 
   /** The timer has expired. */
@@ -191,7 +191,11 @@ export class Polling {
 
   /** The queues wake us again: also for what they have had since before. */
   #sleep(): void {
-    for (const poll of this.#polls) this.#addon.pollStart(poll);
+    for (const poll of this.#polls) this.#start(poll);
+  }
+
+  #start(poll: NativePoll): void {
+    during('watching a socket', () => this.#addon.pollStart(poll));
   }
 
   #stop(): void {

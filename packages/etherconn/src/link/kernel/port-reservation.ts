@@ -1,5 +1,5 @@
 import type { Addon, NativeSocket } from '../../native/addon.ts';
-import { withAdvice } from '../../native/system-error.ts';
+import { during, withAdvice } from '../../native/system-error.ts';
 import { formatIp } from '../../wire/ip.ts';
 
 // asm-generic/socket.h, linux/in.h, linux/in6.h
@@ -64,10 +64,8 @@ export function reserveUdpPort(
  * that somebody else has bound so.
  */
 export function shareUdpPort(addon: Addon, socket: NativeSocket): void {
-  withAdvice(
-    'sharing a UDP port',
-    () => undefined,
-    () => addon.socketSetOption(socket, SOL_SOCKET, SO_REUSEPORT, new Uint32Array([1])),
+  during('sharing a UDP port', () =>
+    addon.socketSetOption(socket, SOL_SOCKET, SO_REUSEPORT, new Uint32Array([1])),
   );
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { EtherconnError } from '../../errors.ts';
 import type { Addon, InterfaceQuery, NativeMapping, NativeSocket } from '../../native/addon.ts';
-import { withAdvice } from '../../native/system-error.ts';
+import { during, withAdvice } from '../../native/system-error.ts';
 import { Holdings } from '../kernel/holdings.ts';
 import { isEthernet } from '../kernel/interface.ts';
 import { InterfaceMonitor } from '../kernel/interface-monitor.ts';
@@ -86,11 +86,7 @@ export class PacketSocket {
   }
 
   attachFilter(program: Uint8Array): void {
-    withAdvice(
-      'setting the receive filter',
-      () => undefined,
-      () => this.#addon.socketAttachFilter(this.native, program),
-    );
+    during('setting the receive filter', () => this.#addon.socketAttachFilter(this.native, program));
   }
 
   /** Starts reception: the filter and the ring must be there, so that no frame comes unfiltered. */
@@ -108,22 +104,20 @@ export class PacketSocket {
 
   /** The send buffer that was really got, in bytes as the kernel counts them; 0 when this does not send. */
   sendBuffer(): number {
-    const value = new Uint32Array(1);
-    if (this.#sender !== undefined) this.#addon.socketGetOption(this.#sender, SOL_SOCKET, SO_SNDBUF, value);
-    return value[0];
+    return this.#sender === undefined ? 0 : this.#ask(this.#sender, SO_SNDBUF, 'its send buffer');
   }
 
   /** Reading resets the kernel's counters, so they are added up here. */
   readStatistics(): void {
-    this.#addon.socketGetOption(this.native, SOL_PACKET, PACKET_STATISTICS, this.#statistics);
+    during('reading the statistics of the packet socket', () =>
+      this.#addon.socketGetOption(this.native, SOL_PACKET, PACKET_STATISTICS, this.#statistics),
+    );
     this.dropped += this.#statistics[1];
   }
 
   /** The pending error as a positive errno, 0 when there is none; reading clears it. */
   takeError(): number {
-    const value = new Uint32Array(1);
-    this.#addon.socketGetOption(this.native, SOL_SOCKET, SO_ERROR, value);
-    return value[0];
+    return this.#ask(this.native, SO_ERROR, 'its error');
   }
 
   send(memory: Uint8Array, descriptors: Uint32Array, head: number, count: number): number {
@@ -133,6 +127,14 @@ export class PacketSocket {
   /** Unmaps the ring (its views read as detached), ends promiscuity, closes. Harmless when repeated. */
   close(): void {
     this.#holdings.release();
+  }
+
+  #ask(socket: NativeSocket, option: number, what: string): number {
+    const value = new Uint32Array(1);
+    during(`asking the packet socket for ${what}`, () =>
+      this.#addon.socketGetOption(socket, SOL_SOCKET, option, value),
+    );
+    return value[0];
   }
 
   #set(level: number, name: number, value: Uint8Array | Uint32Array): void {

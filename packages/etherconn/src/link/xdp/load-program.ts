@@ -1,7 +1,7 @@
 import { OptionError } from '../../errors.ts';
 import type { Addon } from '../../native/addon.ts';
 import type { NativeBpf } from '../../native/bpf.ts';
-import { withAdvice } from '../../native/system-error.ts';
+import { during, withAdvice } from '../../native/system-error.ts';
 import {
   BPF_F_XDP_HAS_FRAGS,
   BPF_MAP_TYPE_ARRAY,
@@ -24,6 +24,7 @@ import {
 
 /** It calls no function of the kernel that asks for the GPL. */
 const LICENSE = 'Apache-2.0';
+const LOADING = 'loading the steering program';
 const INSTRUCTION = 8; // struct bpf_insn
 /** In the register byte of a load: the immediate value is a map's descriptor (BPF_PSEUDO_MAP_FD). */
 const PSEUDO_MAP_FD = 1 << 4;
@@ -95,7 +96,7 @@ export function loadProgram(
   const instructions = new Uint8Array(Buffer.from(STEER.instructions, 'base64'));
   const view = new DataView(instructions.buffer);
   for (const name of Object.keys(maps) as (keyof typeof STEER.maps)[]) {
-    const fd = addon.bpfFd(maps[name]);
+    const fd = during(LOADING, () => addon.bpfFd(maps[name]));
     for (const index of STEER.maps[name]) {
       instructions[index * INSTRUCTION + 1] |= PSEUDO_MAP_FD;
       view.setInt32(index * INSTRUCTION + 4, fd, true);
@@ -112,7 +113,7 @@ export function loadProgram(
     }
     return lastLines(log) || undefined;
   };
-  return withAdvice('loading the steering program', advise, () => {
+  return withAdvice(LOADING, advise, () => {
     try {
       return load(new Uint8Array(0));
     } catch (error) {

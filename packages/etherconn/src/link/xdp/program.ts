@@ -1,7 +1,7 @@
 import { EtherconnError, OptionError } from '../../errors.ts';
 import type { Addon } from '../../native/addon.ts';
-import type { NativeBpf } from '../../native/bpf.ts';
-import { withAdvice } from '../../native/system-error.ts';
+import type { BpfDescription, NativeBpf } from '../../native/bpf.ts';
+import { during, withAdvice } from '../../native/system-error.ts';
 import { doAll } from '../kernel/do-all.ts';
 import type { Station } from '../link.ts';
 import { type AttachMode, type AttachTarget, attachError } from './attach-error.ts';
@@ -113,8 +113,8 @@ export class SteeringProgram {
     this.#program = program;
     this.#link = link;
     this.#shared = shared;
-    this.queues = addon.bpfDescribe(xsks).maxEntries;
-    this.maxEndpoints = maps === undefined ? 0 : addon.bpfDescribe(maps.endpoints).maxEntries;
+    this.queues = describe(addon, xsks).maxEntries;
+    this.maxEndpoints = maps === undefined ? 0 : describe(addon, maps.endpoints).maxEntries;
   }
 
   /**
@@ -143,11 +143,7 @@ export class SteeringProgram {
    * is on another interface.
    */
   static share(addon: Addon, source: ProgramSource, place?: ProgramPlace): SteeringProgram {
-    const program = withAdvice(
-      'joining the steering program',
-      () => undefined,
-      () => SteeringProgram.#join(addon, source),
-    );
+    const program = during('joining the steering program', () => SteeringProgram.#join(addon, source));
     try {
       program.#check(source as Partial<SharedProgram>, place);
       return program;
@@ -203,7 +199,7 @@ export class SteeringProgram {
 
   /** The program's number, as bpftool knows it; undefined when somebody else steers, 0 when it cannot be told. */
   get id(): number | undefined {
-    return this.#program === undefined ? undefined : this.#addon.bpfDescribe(this.#program).id;
+    return this.#program === undefined ? undefined : describe(this.#addon, this.#program).id;
   }
 
   /** Endpoints that this thread has steered. */
@@ -222,10 +218,8 @@ export class SteeringProgram {
     }
     const flags = mode === 'native' ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
     try {
-      this.#link = withAdvice(
-        'attaching the XDP program',
-        () => undefined,
-        () => this.#addon.bpfLinkCreate(this.#program!, interfaceIndex, flags, namespaceFd),
+      this.#link = during('attaching the XDP program', () =>
+        this.#addon.bpfLinkCreate(this.#program!, interfaceIndex, flags, namespaceFd),
       );
       this.#place = place;
     } catch (error) {
@@ -254,10 +248,8 @@ export class SteeringProgram {
 
   /** Harmless when there is none. */
   clearSocket(queue: number): void {
-    withAdvice(
-      `taking the socket of queue ${queue} out of the map`,
-      () => undefined,
-      () => this.#addon.bpfMapDelete(this.#xsks, encodeU32(queue)),
+    during(`taking the socket of queue ${queue} out of the map`, () =>
+      this.#addon.bpfMapDelete(this.#xsks, encodeU32(queue)),
     );
   }
 
@@ -310,7 +302,10 @@ export class SteeringProgram {
   /** Every unicast frame of `queues` (default all) goes to its queue's socket, or only what is steered does. */
   setTakeAll(on: boolean, queues: bigint = ALL_QUEUES): void {
     if (this.#maps === undefined) return;
-    this.#addon.steeringTakeAll(this.#maps.settings, encodeMask(queues), on);
+    const { settings } = this.#maps;
+    during('telling the steering program which queues take everything', () =>
+      this.#addon.steeringTakeAll(settings, encodeMask(queues), on),
+    );
     this.#takeAllQueues = on ? this.#takeAllQueues | queues : this.#takeAllQueues & ~queues;
   }
 
@@ -323,7 +318,7 @@ export class SteeringProgram {
     const key = encodeService(service);
     const entry = this.#services.get(Buffer.from(key).toString('latin1')) ?? { service, queues: 0n };
     try {
-      this.#addon.steeringService(this.#maps.services, this.#maps.settings, key, encodeMask(queues), true);
+      this.#steerService(this.#maps, key, queues, true);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).errno !== -E2BIG) throw error;
       throw new EtherconnError(
@@ -339,11 +334,7 @@ export class SteeringProgram {
   hasService(service: Service): boolean {
     if (this.#maps === undefined) return false;
     const { services } = this.#maps;
-    return withAdvice(
-      'asking for a service',
-      () => undefined,
-      () => this.#addon.bpfMapHas(services, encodeService(service)),
-    );
+    return during('asking for a service', () => this.#addon.bpfMapHas(services, encodeService(service)));
   }
 
   /** Harmless when it is not there. */
@@ -353,9 +344,20 @@ export class SteeringProgram {
     const name = Buffer.from(key).toString('latin1');
     const entry = this.#services.get(name);
     if (entry === undefined) return;
-    this.#addon.steeringService(this.#maps.services, this.#maps.settings, key, encodeMask(queues), false);
+    this.#steerService(this.#maps, key, queues, false);
     entry.queues &= ~queues;
     if (entry.queues === 0n) this.#services.delete(name);
+  }
+
+  #steerService(
+    { services, settings }: SteeringMaps,
+    key: Uint8Array,
+    queues: bigint,
+    wanted: boolean,
+  ): void {
+    during(`telling the steering program of a service that ${wanted ? 'begins' : 'ends'}`, () =>
+      this.#addon.steeringService(services, settings, key, encodeMask(queues), wanted),
+    );
   }
 
   /** Null when somebody else steers. */
@@ -363,11 +365,7 @@ export class SteeringProgram {
     if (this.#maps === undefined) return null;
     const totals = new Uint8Array(DISPOSITIONS.length * 8);
     const { counters } = this.#maps;
-    withAdvice(
-      'reading the counters of the steering program',
-      () => undefined,
-      () => this.#addon.bpfMapSum(counters, totals),
-    );
+    during('reading the counters of the steering program', () => this.#addon.bpfMapSum(counters, totals));
     const view = new DataView(totals.buffer);
     const [redirected, noSocket, otherQueue, otherType, noEndpoint, group, unreadable] = DISPOSITIONS.map(
       (_, i) => Number(view.getBigUint64(8 * i, true)),
@@ -380,10 +378,8 @@ export class SteeringProgram {
   testRun(frame: Uint8Array, options: TestRunOptions = {}): { readonly verdict: XdpAction } {
     if (this.#program === undefined) throw new Error('testRun: somebody else steers');
     const { interfaceIndex = 0, queue = 0, namespaceFd = -1 } = options;
-    const verdict = withAdvice(
-      'running the steering program',
-      () => undefined,
-      () => this.#addon.bpfTestRun(this.#program!, frame, interfaceIndex, queue, namespaceFd),
+    const verdict = during('running the steering program', () =>
+      this.#addon.bpfTestRun(this.#program!, frame, interfaceIndex, queue, namespaceFd),
     );
     return { verdict: XDP_ACTIONS[verdict] };
   }
@@ -393,7 +389,7 @@ export class SteeringProgram {
     // What was admitted keeps its place when others fill the map.
     if (!this.#shared) this.#merge();
     this.#shared = true;
-    const fd = (object: NativeBpf) => this.#addon.bpfFd(object);
+    const fd = (object: NativeBpf) => during('sharing the steering program', () => this.#addon.bpfFd(object));
     const xskMapFd = fd(this.#xsks);
     const identity = { ids: this.#ids(), place: this.#place };
     if (this.#maps === undefined) return { xskMapFd, ...identity };
@@ -433,9 +429,7 @@ export class SteeringProgram {
   #ids(): number[] {
     const { endpoints, services, settings, counters } = this.#maps ?? {};
     const objects = [this.#xsks, endpoints, services, settings, counters, this.#program, this.#link];
-    return objects
-      .filter((object) => object !== undefined)
-      .map((object) => this.#addon.bpfDescribe(object).id);
+    return objects.filter((object) => object !== undefined).map((object) => describe(this.#addon, object).id);
   }
 
   #check({ ids, place }: Partial<SharedProgram>, wanted: ProgramPlace | undefined): void {
@@ -489,13 +483,19 @@ export class SteeringProgram {
     if (keys.length === 0) return true;
     const { endpoints } = this.#maps;
     try {
-      this.#addon.steeringMerge(endpoints, keys, wishes, this.#endpointMask, this.#shared);
+      during('telling the steering program whose frames to take', () =>
+        this.#addon.steeringMerge(endpoints, keys, wishes, this.#endpointMask, this.#shared),
+      );
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).errno === -E2BIG) return false;
       throw error;
     }
   }
+}
+
+function describe(addon: Addon, object: NativeBpf): BpfDescription {
+  return during('asking what an object of BPF is', () => addon.bpfDescribe(object));
 }
 
 function describeTarget(addon: Addon, index: number, namespaceFd: number): AttachTarget {

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { EtherconnError, OptionError, SystemError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
-import { withAdvice } from '../../native/system-error.ts';
+import { during } from '../../native/system-error.ts';
 import { monotonicNow, sleep } from '../../real-time.ts';
 import { doAll } from '../kernel/do-all.ts';
 import { Holdings } from '../kernel/holdings.ts';
@@ -150,11 +150,7 @@ function openSide(addon: Addon, interfaceName: string, netns: string | undefined
 
 /** Throws a SystemError. */
 function openNamespace(path: string): number {
-  return withAdvice(
-    `opening the network namespace '${path}'`,
-    () => undefined,
-    () => openSync(path, 'r'),
-  );
+  return during(`opening the network namespace '${path}'`, () => openSync(path, 'r'));
 }
 
 /** Queues of the interface (of those that receive, since the in-kernel program sees their numbers), and its kind. */
@@ -189,14 +185,11 @@ function askInterface<T>(
   gone: T,
   ask: (socket: NativeSocket, details: LinkDetails) => T,
 ): T {
-  return withAdvice(
-    'asking what the interface is like',
-    () => undefined,
-    () =>
-      withRouteSocket(addon, namespaceFd, (socket) => {
-        const details = queryLink(addon, socket, index);
-        return details === undefined ? gone : ask(socket, details);
-      }),
+  return during('asking what the interface is like', () =>
+    withRouteSocket(addon, namespaceFd, (socket) => {
+      const details = queryLink(addon, socket, index);
+      return details === undefined ? gone : ask(socket, details);
+    }),
   );
 }
 

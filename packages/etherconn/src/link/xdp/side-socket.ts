@@ -1,5 +1,6 @@
 import type { Addon, InterfaceQuery, NativePoll } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
+import { during } from '../../native/system-error.ts';
 import { viewsOver } from '../frame-memory.ts';
 import type { InterfaceMonitor } from '../kernel/interface-monitor.ts';
 import type { FrameMemory, LinkReceiver, LinkWants } from '../link.ts';
@@ -24,6 +25,8 @@ const MIN_BLOCK = 64 << 10;
 /** Ethernet header and two VLAN tags. */
 const HEADERS = 22;
 const CACHE_LINE = 64;
+
+const WATCHING = 'watching the socket for group frames';
 
 /**
  * The AF_PACKET socket beside the AF_XDP ones. The in-kernel program passes broadcast and multicast frames on to the
@@ -102,7 +105,9 @@ export class SideSocket {
   /** Receives frames for all addresses from now on, until this is closed or the process ends. */
   holdPromiscuity(): void {
     const membership = promiscuousMembership(this.interface.index);
-    this.#addon.socketSetOption(this.#socket.native, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
+    during('making the interface promiscuous', () =>
+      this.#addon.socketSetOption(this.#socket.native, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership),
+    );
   }
 
   /** `woken` is called (from the event loop) when frames wait, or with a negative number when the socket has an error. */
@@ -147,7 +152,8 @@ export class SideSocket {
   /** After an error: goes on. */
   resume(): void {
     this.#socket.takeError();
-    if (this.#poll !== undefined) this.#addon.pollStart(this.#poll);
+    const poll = this.#poll;
+    if (poll !== undefined) during(WATCHING, () => this.#addon.pollStart(poll));
   }
 
   setReferenced(referenced: boolean): void {
@@ -170,9 +176,11 @@ export class SideSocket {
 
   #startPolling(): void {
     if (this.#ring === undefined || this.#poll !== undefined) return;
-    this.#poll = this.#addon.pollOpen(this.#socket.native, (events) => this.#woken(events));
-    this.#addon.pollRef(this.#poll, this.#referenced);
-    this.#addon.pollStart(this.#poll);
+    during(WATCHING, () => {
+      this.#poll = this.#addon.pollOpen(this.#socket.native, (events) => this.#woken(events));
+      this.#addon.pollRef(this.#poll, this.#referenced);
+      this.#addon.pollStart(this.#poll);
+    });
   }
 }
 

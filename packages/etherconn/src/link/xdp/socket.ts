@@ -1,6 +1,6 @@
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
-import { withAdvice } from '../../native/system-error.ts';
+import { during, withAdvice } from '../../native/system-error.ts';
 import { intOption, SO_SNDBUF, SO_SNDBUFFORCE, SOL_SOCKET } from '../packet/if-packet.ts';
 import {
   ADDRESS_SIZE,
@@ -79,7 +79,7 @@ export class XdpSocket {
   }
 
   get fd(): number {
-    return this.#addon.socketFd(this.native);
+    return during('asking an AF_XDP socket for its descriptor', () => this.#addon.socketFd(this.native));
   }
 
   /** Makes packet memory this socket's own; other queues' sockets share it by naming this one in `bind`. */
@@ -96,7 +96,9 @@ export class XdpSocket {
   /** Whether the driver works on the packet memory itself, as the kernel says. */
   zeroCopy(): boolean {
     const options = new Uint32Array(1);
-    this.#addon.socketGetOption(this.native, SOL_XDP, XDP_OPTIONS, options);
+    during('asking an AF_XDP socket for its mode', () =>
+      this.#addon.socketGetOption(this.native, SOL_XDP, XDP_OPTIONS, options),
+    );
     return (options[0] & XDP_OPTIONS_ZEROCOPY) !== 0;
   }
 
@@ -158,7 +160,9 @@ export function raiseSendBuffer(addon: Addon, socket: NativeSocket): void {
 
 /** What the kernel has counted; `bytes` holds its answer. */
 export function readSocketStatistics(addon: Addon, socket: NativeSocket, bytes: Uint8Array): XdpStatistics {
-  addon.socketGetOption(socket, SOL_XDP, XDP_STATISTICS, bytes);
+  during('reading the statistics of an AF_XDP socket', () =>
+    addon.socketGetOption(socket, SOL_XDP, XDP_STATISTICS, bytes),
+  );
   return readStatistics(bytes);
 }
 
