@@ -5,7 +5,7 @@ import { ClosedError, InUseError } from '../errors.ts';
 import { nextTick } from '../real-time.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { Relay } from '../relay/relay.ts';
-import { isIpv4Mapped } from '../wire/ip.ts';
+import { ipEquals, isIpv4Mapped } from '../wire/ip.ts';
 import { IPV4_DESTINATION } from '../wire/ipv4.ts';
 import { IPV6_DESTINATION } from '../wire/ipv6.ts';
 import { IpProtocol } from '../wire/protocol.ts';
@@ -18,8 +18,9 @@ import type { HostEthernet } from './host-ethernet.ts';
 import { HostCounters } from './host-stats.ts';
 import { Icmp } from './icmp/icmp.ts';
 import { Input } from './input.ts';
-import { Addresses, type AddressState, OwnAddress } from './ip/addresses.ts';
+import { Addresses, AddressKind, type AddressState, OwnAddress } from './ip/addresses.ts';
 import { PathMtus } from './ip/path-mtu.ts';
+import { Redirects } from './ip/redirects.ts';
 import { RouteChoice } from './ip/route-choice.ts';
 import { Routes } from './ip/routes.ts';
 import { sourceAddress } from './ip/source-address.ts';
@@ -62,6 +63,8 @@ export interface RawUdpHeaders {
 
 /** RFC 5227 §1.1, DEFEND_INTERVAL. */
 const DEFEND_INTERVAL = 10_000;
+/** RFC 5227 §1.1. */
+const ANNOUNCE_INTERVAL = 2000;
 
 /** The machinery of a host, where all its parts meet. */
 export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
@@ -97,6 +100,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   #ownMtu: number;
   #mtuLimits: Map<object, number> | null = null;
   #pathMtus: PathMtus | null = null;
+  #redirects: Redirects | null = null;
   #closing: Promise<void> | null = null;
   /** Ports with an error that their users have not been told. */
   #failed: HostUdpPort[] = [];
@@ -157,6 +161,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   }
 
   reachabilityChanged(address: Uint8Array): void {
+    if (this.neighbors.failedAt(address) !== undefined) this.#redirects?.forget(address);
     if (this.routes.hasGateway(address)) this.epoch++;
   }
 
@@ -179,6 +184,16 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
       this.announce(own);
     }
     this.#listener.conflict(own, otherMac, false);
+  }
+
+  /** Says to all that an address has come into use. Of IPv4, twice: RFC 5227 §2.3. */
+  announceNew(own: OwnAddress): void {
+    this.announce(own);
+    if (own.version === 6) return;
+    const again = () => {
+      if (this.closed === null && this.addresses.list.includes(own)) this.announce(own);
+    };
+    this.clock.setTimer(again, ANNOUNCE_INTERVAL, true);
   }
 
   /** Says to all that an address is ours. */
@@ -257,6 +272,30 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
       this.epoch++;
     });
     this.#pathMtus.narrow(u8, offset, version, mtu);
+  }
+
+  /** The router that another one has named for a destination (4 or 16 bytes). */
+  redirected(destination: Uint8Array): Uint8Array | undefined {
+    return this.#redirects?.get(destination);
+  }
+
+  /**
+   * A router says that another is nearer to a destination. It counts if it comes from the one that is used now, and names
+   * a station on the link that is none of ours.
+   */
+  redirect(destination: Uint8Array, by: Uint8Array, to: Uint8Array): boolean {
+    const path = this.output.findPath(destination);
+    const current = typeof path === 'string' ? null : path.nextHop;
+    if (current === null || !ipEquals(current, by) || ipEquals(current, destination)) return false;
+    const version = to.length === 4 ? 4 : 6;
+    if (this.addresses.kindOf(to, 0, version) !== AddressKind.OTHER) return false;
+    const way = this.routes.find(to);
+    if (way === null || way.gateway !== null) return false;
+    this.#redirects ??= new Redirects(this.clock, () => {
+      this.epoch++;
+    });
+    this.#redirects.set(destination, to);
+    return true;
   }
 
   // --- Ports, claims ----------------------------------------------------------------------------------
@@ -347,6 +386,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
     this.neighbors.clear();
     this.routeChoice.close();
     this.#pathMtus?.close();
+    this.#redirects?.close();
     this.groups.close(false);
     this.#listener.stackClosed(this.closed!);
   }

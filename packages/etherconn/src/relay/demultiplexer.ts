@@ -5,7 +5,7 @@ import { FrameRecord } from '../wire/record.ts';
 import { BatchStore } from './batch-store.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { GroupListeners } from './group-listeners.ts';
-import { groupSelector, NO_SELECTOR } from './group-selector.ts';
+import { groupSelector, NO_SELECTOR, secondGroupSelector } from './group-selector.ts';
 import type { RelayStats } from './packet-relay.ts';
 import type { RelayRegistration } from './registration.ts';
 import type { Registry } from './registry.ts';
@@ -177,12 +177,16 @@ export class Demultiplexer implements LinkReceiver {
     const list = this.#listeners.get(record.vlanKey, record.etherType);
     let copies = 0;
     if (list !== null) {
-      const selector = list.selective ? groupSelector(this.#store.memory!.u8, record) : NO_SELECTOR;
+      const u8 = this.#store.memory!.u8;
+      const selector = list.selective ? groupSelector(u8, record) : NO_SELECTOR;
       if (selector === NO_SELECTOR) {
         copies = this.#copy(list.all, record, flags);
       } else {
         copies = this.#copy(list.unselective, record, flags);
-        copies += this.#copy(list.selected(selector), record, flags);
+        const selected = list.selected(selector);
+        copies += this.#copy(selected, record, flags);
+        const second = secondGroupSelector(u8, record);
+        if (second !== NO_SELECTOR) copies += this.#copy(list.selected(second), record, flags, selected);
       }
     }
     this.#groupCopies += copies;
@@ -191,10 +195,16 @@ export class Demultiplexer implements LinkReceiver {
     else this.#noListener++;
   }
 
-  /** Delivers a group frame to all of a list but who has sent it; returns how many took it. */
-  #copy(listeners: ReadonlySet<RelayRegistration>, record: FrameRecord, flags: number): number {
+  /** Delivers a group frame to all of a list but who has sent it, and `except`; returns how many took it. */
+  #copy(
+    listeners: ReadonlySet<RelayRegistration>,
+    record: FrameRecord,
+    flags: number,
+    except: ReadonlySet<RelayRegistration> | null = null,
+  ): number {
     let copies = 0;
     for (const listener of listeners) {
+      if (except?.has(listener)) continue;
       if (this.#store.local && isOwn(listener, this.#store.memory!.u8, record)) continue;
       if (this.#deliver(listener, record, flags)) copies++;
     }

@@ -28,3 +28,11 @@ export function groupSelector(u8: Uint8Array, record: FrameRecord): number {
   const isIpv4 = u8[at] === 0x01 && u8[at + 1] === 0 && u8[at + 2] === 0x5e;
   return isIpv6 || isIpv4 ? readU32(u8, at + 2) | 0 : NO_SELECTOR;
 }
+
+/**
+ * What a frame with a selector is about besides: of an ARP request the address that it comes from, for whoever has that
+ * address, too, must notice (RFC 5227 §2.4). Else {@link NO_SELECTOR}.
+ */
+export function secondGroupSelector(u8: Uint8Array, record: FrameRecord): number {
+  return record.etherType === ARP ? readU32(u8, record.l3 + ARP_SENDER_IP) | 0 : NO_SELECTOR;
+}

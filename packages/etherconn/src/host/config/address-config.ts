@@ -62,8 +62,10 @@ function probe(
 ): void {
   const count = own.version === 4 ? PROBES4 : PROBES6;
   const known = (otherMac: Uint8Array | null) => {
-    if (otherMac === null) stack.setAddressState(own, 'preferred');
-    else stack.loseAddress(own, otherMac);
+    if (otherMac === null) {
+      stack.setAddressState(own, 'preferred');
+      if (own.version === 4) stack.announceNew(own);
+    } else stack.loseAddress(own, otherMac);
     done(otherMac);
   };
   const interval = own.version === 4 ? PROBE_INTERVAL : stack.neighbors.retransmitTime(16);

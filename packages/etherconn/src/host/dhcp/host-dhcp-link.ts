@@ -117,7 +117,7 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser {
       // An address that the host has been given otherwise stays as it is.
       const isKnown = stack.addresses.find(address, 0, 4) !== null;
       this.#own = isKnown ? null : stack.addAddress(address, lease.prefixLength, 'preferred');
-      if (this.#own !== null) stack.announce(this.#own);
+      if (this.#own !== null) stack.announceNew(this.#own);
     }
     this.#removeRoutes();
     this.#routes = routesOf(lease);

@@ -181,7 +181,8 @@ export class Output implements NeighborLink {
     const isOnLink = destination.length === 16 && isLinkLocal(destination);
     const route = isOnLink ? null : routeChoice.find(destination);
     if (route === null && !isOnLink) return 'ENETUNREACH';
-    const nextHop = route?.gateway ?? destination;
+    const gateway = route?.gateway ?? null;
+    const nextHop = gateway === null ? destination : (this.#stack.redirected(destination) ?? gateway);
     const source = sourceAddress(addresses.list, destination, nextHop)?.address;
     if (source === undefined) return destination.length === 4 ? 'ENETUNREACH' : 'EADDRNOTAVAIL';
     const kind = AddressKind.OTHER;

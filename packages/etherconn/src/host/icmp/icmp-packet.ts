@@ -8,7 +8,14 @@ import type { Path } from '../egress/output.ts';
 /** Type and code, checksum, and four bytes that mean something else in each type. */
 export const ICMP_HEADER_LENGTH = 8;
 
-const NO_OPTIONS = new Uint8Array(0);
+/** What an answer has of its question; defaults: 64, 0, none. */
+export interface IcmpPacketOptions {
+  readonly ttl?: number;
+  /** Type of service, or IPv6 traffic class. */
+  readonly tos?: number;
+  /** IPv4 options, padded. */
+  readonly options?: Uint8Array;
+}
 
 /** An ICMP message of `u8[start, end)` as a whole IP packet, checksums filled. */
 export function icmpPacket(
@@ -20,8 +27,7 @@ export function icmpPacket(
   u8: Uint8Array,
   start: number,
   end: number,
-  ttl = 64,
-  options: Uint8Array = NO_OPTIONS,
+  { ttl = 64, tos = 0, options = new Uint8Array(0) }: IcmpPacketOptions = {},
 ): Uint8Array {
   const { destination } = path;
   const isV4 = destination.length === 4;
@@ -30,8 +36,8 @@ export function icmpPacket(
   const packet = new Uint8Array(ipLength + length);
   const fields = { source, destination, payloadLength: length };
   const at = isV4
-    ? emitIpv4(packet, 0, { ...fields, protocol: IpProtocol.ICMP, ttl, options })
-    : emitIpv6(packet, 0, { ...fields, nextHeader: IpProtocol.ICMPV6, hopLimit: ttl });
+    ? emitIpv4(packet, 0, { ...fields, protocol: IpProtocol.ICMP, ttl, tos, options })
+    : emitIpv6(packet, 0, { ...fields, nextHeader: IpProtocol.ICMPV6, hopLimit: ttl, trafficClass: tos });
   packet.set(u8.subarray(start, end), at + ICMP_HEADER_LENGTH);
   if (isV4) {
     emitIcmpv4(packet, at, { type, code, rest });

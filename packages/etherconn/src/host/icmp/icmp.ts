@@ -1,9 +1,16 @@
 import type { BatchStore } from '../../relay/batch-store.ts';
 import { readU16, readU32, writeU32 } from '../../wire/bytes.ts';
-import { Icmpv4Type, Icmpv4Unreachable, icmpv4Code, icmpv4Mtu, icmpv4Type } from '../../wire/icmpv4.ts';
+import {
+  ICMPV4_REST,
+  Icmpv4Type,
+  Icmpv4Unreachable,
+  icmpv4Code,
+  icmpv4Mtu,
+  icmpv4Type,
+} from '../../wire/icmpv4.ts';
 import { Icmpv6Type, Icmpv6Unreachable, icmpv6Code, icmpv6Rest, icmpv6Type } from '../../wire/icmpv6.ts';
-import { IPV4_HEADER_LENGTH, ipv4Ttl } from '../../wire/ipv4.ts';
-import { ipv6HopLimit } from '../../wire/ipv6.ts';
+import { IPV4_HEADER_LENGTH, ipv4Tos, ipv4Ttl } from '../../wire/ipv4.ts';
+import { ipv6HopLimit, ipv6TrafficClass } from '../../wire/ipv6.ts';
 import { parsePacket } from '../../wire/parse.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 import { Fragment, FrameRecord } from '../../wire/record.ts';
@@ -28,10 +35,16 @@ const IPV6_MTU_MIN = 1280;
  */
 const PASSING4: ReadonlySet<number> = new Set([0, 1, 5, 11, 12]);
 const PASSING6: ReadonlySet<number> = new Set([0, 2, 3]);
+/** RFC 4443 §2.1: the types below are errors. */
+const FIRST_INFORMATION6 = 128;
+/** RFC 792: network, host, and both for a type of service. */
+const REDIRECT_CODE_MAX = 3;
 /** Three times: originate, receive, transmit. */
 const TIMESTAMPS_LENGTH = 12;
 /** RFC 1191 §7: what to try when a router does not say its MTU. */
 const PLATEAUS: readonly number[] = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68];
+
+const NO_OPTIONS = new Uint8Array(0);
 
 /** The packet that an error quotes. Used at once. */
 const quoted = new FrameRecord();
@@ -76,6 +89,7 @@ export class Icmp {
       this.#failed(u8, record, errorOf4(code), !PASSING4.has(code));
     } else if (type === Icmpv4Type.TIME_EXCEEDED) this.#failed(u8, record, 'EHOSTUNREACH', false);
     else if (type === Icmpv4Type.PARAMETER_PROBLEM) this.#failed(u8, record, 'EPROTO', true);
+    else if (type === Icmpv4Type.REDIRECT) this.#redirected(u8, record);
     else if (type === Icmpv4Type.TIMESTAMP && kind === AddressKind.OWN) this.#answerTimestamp(u8, record);
     else counters.ignored++;
   }
@@ -99,6 +113,8 @@ export class Icmp {
       this.#failed(u8, record, errorOf6(code), !PASSING6.has(code));
     } else if (type === Icmpv6Type.TIME_EXCEEDED) this.#failed(u8, record, 'EHOSTUNREACH', false);
     else if (type === Icmpv6Type.PARAMETER_PROBLEM) this.#failed(u8, record, 'EPROTO', true);
+    // RFC 4443 §2.4 (a): errors that are not known go to whom they are about, as they do with Linux.
+    else if (type < FIRST_INFORMATION6) this.#failed(u8, record, 'EPROTO', false);
     else counters.ignored++;
   }
 
@@ -132,7 +148,9 @@ export class Icmp {
     const type = version === 4 ? Icmpv4Type.ECHO_REPLY : Icmpv6Type.ECHO_REPLY;
     const start = record.l4 + ICMP_HEADER_LENGTH;
     const options = this.#answeredOptions(u8, record, from);
-    this.#sendAnswer(icmpPacket(path, from, type, 0, rest, u8, start, record.l3End, 64, options), path);
+    const { l3, l3End } = record;
+    const tos = version === 4 ? ipv4Tos(u8, l3) : ipv6TrafficClass(u8, l3);
+    this.#sendAnswer(icmpPacket(path, from, type, 0, rest, u8, start, l3End, { options, tos }), path);
   }
 
   /** RFC 792, RFC 1122 §3.2.2.8: when it came and when it goes, which is the same here. */
@@ -156,11 +174,12 @@ export class Icmp {
     const rest = readU32(u8, record.l4 + 4);
     const type = Icmpv4Type.TIMESTAMP_REPLY;
     const options = this.#answeredOptions(u8, record, from);
-    this.#sendAnswer(icmpPacket(path, from, type, 0, rest, times, 0, times.length, 64, options), path);
+    const tos = ipv4Tos(u8, record.l3);
+    this.#sendAnswer(icmpPacket(path, from, type, 0, rest, times, 0, times.length, { options, tos }), path);
   }
 
-  #answeredOptions(u8: Uint8Array, record: FrameRecord, own: Uint8Array): Uint8Array | undefined {
-    if (record.l4 - record.l3 === IPV4_HEADER_LENGTH || record.ipVersion !== 4) return undefined;
+  #answeredOptions(u8: Uint8Array, record: FrameRecord, own: Uint8Array): Uint8Array {
+    if (record.l4 - record.l3 === IPV4_HEADER_LENGTH || record.ipVersion !== 4) return NO_OPTIONS;
     return echoedIpv4Options(u8, record.l3, own, ipTimestamp(this.#stack.clock.wallTime()));
   }
 
@@ -196,15 +215,7 @@ export class Icmp {
   }
 
   #tooBig(u8: Uint8Array, record: FrameRecord, mtu: number, header: number): void {
-    if (!this.#parseQuoted(u8, record)) {
-      this.#stack.counters.ignored++;
-      return;
-    }
-    const isOurs =
-      quoted.protocol === IpProtocol.UDP
-        ? this.#stack.udp.hasNumber(quoted.sourcePort)
-        : this.#quotedPing(u8) >= 0;
-    if (!isOurs) {
+    if (!this.#parseQuoted(u8, record) || !this.#isQuotedOurs(u8)) {
       this.#stack.counters.ignored++;
       return;
     }
@@ -216,6 +227,25 @@ export class Icmp {
     const length = readU16(u8, record.l4 + header + 2);
     const narrower = mtu > 0 ? mtu : (PLATEAUS.find((plateau) => plateau < length) ?? 68);
     this.#stack.narrowPath(u8, quoted.ipDestination, quoted.ipVersion, narrower);
+  }
+
+  /** Codes for networks count as those for hosts (RFC 1122 §3.2.2.2): nobody says which network it is. */
+  #redirected(u8: Uint8Array, record: FrameRecord): void {
+    const isKnown = icmpv4Code(u8, record.l4) <= REDIRECT_CODE_MAX;
+    if (isKnown && this.#parseQuoted(u8, record) && this.#isQuotedOurs(u8)) {
+      const destination = u8.slice(quoted.ipDestination, quoted.ipDestination + 4);
+      const by = u8.slice(record.ipSource, record.ipSource + 4);
+      const to = u8.slice(record.l4 + ICMPV4_REST, record.l4 + ICMPV4_REST + 4);
+      if (this.#stack.redirect(destination, by, to)) return;
+    }
+    this.#stack.counters.ignored++;
+  }
+
+  /** Whether `quoted` is a datagram of a port that is open, or a ping that is under way. */
+  #isQuotedOurs(u8: Uint8Array): boolean {
+    return quoted.protocol === IpProtocol.UDP
+      ? this.#stack.udp.hasNumber(quoted.sourcePort)
+      : this.#quotedPing(u8) >= 0;
   }
 
   /** Whether the error quotes a packet of ours; then it is in `quoted`. */

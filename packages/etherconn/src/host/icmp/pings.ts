@@ -101,7 +101,7 @@ export class Pings {
     const data = Uint8Array.from({ length: size }, (_, i) => i);
     const type = isV4 ? Icmpv4Type.ECHO_REQUEST : Icmpv6Type.ECHO_REQUEST;
     const rest = this.id * 0x10000 + sequence;
-    const packet = icmpPacket(path, path.source, type, 0, rest, data, 0, size, ttl);
+    const packet = icmpPacket(path, path.source, type, 0, rest, data, 0, size, { ttl });
     this.#stack.output.sendOrWait(() => call.settled || this.#stack.output.send(packet, path, ping) === 1);
     return call.promise;
   }
