@@ -4,11 +4,12 @@ import {
   type CapturePacket,
   decodePacket,
   formatTimestamp,
+  isRawIp,
   LinkType,
   readCapture,
   readCaptureFile,
 } from 'etherconn/capture';
-import { printFrame } from 'etherconn/wire';
+import { printFrame, printPacket } from 'etherconn/wire';
 import { ExitCode } from '../exit-code.ts';
 import { LineOutput } from '../line-output.ts';
 
@@ -49,11 +50,13 @@ async function decode(file: string, json: boolean): Promise<number> {
 function toText(packet: CapturePacket, number: number): string {
   const time = packet.timestamp === undefined ? '-' : formatTimestamp(packet.timestamp);
   const direction = packet.direction === undefined ? '' : ` ${packet.direction}`;
-  const frame =
-    packet.linkType === LinkType.ETHERNET
-      ? printFrame(packet.data, 0, packet.data.length)
-      : `link type ${packet.linkType} is not Ethernet, ${packet.data.length} bytes`;
-  return `${number} ${time}${direction} ${frame}`;
+  return `${number} ${time}${direction} ${toLine(packet)}`;
+}
+
+function toLine({ linkType, data }: CapturePacket): string {
+  if (linkType === LinkType.ETHERNET) return printFrame(data);
+  if (isRawIp(linkType)) return printPacket(data);
+  return `link type ${linkType} is not Ethernet, ${data.length} bytes`;
 }
 
 /** What a reader threw, for people; anything but a broken or unreadable capture is thrown on. */

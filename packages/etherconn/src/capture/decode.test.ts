@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { frames } from '../testing/frames.ts';
 import { type DecodedFrame, decodeFrame, decodePacket } from './decode.ts';
 
 /** Decodes the bytes of hex digits; blanks separate. */
@@ -137,7 +138,23 @@ test('VLAN tags: all of them, outermost first; the innermost type', () => {
 test('no IP: other types, ARP, 802.3 length frames', () => {
   assert.deepEqual(decode(`${macs} 88cc 0000`), { ...ethernet, 'eth.type': '0x88cc' });
   const arp = '0001 0800 06 04 0001 020000000001 0a000001 000000000000 0a000002';
-  assert.deepEqual(decode(`${macs} 0806 ${arp}`), { ...ethernet, 'eth.type': '0x0806' });
+  assert.deepEqual(decode(`${macs} 0806 ${arp}`), {
+    ...ethernet,
+    'eth.type': '0x0806',
+    'arp.opcode': 1,
+    'arp.src.hw_mac': '02:00:00:00:00:01',
+    'arp.src.proto_ipv4': '10.0.0.1',
+    'arp.dst.hw_mac': '00:00:00:00:00:00',
+    'arp.dst.proto_ipv4': '10.0.0.2',
+  });
+  // For other hardware, and cut off.
+  const other = arp.replace('0001', '0006');
+  assert.deepEqual(decode(`${macs} 0806 ${other}`), { ...ethernet, 'eth.type': '0x0806' });
+  assert.deepEqual(Object.keys(decode(`${macs} 0806 ${arp.slice(0, -2)}`)), [
+    ...Object.keys(ethernet),
+    'eth.type',
+    'error',
+  ]);
   assert.deepEqual(decode(`${macs} 0003 424203 0000`), ethernet);
   assert.deepEqual(decode(`${macs} 8100 0007 0003 424203`), { ...ethernet, 'vlan.ids': [7] });
   assert.deepEqual(decode(`${macs} 0600`), { ...ethernet, 'eth.type': '0x0600' });
@@ -267,6 +284,53 @@ test('packets of captures: number, time, other link types', () => {
     'frame.time': '1970-01-01T00:00:01.000000001Z',
     error: 'link type 113 is not Ethernet',
   });
+});
+
+test('total length 0, as segmentation offload leaves it: to the end of the frame, and marked', () => {
+  const offloaded = '45000000 00010000 401166ea 0a000001 0a000002';
+  assert.deepEqual(decode(`${macs} 0800 ${offloaded} ${udp4}`), { ...good4, 'ip.tso': true });
+  const cut = decode(`${macs} 0800 ${offloaded} 03e80035`);
+  assert.deepEqual([cut['ip.tso'], cut.error], [true, 'udp: header is not whole (under 8 bytes)']);
+});
+
+test('802.1ah: through to the frame of the customer', () => {
+  const customer = '0600000000aa 0600000000bb';
+  const tag = `${macs} 88a8 0064 88e7 b0010203`;
+  const outer = { ...ethernet, 'vlan.ids': [100], 'ieee8021ah.isid': 0x010203 };
+  const addresses = { 'ieee8021ah.cdst': '06:00:00:00:00:aa', 'ieee8021ah.csrc': '06:00:00:00:00:bb' };
+  assert.deepEqual(decode(`${tag} ${customer} 8100 0005 0800 ${ip4} ${udp4}`), {
+    ...good4,
+    ...outer,
+    ...addresses,
+    'vlan.ids': [100, 5],
+  });
+  assert.deepEqual(decode(`${tag} ${customer} 88e7 00000001 ${customer} 0800`), {
+    ...outer,
+    ...addresses,
+    'eth.type': '0x88e7',
+  });
+  assert.deepEqual(decode(`${tag} 0600`), {
+    ...outer,
+    'eth.type': '0x88e7',
+    error: 'ethernet: header is not whole (under 14 bytes)',
+  });
+  assert.deepEqual(decode(`${macs} 88e7 000102`), { ...ethernet, 'eth.type': '0x88e7' });
+});
+
+test('raw IP packets, of either version and by every number for them', () => {
+  const ip = { ...ip4Fields, ...udpFields };
+  const bytes = new Uint8Array(Buffer.from(`${ip4}${udp4}`.replaceAll(' ', ''), 'hex'));
+  for (const linkType of [101, 228, 12, 14]) {
+    const packet = { data: bytes, originalLength: 0, interfaceId: 0, linkType, timestamp: undefined };
+    assert.deepEqual(decodePacket(packet, 1), { 'frame.number': 1, ...ip });
+  }
+  const packet = { data: frames.udp6.slice(14), originalLength: 0, interfaceId: 0, timestamp: undefined };
+  const six = decodePacket({ ...packet, linkType: 229 }, 1);
+  assert.deepEqual(
+    [six['ip.version'], six['ip.dst'], six['udp.dstport'], six['udp.checksum'], six['eth.src']],
+    [6, '2001:db8::2', 53, 'good', undefined],
+  );
+  assert.match(decodePacket({ ...packet, data: new Uint8Array(0), linkType: 101 }, 1).error!, /not whole/);
 });
 
 test('any bytes: nothing is thrown, and UDP never has more payload than there is', () => {

@@ -1,35 +1,34 @@
 import { readU16 } from '../wire/bytes.ts';
-import { ChecksumState, checksumStateName } from '../wire/checksum.ts';
+import { ChecksumState } from '../wire/checksum.ts';
 import { ETHERNET_DESTINATION, ETHERNET_HEADER_LENGTH, ETHERNET_SOURCE } from '../wire/ethernet.ts';
-import { formatEtherType } from '../wire/ethertype.ts';
+import { EtherType, formatEtherType } from '../wire/ethertype.ts';
+import { I_TAG_LENGTH, isITag, iTagServiceId } from '../wire/i-tag.ts';
 import { formatIp } from '../wire/ip.ts';
 import { ipv4ChecksumState } from '../wire/ipv4.ts';
 import { IPV6_FRAGMENT_LENGTH } from '../wire/ipv6.ts';
 import { formatMac } from '../wire/mac.ts';
-import { parseFrame } from '../wire/parse.ts';
+import { parseFrame, parsePacket } from '../wire/parse.ts';
 import { ParseError, parseErrorText } from '../wire/parse-error.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { Fragment, FrameRecord } from '../wire/record.ts';
 import { SCTP_HEADER_LENGTH } from '../wire/sctp.ts';
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
-import { transportChecksumState } from '../wire/transport-checksum.ts';
 import { UDP_HEADER_LENGTH, UDP_LENGTH } from '../wire/udp.ts';
 import { vlanId, vlanTciAt } from '../wire/vlan.ts';
-import { type CapturePacket, LinkType } from './packet.ts';
+import { addArp, type DecodedArp } from './decode-arp.ts';
+import { type DecodedChecksum, decodedChecksum } from './decode-checksum.ts';
+import { addDhcp, type DecodedDhcp } from './decode-dhcp.ts';
+import { addIgmp, addMld, type DecodedGroups } from './decode-groups.ts';
+import { addIcmpv4, addIcmpv6, type DecodedIcmp } from './decode-icmp.ts';
+import { addNd, type DecodedNd } from './decode-nd.ts';
+import { type CapturePacket, isRawIp, LinkType } from './packet.ts';
 import { formatTimestamp } from './timestamp.ts';
-
-/**
- * `good`: right. `bad`: wrong, also where a sender left it to be completed by hardware. `zero`: the field of
- * UDP is 0, the sender computed none. `unverified`: it cannot be computed, because bytes are missing, the frame
- * is a fragment, or the length is wrong. `absent`: IPv6 has no header checksum.
- */
-export type DecodedChecksum = 'good' | 'bad' | 'zero' | 'unverified' | 'absent';
 
 /**
  * What is in a frame, flat and ready for JSON. The fields of a layer are there when its header is wholly
  * there; `error` says what is malformed.
  */
-export interface DecodedFrame {
+export interface DecodedFrame extends DecodedArp, DecodedIcmp, DecodedNd, DecodedGroups, DecodedDhcp {
   /** Lower case, with colons. */
   'eth.src'?: string;
   'eth.dst'?: string;
@@ -37,6 +36,13 @@ export interface DecodedFrame {
   'eth.type'?: string;
   /** VIDs of all tags (0 in a priority tag), outermost first; left out when there are none. */
   'vlan.ids'?: number[];
+  /**
+   * Service number of an 802.1ah tag (EtherType 0x88e7), and the addresses of the customer's frame behind it: that frame's
+   * type is eth.type, its tags follow in vlan.ids, and all further fields are of it.
+   */
+  'ieee8021ah.isid'?: number;
+  'ieee8021ah.cdst'?: string;
+  'ieee8021ah.csrc'?: string;
   'ip.version'?: 4 | 6;
   /** Canonical text (IPv6: RFC 5952). */
   'ip.src'?: string;
@@ -49,6 +55,11 @@ export interface DecodedFrame {
   /** Whether this is a fragment; false for an IPv6 atomic fragment (RFC 6946). */
   'ip.frag'?: boolean;
   'ip.checksum'?: 'good' | 'bad' | 'absent';
+  /**
+   * The IPv4 total length is 0: a sender's capture of what its hardware is still to cut into segments. The packet goes to
+   * the frame's end then.
+   */
+  'ip.tso'?: true;
   'udp.srcport'?: number;
   'udp.dstport'?: number;
   /** The header's length field: header and payload. */
@@ -75,11 +86,15 @@ export function decodeFrame(u8: Uint8Array, start = 0, length: number = u8.lengt
   return decoded;
 }
 
-/** Decodes a packet of a capture; of another link type than Ethernet there is only an `error` to say so. */
+/**
+ * Decodes a packet of a capture. Ethernet frames and raw IP packets are; of another link type there is only an `error` to
+ * say so.
+ */
 export function decodePacket(packet: CapturePacket, number: number): DecodedPacket {
   const decoded: DecodedPacket = { 'frame.number': number };
   if (packet.timestamp !== undefined) decoded['frame.time'] = formatTimestamp(packet.timestamp);
   if (packet.linkType === LinkType.ETHERNET) addLayers(decoded, packet.data, 0, packet.data.length);
+  else if (isRawIp(packet.linkType)) addPacket(decoded, packet.data);
   else decoded.error = `link type ${packet.linkType} is not Ethernet`;
   return decoded;
 }
@@ -88,10 +103,53 @@ function addLayers(decoded: DecodedFrame, u8: Uint8Array, start: number, length:
   const record = new FrameRecord();
   parseFrame(u8, start, length, record);
   if (length >= ETHERNET_HEADER_LENGTH) addEthernet(decoded, u8, record);
+  if (isITag(record)) addCustomerFrame(decoded, u8, record);
+  else addNetwork(decoded, u8, record);
+}
+
+/** What is behind an 802.1ah tag. One in another is no more than a type. */
+function addCustomerFrame(decoded: DecodedFrame, u8: Uint8Array, outer: FrameRecord): void {
+  const start = outer.l3 + I_TAG_LENGTH;
+  decoded['ieee8021ah.isid'] = iTagServiceId(u8, outer.l3);
+  const record = new FrameRecord();
+  parseFrame(u8, start, outer.end - start, record);
+  if (outer.end - start >= ETHERNET_HEADER_LENGTH) {
+    decoded['ieee8021ah.cdst'] = formatMac(u8, start + ETHERNET_DESTINATION);
+    decoded['ieee8021ah.csrc'] = formatMac(u8, start + ETHERNET_SOURCE);
+    delete decoded['eth.type'];
+    addTypeAndTags(decoded, u8, record);
+  }
+  addNetwork(decoded, u8, record);
+}
+
+function addPacket(decoded: DecodedFrame, u8: Uint8Array): void {
+  const record = new FrameRecord();
+  parsePacket(u8, 0, u8.length, record);
+  addNetwork(decoded, u8, record);
+}
+
+function addNetwork(decoded: DecodedFrame, u8: Uint8Array, record: FrameRecord): void {
+  if (record.etherType === EtherType.ARP) addArp(decoded, u8, record);
   if (record.ipVersion !== 0) addIp(decoded, u8, record);
-  if (record.protocol === IpProtocol.UDP && record.payload !== 0) addUdp(decoded, u8, record);
+  if (record.ipVersion !== 0 && record.fragment !== Fragment.LATER) addTransport(decoded, u8, record);
   const error = errorText(record);
   if (error !== '') decoded.error = error;
+}
+
+function addTransport(decoded: DecodedFrame, u8: Uint8Array, record: FrameRecord): void {
+  const { protocol, ipVersion } = record;
+  if (protocol === IpProtocol.IGMP) addIgmp(decoded, u8, record);
+  if (record.payload === 0) return;
+  if (protocol === IpProtocol.UDP) {
+    addUdp(decoded, u8, record);
+    addDhcp(decoded, u8, record);
+  } else if (protocol === IpProtocol.ICMP && ipVersion === 4) {
+    addIcmpv4(decoded, u8, record);
+  } else if (protocol === IpProtocol.ICMPV6 && ipVersion === 6) {
+    addIcmpv6(decoded, u8, record);
+    addNd(decoded, u8, record);
+    addMld(decoded, u8, record);
+  }
 }
 
 /** Transport headers: shortest length, and the error when that is not there. */
@@ -107,7 +165,8 @@ const TRANSPORT_HEADERS: ReadonlyMap<number, readonly [number, number]> = new Ma
  * that is left out for it is named as well.
  */
 function errorText(record: FrameRecord): string {
-  const { error } = record;
+  // Of a sender's own frame that is no fault.
+  const error = record.error === ParseError.IPV4_LENGTH_ZERO ? 0 : record.error;
   const isCut = error === ParseError.IPV4_LENGTH_OVER || error === ParseError.IPV6_LENGTH_OVER;
   if (error !== 0 && !isCut) return parseErrorText(error);
   const further = incompleteHeader(record);
@@ -126,6 +185,10 @@ function incompleteHeader(record: FrameRecord): number {
 function addEthernet(decoded: DecodedFrame, u8: Uint8Array, record: FrameRecord): void {
   decoded['eth.src'] = formatMac(u8, record.start + ETHERNET_SOURCE);
   decoded['eth.dst'] = formatMac(u8, record.start + ETHERNET_DESTINATION);
+  addTypeAndTags(decoded, u8, record);
+}
+
+function addTypeAndTags(decoded: DecodedFrame, u8: Uint8Array, record: FrameRecord): void {
   if (record.etherType !== 0) decoded['eth.type'] = formatEtherType(record.etherType);
   // A tag whose type field is not there any more has been counted, but is not whole.
   const whole =
@@ -133,7 +196,7 @@ function addEthernet(decoded: DecodedFrame, u8: Uint8Array, record: FrameRecord)
       ? (record.end - record.start - ETHERNET_HEADER_LENGTH) >> 2
       : record.vlanCount;
   if (whole === 0) return;
-  const ids: number[] = [];
+  const ids = decoded['vlan.ids'] ?? [];
   for (let i = 0; i < whole; i++) ids.push(vlanId(vlanTciAt(u8, record, i)));
   decoded['vlan.ids'] = ids;
 }
@@ -148,6 +211,7 @@ function addIp(decoded: DecodedFrame, u8: Uint8Array, record: FrameRecord): void
   decoded['ip.frag'] = record.fragment !== Fragment.NONE;
   if (version === 6) decoded['ip.checksum'] = 'absent';
   else decoded['ip.checksum'] = ipv4ChecksumState(u8, record) === ChecksumState.GOOD ? 'good' : 'bad';
+  if (record.error === ParseError.IPV4_LENGTH_ZERO) decoded['ip.tso'] = true;
 }
 
 /**
@@ -163,9 +227,5 @@ function addUdp(decoded: DecodedFrame, u8: Uint8Array, record: FrameRecord): voi
   decoded['udp.dstport'] = record.destinationPort;
   decoded['udp.length'] = readU16(u8, record.l4 + UDP_LENGTH);
   decoded['udp.payloadLength'] = record.payloadEnd - record.payload;
-  const state = transportChecksumState(u8, record);
-  decoded['udp.checksum'] =
-    state === ChecksumState.PARTIAL
-      ? 'bad'
-      : (checksumStateName(state) as Exclude<DecodedChecksum, 'absent'>);
+  decoded['udp.checksum'] = decodedChecksum(u8, record);
 }

@@ -60,8 +60,6 @@ const OPTIONS = {
     'udp.check_checksum:TRUE',
     'ip.defragment:FALSE',
     'ipv6.defragment:FALSE',
-    // Total length 0 is malformed for us; tshark takes it for an offloaded segment by default.
-    'ip.tso_support:FALSE',
     // Zero over IPv6 is 'not present' then, as over IPv4.
     'udp.ignore_ipv6_zero_checksum:TRUE',
   ],

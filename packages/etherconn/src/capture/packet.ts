@@ -6,12 +6,28 @@
 /** Link-layer types (draft-ietf-opsawg-pcaplinktype) that etherconn has a use for. */
 export const LinkType = {
   NULL: 0,
-  /** Ethernet frames without preamble. The only one whose packets etherconn decodes. */
+  /** Ethernet frames without preamble. */
   ETHERNET: 1,
+  /** IP packets of either version, without a link header. */
   RAW: 101,
   LINUX_SLL: 113,
+  IPV4: 228,
+  IPV6: 229,
   LINUX_SLL2: 276,
 } as const;
+
+/** What some systems have written into files for RAW: their own number of it. */
+const RAW_OF_OLD: readonly number[] = [12, 14];
+
+/** Whether packets of a link type are IP packets without a link header. */
+export function isRawIp(linkType: number): boolean {
+  return (
+    linkType === LinkType.RAW ||
+    linkType === LinkType.IPV4 ||
+    linkType === LinkType.IPV6 ||
+    RAW_OF_OLD.includes(linkType)
+  );
+}
 
 /** Which way a packet went, as the capturing interface saw it (epb_flags, bits 0 and 1). */
 export type CaptureDirection = 'in' | 'out';

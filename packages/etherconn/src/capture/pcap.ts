@@ -12,14 +12,23 @@ import { type CapturePacket, maxPacketLength } from './packet.ts';
 export const PCAP_MAGIC_MICROSECONDS = 0xa1b2c3d4;
 /** Magic number of files with nanoseconds. */
 export const PCAP_MAGIC_NANOSECONDS = 0xa1b23c4d;
+/** Magic number of files of Alexey Kuznetzov's libpcap, with microseconds and longer packet headers. */
+export const PCAP_MAGIC_KUZNETZOV = 0xa1b2cd34;
 export const PCAP_FILE_HEADER_LENGTH = 24;
 export const PCAP_PACKET_HEADER_LENGTH = 16;
+/** Behind a packet header of Kuznetzov's: interface index (4), protocol (2), sll_pkttype (1), padding (1). */
+const KUZNETZOV_LENGTH = 8;
+const PACKET_TYPE = PCAP_PACKET_HEADER_LENGTH + 6;
+/** sll_pkttype of what the machine sent itself (linux/if_packet.h). */
+const PACKET_OUTGOING = 4;
 
 /** Reads a pcap file from a queue that is filled meanwhile. */
 export class PcapParser {
   readonly #queue: ByteQueue;
   readonly #littleEndian: boolean;
   readonly #nanosPerFraction: bigint;
+  readonly #isKuznetzovs: boolean;
+  readonly #headerLength: number;
   #minor = 0;
   #linkType = -1;
 
@@ -28,6 +37,8 @@ export class PcapParser {
     this.#queue = queue;
     this.#littleEndian = littleEndian;
     this.#nanosPerFraction = magic === PCAP_MAGIC_NANOSECONDS ? 1n : 1000n;
+    this.#isKuznetzovs = magic === PCAP_MAGIC_KUZNETZOV;
+    this.#headerLength = PCAP_PACKET_HEADER_LENGTH + (this.#isKuznetzovs ? KUZNETZOV_LENGTH : 0);
   }
 
   /** The next packet, or null when more bytes are needed. Throws a {@link CaptureError}. */
@@ -35,7 +46,8 @@ export class PcapParser {
     const queue = this.#queue;
     const le = this.#littleEndian;
     if (this.#linkType < 0 && !this.#readFileHeader()) return null;
-    if (queue.length < PCAP_PACKET_HEADER_LENGTH) return null;
+    const headerLength = this.#headerLength;
+    if (queue.length < headerLength) return null;
     let captured = queue.u32(8, le);
     let original = queue.u32(12, le);
     // Before version 2.3 the lengths stood the other way round; writers of 2.3 did either.
@@ -48,16 +60,17 @@ export class PcapParser {
         `pcap: packet header says ${captured} captured bytes, over the limit of ${maxPacketLength(this.#linkType)}`,
       );
     }
-    if (queue.length < PCAP_PACKET_HEADER_LENGTH + captured) return null;
+    if (queue.length < headerLength + captured) return null;
     const packet: CapturePacket = {
       timestamp:
         BigInt(queue.u32(0, le)) * 1_000_000_000n + BigInt(queue.u32(4, le)) * this.#nanosPerFraction,
-      data: queue.copy(PCAP_PACKET_HEADER_LENGTH, captured),
+      data: queue.copy(headerLength, captured),
       originalLength: original,
       interfaceId: 0,
       linkType: this.#linkType,
     };
-    queue.drop(PCAP_PACKET_HEADER_LENGTH + captured);
+    if (this.#isKuznetzovs) packet.direction = queue.u8(PACKET_TYPE) === PACKET_OUTGOING ? 'out' : 'in';
+    queue.drop(headerLength + captured);
     return packet;
   }
 
@@ -88,9 +101,9 @@ export class PcapParser {
     if (queue.length === 0) return;
     throw new CaptureError(
       queue.offset,
-      queue.length < PCAP_PACKET_HEADER_LENGTH
-        ? `pcap: cut off in a packet header, ${queue.length} of ${PCAP_PACKET_HEADER_LENGTH} bytes are there`
-        : `pcap: cut off in a packet, ${queue.length - PCAP_PACKET_HEADER_LENGTH} of its bytes are there`,
+      queue.length < this.#headerLength
+        ? `pcap: cut off in a packet header, ${queue.length} of ${this.#headerLength} bytes are there`
+        : `pcap: cut off in a packet, ${queue.length - this.#headerLength} of its bytes are there`,
     );
   }
 }

@@ -96,11 +96,52 @@ test('pcap: lengths the other way round before version 2.3', async () => {
   assert.deepEqual(packets[0]!.data, hex('aa'));
 });
 
+test("Kuznetzov's pcap: longer packet headers, which tell the direction", async () => {
+  for (const littleEndian of [true, false]) {
+    const bytes = new Uint8Array(24 + 2 * 24 + 5);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, 0xa1b2cd34, littleEndian);
+    view.setUint16(4, 2, littleEndian);
+    view.setUint16(6, 4, littleEndian);
+    view.setUint32(16, 0xffff, littleEndian);
+    view.setUint32(20, 1, littleEndian);
+    for (const [at, type, length] of [
+      [24, 4, 3],
+      [51, 1, 2],
+    ] as const) {
+      view.setUint32(at, 7, littleEndian);
+      view.setUint32(at + 4, 5, littleEndian);
+      view.setUint32(at + 8, length, littleEndian);
+      view.setUint32(at + 12, 60, littleEndian);
+      view.setUint32(at + 16, 2, littleEndian);
+      view.setUint16(at + 20, 0x0800);
+      view.setUint8(at + 22, type);
+      bytes.fill(0xaa, at + 24, at + 24 + length);
+    }
+    const { packets, error } = await readAll(bytes);
+    assert.equal(error, null);
+    assert.deepEqual(
+      packets.map((packet) => [
+        packet.timestamp,
+        packet.data.length,
+        packet.originalLength,
+        packet.direction,
+      ]),
+      [
+        [7_000_005_000n, 3, 60, 'out'],
+        [7_000_005_000n, 2, 60, 'in'],
+      ],
+    );
+    assert.deepEqual([...new Set(packets.flatMap(({ data }) => [...data]))], [0xaa]);
+    const cut = await readAll(bytes.subarray(0, 24 + 20));
+    assert.match(cut.error!.message, /cut off in a packet header, 20 of 24 bytes/);
+  }
+});
+
 test('what is not a capture is named', async () => {
   const cases: readonly (readonly [string, RegExp])[] = [
     ['', /empty/],
     ['d4', /cut off in its magic number/],
-    ['34cdb2a1 0200 0400', /Kuznetzov/],
     ['a1b234cd 0200 0400', /Navtel/],
     ['1c0001ac 0200 0400', /IXIA/],
     ['736e6f6f70000000', /snoop/],

@@ -5,7 +5,7 @@ import { ByteQueue } from './byte-queue.ts';
 import { CaptureError } from './error.ts';
 import { gunzip, isGzip } from './gunzip.ts';
 import type { CapturePacket } from './packet.ts';
-import { PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS, PcapParser } from './pcap.ts';
+import { PCAP_MAGIC_KUZNETZOV, PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS, PcapParser } from './pcap.ts';
 import { BlockType, PcapngParser } from './pcapng.ts';
 
 /** Where a capture is read from: all of it, or its chunks in any sizes (a Readable, a fetch body). */
@@ -19,11 +19,14 @@ interface Parser {
 /** A large chunk is worked off in pieces, so that a file read at once is not copied at once. */
 const PIECE_LENGTH = 65_536;
 const MAGIC_LENGTH = 4;
+const PCAP_MAGICS: readonly number[] = [
+  PCAP_MAGIC_MICROSECONDS,
+  PCAP_MAGIC_NANOSECONDS,
+  PCAP_MAGIC_KUZNETZOV,
+];
 
 /** First words, big-endian, of formats that are not read, and what they are. */
 const FOREIGN: ReadonlyMap<number, string> = new Map([
-  [0xa1b2cd34, "Kuznetzov's modified pcap format"],
-  [0x34cdb2a1, "Kuznetzov's modified pcap format"],
   [0xa1b234cd, "Navtel's modified pcap format"],
   [0xcd34b2a1, "Navtel's modified pcap format"],
   [0xa1e2cb12, "Navtel's modified pcap format"],
@@ -136,9 +139,7 @@ function parserOf(queue: ByteQueue): Parser {
   if (big === BlockType.SECTION_HEADER) return new PcapngParser(queue);
   for (const littleEndian of [true, false]) {
     const magic = queue.u32(0, littleEndian);
-    if (magic === PCAP_MAGIC_MICROSECONDS || magic === PCAP_MAGIC_NANOSECONDS) {
-      return new PcapParser(queue, magic, littleEndian);
-    }
+    if (PCAP_MAGICS.includes(magic)) return new PcapParser(queue, magic, littleEndian);
   }
   const foreign = FOREIGN.get(big);
   throw new CaptureError(

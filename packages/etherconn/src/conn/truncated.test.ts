@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { decodeFrame } from '../capture/decode.ts';
 import { FrameFlag } from '../link/link.ts';
 import { Relay } from '../relay/relay.ts';
 import { FakeLink } from '../testing/fake-link.ts';
@@ -16,6 +17,25 @@ function open(t: TestContext) {
   t.after(() => relay.close());
   return { link, relay };
 }
+
+describe('a packet whose total length is 0, as segmentation offload leaves it', () => {
+  it('reaches who reads from an EtherConn, up to the end of the frame, and no UDP conn', async (t) => {
+    const { link, relay } = open(t);
+    const offloaded = frames.udp4.slice();
+    // The total length, and what the header checksum is then.
+    offloaded.set([0, 0], 16);
+    offloaded.set([0x66, 0xe4], 24);
+    assert.equal(decodeFrame(offloaded)['ip.checksum'], 'good');
+    const conn = new EtherConn(MAC, relay);
+    link.deliver([offloaded]);
+    assert.deepEqual(Buffer.from((await conn.readPacket()).data), Buffer.from(offloaded.subarray(14)));
+    await conn.close();
+    const udp = new RUDPConn({ address: '10.0.0.2', port: 53 }, new EtherConn(MAC, relay));
+    link.deliver([offloaded, frames.udp4]);
+    assert.equal(`${(await udp.readFrom()).data}`, 'hello');
+    assert.equal(udp.stats().malformed, 1);
+  });
+});
 
 describe('a frame that the link could receive only in part', () => {
   it('reaches who reads from an EtherConn, and says so', async (t) => {

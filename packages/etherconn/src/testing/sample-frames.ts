@@ -3,7 +3,7 @@ import { readU16, writeU16 } from '../wire/bytes.ts';
 import { emitEthernet, ethernetHeaderLength } from '../wire/ethernet.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { parseIp } from '../wire/ip.ts';
-import { emitIpv4, type Ipv4Fields } from '../wire/ipv4.ts';
+import { emitIpv4, fillIpv4Checksum, type Ipv4Fields } from '../wire/ipv4.ts';
 import { emitIpv6 } from '../wire/ipv6.ts';
 import { parseMac } from '../wire/mac.ts';
 import { IpProtocol } from '../wire/protocol.ts';
@@ -169,6 +169,15 @@ function ipv4Frames(): SampleFrame[] {
   const badHeader = ipv4(IpProtocol.UDP, udp);
   writeU16(badHeader, 24, readU16(badHeader, 24) ^ 0x0100);
   frames.push({ name: 'IPv4 with a bad header checksum', bytes: badHeader });
+  for (const [name, segment, protocol] of [
+    ['TCP', tcp, IpProtocol.TCP],
+    ['UDP', udp, IpProtocol.UDP],
+  ] as const) {
+    const offloaded = ipv4(protocol, segment, { dontFragment: true });
+    writeU16(offloaded, 16, 0);
+    fillIpv4Checksum(offloaded, 14);
+    frames.push({ name: `${name} over IPv4 of total length 0`, bytes: offloaded });
+  }
   return frames;
 }
 
@@ -179,6 +188,11 @@ const destinationOptions = [IpProtocol.DESTINATION_OPTIONS, '01 010c 00000000000
 const routing = [IpProtocol.ROUTING, '00 fd00 00000000'] as const;
 /** Mobile IPv6 (RFC 6275): the home address is still to be visited, so it counts as the destination. */
 const homeRouting = [IpProtocol.ROUTING, '02 0201 00000000 20010db8000000000000000000000077'] as const;
+/** Mobile IPv6 (RFC 6275 §6.3): the home address counts as the source. */
+const homeAddress = [
+  IpProtocol.DESTINATION_OPTIONS,
+  '02 0102 0000 c910 20010db8000000000000000000000078',
+] as const;
 const fragment = (offsetAndMore: string): readonly [number, string] => [
   IpProtocol.FRAGMENT,
   `00 ${offsetAndMore} 00000007`,
@@ -204,6 +218,8 @@ function ipv6Frames(): SampleFrame[] {
     [' routing', [routing]],
     [' home address routing', [homeRouting]],
     [' destination options', [destinationOptions]],
+    [' home address option', [homeAddress]],
+    [' home address option and routing', [homeAddress, homeRouting]],
     [' all headers', [hopByHop, destinationOptions, routing, fragment('0000'), destinationOptions]],
     [' atomic fragment', [fragment('0000')]],
     [' first fragment', [fragment('0001')]],

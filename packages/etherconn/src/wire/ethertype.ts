@@ -26,6 +26,8 @@ export const EtherType = {
   EXPERIMENTAL_2: 0x88b6,
   LLDP: 0x88cc,
   MACSEC: 0x88e5,
+  /** IEEE 802.1Q §9.7 (802.1ah): a whole frame of a customer behind a service's number. */
+  I_TAG: 0x88e7,
   /** IEEE 1588. */
   PTP: 0x88f7,
   /** IEEE 802.1ag. */
@@ -54,6 +56,7 @@ const NAMES: ReadonlyMap<number, string> = new Map<number, string>([
   [EtherType.EXPERIMENTAL_2, 'Experimental 2'],
   [EtherType.LLDP, 'LLDP'],
   [EtherType.MACSEC, 'MACsec'],
+  [EtherType.I_TAG, '802.1ah'],
   [EtherType.PTP, 'PTP'],
   [EtherType.CFM, 'CFM'],
   [EtherType.LOOPBACK, 'Loopback'],

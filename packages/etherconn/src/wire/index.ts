@@ -13,6 +13,7 @@ export * from './dhcpv4-options.ts';
 export * from './ethernet.ts';
 export * from './ethertype.ts';
 export * from './group-record.ts';
+export * from './i-tag.ts';
 export * from './icmpv4.ts';
 export * from './icmpv6.ts';
 export * from './igmp.ts';

@@ -99,6 +99,16 @@ test('DF alone is no fragment', () => {
   assert.equal(ipv4DontFragment(frames.tcp4, 14), true);
 });
 
+test('with a total length of 0 the packet goes to the end of the frame, and the fault is named', () => {
+  const u8 = changed(frames.udp4Padded, 16, '0000');
+  const record = parsed(u8);
+  assert.equal(parseErrorText(record.error), 'ipv4: total length is 0, as segmentation offload leaves it');
+  const { ipVersion, protocol, l4, l3End, sourcePort, payload, payloadEnd } = record;
+  assert.deepEqual([ipVersion, protocol, l4, l3End, sourcePort], [4, 17, 34, u8.length, 1000]);
+  // The length of UDP itself still bounds its payload.
+  assert.deepEqual([payload, payloadEnd], [42, 47]);
+});
+
 test('faulty headers name the fault, and nothing above is known', () => {
   const faults: [Uint8Array, string][] = [
     [frames.udp4.slice(0, 33), 'ipv4: header is not whole'],
@@ -108,7 +118,6 @@ test('faulty headers name the fault, and nothing above is known', () => {
     [changed(frames.udp4, 14, '44'), 'ipv4: header length is under 20'],
     [changed(frames.udp4, 14, '4f'), 'ipv4: header is not whole'],
     [changed(frames.udp4, 16, '0013'), 'ipv4: total length is under the header length'],
-    [changed(frames.udp4, 16, '0000'), 'ipv4: total length is under the header length'],
     [changed(frames.udp4Options, 16, '0014'), 'ipv4: total length is under the header length'],
   ];
   for (const [u8, text] of faults) {

@@ -62,7 +62,7 @@ export interface Ipv4Fields {
  * l3End by the total length.
  *
  * Returns the offset where the transport segment ends by the header's own word (that is over l3End when bytes
- * are missing), or -1 when there is no transport header to look at: a later fragment, or a faulty header.
+ * are missing; with a total length of 0 the frame's end), or -1 when there is no transport header to look at: a later fragment, or a faulty header.
  */
 export function parseIpv4(u8: Uint8Array, record: FrameRecord): number {
   const l3 = record.l3;
@@ -88,7 +88,7 @@ export function parseIpv4(u8: Uint8Array, record: FrameRecord): number {
     record.error = ParseError.IPV4_TRUNCATED;
     return -1;
   }
-  if (totalLength < headerLength) {
+  if (totalLength < headerLength && totalLength !== 0) {
     record.error = ParseError.IPV4_LENGTH_UNDER;
     return -1;
   }
@@ -100,9 +100,16 @@ export function parseIpv4(u8: Uint8Array, record: FrameRecord): number {
     record.fragment = (flagsOffset & 0x1fff) === 0 ? Fragment.FIRST : Fragment.LATER;
   }
   record.l4 = l3 + headerLength;
-  if (totalLength > there) record.error = ParseError.IPV4_LENGTH_OVER;
-  else record.l3End = l3 + totalLength;
-  return record.fragment === Fragment.LATER ? -1 : l3 + totalLength;
+  let declaredEnd = l3 + totalLength;
+  if (totalLength === 0) {
+    record.error = ParseError.IPV4_LENGTH_ZERO;
+    declaredEnd = record.l3End;
+  } else if (totalLength > there) {
+    record.error = ParseError.IPV4_LENGTH_OVER;
+  } else {
+    record.l3End = declaredEnd;
+  }
+  return record.fragment === Fragment.LATER ? -1 : declaredEnd;
 }
 
 /** Header length in bytes of the header at `offset`. */

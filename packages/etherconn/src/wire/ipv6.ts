@@ -192,6 +192,33 @@ export function ipv6FinalDestination(u8: Uint8Array, record: FrameRecord): numbe
   return type === ROUTING_SEGMENTS ? routing + 8 : record.ipDestination;
 }
 
+const OPTION_PAD1 = 0;
+/** RFC 6275 §6.3: a mobile node's own address. */
+const OPTION_HOME_ADDRESS = 0xc9;
+
+/**
+ * Offset of the source address that goes into the pseudo-header (RFC 6275 §11.3.1): that of a home address option in a
+ * destination options header, else the header's own.
+ */
+export function ipv6PseudoSource(u8: Uint8Array, record: FrameRecord): number {
+  walk.begin(u8, record.l3, record.l3End);
+  while (walk.next(u8)) {
+    if (walk.kind !== IpProtocol.DESTINATION_OPTIONS) continue;
+    const end = walk.offset + walk.length;
+    for (let at = walk.offset + 2; at < end; ) {
+      if (u8[at] === OPTION_PAD1) {
+        at++;
+        continue;
+      }
+      const next = at + 1 < end ? at + 2 + u8[at + 1] : Infinity;
+      if (next > end) break;
+      if (u8[at] === OPTION_HOME_ADDRESS && next === at + 18) return at + 2;
+      at = next;
+    }
+  }
+  return record.ipSource;
+}
+
 /** Writes the fixed header at `offset`; returns the offset behind it. */
 export function emitIpv6(u8: Uint8Array, offset: number, fields: Ipv6Fields): number {
   checkRoom('ipv6 header', u8, offset, IPV6_HEADER_LENGTH);

@@ -30,6 +30,8 @@ export const ParseError = {
   ICMPV6_TRUNCATED: 22,
   ND_TRUNCATED: 23,
   ND_OPTION_LENGTH: 24,
+  /** Parsing goes on to the frame's end: what TCP segmentation offload leaves in captures of a sender. */
+  IPV4_LENGTH_ZERO: 25,
 } as const;
 
 const TEXTS: readonly string[] = [
@@ -58,6 +60,7 @@ const TEXTS: readonly string[] = [
   'icmpv6: header is not whole (under 4 bytes)',
   'icmpv6: neighbour discovery message is not whole',
   'icmpv6: neighbour discovery option has no valid length',
+  'ipv4: total length is 0, as segmentation offload leaves it',
 ];
 
 /** What a code of {@link ParseError} says, for people; '' for 0. */

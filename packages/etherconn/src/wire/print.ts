@@ -1,12 +1,13 @@
 import { printArp } from './arp.ts';
 import { printEthernet } from './ethernet.ts';
 import { EtherType } from './ethertype.ts';
+import { I_TAG_LENGTH, isITag, printITag } from './i-tag.ts';
 import { printIcmpv4 } from './icmpv4.ts';
 import { printIcmpv6 } from './icmpv6.ts';
 import { printIpv4 } from './ipv4.ts';
 import { printIpv6 } from './ipv6.ts';
 import { isNd, printNd } from './nd.ts';
-import { parseFrame } from './parse.ts';
+import { parseFrame, parsePacket } from './parse.ts';
 import { parseErrorText } from './parse-error.ts';
 import { IpProtocol } from './protocol.ts';
 import { Fragment, FrameRecord } from './record.ts';
@@ -22,7 +23,22 @@ export function printFrame(u8: Uint8Array, start = 0, length: number = u8.length
   const record = new FrameRecord();
   parseFrame(u8, start, length, record);
   const layers = [printEthernet(u8, record)];
+  if (isITag(record)) {
+    const inner = record.l3 + I_TAG_LENGTH;
+    layers.push(printITag(u8, record.l3), printFrame(u8, inner, record.end - inner));
+  }
   if (record.etherType === EtherType.ARP) layers.push(printArp(u8, record));
+  return finish(layers, u8, record);
+}
+
+/** As {@link printFrame}, for an IP packet without a link header. */
+export function printPacket(u8: Uint8Array, start = 0, length: number = u8.length - start): string {
+  const record = new FrameRecord();
+  parsePacket(u8, start, length, record);
+  return finish(record.ipVersion === 0 ? [`length ${length}`] : [], u8, record);
+}
+
+function finish(layers: string[], u8: Uint8Array, record: FrameRecord): string {
   if (record.ipVersion !== 0) layers.push(...printIp(u8, record));
   const text = layers.join(': ');
   return record.error === 0 ? text : `${text} [${parseErrorText(record.error)}]`;

@@ -6,7 +6,7 @@
  * {@link FrameRecord.error} is 0, every range named by the record lies inside the frame. If it is not, the
  * fields of the layers before the faulty one are still right and in bounds, and the faulty layer and those
  * above it keep their "absent" values. Two kinds of fault do not stop the parser: an IP length over the bytes
- * that are there (it goes on with these), and a wrong length or data offset in a transport header that is whole
+ * that are there, or a total length of 0 (it goes on with what is there), and a wrong length or data offset in a transport header that is whole
  * (its ports stand). Bounds come from the protocols' own length fields, never from Ethernet padding.
  *
  * One record is reused for all frames: whoever needs a field later copies it.

@@ -22,7 +22,16 @@ const WHOLE: FrameName[] = [
     'icmpv4Echo',
     'vlan',
   ] as const),
-  ...(['udp6', 'udp6Extensions', 'udp6Routing', 'udp6Segments', 'udp6Atomic', 'icmpv6Echo', 'qinq'] as const),
+  ...([
+    'udp6',
+    'udp6Extensions',
+    'udp6Routing',
+    'udp6HomeAddress',
+    'udp6Segments',
+    'udp6Atomic',
+    'icmpv6Echo',
+    'qinq',
+  ] as const),
   ...([
     'neighborSolicitation',
     'neighborAdvertisement',

@@ -3,7 +3,7 @@ import { crc32c } from './crc32c.ts';
 import { ICMPV4_CHECKSUM } from './icmpv4.ts';
 import { ICMPV6_CHECKSUM } from './icmpv6.ts';
 import { ipv4FinalDestination } from './ipv4.ts';
-import { IPV6_HEADER_LENGTH, ipv6FinalDestination } from './ipv6.ts';
+import { IPV6_HEADER_LENGTH, ipv6FinalDestination, ipv6PseudoSource } from './ipv6.ts';
 import { internetSumIn, type SummableMemory } from './memory-sum.ts';
 import { ParseError } from './parse-error.ts';
 import { IpProtocol } from './protocol.ts';
@@ -121,10 +121,14 @@ function coveredEnd(u8: Uint8Array, record: FrameRecord): number {
 function pseudoHeader(u8: Uint8Array, record: FrameRecord, end: number): number {
   const { protocol, ipVersion, l3, l4 } = record;
   if (protocol === IpProtocol.ICMP) return 0;
+  let source = record.ipSource;
   let destination = record.ipDestination;
   if (ipVersion === 4 && l4 - l3 > 20) destination = ipv4FinalDestination(u8, l3);
-  if (ipVersion === 6 && l4 - l3 > IPV6_HEADER_LENGTH) destination = ipv6FinalDestination(u8, record);
-  return pseudoSum(u8, ipVersion, record.ipSource, destination, protocol, end - l4);
+  if (ipVersion === 6 && l4 - l3 > IPV6_HEADER_LENGTH) {
+    source = ipv6PseudoSource(u8, record);
+    destination = ipv6FinalDestination(u8, record);
+  }
+  return pseudoSum(u8, ipVersion, source, destination, protocol, end - l4);
 }
 
 function sctpState(u8: Uint8Array, record: FrameRecord): number {
