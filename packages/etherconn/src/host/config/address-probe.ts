@@ -1,5 +1,5 @@
 import type { ClockTimer } from '../../clock.ts';
-import type { OwnAddress } from '../ip/addresses.ts';
+import type { OngoingProbe, OwnAddress } from '../ip/addresses.ts';
 import type { Stack } from '../stack.ts';
 
 /** RFC 5227 §1.1 (without the random part) and RFC 4862 §5.1: how often, and the time after each, in ms. */
@@ -11,7 +11,7 @@ export const PROBE_INTERVAL = 1000;
  * Finding out whether anybody has an address already, by ARP probes (RFC 5227 §2.1) or duplicate address detection (RFC
  * 4862 §5.4). The address stands among the host's own meanwhile, tentative or optimistic.
  */
-export class AddressProbe {
+export class AddressProbe implements OngoingProbe {
   readonly #stack: Stack;
   readonly #own: OwnAddress;
   readonly #interval: number;

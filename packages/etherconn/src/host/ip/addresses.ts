@@ -1,6 +1,5 @@
 import { readU32, sameBytes } from '../../wire/bytes.ts';
 import { formatIp } from '../../wire/ip.ts';
-import type { AddressProbe } from '../config/address-probe.ts';
 import type { RouteEntry } from './routes.ts';
 
 /** How far an address of a host may be used. */
@@ -23,6 +22,14 @@ export interface HostAddress {
   readonly state: AddressState;
 }
 
+/** Finding out whether an address is unique. */
+export interface OngoingProbe {
+  /** Somebody has it. */
+  found(otherMac: Uint8Array): void;
+  /** Nobody will know. */
+  cancel(error: Error): void;
+}
+
 /** The host's own view of one of its addresses. */
 export class OwnAddress {
   readonly address: Uint8Array;
@@ -31,8 +38,8 @@ export class OwnAddress {
   state: AddressState;
   /** The route to its network. */
   route: RouteEntry | null = null;
-  /** Finding out whether it is unique. */
-  probe: AddressProbe | null = null;
+  /** While it is being found out whether it is unique. */
+  probe: OngoingProbe | null = null;
   /** Routers (16 bytes) that have told of its prefix. */
   advertisers: readonly Uint8Array[] = [];
   /** When it was last defended against somebody else who uses it. */

@@ -77,5 +77,6 @@ test('rule 10: what the rules leave open stays as it is; zones stay, too', (t) =
     ['fe80::7%eth0', 'fe80::6'],
   ])
     assert.deepEqual(host.sortDestinations(same), same);
-  assert.throws(() => host.sortDestinations(['nowhere']), { name: 'OptionError' });
+  for (const wrong of [['nowhere'], [7], '2600::1', null])
+    assert.throws(() => host.sortDestinations(wrong as string[]), { name: 'OptionError' });
 });

@@ -1,3 +1,5 @@
+import { OptionError } from '../../errors.ts';
+import { show } from '../../options.ts';
 import { parseIpWithZone } from '../../wire/ip.ts';
 import type { Stack } from '../stack.ts';
 import { commonBits, policyOf, scopeOf } from './address-policy.ts';
@@ -16,6 +18,7 @@ interface Destination {
 
 /** Addresses (text, zones allowed) in the order in which they are to be tried: RFC 6724 §6. Throws an OptionError. */
 export function orderDestinations(stack: Stack, texts: readonly string[]): string[] {
+  if (!Array.isArray(texts)) throw new OptionError('addresses', `must be an array, got ${show(texts)}`);
   return texts
     .map((text) => destinationOf(stack, text))
     .sort(compare)
