@@ -7,10 +7,11 @@ export interface Carrier {
   readonly clock: Clock;
   /** Default depth of receive queues. */
   readonly receiveDepth: number;
-  /** Longest Ethernet payload, in bytes. */
-  readonly mtu: number;
-  /** Longest frame, in bytes. */
-  readonly maxFrameLength: number;
+  /**
+   * Longest Ethernet payload behind a header of that many bytes whose first type field (an EtherType, or the TPID of the
+   * outermost tag) is this: the MTU, or less where frames have no room for the tags.
+   */
+  mtuBehind(headerLength: number, type: number): number;
   /** Whether partial checksums are to be expected, see `Link.partialChecksums`. */
   readonly partialChecksums: boolean;
   /** Changes when {@link senderFor} has to be asked again. */

@@ -14,7 +14,7 @@ import { messages } from './message-slab.ts';
 import { checkBuffer, type ReadInto, readInto } from './read-into.ts';
 import { ReadIterator } from './read-iterator.ts';
 import type { ReceiveCounters } from './receive-queue.ts';
-import { emitReplyEthernet, replyHeaderLength } from './reply.ts';
+import { emitReplyEthernet, replyHeaderLength, replyOuterType } from './reply.ts';
 import type { WriteCounters } from './writer.ts';
 
 export type { ReadInto } from './read-into.ts';
@@ -170,7 +170,7 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
     // A mirror sees frames whose tags are cut off: nobody can be answered there.
     if (batch.networkOffset === 0) return this.writer.count(0, 0);
     const header = replyHeaderLength(this, batch);
-    const room = Math.min(this.relay.mtu, this.relay.maxFrameLength - header);
+    const room = this.relay.mtuBehind(header, replyOuterType(this, batch));
     // Where the frame had a length in place of an EtherType, the answer has, too.
     const limit = batch.etherType === 0 ? Math.min(room, LENGTH_8023_MAX) : room;
     if (payload.length > limit) {

@@ -25,7 +25,7 @@ import type { Carrier } from './carrier.ts';
 import { EthernetHeader } from './ethernet-header.ts';
 import { MessageEmitter } from './message-emitter.ts';
 import type { ReplySource } from './reply.ts';
-import { toVlans } from './vlans-option.ts';
+import { outerType, toVlans } from './vlans-option.ts';
 import { Writer } from './writer.ts';
 
 /** EtherTypes of a conn when none are given, as in the seed. */
@@ -164,7 +164,7 @@ export abstract class EthernetPort
 
   /** Largest Ethernet payload, in bytes: the interface's MTU, or less where its frames have no room for all our tags. */
   get mtu(): number {
-    return Math.min(this.relay.mtu, this.relay.maxFrameLength - this.headerLength);
+    return this.relay.mtuBehind(this.headerLength, outerType(this.vlans));
   }
 
   /** @internal What UDP conns on this one send through. */

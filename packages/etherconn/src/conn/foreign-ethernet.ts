@@ -38,8 +38,8 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
   readonly tagBytes: Uint8Array = new Uint8Array(0);
   readonly clock: Clock;
   readonly receiveDepth: number = DEPTH;
-  readonly mtu: number;
-  readonly maxFrameLength: number;
+  readonly #mtu: number;
+  readonly #maxFrameLength: number;
   /** What is under the conn is not known; a veth pair may be. */
   readonly partialChecksums = true;
   readonly epoch = 0;
@@ -62,10 +62,14 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
     }
     this.#conn = conn;
     this.clock = conn.clock ?? systemClock;
-    this.mtu = conn.mtu ?? DEFAULT_MTU;
-    this.maxFrameLength = ETHERNET_HEADER_LENGTH + this.mtu;
-    this.memory = frameMemory(this.maxFrameLength);
-    this.#received = frameMemory(this.maxFrameLength);
+    this.#mtu = conn.mtu ?? DEFAULT_MTU;
+    this.#maxFrameLength = ETHERNET_HEADER_LENGTH + this.#mtu;
+    this.memory = frameMemory(this.#maxFrameLength);
+    this.#received = frameMemory(this.#maxFrameLength);
+  }
+
+  mtuBehind(): number {
+    return this.#mtu;
   }
 
   get carrier(): Carrier {
@@ -100,7 +104,7 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
   }
 
   reserve(length: number): number {
-    if (length > this.maxFrameLength) throw new RangeError(`a frame of ${length} bytes is over the maximum`);
+    if (length > this.#maxFrameLength) throw new RangeError(`a frame of ${length} bytes is over the maximum`);
     return this.#inFlight < IN_FLIGHT_MAX ? 2 : -1;
   }
 

@@ -1,3 +1,4 @@
+import { readU16 } from '../wire/bytes.ts';
 import type { Batch } from './batch.ts';
 
 /** What an answer needs to know of the Ethernet endpoint that gives it. */
@@ -12,6 +13,13 @@ export interface ReplySource {
 /** Bytes of the Ethernet header of an answer to the packet that the cursor stands on. */
 export function replyHeaderLength(source: ReplySource, batch: Batch): number {
   return source.tagBytes === null ? batch.networkOffset - batch.frameOffset : 14 + source.tagBytes.length;
+}
+
+/** The first type field of such an answer: that of its outermost tag, or its EtherType. */
+export function replyOuterType(source: ReplySource, batch: Batch): number {
+  const { tagBytes } = source;
+  if (tagBytes === null) return readU16(batch.u8, batch.frameOffset + 12);
+  return tagBytes.length === 0 ? batch.etherType : readU16(tagBytes, 0);
 }
 
 /**

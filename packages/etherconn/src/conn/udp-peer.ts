@@ -9,6 +9,7 @@ import { VLAN_TAG_LENGTH } from '../wire/vlan.ts';
 import { sendGroup } from './send-group.ts';
 import type { UdpEndpointAddress } from './udp-address.ts';
 import { checkPayload, maxUdpPayload, type UdpSource } from './udp-source.ts';
+import { outerType } from './vlans-option.ts';
 
 /**
  * One destination of a UDP endpoint, as a header template that is made once; see {@link UdpTemplate} for what a send
@@ -37,7 +38,8 @@ export class UdpPeer {
     this.#source = source;
     this.#destination = destination;
     const ethernetLength = ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH * source.vlans.length;
-    this.maxPayload = maxUdpPayload(source.carrier, ethernetLength, destination.version === 4);
+    const isV4 = destination.version === 4;
+    this.maxPayload = maxUdpPayload(source.carrier, ethernetLength, outerType(source.vlans), isV4);
   }
 
   /** @internal Whether the next hop is being asked for. */

@@ -8,8 +8,9 @@ import { IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
 import { copyAndSum } from '../wire/memory-sum.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { Batch } from './batch.ts';
-import { emitReplyEthernet, type ReplySource, replyHeaderLength } from './reply.ts';
+import { emitReplyEthernet, type ReplySource, replyHeaderLength, replyOuterType } from './reply.ts';
 import { checkPayload, maxUdpPayload, type UdpSource } from './udp-source.ts';
+import { outerType } from './vlans-option.ts';
 
 /**
  * Answers datagrams from inside of `onBatch`, without a next hop and without a template: all that is needed stands
@@ -36,7 +37,7 @@ export class UdpReplier {
       ethernetLength + (isV4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH) + UDP_HEADER_LENGTH;
     if (
       !(payload instanceof Uint8Array) ||
-      payload.length > maxUdpPayload(source.carrier, ethernetLength, isV4)
+      payload.length > maxUdpPayload(source.carrier, ethernetLength, replyOuterType(source, batch), isV4)
     )
       return this.#refuse(batch, payload);
     const from = batch.u8;
@@ -65,12 +66,9 @@ export class UdpReplier {
    * request's (VLAN tags that the answer has, too; another IP version): a stranger must not make us throw.
    */
   #refuse(batch: Batch, payload: Uint8Array): number {
-    const { carrier, local, tagBytes, writer } = this.#source;
-    const limit = maxUdpPayload(
-      carrier,
-      ETHERNET_HEADER_LENGTH + (tagBytes?.length ?? 0),
-      local.version === 4,
-    );
+    const { carrier, local, tagBytes, vlans, writer } = this.#source;
+    const own = ETHERNET_HEADER_LENGTH + (tagBytes?.length ?? 0);
+    const limit = maxUdpPayload(carrier, own, outerType(vlans), local.version === 4);
     checkPayload(payload, Math.max(limit, batch.payloadLength));
     return writer.countReplyTooLong();
   }

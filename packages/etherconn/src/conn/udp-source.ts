@@ -22,9 +22,12 @@ export interface UdpSource {
   readonly checksum: boolean;
 }
 
-/** Longest UDP payload in one packet behind an Ethernet header of `ethernetLength` bytes. */
-export function maxUdpPayload(carrier: Carrier, ethernetLength: number, isV4: boolean): number {
-  const packet = Math.min(carrier.mtu, carrier.maxFrameLength - ethernetLength);
+/**
+ * Longest UDP payload in one packet behind an Ethernet header of `ethernetLength` bytes, whose first type field is
+ * `type`.
+ */
+export function maxUdpPayload(carrier: Carrier, ethernetLength: number, type: number, isV4: boolean): number {
+  const packet = carrier.mtuBehind(ethernetLength, type);
   // The length fields of IP and UDP have 16 bits; a loopback interface's MTU has more.
   if (isV4) return Math.min(packet, IPV4_LENGTH_MAX) - IPV4_HEADER_LENGTH - UDP_HEADER_LENGTH;
   return Math.min(packet - IPV6_HEADER_LENGTH - UDP_HEADER_LENGTH, UDP_PAYLOAD_MAX);

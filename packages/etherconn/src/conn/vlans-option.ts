@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.ts';
+import { EtherType } from '../wire/ethertype.ts';
 import { checkVlans, type Vlan } from '../wire/vlan.ts';
 
 const NO_VLANS: readonly Vlan[] = Object.freeze([]);
@@ -13,6 +14,11 @@ export function toVlans(vlans: readonly (number | Vlan)[] | undefined): readonly
   if (checked.length > 2)
     throw new OptionError('vlans', `at most two tags make an endpoint, got ${checked.length}`);
   return Object.freeze(checked);
+}
+
+/** The TPID of the outermost of these tags; 0 for none. */
+export function outerType(vlans: readonly Vlan[]): number {
+  return vlans.length === 0 ? 0 : (vlans[0].tpid ?? EtherType.VLAN);
 }
 
 function toVlan(vlan: number | Vlan): Vlan {

@@ -50,6 +50,11 @@ export interface LinkReceiver {
   error(error: Error): void;
   /** The interface went down (false) or came up (true). The link stays usable. */
   state(up: boolean): void;
+  /**
+   * That many committed frames have been refused for good although the interface is up: they are longer than its MTU
+   * allows by now, say.
+   */
+  refused?(error: Error, frames: number): void;
 }
 
 /**
@@ -147,8 +152,13 @@ export interface Link {
   readonly hardwareAddress: Uint8Array;
   /** Largest Ethernet payload, as the interface says. */
   readonly mtu: number;
-  /** Longest frame that can be sent: MTU + 14 + 8 for two VLAN tags, where the interface allows. */
+  /** Longest frame that can be sent, whatever it begins with: MTU + 14, and as many VLAN tags as are sure to pass. */
   readonly maxFrameLength: number;
+  /**
+   * The same of frames with this type field behind their addresses: an EtherType, or the TPID of the outermost tag.
+   * Undefined on links to which all are alike.
+   */
+  maxFrameLengthOf?(type: number): number;
   readonly clock: Clock;
   readonly tx: LinkTx;
   /**

@@ -34,6 +34,13 @@ export class Announcements {
     this.#logger?.error({ interface: this.#relay.interfaceName(), err: error }, 'relay failed');
   }
 
+  refused(error: Error, frames: number): void {
+    this.#logger?.warn(
+      { interface: this.#relay.interfaceName(), err: error, frames },
+      'frames refused by the interface',
+    );
+  }
+
   closed(cause: Error | undefined): void {
     if (closed.hasSubscribers) closed.publish({ relay: this.#relay, error: cause });
     this.#logger?.info({ interface: this.#relay.interfaceName() }, 'relay closed');

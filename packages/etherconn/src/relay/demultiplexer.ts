@@ -25,6 +25,7 @@ export interface DemultiplexerOwner {
   batchDone(): void;
   linkFailed(error: Error): void;
   linkState(up: boolean): void;
+  linkRefused(error: Error, frames: number): void;
 }
 
 /** Hands received frames to the registrations that they are for, and keeps the ledger of what became of each. */
@@ -171,6 +172,10 @@ export class Demultiplexer implements LinkReceiver {
 
   state(up: boolean): void {
     this.#owner.linkState(up);
+  }
+
+  refused(error: Error, frames: number): void {
+    this.#owner.linkRefused(error, frames);
   }
 
   #group(record: FrameRecord, flags: number): void {

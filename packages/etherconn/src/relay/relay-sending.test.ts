@@ -3,6 +3,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { EtherConn } from '../conn/ether-conn.ts';
 import { ClosedError, MessageTooLongError, NoRoomError, OptionError, RelayStoppedError } from '../errors.ts';
 import type { Station } from '../link/link.ts';
+import { captureLink } from '../link/middleware/capture-link.ts';
+import { faultLink } from '../link/middleware/fault-link.ts';
 import { FakeLink, type FakeLinkOptions } from '../testing/fake-link.ts';
 import { settleTurns } from '../testing/memory-pair.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
@@ -152,6 +154,58 @@ describe('raw frames', () => {
     const other = relay.register([L2EndpointKey.of(PEER, 0x0800)]);
     await relay.close();
     assert.throws(() => other.trySend(Buffer.alloc(60)), RelayStoppedError);
+  });
+});
+
+describe('frames that the link has taken and will not send', () => {
+  it('are told, through middleware too', (t) => {
+    const link = new FakeLink();
+    const logged: unknown[] = [];
+    const quiet = { debug() {}, info() {}, error() {} };
+    const logger = { ...quiet, warn: (object: object) => void logged.push(object) };
+    const relay = new Relay(faultLink(captureLink(link, () => {})), { logger });
+    t.after(() => relay.close());
+    const told: unknown[] = [];
+    relay.on('refused', (error, frames) => told.push([error, frames]));
+    const err = new Error('too long');
+    link.receiver.refused!(err, 3);
+    assert.deepEqual(told, [[err, 3]]);
+    assert.deepEqual(logged, [{ interface: 'fake0', err, frames: 3 }]);
+  });
+
+  it('are a warning of the process, once, when nobody listens', async (t) => {
+    const { link } = open(t);
+    const warnings: Error[] = [];
+    const keep = (warning: Error) => void warnings.push(warning);
+    process.on('warning', keep);
+    t.after(() => process.off('warning', keep));
+    const err = new Error('too long');
+    for (let i = 0; i < 3; i++) link.receiver.refused!(err, 1);
+    await settleTurns();
+    assert.deepEqual(warnings, [err]);
+  });
+});
+
+describe('a link that takes longer frames of some types', () => {
+  class TagLink extends FakeLink {
+    maxFrameLengthOf(type: number): number {
+      return type === 0x8100 ? 1518 : 1514;
+    }
+  }
+
+  it('has conns with the MTU that is left beside their tags, through middleware too', (t) => {
+    for (const link of [new TagLink(), faultLink(captureLink(new TagLink(), () => {}))]) {
+      const relay = new Relay(link);
+      t.after(() => relay.close());
+      const mtus = [[], [5], [{ id: 5, tpid: 0x88a8 }], [5, 6], [{ id: 5, tpid: 0x88a8 }, 6]].map(
+        (vlans) => new EtherConn(MAC, relay, [], { vlans }).mtu,
+      );
+      assert.deepEqual(mtus, [1500, 1500, 1496, 1496, 1492]);
+      assert.throws(() => relay.trySendFrame(Buffer.alloc(1515)), MessageTooLongError);
+      const tagged = Buffer.alloc(1518);
+      tagged.writeUInt16BE(0x8100, 12);
+      assert.equal(relay.trySendFrame(tagged), 1);
+    }
   });
 });
 

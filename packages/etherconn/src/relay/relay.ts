@@ -26,8 +26,12 @@ import type { FastPathEndpoint, FastPathReceiver } from './udp-fast-path.ts';
 
 export { type Logger, type RelayOptions, splitOptions } from './relay-options.ts';
 
-/** Events: 'error' (the link died; the relay has closed itself), 'down', 'up', 'close'. */
+/**
+ * Events: 'error' (the link died; the relay has closed itself), 'down', 'up', 'close', 'refused' (the interface will not
+ * send so many frames that had been taken, for they are longer than its MTU allows by now, say).
+ */
 interface RelayEvents {
+  refused: [error: Error, frames: number];
   error: [Error];
   down: [];
   up: [];
@@ -57,6 +61,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
   #stopError: RelayStoppedError | null = null;
   #stopController: AbortController | null = null;
   #closing: Promise<void> | null = null;
+  #warnedOfRefusal = false;
 
   /** Takes the link over: it is started here and closed with the relay. Wrong options throw an OptionError. */
   constructor(link: Link, options: RelayOptions = {}) {
@@ -82,6 +87,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
       },
       linkFailed: (error) => this.#linkFailed(error),
       linkState: (up) => this.#linkState(up),
+      linkRefused: (error, frames) => this.#linkRefused(error, frames),
     });
     this.#steering = new StationSteering(link, this.#registry, (error) => this.#linkFailed(error));
     this.#hairpin = checked.hairpin ? new Hairpin(this.#demultiplexer, link.maxFrameLength) : null;
@@ -112,13 +118,19 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     return this.#stopError !== null;
   }
 
-  /** Longest IP packet that fits a frame here, in bytes. */
+  /** The interface's MTU, in bytes. With VLAN tags less may fit a frame: see `mtu` of conns and hosts. */
   get mtu(): number {
     return this.link.mtu;
   }
 
+  /** Longest frame, in bytes; without an 802.1Q tag less may be sent. */
   get maxFrameLength(): number {
     return this.link.maxFrameLength;
+  }
+
+  /** @internal See `Carrier.mtuBehind`. */
+  mtuBehind(headerLength: number, type: number): number {
+    return Math.min(this.link.mtu, this.#transmitter.longestOf(type) - headerLength);
   }
 
   /** See `Link.partialChecksums`. */
@@ -291,6 +303,14 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
   #linkState(up: boolean): void {
     this.#announcements.state(up);
     nextTick(() => this.emit(up ? 'up' : 'down'));
+  }
+
+  #linkRefused(error: Error, frames: number): void {
+    this.#announcements.refused(error, frames);
+    if (this.listenerCount('refused') > 0) this.emit('refused', error, frames);
+    // Who has sent was told that it was done. Once is enough for a program that does not listen.
+    else if (!this.#warnedOfRefusal) process.emitWarning(error);
+    this.#warnedOfRefusal = true;
   }
 
   #linkFailed(error: Error): void {

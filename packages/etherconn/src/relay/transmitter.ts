@@ -3,6 +3,7 @@ import type { FrameMemory, Link, LinkTx } from '../link/link.ts';
 import { CaptureTx } from '../link/middleware/capture-tx.ts';
 import type { FrameSink } from '../link/middleware/frame-sink.ts';
 import { show } from '../options.ts';
+import { readU16 } from '../wire/bytes.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { parseFrame } from '../wire/parse.ts';
 import { FrameRecord } from '../wire/record.ts';
@@ -26,7 +27,8 @@ export class Transmitter implements FrameSender, BulkSender {
   stopped = false;
   readonly #link: Link;
   #tx: LinkTx;
-  readonly #maxFrameLength: number;
+  /** Longest frame with this type field behind its addresses; see `Link.maxFrameLengthOf`. */
+  readonly longestOf: (type: number) => number;
   readonly #batching: boolean;
   readonly #table: EndpointTable;
   readonly #hairpin: Hairpin | null;
@@ -40,7 +42,8 @@ export class Transmitter implements FrameSender, BulkSender {
   constructor(link: Link, batching: boolean, table: EndpointTable, hairpin: Hairpin | null) {
     this.#link = link;
     this.#tx = link.tx;
-    this.#maxFrameLength = link.maxFrameLength;
+    const { maxFrameLength } = link;
+    this.longestOf = link.maxFrameLengthOf?.bind(link) ?? (() => maxFrameLength);
     this.memory = link.tx.memory;
     this.#batching = batching;
     this.#table = table;
@@ -174,8 +177,8 @@ export class Transmitter implements FrameSender, BulkSender {
         `must be a Uint8Array of at least ${ETHERNET_HEADER_LENGTH} bytes, got ${show(frame)}`,
       );
     }
-    if (frame.length > this.#maxFrameLength)
-      throw new MessageTooLongError('send', frame.length, this.#maxFrameLength);
+    const longest = this.longestOf(readU16(frame, 12));
+    if (frame.length > longest) throw new MessageTooLongError('send', frame.length, longest);
     const sender = this.#hairpin === null ? this : this.#senderOfFrame(frame);
     const { length } = frame;
     const offset = sender.reserve(length);

@@ -101,4 +101,8 @@ class CaptureReceiver implements LinkReceiver {
   state(up: boolean): void {
     this.#receiver.state(up);
   }
+
+  refused(error: Error, frames: number): void {
+    this.#receiver.refused?.(error, frames);
+  }
 }

@@ -372,6 +372,10 @@ class Incoming implements LinkReceiver {
     this.receiver!.state(up);
   }
 
+  refused(error: Error, frames: number): void {
+    this.receiver!.refused?.(error, frames);
+  }
+
   reply(offset: number, length: number): boolean {
     const memory = this.#memory;
     if (memory === null || this.#link.closed) return false;

@@ -2,19 +2,21 @@ import type { Clock } from '../../clock.ts';
 import type { Link, LinkInfo, LinkReceiver, LinkStats, LinkTx, LinkWants, Station } from '../link.ts';
 
 /**
- * A link that passes everything on to another one: what middleware starts from. `reply`, `admit`, `steer` and
- * `receivedAt` are there exactly if the inner link has them.
+ * A link that passes everything on to another one: what middleware starts from. `reply`, `admit`, `steer`,
+ * `maxFrameLengthOf` and `receivedAt` are there exactly if the inner link has them.
  */
 export class WrappedLink implements Link {
   protected readonly inner: Link;
   readonly reply?: (offset: number, length: number) => boolean;
   readonly admit?: (stations: readonly Station[]) => void;
+  readonly maxFrameLengthOf?: (type: number) => number;
   readonly steer?: (added: readonly Station[], removed: readonly Station[], wants: LinkWants) => void;
   readonly receivedAt?: () => bigint | null;
 
   constructor(inner: Link) {
     this.inner = inner;
     if (inner.reply !== undefined) this.reply = (offset, length) => this.passReply(offset, length);
+    if (inner.maxFrameLengthOf !== undefined) this.maxFrameLengthOf = (type) => inner.maxFrameLengthOf!(type);
     if (inner.admit !== undefined) this.admit = (stations) => inner.admit!(stations);
     if (inner.steer !== undefined)
       this.steer = (added, removed, wants) => inner.steer!(added, removed, wants);

@@ -5,6 +5,7 @@ import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { systemError } from '../../native/system-error.ts';
 import { setImmediate } from '../../real-time.ts';
 import { rethrowLater } from '../../rethrow.ts';
+import { EtherType } from '../../wire/ethertype.ts';
 import { formatMac } from '../../wire/mac.ts';
 import { allocateSummableMemory, detachFrameMemory, viewsOver } from '../frame-memory.ts';
 import { doAll } from '../kernel/do-all.ts';
@@ -25,6 +26,7 @@ import { PacketTx, Refusal } from './transmit.ts';
 
 const ETHERNET_HEADER = 14;
 const VLAN_TAG = 4;
+const EMSGSIZE = -90;
 
 const DEFAULT_RECEIVE_RING = 4096;
 const DEFAULT_RECEIVE_BYTES = 32 << 20;
@@ -56,7 +58,7 @@ export class PacketLink implements Link {
   readonly interfaceName: string;
   readonly hardwareAddress: Uint8Array;
   readonly mtu: number;
-  /** MTU + 14 + 4: the kernel's packet sockets allow for one 802.1Q tag, not for two. */
+  /** MTU + 14 + 4: the kernel's packet sockets allow for one 802.1Q tag, not for two; see {@link maxFrameLengthOf}. */
   readonly maxFrameLength: number;
   readonly clock: Clock = systemClock;
   readonly tx: PacketTx;
@@ -74,6 +76,8 @@ export class PacketLink implements Link {
   #receiver: LinkReceiver | undefined;
   #up = true;
   #draining = false;
+  /** Frames refused that the receiver has not been told of. */
+  #refusals = 0;
   #released = false;
   #closing: Promise<void> | undefined;
   #resolveClosing: (() => void) | undefined;
@@ -133,6 +137,11 @@ export class PacketLink implements Link {
 
   get closed(): boolean {
     return this.#closing !== undefined;
+  }
+
+  /** Only the outermost tag counts, and only when it is 802.1Q's (packet_extra_vlan_len_allowed of the kernel). */
+  maxFrameLengthOf(type: number): number {
+    return type === EtherType.VLAN ? this.maxFrameLength : this.maxFrameLength - VLAN_TAG;
   }
 
   start(receiver: LinkReceiver): void {
@@ -297,6 +306,19 @@ export class PacketLink implements Link {
     }
   }
 
+  /** The receiver hears of it from the event loop: somebody who sends may be on the stack here. */
+  #tellRefused(errno: number): void {
+    if (this.#refusals++ > 0) return;
+    setImmediate(() => {
+      const frames = this.#refusals;
+      this.#refusals = 0;
+      if (this.closed) return;
+      const why = errno === EMSGSIZE ? "longer than the interface's MTU allows by now" : 'not to be sent';
+      const what = `'${this.interfaceName}' has refused ${frames === 1 ? 'a frame' : `${frames} frames`}: ${why}`;
+      this.#receiver?.refused?.(systemError(errno, 'sendmmsg', what), frames);
+    });
+  }
+
   /** What becomes of a frame that the kernel has refused with a negative errno. */
   #refused(errno: number): number {
     switch (errno) {
@@ -310,6 +332,7 @@ export class PacketLink implements Link {
       case -19: // ENODEV
         return Refusal.ALL;
       default:
+        this.#tellRefused(errno);
         return Refusal.FRAME; // EMSGSIZE, EINVAL: this frame
     }
   }

@@ -74,6 +74,7 @@ export class XdpLink implements Link {
   readonly kind = 'xdp';
   readonly interfaceName: string;
   readonly mtu: number;
+  /** MTU + 14 + 4: one tag of any kind is sure to pass, see shape.ts. */
   readonly maxFrameLength: number;
   readonly clock: Clock = systemClock;
   readonly tx: XdpTx;
@@ -109,7 +110,7 @@ export class XdpLink implements Link {
     const { mtu, address, type, driver } = side.interface;
     this.mtu = mtu;
     this.#address = address;
-    this.maxFrameLength = shape.maxFrameLength;
+    this.maxFrameLength = shape.maxSentLength;
     this.partialChecksums = mayHavePartialChecksums(type, driver);
     this.#admission = new Admission(interfaceName, address, options, () =>
       askVlanOffload(addon, options.netns, side.interface.index),
@@ -125,7 +126,7 @@ export class XdpLink implements Link {
       txSocket?.ring ?? sender.rings.tx!,
       sender.rings.completion,
       { first: shape.queues.length * shape.ringSize, count: shape.ringSize },
-      shape.maxFrameLength,
+      shape.maxSentLength,
       {
         copyMode: !zeroCopy[shape.queues.indexOf(shape.sendQueue)],
         needWakeup: options.needWakeup,

@@ -40,6 +40,7 @@ test('by default all queues, rings of 4096, small chunks where frames fit them',
     [four.queues, four.sendQueue, four.ringSize, four.chunkSize, four.maxFrameLength],
     [[0, 1, 2, 3], 0, 4096, 2048, 1522],
   );
+  assert.equal(four.maxSentLength, 1518);
   assert.equal(chunkCount(four), 5 * 4096);
   assert.deepEqual([four.multiBuffer, four.frags, four.headroom], [false, false, 2]);
 });

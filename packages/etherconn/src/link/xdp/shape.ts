@@ -4,8 +4,14 @@ import { kernelHas, Since } from './kernel.ts';
 import { type CheckedXdpLinkOptions, MAX_QUEUES } from './options.ts';
 import { scratchBytes } from './rx.ts';
 
-/** Ethernet header and two VLAN tags. */
+/** Ethernet header and two VLAN tags: what frames may have beside the MTU when they are received … */
 const HEADERS = 22;
+/**
+ * … and with one tag, when they are sent. Every driver takes one tag beside its MTU, since the kernel's own VLAN
+ * interfaces have the MTU of what they are on. Whether it takes two, no interface of the kernel tells: veth does not
+ * (is_skb_forwardable), so none is taken to.
+ */
+const SENT_HEADERS = 18;
 /** Makes frames start at 2 modulo 4, so that an IP header behind an untagged Ethernet header is aligned. */
 const ALIGNMENT = 2;
 
@@ -27,7 +33,10 @@ const LOCKED_PART = 1 / 2;
 export interface XdpShape {
   readonly queues: readonly number[];
   readonly sendQueue: number;
+  /** Longest frame that is received. */
   readonly maxFrameLength: number;
+  /** Longest frame that is sure to be sent. */
+  readonly maxSentLength: number;
   readonly chunkSize: number;
   /** Chunks that each queue receives into, and the size of each ring. */
   readonly ringSize: number;
@@ -102,6 +111,7 @@ export function xdpShape(
     queues,
     sendQueue,
     maxFrameLength,
+    maxSentLength: mtu + SENT_HEADERS,
     chunkSize,
     ringSize: chunks / 2,
     headroom,
