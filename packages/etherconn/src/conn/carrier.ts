@@ -1,10 +1,14 @@
 import type { Clock } from '../clock.ts';
+import type { BatchTaker } from '../relay/batch-store.ts';
 import type { RoomQueue } from '../relay/room-queue.ts';
+import type { TakerLists } from '../relay/taker-lists.ts';
 import type { FrameSender } from '../relay/transmit.ts';
 
 /** What conns that send need to have below them: a relay, or what stands in for one (see foreign-ethernet.ts). */
 export interface Carrier {
   readonly clock: Clock;
+  /** What conns take in is noted here. */
+  readonly lists: TakerLists<BatchTaker>;
   /** Default depth of receive queues. */
   readonly receiveDepth: number;
   /**

@@ -4,25 +4,17 @@ import type { BatchStore } from '../relay/batch-store.ts';
 import type { EthernetResponse } from '../relay/ethernet-response.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import { ResponseReceiver } from '../relay/response-receiver.ts';
-import { rethrowLater } from '../rethrow.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import { L4HashKey } from './l4-hash-key.ts';
 import { L4Table } from './l4-table.ts';
 import type { L4Registration } from './shared-ethernet.ts';
 
-interface Claim {
-  readonly receiver: FrameReceiver;
-  /** Got a frame in the batch under way. */
-  dirty: boolean;
-}
-
 /** Transport endpoints that conns of their own have claimed, by (IP address, protocol, port). */
 export class Claims {
   readonly #table = new L4Table();
-  readonly #claims: (Claim | null)[] = [];
+  readonly #receivers: (FrameReceiver | null)[] = [];
   readonly #free: number[] = [];
-  #dirty: Claim[] = [];
 
   /** Keys claimed now. */
   get size(): number {
@@ -32,17 +24,17 @@ export class Claims {
   /** Throws InUseError when somebody has the key. */
   claim(key: L4HashKey, receiver: FrameReceiver): void {
     if (this.#table.get(checkKey(key)) >= 0) throw new InUseError(key.toString());
-    const place = this.#free.pop() ?? this.#claims.length;
-    this.#claims[place] = { receiver, dirty: false };
+    const place = this.#free.pop() ?? this.#receivers.length;
+    this.#receivers[place] = receiver;
     this.#table.set(key, place);
   }
 
   /** Frees a key if `receiver` (or anybody, when undefined) has it. */
   release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
     const place = this.#table.get(checkKey(key));
-    if (place < 0 || (receiver !== undefined && this.#claims[place]?.receiver !== receiver)) return;
+    if (place < 0 || (receiver !== undefined && this.#receivers[place] !== receiver)) return;
     this.#table.delete(key);
-    this.#claims[place] = null;
+    this.#receivers[place] = null;
     this.#free.push(place);
   }
 
@@ -54,31 +46,12 @@ export class Claims {
   frame(store: BatchStore, record: FrameRecord, flags: number): boolean {
     const place = this.#table.find(store.memory!.u8, record);
     if (place < 0) return false;
-    const claim = this.#claims[place]!;
-    if (!claim.dirty) {
-      claim.dirty = true;
-      this.#dirty.push(claim);
-    }
-    claim.receiver.frame(store, record, flags);
+    this.#receivers[place]!.frame(store, record, flags);
     return true;
   }
 
-  batchEnd(store: BatchStore): void {
-    const dirty = this.#dirty;
-    if (dirty.length === 0) return;
-    this.#dirty = [];
-    for (const claim of dirty) {
-      claim.dirty = false;
-      try {
-        claim.receiver.batchEnd(store);
-      } catch (error) {
-        rethrowLater(error);
-      }
-    }
-  }
-
   close(error: Error): void {
-    for (const claim of [...this.#claims]) claim?.receiver.relayStopped(error);
+    for (const receiver of [...this.#receivers]) receiver?.relayStopped(error);
   }
 }
 

@@ -59,7 +59,7 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
     options: EthernetOptions = {},
   ) {
     super(mac, relay, etherTypes, options);
-    this.#inbox = new Inbox<Packet>(this.relay.clock, this.receiveDepth, this);
+    this.#inbox = new Inbox<Packet>(this.relay, this.receiveDepth, this);
   }
 
   /** The next packet. Rejects with TimeoutError, ClosedError, RelayStoppedError or the signal's reason. */
@@ -125,11 +125,6 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
   /** @internal */
   frame(store: BatchStore, record: FrameRecord, flags: number): void {
     this.#inbox.accept(store, record, record.l3, record.l3End, flags);
-  }
-
-  /** @internal */
-  batchEnd(store: BatchStore): void {
-    this.#inbox.batchEnd(store);
   }
 
   protected override shutdown(error: Error): void {

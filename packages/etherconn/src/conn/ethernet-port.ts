@@ -15,7 +15,7 @@ import {
 import type { PacketRelay } from '../relay/packet-relay.ts';
 import type { RegistrationRole, RelayRegistration } from '../relay/registration.ts';
 import { Relay } from '../relay/relay.ts';
-import type { FastPathEndpoint, FastPathReceiver } from '../relay/udp-fast-path.ts';
+import type { UdpEntry, UdpEntryOptions } from '../relay/udp-front.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { formatMac, isGroupMac, macHigh, macLow } from '../wire/mac.ts';
@@ -287,19 +287,14 @@ export abstract class EthernetPort
     this.#registration.receiver = user;
   }
 
-  /**
-   * @internal Datagrams of this endpoint go to `receiver` by the relay's fast path. Not of a catch-all conn, whose frames
-   * are not found by their address.
-   */
-  openFastPath(endpoint: FastPathEndpoint, receiver: FastPathReceiver): void {
-    if (this.#registration.role === 'endpoint')
-      this.relay.openFastPath(this.#registration, endpoint, receiver);
+  /** @internal See `Relay.openUdp`. Null for a catch-all conn, whose frames are not found by their address. */
+  openUdp(address: Uint8Array, port: number, options: UdpEntryOptions): UdpEntry | null {
+    if (this.#registration.role !== 'endpoint') return null;
+    return this.relay.openUdp(this.#registration, address, port, options);
   }
 
   /** @internal */
   abstract frame(store: BatchStore, record: FrameRecord, flags: number): void;
-  /** @internal */
-  abstract batchEnd(store: BatchStore): void;
 
   /** Fails whoever waits; called once, when the conn or the relay is closed. */
   protected shutdown(error: Error): void {

@@ -3,12 +3,12 @@ import { OptionError } from '../errors.ts';
 import { allocateFrameMemory } from '../link/frame-memory.ts';
 import { FrameFlag, type FrameMemory } from '../link/link.ts';
 import { show } from '../options.ts';
-import { BatchStore } from '../relay/batch-store.ts';
+import { BatchStore, type BatchTaker } from '../relay/batch-store.ts';
 import type { EthernetResponse } from '../relay/ethernet-response.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import { RoomQueue } from '../relay/room-queue.ts';
+import { TakerLists } from '../relay/taker-lists.ts';
 import type { FrameSender } from '../relay/transmit.ts';
-import { rethrowLater } from '../rethrow.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { parseFrame } from '../wire/parse.ts';
 import { FrameRecord } from '../wire/record.ts';
@@ -48,7 +48,8 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
   readonly memory: FrameMemory;
   readonly #conn: SharedEthernetConn;
   readonly #record = new FrameRecord();
-  readonly #store = new BatchStore();
+  readonly lists: TakerLists<BatchTaker> = new TakerLists();
+  readonly #store = new BatchStore(this.lists);
   #received: FrameMemory;
   #registration: L4Registration | null = null;
   #inFlight = 0;
@@ -85,6 +86,11 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
     this.#registration?.receive(null);
     this.#registration?.close();
     this.#registration = null;
+  }
+
+  /** What comes from below is whole packets already, one by one. */
+  openUdp(): null {
+    return null;
   }
 
   senderFor(): FrameSender {
@@ -139,11 +145,7 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
     this.#store.begin(this.#received);
     const flags = response.truncated === true ? FrameFlag.TRUNCATED : 0;
     receiver.frame(this.#store, this.#record, flags);
-    try {
-      receiver.batchEnd(this.#store);
-    } catch (error) {
-      rethrowLater(error);
-    }
+    this.#store.tellTakers();
     this.#store.end();
   }
 }

@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.ts';
-import type { BatchStore } from '../relay/batch-store.ts';
-import { Field } from '../relay/batch-store.ts';
-import type { FastPathReceiver } from '../relay/udp-fast-path.ts';
+import { type BatchStore, type BatchTaker, Field } from '../relay/batch-store.ts';
+import type { TakerLists } from '../relay/taker-lists.ts';
 import { rethrowLater } from '../rethrow.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import { Batch, type Replier } from './batch.ts';
@@ -16,6 +15,12 @@ export interface InboxOwner<T> extends Replier {
   emitItem(item: T): void;
 }
 
+/** Where an inbox is: a relay, or what stands in for one. */
+interface InboxPlace {
+  readonly clock: Clock;
+  readonly lists: TakerLists<BatchTaker>;
+}
+
 /** One cursor serves all conns of a thread: batches never nest, for links deliver only from the event loop. */
 const cursor = new Batch();
 
@@ -23,22 +28,22 @@ const cursor = new Batch();
  * Where a conn's packets arrive, and the three ways to take them out: a batch callback, events, or pulling
  * from a bounded queue. All three are fed from the same list at the end of a wake-up.
  */
-export class Inbox<T> implements FastPathReceiver {
+export class Inbox<T> implements BatchTaker {
   readonly queue: ReceiveQueue<T>;
   closed = false;
   readonly #owner: InboxOwner<T>;
-  // The packets of the batch under way: a linked list through the store's rows. Here and not in objects of their own,
-  // since of many conns each has to be fetched into the processor's cache.
-  #head = -1;
-  #tail = -1;
-  #count = 0;
+  /** Number of the list of its packets in the batch under way, see TakerLists. Its own until it is closed. */
+  readonly list: number;
+  readonly #lists: TakerLists<BatchTaker>;
   /** Packets handed over without being queued. */
   #direct = 0;
   #onBatch: ((batch: Batch) => void) | null = null;
 
-  constructor(clock: Clock, depth: number, owner: InboxOwner<T>) {
+  constructor({ clock, lists }: InboxPlace, depth: number, owner: InboxOwner<T>) {
     this.queue = new ReceiveQueue<T>(clock, depth);
     this.#owner = owner;
+    this.#lists = lists;
+    this.list = lists.add(this);
   }
 
   onBatch(callback: ((batch: Batch) => void) | null): void {
@@ -47,31 +52,17 @@ export class Inbox<T> implements FastPathReceiver {
 
   /** Takes a frame of the batch under way in. */
   accept(store: BatchStore, record: FrameRecord, payload: number, payloadEnd: number, flags: number): void {
-    const at = store.append(record, payload, payloadEnd, flags);
-    if (this.#tail < 0) this.#head = at;
-    else store.words[this.#tail + Field.NEXT] = at;
-    this.#tail = at;
-    this.#count++;
+    store.note(this.list, store.append(record, payload, payloadEnd, flags));
   }
 
-  /** Takes the first rows of a batch in, which lie in the store already: a list from `head` to `tail`. */
-  adopt(head: number, tail: number, count: number): void {
-    this.#head = head;
-    this.#tail = tail;
-    this.#count = count;
-  }
-
-  batchEnd(store: BatchStore): void {
-    let at = this.#head;
-    let left = this.#count;
-    if (left === 0) return;
-    this.#forgetBatch();
+  batchEnd(store: BatchStore, head: number, count: number): void {
     if (this.#onBatch !== null) {
-      this.#direct += left;
-      cursor.run(store, at, left, this.#owner, this.#onBatch);
+      this.#direct += count;
+      cursor.run(store, head, count, this.#owner, this.#onBatch);
       return;
     }
-    for (; at >= 0 && !this.closed; at = store.words[at + Field.NEXT]) {
+    let left = count;
+    for (let at = head; at >= 0 && !this.closed; at = store.words[at + Field.NEXT]) {
       left--;
       this.#hand(this.#owner.makeItem(store, at));
     }
@@ -89,9 +80,8 @@ export class Inbox<T> implements FastPathReceiver {
 
   /** Fails readers with `error` (the latest one given); frames of a batch under way are dropped and counted. */
   close(error: Error): void {
+    if (!this.closed) this.queue.countDropped(this.#lists.remove(this.list));
     this.closed = true;
-    this.queue.countDropped(this.#count);
-    this.#forgetBatch();
     this.queue.close(error);
   }
 
@@ -101,12 +91,6 @@ export class Inbox<T> implements FastPathReceiver {
     counters.enqueued += this.#direct;
     counters.read += this.#direct;
     return counters;
-  }
-
-  #forgetBatch(): void {
-    this.#head = -1;
-    this.#tail = -1;
-    this.#count = 0;
   }
 
   #hand(item: T): void {

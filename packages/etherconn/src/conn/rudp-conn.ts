@@ -25,10 +25,8 @@ export class RUDPConn extends UdpEndpoint {
       throw new OptionError('conn', `must be an EtherConn, got ${show(conn)}`);
     checkKnown(options, [...UDP_CONN_OPTIONS, 'acceptAny']);
     super(local, conn, conn.writer, options, checkBoolean('acceptAny', options.acceptAny, false));
-    conn.attach(this);
     this.#conn = conn;
-    const endpoint = this.fastPathEndpoint();
-    if (endpoint !== null) conn.openFastPath(endpoint, this.inbox);
+    this.openAbove(conn, () => conn.attach(this));
   }
 
   /** Closes this conn and its EtherConn. */

@@ -4,6 +4,7 @@ import type { BatchStore } from '../relay/batch-store.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
+import { type UdpEntry, type UdpEntryOptions, UdpTally } from '../relay/udp-front.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import { ClaimedEndpoint, Claims } from './claims.ts';
@@ -37,6 +38,7 @@ const DEFAULT_SHARED_ETHER_TYPES: readonly number[] = Object.freeze([EtherType.I
 export class SharedEtherConn extends EthernetPort implements SharedEthernetConn, SharedLower {
   readonly #claims = new Claims();
   #claimed = 0;
+  readonly #past = new UdpTally();
   #unclaimed = 0;
 
   constructor(
@@ -70,6 +72,11 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn,
     return this.writeIPData(packet, destMac, options);
   }
 
+  /** @internal */
+  override openUdp(address: Uint8Array, port: number, options: UdpEntryOptions): UdpEntry | null {
+    return super.openUdp(address, port, { ...options, tally: this.#past });
+  }
+
   /** @internal Claims a key for a conn above. */
   claim(key: L4HashKey, receiver: FrameReceiver): void {
     this.writer.checkOpen('register');
@@ -79,7 +86,7 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn,
   stats(): SharedEtherConnStats {
     const { sent, sentBytes, noRoom } = this.writer;
     return {
-      claimed: this.#claimed,
+      claimed: this.#claimed + this.#past.taken,
       unclaimed: this.#unclaimed,
       registrations: this.#claims.size,
       sent,
@@ -92,11 +99,6 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn,
   frame(store: BatchStore, record: FrameRecord, flags: number): void {
     if (record.ipVersion !== 0 && this.#claims.frame(store, record, flags)) this.#claimed++;
     else this.#unclaimed++;
-  }
-
-  /** @internal */
-  batchEnd(store: BatchStore): void {
-    this.#claims.batchEnd(store);
   }
 
   protected override shutdown(error: Error): void {

@@ -3,6 +3,7 @@ import type { CallOptions, DeadlineTime } from '../pending.ts';
 import type { EthernetResponse } from '../relay/ethernet-response.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { MacAddress } from '../relay/l2-endpoint.ts';
+import type { UdpEntry, UdpEntryOptions } from '../relay/udp-front.ts';
 import type { L4HashKey } from './l4-hash-key.ts';
 import type { UdpLower } from './udp-endpoint.ts';
 
@@ -38,6 +39,7 @@ export interface SharedLower extends UdpLower {
   claim(key: L4HashKey, receiver: FrameReceiver): void;
   /** Frees a key if `receiver` has it. */
   release(key: L4HashKey, receiver: FrameReceiver): void;
+  openUdp(address: Uint8Array, port: number, options: UdpEntryOptions): UdpEntry | null;
 }
 
 /** Whether a SharedEthernetConn is one of ours, over which conns need no copies: a SharedEtherConn or a Host. */

@@ -27,7 +27,7 @@ export class SharedRUDPConn extends UdpEndpoint {
     super(local, lower, new Writer(lower.carrier), options, false);
     this.#lower = lower;
     this.#key = new L4HashKey(local.bytes, IpProtocol.UDP, local.port);
-    lower.claim(this.#key, this);
+    this.openAbove(lower, () => lower.claim(this.#key, this));
   }
 
   /** Frees the address and port. */

@@ -5,7 +5,7 @@ import type { CallOptions, DeadlineTime } from '../pending.ts';
 import { nextTick } from '../real-time.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
-import type { FastPathEndpoint } from '../relay/udp-fast-path.ts';
+import type { UdpEntry, UdpEntryOptions } from '../relay/udp-front.ts';
 import { formatIp } from '../wire/ip.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import type { Vlan } from '../wire/vlan.ts';
@@ -43,6 +43,11 @@ export interface UdpLower extends ReplySource {
   readonly vlanKey: number;
   /** How next hops are found unless the conn has a resolver of its own; without either, by broadcast. */
   resolveNextHop?(address: string): ReturnType<NextHopResolver>;
+}
+
+/** What may have an entry in the front for UDP, see `Relay.openUdp`. */
+export interface UdpEntryOpener {
+  openUdp(address: Uint8Array, port: number, options: UdpEntryOptions): UdpEntry | null;
 }
 
 /** Events of UDP conns. */
@@ -87,6 +92,7 @@ export abstract class UdpEndpoint
   // Both are made on first use, so that an idle conn costs little.
   #peers: UdpPeers | null = null;
   #replier: UdpReplier | null = null;
+  #entry: UdpEntry | null = null;
 
   constructor(
     local: UdpEndpointAddress,
@@ -115,7 +121,7 @@ export abstract class UdpEndpoint
     this.#resolve = checkResolver(options.resolveNextHop ?? lower.resolveNextHop?.bind(lower));
     this.#answersForAny = acceptAny || isWildcard(local);
     const depth = checkInteger('receiveDepth', options.receiveDepth, 1, 1_048_576, this.carrier.receiveDepth);
-    this.inbox = new Inbox<Datagram>(this.carrier.clock, depth, this);
+    this.inbox = new Inbox<Datagram>(this.carrier, depth, this);
   }
 
   /** Whether this conn, or what is below it, has been closed. */
@@ -251,11 +257,6 @@ export abstract class UdpEndpoint
   }
 
   /** @internal */
-  batchEnd(store: BatchStore): void {
-    this.inbox.batchEnd(store);
-  }
-
-  /** @internal */
   relayStopped(error: Error): void {
     this.shutdown(error);
   }
@@ -286,14 +287,26 @@ export abstract class UdpEndpoint
     return this.#replier.reply(batch, payload);
   }
 
-  /** What the relay may hand over without asking {@link frame}; null where it has to. */
-  protected fastPathEndpoint(): FastPathEndpoint | null {
-    return this.#filter.fastPathEndpoint();
+  /**
+   * Begins to receive: by `attach`, and where datagrams are for one address, by the front for UDP, which hands over what is
+   * faultless without asking {@link frame}. What `attach` throws leaves nothing behind.
+   */
+  protected openAbove(lower: UdpEntryOpener, attach: () => void): void {
+    try {
+      attach();
+    } catch (error) {
+      this.inbox.close(error as Error);
+      throw error;
+    }
+    const { isOneAddress, verify } = this.#filter;
+    if (isOneAddress)
+      this.#entry = lower.openUdp(this.local.bytes, this.local.port, { list: this.inbox.list, verify });
   }
 
   protected shutdown(error: Error): void {
     if (this.inbox.closed) return;
     this.writer.close(error);
+    this.#entry?.close();
     this.inbox.close(error);
     this.#peers = null;
     nextTick(() => this.emit('close'));

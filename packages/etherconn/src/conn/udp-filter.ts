@@ -1,6 +1,5 @@
 import { FrameFlag, type FrameMemory } from '../link/link.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
-import type { FastPathEndpoint } from '../relay/udp-fast-path.ts';
 import { readU32 } from '../wire/bytes.ts';
 import { ChecksumState } from '../wire/checksum.ts';
 import { ipv4ChecksumState } from '../wire/ipv4.ts';
@@ -94,10 +93,14 @@ export class UdpFilter {
     return false;
   }
 
-  /** What nearly all frames that this accepts have in common; null where that is no one address. */
-  fastPathEndpoint(): FastPathEndpoint | null {
-    if (this.#version !== 4 || this.#acceptAny || this.#wildcard) return null;
-    return { address: this.#bytes, port: this.#port, verify: this.#verify !== 'off' };
+  /** Whether it accepts what is for one address and port, and nothing else. */
+  get isOneAddress(): boolean {
+    return !this.#acceptAny && !this.#wildcard;
+  }
+
+  /** Whether wrong checksums matter. */
+  get verify(): boolean {
+    return this.#verify !== 'off';
   }
 
   counters(): UdpFilterCounters {

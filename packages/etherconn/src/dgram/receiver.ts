@@ -4,13 +4,25 @@ import type { BlockList } from 'node:net';
 import { Batch, type Replier } from '../conn/batch.ts';
 import { messages } from '../conn/message-slab.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
-import { FrameList } from '../relay/frame-receiver.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { runTicks } from '../ticks.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import type { AddressTextCache } from './address-text-cache.ts';
 import { HeldMessages } from './held-messages.ts';
 import { type MessageInfo, messageInfo, receivedMessageInfo } from './message-info.ts';
+
+/** A receiver's frames within the batch under way: a linked list through the store's rows. */
+class FrameList {
+  head = -1;
+  tail = -1;
+  count = 0;
+
+  reset(): void {
+    this.head = -1;
+    this.tail = -1;
+    this.count = 0;
+  }
+}
 
 /** One cursor serves all sockets of a thread: batches never nest. */
 const cursor = new Batch();

@@ -383,6 +383,11 @@ export class Host
     this.stack.release(key, receiver);
   }
 
+  /** @internal The host sees all that comes, and counts it: nothing goes past it. */
+  openUdp(): null {
+    return null;
+  }
+
   /** @internal What conns that share the host go by, if nothing else is said. */
   resolveNextHop(address: string): MacAddress | null | Promise<MacAddress | null> {
     const path = this.stack.output.path(parseIp(address), 'send');

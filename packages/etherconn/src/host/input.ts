@@ -23,15 +23,15 @@ import { Reassembly } from './ip/reassembly.ts';
 import type { ReassembledFrame } from './ip/reassembly-datagram.ts';
 import type { Stack } from './stack.ts';
 
-/** Packets put together from fragments are delivered one by one; batches never nest. */
-const wholeStore = new BatchStore();
-wholeStore.local = true;
+/** Packets put together from fragments are delivered one by one. */
 const wholeRecord = new FrameRecord();
 
 /** The receiving side of a host: what a frame is, whether it is for us, and whose it is. */
 export class Input implements HostEthernetUser, LoopbackUser {
   readonly #stack: Stack;
   #reassembly: Reassembly | null = null;
+  /** Made when the first packet has been put together. */
+  #wholeStore: BatchStore | null = null;
   /** Put together in the batch under way. */
   #whole: ReassembledFrame[] = [];
 
@@ -67,7 +67,6 @@ export class Input implements HostEthernetUser, LoopbackUser {
 
   batchEnd(store: BatchStore): void {
     this.#stack.udp.batchEnd(store);
-    this.#stack.claims?.batchEnd(store);
     if (this.#whole.length > 0) this.#deliverWhole();
   }
 
@@ -203,6 +202,11 @@ export class Input implements HostEthernetUser, LoopbackUser {
   #deliverWhole(): void {
     const frames = this.#whole;
     this.#whole = [];
+    if (this.#wholeStore === null) {
+      this.#wholeStore = new BatchStore(this.#stack.relay.lists);
+      this.#wholeStore.local = true;
+    }
+    const wholeStore = this.#wholeStore;
     for (const frame of frames) {
       // Whoever got the one before may have closed the host, and these with it.
       if (this.#stack.closed !== null) {
@@ -215,7 +219,7 @@ export class Input implements HostEthernetUser, LoopbackUser {
       this.#stack.counters.reassembled++;
       this.#packet(wholeStore, wholeRecord, 0);
       this.#stack.udp.batchEnd(wholeStore);
-      this.#stack.claims?.batchEnd(wholeStore);
+      wholeStore.tellTakers();
       wholeStore.end();
       this.#reassembly?.release(frame);
     }

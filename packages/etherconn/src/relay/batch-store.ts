@@ -3,6 +3,7 @@ import { rethrowLater } from '../rethrow.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import type { FrameRecord } from '../wire/record.ts';
+import { LIST_SHIFT, List, type TakerLists } from './taker-lists.ts';
 
 /** Words of one entry. A power of two, so that an entry's place is a shift. */
 const SHIFT = 4;
@@ -26,18 +27,30 @@ export const Field = {
   NEXT: 13,
 } as const;
 
-/** {@link Field.KINDS} of UDP in IPv4, without flags. */
-const PLAIN_UDP = 4 | ((IpProtocol.UDP + 1) << 4);
+/** {@link Field.KINDS} of a UDP datagram of each IP version, without flags. */
+export const UDP4: number = 4 | ((IpProtocol.UDP + 1) << 4);
+export const UDP6: number = 6 | ((IpProtocol.UDP + 1) << 4);
+/** Where the link's flags begin in {@link Field.KINDS}. */
+export const FLAGS_SHIFT = 13;
 
-/** Who has taken frames of a batch, and is told when all are there. */
+/** Who takes frames of a batch in: a conn's inbox, a socket's receiver. */
 export interface BatchTaker {
-  batchEnd(store: BatchStore): void;
+  /**
+   * All frames of the batch are there. Called once for each batch in which the taker was given any, with the first of
+   * its `count` rows; the others follow by `Field.NEXT`. Programs run here: frames are still in their memory.
+   */
+  batchEnd(store: BatchStore, head: number, count: number): void;
+}
+
+/** What is to be done when all takers of a batch have been told. */
+export interface BatchSequel {
+  batchTold(store: BatchStore): void;
 }
 
 /**
  * The frames of one wake-up that conns have accepted, as rows of integers. Frames of many conns come
- * interleaved; each conn's rows form a linked list, so a conn needs two integers, and nothing is
- * allocated per frame, however many conns there are. Emptied when the batch ends.
+ * interleaved; each taker's rows form a linked list (see TakerLists), and nothing is allocated per frame,
+ * however many takers there are. Emptied when the batch ends.
  */
 export class BatchStore {
   words: Int32Array = new Int32Array(256 << SHIFT);
@@ -46,9 +59,16 @@ export class BatchStore {
   /** Whether the frames come from this process itself (the hairpin, a loopback), not from the wire. */
   local = false;
   #count = 0;
-  /** The list is not cut, for it would be grown anew every time. */
-  readonly #takers: (BatchTaker | null)[] = [];
-  #takerCount = 0;
+  /** Lists with rows of the batch, in the order in which they got their first. */
+  #touched = new Int32Array(64);
+  #touchedCount = 0;
+  readonly #lists: TakerLists<BatchTaker>;
+  readonly #sequels: BatchSequel[] = [];
+
+  /** `lists` are those of the takers that rows are noted for. */
+  constructor(lists: TakerLists<BatchTaker>) {
+    this.#lists = lists;
+  }
 
   begin(memory: FrameMemory): void {
     this.memory = memory;
@@ -59,25 +79,61 @@ export class BatchStore {
     this.memory = null;
   }
 
-  addTaker(taker: BatchTaker): void {
-    this.#takers[this.#takerCount++] = taker;
+  /** Notes a row for a taker's list. */
+  note(list: number, row: number): void {
+    const lists = this.#lists.words;
+    const at = list << LIST_SHIFT;
+    if (lists[at + List.COUNT]++ === 0) {
+      lists[at] = row;
+      this.touch(list);
+    } else {
+      this.words[lists[at + List.TAIL] + Field.NEXT] = row;
+    }
+    lists[at + List.TAIL] = row;
   }
 
-  /** Tells all takers, in the order in which they were added: their programs run here. */
+  /** Has `sequel` called when all takers have been told. */
+  afterwards(sequel: BatchSequel): void {
+    this.#sequels.push(sequel);
+  }
+
+  /** Tells all takers, in the order in which they got their first frames: their programs run here. Then come sequels. */
   tellTakers(): void {
-    const takers = this.#takers;
-    const count = this.#takerCount;
-    this.#takerCount = 0;
-    for (let i = 0; i < count; i++) {
+    this.#tellLists();
+    while (this.#sequels.length > 0) {
       try {
-        takers[i]!.batchEnd(this);
+        this.#sequels.shift()!.batchTold(this);
+      } catch (error) {
+        rethrowLater(error);
+      }
+    }
+  }
+
+  #tellLists(): void {
+    const count = this.#touchedCount;
+    this.#touchedCount = 0;
+    for (let i = 0; i < count; i++) {
+      const list = this.#touched[i];
+      const rows = this.#lists.take(list);
+      // Its taker has gone meanwhile.
+      if (rows === 0) continue;
+      try {
+        this.#lists.taker(list)!.batchEnd(this, this.#lists.head(list), rows);
       } catch (error) {
         // The others' frames are only here now.
         rethrowLater(error);
       }
-      // What is closed meanwhile is not to be kept here.
-      takers[i] = null;
     }
+  }
+
+  /** A list has got its first row: its taker is to be told. For who does what {@link note} does by himself. */
+  touch(list: number): void {
+    if (this.#touchedCount === this.#touched.length) {
+      const touched = new Int32Array(this.#touched.length * 2);
+      touched.set(this.#touched);
+      this.#touched = touched;
+    }
+    this.#touched[this.#touchedCount++] = list;
   }
 
   /** Writes a row; `payload` and `payloadEnd` are what the taker calls its payload. Returns the row's place. */
@@ -93,7 +149,7 @@ export class BatchStore {
     words[at + Field.L3] = record.l3;
     words[at + Field.IP_SOURCE] = record.ipSource;
     words[at + Field.IP_DESTINATION] = record.ipDestination;
-    words[at + Field.KINDS] = record.ipVersion | ((record.protocol + 1) << 4) | (flags << 13);
+    words[at + Field.KINDS] = record.ipVersion | ((record.protocol + 1) << 4) | (flags << FLAGS_SHIFT);
     words[at + Field.PORTS] = (record.sourcePort << 16) | (record.destinationPort & 0xffff);
     words[at + Field.VLAN_COUNT] = record.vlanCount;
     words[at + Field.ETHER_TYPE] = record.etherType;
@@ -104,16 +160,17 @@ export class BatchStore {
   }
 
   /**
-   * As {@link append}, of an untagged or once tagged UDP datagram in IPv4 without options whose header is at `l3`.
-   * `ports` as in the row.
+   * As {@link append}, of a faultless UDP datagram: its IP header is at `l3`, its UDP header at `l4`. `ports` and `kinds`
+   * as in the row.
    */
-  appendPlain(
+  appendUdp(
     start: number,
     end: number,
     l3: number,
+    l4: number,
     payloadEnd: number,
     ports: number,
-    flags: number,
+    kinds: number,
     vlanCount: number,
     vlanKey: number,
   ): number {
@@ -121,18 +178,19 @@ export class BatchStore {
     if (at === this.words.length) this.#grow();
     this.#count++;
     const words = this.words;
+    const is4 = (kinds & 0xf) === 4;
     words[at] = start;
     words[at + Field.END] = end;
-    words[at + Field.PAYLOAD] = l3 + 28;
+    words[at + Field.PAYLOAD] = l4 + 8;
     words[at + Field.PAYLOAD_END] = payloadEnd;
     words[at + Field.L3] = l3;
-    words[at + Field.IP_SOURCE] = l3 + 12;
-    words[at + Field.IP_DESTINATION] = l3 + 16;
-    words[at + Field.KINDS] = PLAIN_UDP | (flags << 13);
+    words[at + Field.IP_SOURCE] = is4 ? l3 + 12 : l3 + 8;
+    words[at + Field.IP_DESTINATION] = is4 ? l3 + 16 : l3 + 24;
+    words[at + Field.KINDS] = kinds;
     words[at + Field.PORTS] = ports;
     words[at + Field.VLAN_COUNT] = vlanCount;
-    words[at + Field.ETHER_TYPE] = EtherType.IPV4;
-    words[at + Field.L4] = l3 + 20;
+    words[at + Field.ETHER_TYPE] = is4 ? EtherType.IPV4 : EtherType.IPV6;
+    words[at + Field.L4] = l4;
     words[at + Field.VLAN_KEY] = vlanKey;
     words[at + Field.NEXT] = -1;
     return at;

@@ -2,14 +2,15 @@ import type { FrameMemory, LinkReceiver } from '../link/link.ts';
 import type { ReceivedFrames } from '../link/middleware/received-frames.ts';
 import { parseFrame } from '../wire/parse.ts';
 import { FrameRecord } from '../wire/record.ts';
-import { BatchStore } from './batch-store.ts';
+import { BatchStore, type BatchTaker } from './batch-store.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { GroupListeners } from './group-listeners.ts';
 import { groupSelector, NO_SELECTOR, secondGroupSelector } from './group-selector.ts';
 import type { RelayStats } from './packet-relay.ts';
 import type { RelayRegistration } from './registration.ts';
 import type { Registry } from './registry.ts';
-import type { UdpFastPath } from './udp-fast-path.ts';
+import type { TakerLists } from './taker-lists.ts';
+import type { UdpFront } from './udp-front.ts';
 
 /** The receiving half of RelayStats. */
 export type ReceiveLedger = Omit<
@@ -30,7 +31,7 @@ export interface DemultiplexerOwner {
 
 /** Hands received frames to the registrations that they are for, and keeps the ledger of what became of each. */
 export class Demultiplexer implements LinkReceiver {
-  /** Frames received and delivered by the fast path. */
+  /** Frames received and delivered by the front alone. */
   #fast = 0;
   // Counters as of RelayStats, of the others.
   #received = 0;
@@ -58,44 +59,43 @@ export class Demultiplexer implements LinkReceiver {
   readonly #listeners: GroupListeners;
   readonly #places: readonly (RelayRegistration | null)[];
   readonly #record = new FrameRecord();
-  readonly #store = new BatchStore();
-  #batch = 0;
-  readonly #fastPath: UdpFastPath;
-  /** Whether frames of the batch under way may take it: all that the long way does beside is not needed. */
-  #isFast = false;
+  readonly #store: BatchStore;
+  readonly #front: UdpFront;
+  /** Whether frames of the batch under way go to the front before anything else is looked at. */
+  #frontFirst = false;
 
-  constructor(registry: Registry, owner: DemultiplexerOwner) {
+  constructor(registry: Registry, lists: TakerLists<BatchTaker>, owner: DemultiplexerOwner) {
+    this.#store = new BatchStore(lists);
     this.#owner = owner;
     this.#registry = registry;
     this.#table = registry.table;
     this.#listeners = registry.listeners;
     this.#places = registry.places;
-    this.#fastPath = registry.fastPath;
+    this.#front = registry.front;
   }
 
   begin(memory: FrameMemory, queue: number): void {
-    this.#batch++;
     this.#store.begin(memory);
     this.#store.local = memory === this.hairpinMemory;
     const isShown = this.shown !== null && !this.#store.local;
     if (isShown) this.shown!.begin(memory, queue);
-    this.#isFast =
+    this.#frontFirst =
       !isShown &&
-      this.#fastPath.size > 0 &&
+      this.#front.size > 0 &&
       this.#registry.mirrors.length === 0 &&
-      this.hairpinMemory === null &&
+      (this.hairpinMemory === null || this.#store.local) &&
       !this.stopped;
   }
 
   frame(offset: number, length: number, flags: number): void {
-    if (this.#isFast && (offset & 3) === 2 && this.#fastPath.take(this.#store, offset, length, flags)) {
+    if (this.#frontFirst && (offset & 3) === 2 && this.#front.take(this.#store, offset, length, flags)) {
       this.#fast++;
     } else {
       this.#frame(offset, length, flags);
     }
   }
 
-  /** The way through the layers. Apart, so that the engine finds the short one small enough to put into the link's loop. */
+  /** The way through the layers. Apart, so that the engine finds the other small enough to put into the link's loop. */
   #frame(offset: number, length: number, flags: number): void {
     if (this.shown !== null && !this.#store.local) this.shown.frame(offset, length);
     this.#received++;
@@ -125,6 +125,11 @@ export class Demultiplexer implements LinkReceiver {
       this.#group(record, flags);
       return;
     }
+    // Mirrors have their copies now, and the source is known to be a stranger's.
+    if (!this.#frontFirst && (offset & 3) === 2 && this.#front.take(this.#store, offset, length, flags)) {
+      this.#delivered++;
+      return;
+    }
     const macHigh = (u8[offset] << 24) | (u8[offset + 1] << 16) | (u8[offset + 2] << 8) | u8[offset + 3];
     const macLow = (u8[offset + 4] << 8) | u8[offset + 5];
     const place = this.#table.get(macHigh, macLow, record.vlanKey, record.etherType);
@@ -140,7 +145,6 @@ export class Demultiplexer implements LinkReceiver {
 
   /** Programs run here: they may send, register, close conns and the relay itself. */
   end(): void {
-    this.#fastPath.finish();
     this.#owner.batchBegins();
     this.#store.tellTakers();
     this.#store.end();
@@ -233,11 +237,6 @@ export class Demultiplexer implements LinkReceiver {
   #deliver(registration: RelayRegistration, record: FrameRecord, flags: number): boolean {
     const receiver = registration.receiver;
     if (receiver === null) return false;
-    if (registration.lastBatch !== this.#batch) {
-      registration.lastBatch = this.#batch;
-      this.#store.addTaker(registration);
-    }
-    if (this.#isFast) this.#fastPath.divert(registration.index);
     receiver.frame(this.#store, record, flags);
     return true;
   }

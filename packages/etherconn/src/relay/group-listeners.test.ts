@@ -16,7 +16,6 @@ class CountingReceiver implements FrameReceiver {
     this.frames++;
   }
 
-  batchEnd(): void {}
   keyReplaced(): void {}
   relayStopped(): void {}
 }

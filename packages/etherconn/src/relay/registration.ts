@@ -1,7 +1,7 @@
 import type { Station } from '../link/link.ts';
-import type { BatchStore, BatchTaker } from './batch-store.ts';
 import type { FrameReceiver } from './frame-receiver.ts';
 import type { L2EndpointKey } from './l2-endpoint.ts';
+import type { UdpEntry } from './udp-front.ts';
 
 /** What part of the traffic a registration gets. */
 export type RegistrationRole =
@@ -20,7 +20,7 @@ export interface RegistrationCloser {
 /**
  * A relay's own side of a registration: what conns hold. Small on purpose, for there may be 100,000.
  */
-export class RelayRegistration implements BatchTaker {
+export class RelayRegistration {
   readonly id: number;
   /** Place in the relay's list; part of the id. */
   readonly index: number;
@@ -37,8 +37,8 @@ export class RelayRegistration implements BatchTaker {
   closed = false;
   /** Keys taken over by others, made when the first is. */
   lost: L2EndpointKey[] | null = null;
-  /** Number of the last batch in which a frame came, so that it is told of the batch's end once. */
-  lastBatch = 0;
+  /** Its endpoints in the front for UDP, made when the first is. */
+  entries: Set<UdpEntry> | null = null;
   readonly #closer: RegistrationCloser;
 
   constructor(
@@ -57,11 +57,6 @@ export class RelayRegistration implements BatchTaker {
     this.multicast = multicast;
     this.etherTypes = etherTypes;
     this.stations = stations;
-  }
-
-  /** The receiver may have gone since it took a frame. */
-  batchEnd(store: BatchStore): void {
-    this.receiver?.batchEnd(store);
   }
 
   close(): void {

@@ -1,10 +1,13 @@
 import { InUseError, OptionError } from '../errors.ts';
 import type { Station } from '../link/link.ts';
+import { EtherType } from '../wire/ethertype.ts';
+import type { BatchTaker } from './batch-store.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { GroupListeners } from './group-listeners.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
 import { type RegistrationCloser, type RegistrationRole, RelayRegistration } from './registration.ts';
-import { UdpFastPath } from './udp-fast-path.ts';
+import type { TakerLists } from './taker-lists.ts';
+import { type UdpEntry, type UdpEntryOptions, UdpFront } from './udp-front.ts';
 
 /** Ids are generation × 2^24 + place, so an id of the past never names a registration of today. */
 const ID_PLACES = 2 ** 24;
@@ -20,7 +23,7 @@ export class Registry {
   /** (MAC, VLANs, EtherType) → place. */
   readonly table: EndpointTable = new EndpointTable();
   readonly listeners: GroupListeners = new GroupListeners();
-  readonly fastPath: UdpFastPath = new UdpFastPath(this.table);
+  readonly front: UdpFront;
   /** By place; null where one is free. */
   readonly places: (RelayRegistration | null)[] = [];
   // New lists instead of changed ones: a batch under way goes on with the list it has.
@@ -30,8 +33,9 @@ export class Registry {
   readonly #free: number[] = [];
   #generation = 0;
 
-  constructor(closer: RegistrationCloser) {
+  constructor(closer: RegistrationCloser, lists: TakerLists<BatchTaker>) {
     this.#closer = closer;
+    this.front = new UdpFront(lists);
   }
 
   /** Registrations now. */
@@ -95,6 +99,8 @@ export class Registry {
         const old = this.places[previous]!;
         const key = new L2EndpointKey(macHigh, macLow, etherType, vlanKey);
         old.lost = [...(old.lost ?? []), key];
+        // All of its stations have one address, or none in the front.
+        if (etherType === EtherType.IPV4 || etherType === EtherType.IPV6) this.#closeEntries(old);
         if (old.multicast && !this.#stillListens(old, vlanKey, etherType))
           this.listeners.delete(old, vlanKey, etherType);
         replaced.push({ key, old });
@@ -126,7 +132,7 @@ export class Registry {
   /** A key that somebody else has taken over is his now, and stays. */
   remove(registration: RelayRegistration): void {
     this.places[registration.index] = null;
-    this.fastPath.close(registration.index);
+    this.#closeEntries(registration);
     this.#free.push(registration.index);
     if (registration.role !== 'endpoint') {
       this.defaults = without(this.defaults, registration);
@@ -141,6 +147,32 @@ export class Registry {
         if (registration.multicast) this.listeners.delete(registration, vlanKey, etherType);
       }
     }
+  }
+
+  /**
+   * Gives the datagrams for an address and port of a registration's station to a list. Null where they have to go through
+   * the layers: the station has passed to another registration, somebody else has the key, or the front is off.
+   */
+  openUdp(
+    registration: RelayRegistration,
+    address: Uint8Array,
+    port: number,
+    options: UdpEntryOptions,
+  ): UdpEntry | null {
+    const [station] = registration.stations;
+    const { macHigh, macLow, vlanKey } = station;
+    const etherType = address.length === 4 ? EtherType.IPV4 : EtherType.IPV6;
+    if (this.table.get(macHigh, macLow, vlanKey, etherType) !== registration.index) return null;
+    const entry = this.front.open({ macHigh, macLow, vlanKey, address, port }, options);
+    if (entry === null) return null;
+    registration.entries ??= new Set();
+    registration.entries.add(entry);
+    return entry;
+  }
+
+  #closeEntries(registration: RelayRegistration): void {
+    for (const entry of registration.entries ?? []) entry.close();
+    registration.entries = null;
   }
 
   /** Whether a registration keeps another key of the same VLANs and EtherType. */

@@ -6,6 +6,7 @@ import { checkBoolean, checkKnown } from '../options.ts';
 import { nextTick } from '../real-time.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { Announcements } from './announcements.ts';
+import type { BatchTaker } from './batch-store.ts';
 import { batchBegins, batchDone } from './batches.ts';
 import { Demultiplexer } from './demultiplexer.ts';
 import { Hairpin } from './hairpin.ts';
@@ -19,10 +20,11 @@ import { Registry, stationsOf } from './registry.ts';
 import { checkRelayOptions, RELAY_OPTIONS, type RelayOptions } from './relay-options.ts';
 import { RoomQueue } from './room-queue.ts';
 import { StationSteering } from './station-steering.ts';
+import { TakerLists } from './taker-lists.ts';
 import { type Tap, Taps } from './taps.ts';
 import type { FrameSender } from './transmit.ts';
 import { Transmitter } from './transmitter.ts';
-import type { FastPathEndpoint, FastPathReceiver } from './udp-fast-path.ts';
+import type { UdpEntry, UdpEntryOptions } from './udp-front.ts';
 
 export { type Logger, type RelayOptions, splitOptions } from './relay-options.ts';
 
@@ -48,6 +50,8 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
   readonly ethernetTypes: readonly number[];
   /** Counts up whenever what is local changes, if hairpin is on: peers then choose their sender anew. */
   epoch = 0;
+  /** @internal What conns are given in the batch under way. */
+  readonly lists: TakerLists<BatchTaker> = new TakerLists();
   /** @internal Writers that wait for room, of all conns. */
   readonly waiting: RoomQueue;
   protected readonly link: Link;
@@ -74,8 +78,8 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.ethernetTypes = checked.ethernetTypes;
     this.waiting = new RoomQueue(checked.sendDepth);
     this.#announcements = new Announcements(this, options.logger);
-    this.#registry = new Registry(this);
-    this.#demultiplexer = new Demultiplexer(this.#registry, {
+    this.#registry = new Registry(this, this.lists);
+    this.#demultiplexer = new Demultiplexer(this.#registry, this.lists, {
       // Answers written from callbacks leave together.
       batchBegins: () => {
         batchBegins();
@@ -209,13 +213,14 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
     this.#registry.selectGroups(registration, etherType, selectors);
   }
 
-  /** @internal See `UdpFastPath`: until the registration is closed. */
-  openFastPath(
+  /** @internal See `Registry.openUdp`: until the entry or the registration is closed, or somebody else has the station. */
+  openUdp(
     registration: RelayRegistration,
-    endpoint: FastPathEndpoint,
-    receiver: FastPathReceiver,
-  ): void {
-    this.#registry.fastPath.open(registration.index, endpoint, receiver);
+    address: Uint8Array,
+    port: number,
+    options: UdpEntryOptions,
+  ): UdpEntry | null {
+    return this.#registry.openUdp(registration, address, port, options);
   }
 
   /** @internal One selector more, or less, of an endpoint that has selected by {@link selectGroups}. */

@@ -3,12 +3,12 @@ import { FrameFlag } from '../link/link.ts';
 import { show } from '../options.ts';
 import { rethrowLater } from '../rethrow.ts';
 import type { FrameRecord } from '../wire/record.ts';
-import type { BatchStore } from './batch-store.ts';
+import type { BatchSequel, BatchStore } from './batch-store.ts';
 import { EthernetResponse } from './ethernet-response.ts';
 import type { FrameReceiver } from './frame-receiver.ts';
 
 /** Hands frames to a callback as copies: for users who write their own conns. */
-export class ResponseReceiver implements FrameReceiver {
+export class ResponseReceiver implements FrameReceiver, BatchSequel {
   readonly #ethernetTypes: readonly number[];
   #callback: ((response: EthernetResponse) => void) | null = null;
   #responses: EthernetResponse[] = [];
@@ -27,11 +27,12 @@ export class ResponseReceiver implements FrameReceiver {
 
   frame(store: BatchStore, record: FrameRecord, flags: number): void {
     if (this.#callback === null) return;
+    if (this.#responses.length === 0) store.afterwards(this);
     const truncated = (flags & FrameFlag.TRUNCATED) !== 0;
     this.#responses.push(new EthernetResponse(store.memory!.u8, record, this.#ethernetTypes, truncated));
   }
 
-  batchEnd(): void {
+  batchTold(): void {
     const responses = this.#responses;
     this.#responses = [];
     for (const response of responses) {

@@ -3,6 +3,7 @@ import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } fr
 import { allocateFrameMemory } from '../link/frame-memory.ts';
 import { BatchStore } from '../relay/batch-store.ts';
 import { RoomQueue } from '../relay/room-queue.ts';
+import { TakerLists } from '../relay/taker-lists.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 import { formatIp, ipEquals, isUnspecifiedIp } from '../wire/ip.ts';
 import { parseFrame } from '../wire/parse.ts';
@@ -28,7 +29,7 @@ export class FakeUdpHost implements UdpHost {
   /** Thrown by the next send. */
   nextError: SystemError | null = null;
   readonly waiting: RoomQueue = new RoomQueue(4);
-  readonly #store = new BatchStore();
+  readonly #store = new BatchStore(new TakerLists());
   #queue: Datagram[] = [];
   #nextPort = 40000;
 

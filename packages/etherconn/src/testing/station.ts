@@ -55,7 +55,6 @@ export class Station {
     const key = { macHigh: 0, macLow: 0, vlanKey: 0, etherTypes: [] };
     this.#relay.addCatchAll('mirror', true, [0x0800, 0x0806, 0x86dd], key).receiver = {
       frame: (store, record) => this.#take(store.memory!.u8.slice(record.start, record.end)),
-      batchEnd: () => undefined,
       keyReplaced: () => undefined,
       relayStopped: () => undefined,
     };

@@ -70,7 +70,7 @@ class Pipe {
 export class Loopback {
   readonly #relay: Relay;
   readonly #record = new FrameRecord();
-  readonly #store = new BatchStore();
+  readonly #store: BatchStore;
   #filling = new Pipe();
   #emptying = new Pipe();
   #scheduled = false;
@@ -79,6 +79,7 @@ export class Loopback {
 
   private constructor(relay: Relay) {
     this.#relay = relay;
+    this.#store = new BatchStore(relay.lists);
     this.#store.local = true;
   }
 
@@ -139,6 +140,7 @@ export class Loopback {
       users[i].localFrame(store, this.#record, FrameFlag.CHECKSUM_VALID);
     }
     batchBegins();
+    store.tellTakers();
     for (let i = 0; i < users.length; i++) {
       try {
         users[i].batchEnd(store);

@@ -62,9 +62,6 @@ export class ArpResolver extends NeighborResolver implements FrameReceiver {
   }
 
   /** @internal */
-  batchEnd(): void {}
-
-  /** @internal */
   keyReplaced(): void {}
 
   /** @internal */

@@ -52,7 +52,6 @@ function overhear(
     etherTypes: [],
   }).receiver = {
     frame: (store, record) => seen.push(store.memory!.u8.slice(record.start, record.end)),
-    batchEnd: () => undefined,
     keyReplaced: () => undefined,
     relayStopped: () => undefined,
   };

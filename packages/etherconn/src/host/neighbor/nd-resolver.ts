@@ -69,9 +69,6 @@ export class NdResolver extends NeighborResolver implements FrameReceiver {
   }
 
   /** @internal */
-  batchEnd(): void {}
-
-  /** @internal */
   keyReplaced(): void {}
 
   /** @internal */
