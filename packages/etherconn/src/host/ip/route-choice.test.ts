@@ -119,6 +119,15 @@ describe('the default router list', () => {
     });
   }
 
+  it('a router of a higher metric stands in, as a second one of DHCP', async (t) => {
+    const { net, a, b, gateways } = open(t, 4);
+    a.alive = false;
+    const routes = gateways.map((gateway, metric) => ({ destination: '0.0.0.0/0', gateway, metric }));
+    const port = new TestPort(net.host(9, { routes }), { version: 4 }).bind('');
+    await send(net, port, FAR4, 20, 1000);
+    assert.ok(b.datagrams >= 17, `${b.datagrams}`);
+  });
+
   it('of IPv4 routes only default ones stand in for each other, as on Linux', async (t) => {
     const { net, a, b, gateways } = open(t, 4);
     a.alive = false;

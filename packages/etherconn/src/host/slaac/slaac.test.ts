@@ -293,6 +293,21 @@ test('a router that makes things up fills nothing but its bounds', () => {
   );
 });
 
+test('one kind of route leaves the places of the others', () => {
+  const bench = new Bench();
+  const routes = Array.from({ length: 32 }, (_, i) => ({
+    prefix: parseIp(`2001:db8:${i.toString(16)}::`),
+    length: 48,
+    preference: 'high' as const,
+    lifetime: Infinity,
+  }));
+  bench.advertise({ lifetime: 0, prefixes: [], routes });
+  bench.advertise({ lifetime: 0, prefixes: [], routes: routes.map((route) => ({ ...route, length: 47 })) });
+  assert.equal(bench.routes.length, 32);
+  bench.advertise();
+  assert.deepEqual(bench.routes.slice(32), ['::/0 by fe80::1', '2001:db8:1::/64']);
+});
+
 test('an address that is taken: the next is tried, three times', async () => {
   const bench = new Bench();
   bench.advertise();

@@ -42,7 +42,8 @@ const TWO_HOURS = 7_200_000;
 const ATTEMPTS = 3;
 /** Bounds against routers that make things up. */
 const ADDRESSES_MAX = 32;
-const ROUTES_MAX = 64;
+/** Of each kind: networks on the link, default routers, routers for less. */
+const ROUTES_MAX = 32;
 const NAMES_MAX = 16;
 /** As of routes. */
 const PREFERENCES: Readonly<Record<RouterPreference, number>> = {
@@ -344,10 +345,17 @@ export class Slaac<Address = unknown, Route = unknown>
         known.entry = this.#link.addRoute(prefix, length, gateway, preference);
         known.preference = preference;
       }
-    } else if (lifetime > 0 && this.#routes.length < ROUTES_MAX) {
+    } else if (lifetime > 0 && this.#hasRoomFor(length, gateway)) {
       const entry = this.#link.addRoute(prefix, length, gateway, preference);
       this.#routes.push({ prefix, length, gateway, preference, entry, until: now + lifetime * 1000 });
     }
+  }
+
+  #hasRoomFor(length: number, gateway: Uint8Array | null): boolean {
+    const isAlike = (route: TimedRoute<Route>) =>
+      (route.gateway === null) === (gateway === null) &&
+      (gateway === null || (route.length === 0) === (length === 0));
+    return this.#routes.filter(isAlike).length < ROUTES_MAX;
   }
 
   #isConfigured(): boolean {
