@@ -15,7 +15,12 @@ import type { PacketRelay } from '../relay/packet-relay.ts';
 import { formatIp, formatPrefix, type IpPrefix, ipEquals, parseIp, parseIpWithZone } from '../wire/ip.ts';
 import { formatMac, linkLocalAddress } from '../wire/mac.ts';
 import type { Vlan } from '../wire/vlan.ts';
-import { configureAddress, type DetectDuplicates, probeAddress } from './config/address-config.ts';
+import {
+  configureAddress,
+  confirmAddress,
+  type DetectDuplicates,
+  probeAddress,
+} from './config/address-config.ts';
 import { PROBE_INTERVAL } from './config/address-probe.ts';
 import type { DhcpOptions } from './dhcp/dhcp-options.ts';
 import { type BoundDhcpClient, startDhcp } from './dhcp/start-dhcp.ts';
@@ -36,6 +41,7 @@ import type { HostStats } from './host-stats.ts';
 import type { PingOptions, PingResult } from './icmp/pings.ts';
 import { AddressKind, type HostAddress, isLinkLocal, type OwnAddress } from './ip/addresses.ts';
 import { orderDestinations } from './ip/destination-order.ts';
+import { type LinkWatcher, unwatchLink, watchLink } from './link-watch.ts';
 import type { Slaac } from './slaac/slaac.ts';
 import type { SlaacOptions } from './slaac/slaac-options.ts';
 import { startSlaac } from './slaac/start-slaac.ts';
@@ -99,7 +105,7 @@ const conflictChannel = channel('etherconn:host:conflict');
  */
 export class Host
   extends EventEmitter<HostEvents>
-  implements UdpHost, SharedEthernetConn, SharedLower, StackListener
+  implements UdpHost, SharedEthernetConn, SharedLower, StackListener, LinkWatcher
 {
   /** @internal */
   readonly stack: Stack;
@@ -131,6 +137,7 @@ export class Host
     }
     if (checked.announce)
       for (const own of this.stack.addresses.list) if (own.usable) this.stack.announce(own);
+    watchLink(this.stack.relay, this);
     if (opened.hasSubscribers) opened.publish({ host: this });
   }
 
@@ -479,7 +486,16 @@ export class Host
   }
 
   /** @internal */
+  linkUp(): void {
+    const { addresses, groups } = this.stack;
+    groups.linkUp();
+    if (this.#detectDuplicates === 'off') return;
+    for (const own of addresses.list) if (own.usable && own.version === 4) confirmAddress(this.stack, own);
+  }
+
+  /** @internal */
   stackClosed(error: Error): void {
+    unwatchLink(this.stack.relay, this);
     for (; this.#sockets > 0; this.#sockets--) keepAlive(-1);
     if (closedChannel.hasSubscribers) closedChannel.publish({ host: this, error });
     nextTick(() => this.emit('close'));

@@ -53,6 +53,27 @@ export function probeAddress(
   });
 }
 
+/**
+ * Asks once more whether anybody has an IPv4 address that is in use, and announces it again, as RFC 5227 §2.1 wants when a
+ * link comes back. It stays in use meanwhile; whoever has it, too, is noticed as at any time.
+ */
+export function confirmAddress(stack: Stack, own: OwnAddress): void {
+  if (own.confirming) return;
+  own.confirming = true;
+  let left = PROBES4;
+  const next = () => {
+    const isOver = stack.closed !== null || !stack.addresses.list.includes(own);
+    if (isOver || left-- === 0) {
+      own.confirming = false;
+      if (!isOver) stack.announceNew(own);
+      return;
+    }
+    stack.arp.probe(own.address);
+    stack.clock.setTimer(next, PROBE_INTERVAL, true);
+  };
+  next();
+}
+
 function probe(
   stack: Stack,
   own: OwnAddress,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import type { MemoryRelay } from '../../relay/memory-relay.ts';
 import { FrameTap } from '../../testing/frame-tap.ts';
 import { hex } from '../../testing/frames.ts';
 import { HostNetwork } from '../../testing/hosts.ts';
@@ -156,6 +157,31 @@ describe('RFC 5227', () => {
     await net.advance(1);
     assert.deepEqual(await send(ALL, conflict), [announcement]);
     assert.equal(host.stats().conflicts, 3);
+  });
+
+  it('when the link comes back the address is asked for and announced again', async (t) => {
+    const { net, host, tap, send } = open(t, { detectDuplicates: 'wait' });
+    await net.advance(10_000);
+    tap.take();
+    const { port } = host.stack.relay as MemoryRelay;
+    for (const up of [false, true, false, true]) {
+      port.setUp(up);
+      await net.settle();
+    }
+    assert.deepEqual(tap.take('0806'), [probe], 'once, however often it came');
+    await net.advance(2999);
+    assert.deepEqual(tap.take('0806'), [probe, probe]);
+    await net.advance(1);
+    await net.advance(2000);
+    assert.deepEqual(tap.take('0806'), [announcement, announcement]);
+    await net.advance(100_000);
+    assert.deepEqual(tap.take('0806'), []);
+    // Who has come by it while we were away says so.
+    port.setUp(false);
+    port.setUp(true);
+    await net.settle();
+    await send('020000000009', `${HEAD} 0002 020000000001 0a000009 020000000009 00000000`);
+    assert.equal(host.stats().conflicts, 1);
   });
 
   it('who asks whether an address of ours is free is answered', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import type { MemoryRelay } from '../../relay/memory-relay.ts';
 import { FrameTap } from '../../testing/frame-tap.ts';
 import { hex } from '../../testing/frames.ts';
 import { HostNetwork, TestPort } from '../../testing/hosts.ts';
@@ -136,6 +137,18 @@ describe('IGMPv3 (RFC 3376)', () => {
     // What follows a query is in its checksum, and passed over.
     station.send(query4('00000000', '027d0000 deadbeef'), '01005e000001');
     assert.equal((await after(10_000)).length, 1);
+  });
+
+  it('tells of everything again when the link comes back', async (t) => {
+    const { host, after } = open(t);
+    new TestPort(host).bind('', 7).port.join(parseIp('239.1.2.3'), null);
+    await after(10_000);
+    const { port } = host.stack.relay as MemoryRelay;
+    port.setUp(false);
+    port.setUp(true);
+    const reports = (await after(10_000)).filter((packet) => packet[0] === '4').map(report4);
+    assert.equal(reports.length, 2);
+    for (const one of reports) assert.match(one, new RegExp(`0000000104000000${GROUP4}$`));
   });
 
   it('speaks as the oldest querier does, for as long as that is there', async (t) => {

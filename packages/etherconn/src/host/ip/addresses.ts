@@ -42,6 +42,8 @@ export class OwnAddress {
   probe: OngoingProbe | null = null;
   /** Routers (16 bytes) that have told of its prefix. */
   advertisers: readonly Uint8Array[] = [];
+  /** It is in use, and yet it is being found out whether somebody else has it since the link was down. */
+  confirming = false;
   /** When it was last defended against somebody else who uses it. */
   defended: number = Number.NEGATIVE_INFINITY;
 

@@ -37,6 +37,12 @@ export class HostGroups implements GroupCarrier {
     this.#selection.groupChanged(group, -1);
   }
 
+  /** The link has come back: who listens there now may know of no group. */
+  linkUp(): void {
+    this.#groups?.announce(4);
+    this.#groups?.announce(6);
+  }
+
   addressAdded(own: OwnAddress): void {
     this.#selection.addressesChanged();
     // RFC 4861 §7.2.1: who is asked for is asked by this group.
