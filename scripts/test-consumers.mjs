@@ -1,7 +1,8 @@
 /**
  * Programs as users write them (tests/consumers), against the package as it would be published (`npm run test:consumers`):
  * packs it, installs it into temporary projects with different versions of TypeScript and @types/node, compiles the
- * programs with each kind of module resolution, library declarations checked, and runs what was compiled.
+ * programs with each kind of module resolution, library declarations checked, and runs what was compiled. Also with a
+ * bundler (tests/bundled) and under jest (tests/jest).
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,12 +34,55 @@ for (const { typescript, types } of PROJECTS) {
   const project = join(folder, `typescript-${typescript}-types-${types}`);
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }\n');
-  const packages = [tarball, `typescript@${typescript}`, `@types/node@${types}`];
-  run('npm', ['install', '--silent', '--no-audit', '--no-fund', ...packages], project);
+  install(project, tarball, `typescript@${typescript}`, `@types/node@${types}`);
   for (const resolution of RESOLUTIONS) check(project, resolution);
 }
+bundled(mkdirIn('bundled'));
+underJest(mkdirIn('jest'));
 console.log(failed === 0 ? '\nall consumers are content' : `\n${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
+
+function mkdirIn(name) {
+  const project = join(folder, name);
+  mkdirSync(project);
+  cpSync(join(root, 'tests', name), project, { recursive: true });
+  return project;
+}
+
+/** A program over the memory network, in one file; opening an interface says why that cannot be. */
+function bundled(project) {
+  install(project, tarball, 'esbuild@latest');
+  for (const format of ['cjs', 'esm']) {
+    const file = join(project, `out.${format === 'cjs' ? 'cjs' : 'mjs'}`);
+    const args = [
+      '--bundle',
+      '--platform=node',
+      `--format=${format}`,
+      `--outfile=${file}`,
+      '--log-level=error',
+    ];
+    const options = { cwd: project, encoding: 'utf8' };
+    const made = spawnSync('node_modules/.bin/esbuild', ['memory.js', ...args], options);
+    report(`esbuild, ${format}`, made);
+    if (made.status === 0) report(`esbuild, ${format}: runs`, spawnSync(process.execPath, [file], options));
+  }
+}
+
+/** The ways that the README names for versions of Node on which jest cannot `require` ES modules. */
+function underJest(project) {
+  install(project, tarball, 'jest@latest', '@swc/jest@latest', '@swc/core@latest');
+  const jest = (name, args, env = {}) =>
+    report(
+      `jest, ${name}`,
+      spawnSync('node_modules/.bin/jest', args, {
+        cwd: project,
+        encoding: 'utf8',
+        env: { ...process.env, NODE_OPTIONS: '', ...env },
+      }),
+    );
+  jest('@swc/jest', ['-c', 'swc.json']);
+  jest('ES modules', ['-c', 'modules.json'], { NODE_OPTIONS: '--experimental-vm-modules' });
+}
 
 /** Compiles all programs with one kind of resolution, and runs them. */
 function check(project, resolution) {
@@ -77,6 +121,10 @@ function report(name, { status, stdout, stderr }) {
   if (status === 0) return;
   failed++;
   console.log(`${stdout}${stderr}`.trim());
+}
+
+function install(project, ...packages) {
+  run('npm', ['install', '--silent', '--no-audit', '--no-fund', ...packages], project);
 }
 
 function run(command, args, cwd) {

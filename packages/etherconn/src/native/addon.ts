@@ -156,7 +156,11 @@ export interface AddonStatus {
 }
 
 const ADDON_FILE = 'etherconn.node';
-const PREBUILDS = new URL('../../prebuilds/', import.meta.url);
+const PREBUILDS = '../../prebuilds/';
+
+const BUNDLED =
+  'a program that has been bundled into one file has no native addon beside it: ' +
+  "keep 'etherconn' out of the bundle (esbuild: --external:etherconn)";
 
 let loaded: Addon | undefined;
 
@@ -181,35 +185,43 @@ function load(): Addon {
     throw addonError(`kernel links need Linux; this is ${process.platform}`);
   }
   const target = `linux-${process.arch}-${cLibrary()}`;
-  const path = fileURLToPath(new URL(`${target}/${ADDON_FILE}`, PREBUILDS));
+  // Bundlers that make CommonJS leave it out. Programs that need no addon must load all the same.
+  const here: string | undefined = import.meta.url;
+  if (here === undefined) throw addonError(BUNDLED);
+  const prebuilds = new URL(PREBUILDS, here);
+  const path = fileURLToPath(new URL(`${target}/${ADDON_FILE}`, prebuilds));
   try {
-    return createRequire(import.meta.url)(path) as Addon;
+    return createRequire(here)(path) as Addon;
   } catch (error) {
-    throw addonError(explain(error as NodeJS.ErrnoException, target, path), error);
+    throw addonError(explain(error as NodeJS.ErrnoException, target, path, prebuilds), error);
   }
 }
 
-function explain(error: NodeJS.ErrnoException, target: string, path: string): string {
+function explain(error: NodeJS.ErrnoException, target: string, path: string, prebuilds: URL): string {
   switch (error.code) {
     case 'ERR_DLOPEN_DISABLED':
       return "Node's permission model forbids native addons; start node with --allow-addons";
     case 'ERR_ACCESS_DENIED':
       return `Node's permission model forbids reading ${path}; start node with --allow-fs-read for it and --allow-addons`;
-    case 'MODULE_NOT_FOUND':
+    case 'MODULE_NOT_FOUND': {
+      const builds = buildsIn(prebuilds);
+      const advice = "in a checkout, 'npm run build:native' makes it with the system's C compiler";
       return (
-        `there is no build of the native addon for ${target} (there are: ${builds()}); ` +
-        "in a checkout, 'npm run build:native' makes it with the system's C compiler"
+        `there is no build of the native addon for ${target} (there are: ${builds ?? 'none'}); ${advice}` +
+        (builds === null ? `; ${BUNDLED}` : '')
       );
+    }
     default:
       return `the native addon ${path} cannot be loaded: ${error.message}`;
   }
 }
 
-function builds(): string {
+/** Names of what is there; null when the folder is not. */
+function buildsIn(prebuilds: URL): string | null {
   try {
-    return readdirSync(PREBUILDS).join(', ') || 'none';
-  } catch {
-    return 'none';
+    return readdirSync(prebuilds).join(', ') || 'none';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : 'none';
   }
 }
 

@@ -31,6 +31,28 @@ test('what has been told inside is not told again', () => {
   });
 });
 
+test("what Node's permission model denies is told with the flag that grants it", () => {
+  for (const [resource, grant] of [
+    ['/proc/self/limits', '/proc'],
+    ['/run/netns/lab', '/run/netns/lab'],
+  ]) {
+    const denied = Object.assign(new Error('Access to this API has been restricted'), {
+      code: 'ERR_ACCESS_DENIED',
+      permission: 'FileSystemRead',
+      resource,
+    });
+    const deny = () => {
+      throw denied;
+    };
+    assert.throws(() => withAdvice('opening it', () => 'no', deny), {
+      name: 'EtherconnError',
+      code: 'ERR_ETHERCONN_PERMISSION',
+      message: `opening it: Node's permission model forbids reading ${resource}; start node with --allow-fs-read=${grant}`,
+      cause: denied,
+    });
+  }
+});
+
 test('other errors stay what they are', () => {
   for (const error of [new OptionError('a', 'b'), new Error('c'), new SystemError('EIO', -5, 'read', 'd')]) {
     const fail = () => {

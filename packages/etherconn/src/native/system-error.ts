@@ -1,5 +1,5 @@
 import { getSystemErrorName } from 'node:util';
-import { SystemError } from '../errors.ts';
+import { EtherconnError, SystemError } from '../errors.ts';
 
 /** What the addon throws when a system call fails. */
 interface NativeFailure extends Error {
@@ -20,7 +20,8 @@ const ADVICE: Readonly<Record<string, string>> = {
  * Calls `action`; a failed system call in it becomes a {@link SystemError}. `advise` is given the code ('EPERM')
  * and the call, and returns what to tell the user, or undefined for what there is to say in general, or the system's own
  * words. A SystemError, as of such a
- * call within `action`, is thrown as it is.
+ * call within `action`, is thrown as it is. What Node's permission model denies becomes an EtherconnError
+ * (`ERR_ETHERCONN_PERMISSION`).
  */
 export function withAdvice<T>(
   operation: string,
@@ -30,6 +31,12 @@ export function withAdvice<T>(
   try {
     return action();
   } catch (error) {
+    if (isDenied(error)) {
+      const { resource } = error;
+      const grant = resource.startsWith('/proc/') ? '/proc' : resource;
+      const advice = `Node's permission model forbids reading ${resource}; start node with --allow-fs-read=${grant}`;
+      throw new EtherconnError('ERR_ETHERCONN_PERMISSION', `${operation}: ${advice}`, { cause: error });
+    }
     if (!isNativeFailure(error)) throw error;
     const code = getSystemErrorName(error.errno);
     const advice = advise(code, error.syscall) ?? ADVICE[code] ?? error.message;
@@ -51,6 +58,11 @@ export function during<T>(operation: string, action: () => T): T {
 export function systemError(errno: number, syscall: string, message: string): SystemError {
   const code = getSystemErrorName(errno);
   return new SystemError(code, errno, syscall, `${message} (${code}, ${syscall})`);
+}
+
+/** Node's error for a file that `--permission` does not grant. */
+function isDenied(error: unknown): error is Error & { readonly resource: string } {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED';
 }
 
 /** What is a SystemError already has been told as it should be, by what is called inside. */

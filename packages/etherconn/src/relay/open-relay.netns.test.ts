@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import os from 'node:os';
 import { describe, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { requireNamespaces, type VethOptions } from '../testing/namespaces.ts';
 import { FAR, NEAR, openVethBench, type VethBench } from '../testing/veth-links.ts';
 import { requireXdp } from '../testing/xdp-bench.ts';
@@ -32,6 +33,31 @@ function withRelease(t: TestContext, release: string): void {
 }
 
 describe('Relay.open', { skip: requireNamespaces() }, () => {
+  test("under Node's permission model, without a look at /proc: AF_PACKET, and the flag is named", async () => {
+    await withBench(async ({ near }) => {
+      const entry = new URL('../index.js', import.meta.url);
+      const program = `const { Relay, XDPRelay } = await import('${entry}');
+        const relay = await Relay.open('${NEAR}');
+        const { kind, fallback } = relay.info();
+        await relay.close();
+        const netns = await Relay.open('${NEAR}', { netns: '${near.path}' }).catch((error) => error);
+        console.log(JSON.stringify({ kind, fallback, code: netns.code, message: netns.message }));`;
+      const flags = [
+        process.allowedNodeEnvironmentFlags.has('--permission')
+          ? '--permission'
+          : '--experimental-permission',
+        '--allow-addons',
+        `--allow-fs-read=${fileURLToPath(new URL('../..', import.meta.url))}`,
+      ];
+      const args = ['--no-warnings', ...flags, '--input-type=module', '-e', program];
+      const { kind, fallback, code, message } = JSON.parse(near.run(process.execPath, ...args).stdout);
+      assert.equal(kind, 'packet');
+      assert.match(fallback, /permission model .* --allow-fs-read=\/proc$/);
+      assert.equal(code, 'ERR_ETHERCONN_PERMISSION');
+      assert.match(message, /forbids reading \/proc\/\d+\/ns\/net; .* --allow-fs-read=\/proc$/);
+    });
+  });
+
   test("engine: 'packet' is AF_PACKET, and says which options it does not know", async () => {
     await withBench(async ({ near }) => {
       const options: OpenRelayOptions = { engine: 'packet', netns: near.path, mode: 'native', chunks: 128 };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { addonStatus } from '../native/addon.ts';
 import { orSkip } from './strict.ts';
+import { toolEnvironment } from './tool-environment.ts';
 
 /**
  * Network namespaces for tests and the demo, on any Linux machine: as root, or as an ordinary user inside
@@ -82,19 +83,11 @@ function findObstacle(): string | false {
   ]) {
     if (!hasCommand(command, '-V')) return `the '${command}' command (${origin}) is missing`;
   }
-  const attempt = spawnSync('unshare', [
-    '-n',
-    'ip',
-    'link',
-    'add',
-    'name',
-    'a',
-    'type',
-    'veth',
-    'peer',
-    'name',
-    'b',
-  ]);
+  const attempt = spawnSync(
+    'unshare',
+    ['-n', 'ip', 'link', 'add', 'name', 'a', 'type', 'veth', 'peer', 'name', 'b'],
+    { env: toolEnvironment() },
+  );
   if (attempt.status === 0) return false;
   const why = attempt.error?.message ?? attempt.stderr.toString().trim();
   const reason = `network namespaces cannot be made here (run as root, or under 'unshare -Urn'): ${why}`;
@@ -109,7 +102,9 @@ export function requireCommand(command: string): string | false {
 
 /** Whether a program is installed. Throws when that cannot be found out, which is no reason to skip a test. */
 export function hasCommand(command: string, versionOption = '--version'): boolean {
-  const error = spawnSync(command, [versionOption]).error as NodeJS.ErrnoException | undefined;
+  const error = spawnSync(command, [versionOption], { env: toolEnvironment() }).error as
+    | NodeJS.ErrnoException
+    | undefined;
   if (error !== undefined && error.code !== 'ENOENT') throw error;
   return error === undefined;
 }
@@ -118,6 +113,7 @@ export function hasCommand(command: string, versionOption = '--version'): boolea
 export async function openNamespace(): Promise<Namespace> {
   const holder = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && echo ready && exec cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: toolEnvironment(),
     // Ctrl-C on the terminal must not take the network away from a program that still cleans up.
     detached: true,
   });
@@ -205,7 +201,10 @@ class HeldNamespace implements Namespace {
   }
 
   run(command: string, ...args: string[]): CommandOutput {
-    const result = spawnSync('nsenter', [`--net=${this.path}`, command, ...args], { encoding: 'utf8' });
+    const result = spawnSync('nsenter', [`--net=${this.path}`, command, ...args], {
+      encoding: 'utf8',
+      env: toolEnvironment(),
+    });
     if (result.error) throw result.error;
     if (result.status !== 0) {
       throw new Error(
@@ -218,6 +217,7 @@ class HeldNamespace implements Namespace {
   spawn(command: string, ...args: string[]): ChildProcess {
     const child = spawn('nsenter', [`--net=${this.path}`, command, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
+      env: toolEnvironment(),
       detached: true,
     });
     this.#children.add(child);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { during } from '../../native/system-error.ts';
 
 /** What AF_XDP needs that this process may lack, and how to say so. */
 
@@ -27,13 +28,15 @@ export interface PrivilegeFacts {
   readonly lockedMemory: string;
 }
 
-/** The facts of this process. */
+/** The facts of this process. Throws an EtherconnError where Node's permission model does not let it look. */
 export function privilegeFacts(): PrivilegeFacts {
-  const status = readFileSync('/proc/thread-self/status', 'latin1');
-  const limits = readFileSync('/proc/self/limits', 'latin1');
+  const read = (path: string): string =>
+    during('finding out what this process may do', () => readFileSync(path, 'latin1'));
+  const status = read('/proc/thread-self/status');
+  const limits = read('/proc/self/limits');
   return {
     capabilities: BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`),
-    initialUserNamespace: INITIAL_USER_NAMESPACE.test(readFileSync('/proc/self/uid_map', 'latin1').trim()),
+    initialUserNamespace: INITIAL_USER_NAMESPACE.test(read('/proc/self/uid_map').trim()),
     kernel: release(),
     lockedMemory: /^Max locked memory\s+(\S+)/m.exec(limits)?.[1] ?? 'unknown',
   };

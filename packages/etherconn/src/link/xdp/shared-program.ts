@@ -2,7 +2,7 @@ import { fstatSync, statSync } from 'node:fs';
 import { OptionError } from '../../errors.ts';
 import type { Addon } from '../../native/addon.ts';
 import type { NativeBpf } from '../../native/bpf.ts';
-import { withAdvice } from '../../native/system-error.ts';
+import { during, withAdvice } from '../../native/system-error.ts';
 import { explainRefusal, privilegeFacts } from './privileges.ts';
 
 /** How one thread hands its steering program to another, and what a program is known by. */
@@ -51,7 +51,9 @@ export interface SteeringFds {
 
 /** Where the program of a link on an interface is. Negative: the calling thread's namespace. */
 export function programPlace(interfaceIndex: number, namespaceFd: number): ProgramPlace {
-  const { ino } = namespaceFd < 0 ? statSync('/proc/thread-self/ns/net') : fstatSync(namespaceFd);
+  const { ino } = during('finding out the network namespace', () =>
+    namespaceFd < 0 ? statSync('/proc/thread-self/ns/net') : fstatSync(namespaceFd),
+  );
   return { interfaceIndex, namespace: ino };
 }
 
