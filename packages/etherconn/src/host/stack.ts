@@ -141,13 +141,14 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
 
   // --- Neighbours --------------------------------------------------------------------------------------
 
-  solicit(neighbor: Neighbor, mac: Uint8Array | null): void {
+  solicit(neighbor: Neighbor, mac: Uint8Array | null): boolean {
     // Not from one that may be somebody else's: RFC 4429 §3.3. The question then waits until that is known.
     const own = this.addresses.list.filter(({ state }) => state !== 'optimistic');
     const source = sourceAddress(own, neighbor.address, neighbor.address);
-    if (source === null) return;
+    if (source === null) return false;
     if (source.version === 4) this.arp.request(neighbor.address, source.address, mac);
     else this.nd.solicit(neighbor.address, source.address, mac);
+    return true;
   }
 
   sendWaiting(neighbor: Neighbor, packet: Uint8Array): void {

@@ -122,11 +122,17 @@ test('nobody is asked for from an optimistic address; what waits is sent when it
   other.alive = true;
   await net.settle();
   const probes = sent(135).length;
+  await net.advance(500);
   new TestPort(host, { version: 6 }).send('x', 'fe80::7', 7);
-  await net.advance(999);
+  new TestPort(host, { version: 6 }).send('x', 'fe80::8', 7);
+  await net.advance(499);
   assert.deepEqual([sent(135).length, other.datagrams], [probes, 0]);
   await net.advance(1);
-  assert.deepEqual([sent(135).length > probes, other.datagrams], [true, 1]);
+  assert.deepEqual([sent(135).length, other.datagrams], [probes + 2, 1]);
+  await net.advance(999);
+  assert.equal(sent(135).length, probes + 2, 'the other one is asked for once a second, too');
+  await net.advance(2001);
+  assert.deepEqual([sent(135).length, host.stats().unreachable], [probes + 4, 1], 'and three times');
 });
 
 test('routers are asked from nobody while the address is optimistic', async (t) => {

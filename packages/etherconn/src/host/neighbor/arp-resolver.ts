@@ -52,8 +52,9 @@ export class ArpResolver extends NeighborResolver implements FrameReceiver {
   }
 
   /** @internal */
-  solicit(neighbor: Neighbor, mac: Uint8Array | null): void {
+  solicit(neighbor: Neighbor, mac: Uint8Array | null): boolean {
     this.#arp.request(neighbor.address, this.own.address, mac);
+    return true;
   }
 
   /** @internal */

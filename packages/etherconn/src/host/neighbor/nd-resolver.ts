@@ -56,8 +56,9 @@ export class NdResolver extends NeighborResolver implements FrameReceiver {
   }
 
   /** @internal */
-  solicit(neighbor: Neighbor, mac: Uint8Array | null): void {
+  solicit(neighbor: Neighbor, mac: Uint8Array | null): boolean {
     this.#nd.solicit(neighbor.address, this.own.address, mac);
+    return true;
   }
 
   /** @internal */

@@ -17,7 +17,7 @@ function open(capacity = 16) {
   const cache = new NeighborCache(
     clock,
     {
-      solicit: (_neighbor, mac) => asked.push(mac === null ? 'all' : 'one'),
+      solicit: (_neighbor, mac) => asked.push(mac === null ? 'all' : 'one') > 0,
       sendWaiting: (_neighbor, packet) => sent.push(packet[0]),
       reachabilityChanged: () => undefined,
       isNoRouter: () => undefined,

@@ -28,8 +28,7 @@ const QUEUE_PACKETS = 64;
 const QUEUE_BYTES = 256 * 1024;
 /**
  * Questions during which senders are made to wait for room rather than lose packets, of IPv4 and IPv6: about a second.
- * Linux answers the first question of an IPv6 address that is not known to be unique yet, as ours is in its first second,
- * not at all.
+ * The first one of IPv6 may not be sent, as an address that is not known to be unique yet asks nobody.
  */
 const PATIENCE4 = 1;
 const PATIENCE6 = 2;
@@ -75,6 +74,8 @@ export class Neighbor {
   /** When the state's time is over, by the clock. */
   due: number = Infinity;
   solicitations = 0;
+  /** Whether the last question could be sent. */
+  isAsked = true;
   /** Nobody has answered when it was last asked for. */
   failedBefore = false;
   /** Packets that wait for the MAC address; made when the first does. */
@@ -92,8 +93,11 @@ export class Neighbor {
 
 /** What a cache needs of its owner. */
 export interface NeighborOwner {
-  /** Asks for the neighbour's MAC address, of the neighbour itself if `mac` is known, else of all. */
-  solicit(neighbor: Neighbor, mac: Uint8Array | null): void;
+  /**
+   * Asks for the neighbour's MAC address, of the neighbour itself if `mac` is known, else of all. False when there is no
+   * address to ask from.
+   */
+  solicit(neighbor: Neighbor, mac: Uint8Array | null): boolean;
   /** Sends a packet that has waited. */
   sendWaiting(neighbor: Neighbor, packet: Uint8Array): void;
   /** A station has not answered, or is heard of again after that. */
@@ -190,11 +194,13 @@ export class NeighborCache {
     this.#solicit(neighbor, NeighborState.INCOMPLETE);
   }
 
-  /** Asks again for the IPv6 addresses that have not answered yet: there was none of ours to ask from. */
+  /** There may be an address to ask from now: asks for those who could not be asked for. */
   askAgain(): void {
-    for (const neighbor of [...this.list()])
-      if (neighbor.state === NeighborState.INCOMPLETE && neighbor.address.length === 16)
-        this.#owner.solicit(neighbor, null);
+    for (const neighbor of [...this.list()]) {
+      if (neighbor.isAsked || neighbor.state !== NeighborState.INCOMPLETE) continue;
+      neighbor.solicitations = 0;
+      this.#solicit(neighbor, NeighborState.INCOMPLETE);
+    }
   }
 
   /** The entry of the address of `version` 4 or 6 at `offset`, or undefined. */
@@ -473,7 +479,7 @@ export class NeighborCache {
   #solicit(neighbor: Neighbor, state: number): void {
     neighbor.solicitations++;
     this.#enter(neighbor, state, this.retransmitTime(neighbor.address.length));
-    this.#owner.solicit(neighbor, state === NeighborState.PROBE ? neighbor.mac : null);
+    neighbor.isAsked = this.#owner.solicit(neighbor, state === NeighborState.PROBE ? neighbor.mac : null);
   }
 
   #arm(due: number): void {

@@ -75,7 +75,7 @@ export abstract class NeighborResolver implements NeighborOwner, ConflictListene
   }
 
   /** @internal */
-  abstract solicit(neighbor: Neighbor, mac: Uint8Array | null): void;
+  abstract solicit(neighbor: Neighbor, mac: Uint8Array | null): boolean;
 
   /** @internal Nothing is queued here: the conns wait themselves. */
   sendWaiting(): void {}
