@@ -279,6 +279,30 @@ describe('NeighborCache', () => {
     assert.deepEqual([cache.waiting, counts.unreachable], [0, 1]);
   });
 
+  it('waits no longer than three seconds for that, however slowly a router wants questions asked', async () => {
+    const { clock, cache } = open();
+    cache.setTimes6(30_000, 60_000);
+    const six = cache.want(Uint8Array.of(0xfe, 0x80, ...new Uint8Array(13), 9));
+    cache.use(six);
+    const counts = { unreachable: 0, dropped: 0 };
+    const sender = {
+      reported: true,
+      unreachable: () => counts.unreachable++,
+      dropped: () => counts.dropped++,
+    };
+    cache.enqueue(six, Uint8Array.of(1), sender);
+    let isDrained = false;
+    const drained = cache.drain()!.then(() => {
+      isDrained = true;
+    });
+    await clock.advance(2999);
+    assert.equal(isDrained, false);
+    await clock.advance(1);
+    await drained;
+    assert.deepEqual(counts, { unreachable: 1, dropped: 0 });
+    cache.clear();
+  });
+
   it('answers everybody who waits when it is cleared', async () => {
     const { clock, cache } = open();
     const answer = cache.resolve(ADDRESS);

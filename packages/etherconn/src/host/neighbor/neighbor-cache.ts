@@ -275,7 +275,8 @@ export class NeighborCache {
 
   /**
    * The host is being closed: only what passes for sent still waits, and not for who has not answered before. Null when
-   * nothing does, else a promise that resolves when nothing does any more, after three seconds at most.
+   * nothing does, else a promise that resolves when nothing does any more, after three seconds at most, whatever time
+   * routers have said that questions take.
    */
   drain(): Promise<void> | null {
     for (const neighbor of this.list()) {
@@ -286,7 +287,11 @@ export class NeighborCache {
     }
     if (this.#reported === 0) return null;
     return new Promise((resolve) => {
-      this.#drained = resolve;
+      const limit = this.#clock.setTimer(() => this.#giveUp(), SOLICITATIONS * RETRANSMIT_TIME);
+      this.#drained = () => {
+        limit.cancel();
+        resolve();
+      };
     });
   }
 
@@ -426,6 +431,11 @@ export class NeighborCache {
       this.#failures.delete(oldest);
       break;
     }
+  }
+
+  /** The time for draining is over: whoever is still waited for does not answer. */
+  #giveUp(): void {
+    for (const neighbor of [...this.list()]) if (neighbor.queue !== null) this.#fail(neighbor);
   }
 
   /** Nobody answers: the entry goes, and with it what waits. */
