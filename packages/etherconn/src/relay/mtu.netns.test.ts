@@ -116,12 +116,19 @@ for (const [engine, options, skip] of ENGINES) {
         await withRelays(mtu, options, async (near, far) => {
           for (const [name, vlans, xdpCost, packetCost] of TAGS) {
             const most = mtu - (options.engine === 'xdp' ? xdpCost : packetCost);
+            const detectDuplicates = 'off';
             const a = await Host.create(near, {
               mac: A,
               addresses: ['10.0.0.1/24', '2001:db8::1/64'],
               vlans,
+              detectDuplicates,
             });
-            const b = await Host.create(far, { mac: B, addresses: ['10.0.0.2/24', '2001:db8::2/64'], vlans });
+            const b = await Host.create(far, {
+              mac: B,
+              addresses: ['10.0.0.2/24', '2001:db8::2/64'],
+              vlans,
+              detectDuplicates,
+            });
             assert.deepEqual([a.mtu, b.mtu], [most, most], name);
             for (const [address, headers] of [
               ['10.0.0.2', 28],
