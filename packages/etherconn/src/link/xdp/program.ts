@@ -3,6 +3,7 @@ import type { Addon } from '../../native/addon.ts';
 import type { BpfDescription, NativeBpf } from '../../native/bpf.ts';
 import { during, withAdvice } from '../../native/system-error.ts';
 import { doAll } from '../kernel/do-all.ts';
+import { Holdings } from '../kernel/holdings.ts';
 import type { Station } from '../link.ts';
 import { type AttachMode, type AttachTarget, attachError } from './attach-error.ts';
 import { XDP_ACTIONS, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, type XdpAction } from './bpf.ts';
@@ -81,6 +82,7 @@ export function queueMask(queues: readonly number[]): bigint {
  */
 export class SteeringProgram {
   readonly #addon: Addon;
+  readonly #holdings: Holdings;
   readonly #xsks: NativeBpf;
   readonly #maps: SteeringMaps | undefined;
   readonly #program: NativeBpf | undefined;
@@ -101,6 +103,7 @@ export class SteeringProgram {
 
   private constructor(
     addon: Addon,
+    holdings: Holdings,
     xsks: NativeBpf,
     maps: SteeringMaps | undefined,
     program: NativeBpf | undefined,
@@ -108,6 +111,7 @@ export class SteeringProgram {
     shared: boolean,
   ) {
     this.#addon = addon;
+    this.#holdings = holdings;
     this.#xsks = xsks;
     this.#maps = maps;
     this.#program = program;
@@ -122,18 +126,14 @@ export class SteeringProgram {
    * the limit of locked memory.
    */
   static load(addon: Addon, options: SteeringProgramOptions): SteeringProgram {
-    const opened: NativeBpf[] = [];
-    const keep = (object: NativeBpf): NativeBpf => {
-      opened.push(object);
-      return object;
-    };
+    const holdings = new Holdings();
+    const keep = (object: NativeBpf): NativeBpf => holdings.keep(object, () => addon.bpfClose(object));
     try {
       const { xsks, ...maps } = createMaps(addon, options, keep);
       const program = keep(loadProgram(addon, { xsks, ...maps }, options.frags));
-      return new SteeringProgram(addon, xsks, maps, program, undefined, false);
+      return new SteeringProgram(addon, holdings, xsks, maps, program, undefined, false);
     } catch (error) {
-      for (const object of opened) addon.bpfClose(object);
-      throw error;
+      throw holdings.abandon(error);
     }
   }
 
@@ -155,17 +155,14 @@ export class SteeringProgram {
   }
 
   static #join(addon: Addon, source: ProgramSource): SteeringProgram {
-    const opened: NativeBpf[] = [];
-    const adopt = (fd: number): NativeBpf => {
-      opened.push(adoptFd(addon, fd, 'program'));
-      return opened.at(-1)!;
-    };
+    const holdings = new Holdings();
+    const keep = (object: NativeBpf): NativeBpf => holdings.keep(object, () => addon.bpfClose(object));
+    const adopt = (fd: number): NativeBpf => keep(adoptFd(addon, fd, 'program'));
     try {
-      const xsks = openXskMap(addon, source);
-      opened.push(xsks);
+      const xsks = keep(openXskMap(addon, source));
       checkXskMap(addon, xsks, optionOf(source));
       if (source.steering === undefined) {
-        return new SteeringProgram(addon, xsks, undefined, undefined, undefined, true);
+        return new SteeringProgram(addon, holdings, xsks, undefined, undefined, undefined, true);
       }
       const { endpointsFd, servicesFd, settingsFd, countersFd, programFd, linkFd } = source.steering;
       const maps = {
@@ -176,10 +173,9 @@ export class SteeringProgram {
       };
       const program = adopt(programFd);
       const link = linkFd < 0 ? undefined : adopt(linkFd);
-      return new SteeringProgram(addon, xsks, maps, program, link, true);
+      return new SteeringProgram(addon, holdings, xsks, maps, program, link, true);
     } catch (error) {
-      for (const object of opened) addon.bpfClose(object);
-      throw error;
+      throw holdings.abandon(error);
     }
   }
 
@@ -418,11 +414,7 @@ export class SteeringProgram {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const objects = [this.#link, this.#program, ...Object.values(this.#maps ?? {}), this.#xsks];
-    doAll([
-      () => this.#shared && this.#takeBack(),
-      ...objects.map((object) => () => object !== undefined && this.#addon.bpfClose(object)),
-    ]);
+    doAll([() => this.#shared && this.#takeBack(), () => this.detach(), () => this.#holdings.release()]);
   }
 
   /** The kernel's numbers of all objects, in the order of SharedProgram. */
