@@ -93,16 +93,22 @@ export function readMappingOffsets(bytes: Uint8Array): MappingOffsets {
   return { rx: at(0), tx: at(1), fill: at(2), completion: at(3) };
 }
 
-/** struct xdp_statistics: what the kernel has counted for one socket since it was opened. */
+/**
+ * struct xdp_statistics: what the kernel has counted (xsk_getsockopt). All is of the one socket but `rxFillRingEmpty`,
+ * which is the pool's: of the queue and its packet memory. Every socket that is bound to that queue tells the same
+ * number, one that only sends as well.
+ */
 export interface XdpStatistics {
   /** Dropped for other reasons than a full RX ring: no chunk in the fill ring, or too long for one. */
   readonly rxDropped: number;
+  /** Of the RX ring, which the kernel writes itself: 0. Wrong addresses in the fill ring are counted nowhere. */
   readonly rxInvalidDescriptors: number;
   readonly txInvalidDescriptors: number;
   /** Dropped because the RX ring was full. */
   readonly rxRingFull: number;
   /** Times the fill ring was empty. Copy mode counts the frame in `rxDropped`, too. */
   readonly rxFillRingEmpty: number;
+  /** Times the kernel found nothing in the TX ring. */
   readonly txRingEmpty: number;
 }
 

@@ -172,8 +172,8 @@ for (const mode of MODES) {
           return rxFrames + rxDropped === 100;
         });
         const { rxFrames, rxDropped, rxRingFull, rxFillRingEmpty } = b.stats();
-        assert.deepEqual([rxFrames, rxDropped], [32, 68]);
-        assert.ok(rxRingFull + rxFillRingEmpty >= 68);
+        // Each was dropped for one reason, although two sockets share the fill ring.
+        assert.deepEqual([rxFrames, rxDropped, rxRingFull + rxFillRingEmpty], [32, 68, 68]);
         await exchange(
           { link: a, receiver },
           { link: b, receiver },

@@ -10,10 +10,11 @@ import type { XdpTx } from './tx.ts';
 export interface XdpLinkStats extends LinkStats {
   /** Frames dropped because an RX ring was full (in `rxDropped`). */
   rxRingFull: number;
-  /** Frames dropped because a fill ring was empty. Copy mode counts them in `rxDropped`. */
+  /** Times that a fill ring was empty. In copy mode each is a frame dropped (in `rxDropped`). */
   rxFillRingEmpty: number;
-  /** Descriptors that the kernel, or this link, found to be wrong. */
+  /** Descriptors that this link found to be wrong, receiving; the kernel does not tell of those in fill rings. */
   rxInvalidDescriptors: number;
+  /** Descriptors that the kernel, or this link, found to be wrong, sending. */
   txInvalidDescriptors: number;
   /** Times the kernel found nothing to send. */
   txRingEmpty: number;
@@ -54,7 +55,7 @@ export function readKernelCounts({
 }: Pick<XdpParts, 'side' | 'sockets' | 'txSocket' | 'program'>): KernelCounts {
   side.readStatistics();
   const counts = { ...NO_COUNTS, dropped: side.dropped, steering: program.counters() };
-  for (const socket of txSocket === undefined ? sockets : [...sockets, txSocket]) {
+  for (const socket of sockets) {
     const kernel = socket.statistics();
     counts.dropped += kernel.rxDropped + kernel.rxRingFull;
     counts.rxRingFull += kernel.rxRingFull;
@@ -62,6 +63,12 @@ export function readKernelCounts({
     counts.rxInvalidDescriptors += kernel.rxInvalidDescriptors;
     counts.txInvalidDescriptors += kernel.txInvalidDescriptors;
     counts.txRingEmpty += kernel.txRingEmpty;
+  }
+  if (txSocket !== undefined) {
+    // What it says of receiving is not its own: its fill ring is that of the queue's socket.
+    const { txInvalidDescriptors, txRingEmpty } = txSocket.statistics();
+    counts.txInvalidDescriptors += txInvalidDescriptors;
+    counts.txRingEmpty += txRingEmpty;
   }
   return counts;
 }
