@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { requireBpf } from '../testing/bpf.ts';
+import { eventually } from '../testing/eventually.ts';
+import { requireNamespaces } from '../testing/namespaces.ts';
+import { FAR, NEAR, openVethBench } from '../testing/veth-links.ts';
+import type { KernelRelay } from './kernel-relay.ts';
+import { RawSocketRelay } from './raw-socket-relay.ts';
+import { XDPRelay } from './xdp-relay.ts';
+
+for (const [Opener, skip] of [
+  [RawSocketRelay, requireNamespaces()],
+  [XDPRelay, requireBpf()],
+] as const) {
+  test(`${Opener.name} tells 'down' and 'up' when its peer goes down and up, although nothing is sent`, {
+    skip,
+  }, async (t) => {
+    const bench = await openVethBench();
+    t.after(() => bench.close());
+    const relay: KernelRelay = await Opener.open(NEAR, { netns: bench.near.path });
+    t.after(() => relay.close());
+    const told: string[] = [];
+    for (const event of ['down', 'up'] as const) relay.on(event, () => told.push(event));
+    for (const state of ['down', 'up'] as const) {
+      // That takes the carrier from our end, and gives it back; the kernel notices within a second.
+      bench.far.run('ip', 'link', 'set', FAR, state);
+      await eventually(state, () => told.at(-1) === state);
+      assert.equal(relay.info().up, state === 'up');
+    }
+    assert.deepEqual(told, ['down', 'up']);
+  });
+}
