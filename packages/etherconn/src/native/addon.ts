@@ -10,7 +10,7 @@ import type { BpfFunctions } from './bpf.ts';
  *
  * Its functions throw an Error with `code`, `errno` and `syscall` when a system call fails, unless said otherwise; who
  * calls them says what for, by the functions of system-error.ts. They check their arguments as far as memory safety
- * needs it: no arguments whatever harm the process (addon-fuzz.netns.test.ts).
+ * needs it: no arguments whatever harm the process (addon-fuzz.test.ts).
  */
 
 declare const socketBrand: unique symbol;

@@ -113,6 +113,10 @@ describe('AF_XDP sockets and the kernel', { skip: requireXdp() }, () => {
     });
   });
 
+  test('draining comes to an end, although there is always nothing to read', async () => {
+    await withSocket(SIZES, (socket) => loadAddon().socketDrain(socket.native));
+  });
+
   test('descriptors that the kernel refuses are counted by it', async () => {
     await withSocket(SIZES, (socket, umem) => {
       const tx = socket.rings.tx!;
