@@ -23,8 +23,10 @@ import { parseFrame } from '../wire/parse.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { FrameRecord } from '../wire/record.ts';
 import { fillTransportChecksum } from '../wire/transport-checksum.ts';
-import { type DecodedFrame, decodeFrame } from './decode.ts';
+import { type DecodedFrame, decodeFrame, decodePacket } from './decode.ts';
+import { LinkType } from './packet.ts';
 import { PcapWriter } from './pcap-writer.ts';
+import { readCapture } from './read.ts';
 
 /** What decode shows of the protocols above IP and beside it, compared with tshark's fields of the same names. */
 
@@ -250,6 +252,54 @@ test('fields of ARP, ICMP, ND, IGMP, MLD, DHCP and 802.1ah', { skip: tsharkMissi
     assert.equal(ours.error, undefined, name);
     assert.deepEqual(ourValues(ours), theirValues(rows[index]!, ours), name);
   }
+});
+
+const IP = ['ip.src', 'ip.dst', 'ipv6.src', 'ipv6.dst', 'udp.srcport', 'udp.dstport'] as const;
+
+/** Addresses and ports of each packet of a capture: ours, and tshark's. */
+async function compareIp(capture: Uint8Array): Promise<void> {
+  const rows = tsharkFields(capture, IP, { preferences: [] });
+  const ours: unknown[] = [];
+  for await (const packet of readCapture(capture)) {
+    const decoded = decodePacket(packet, ours.length + 1);
+    const { 'ip.src': from, 'ip.dst': to, 'udp.srcport': source, 'udp.dstport': destination } = decoded;
+    assert.equal(decoded['udp.checksum'], 'good');
+    ours.push([from, to, String(source), String(destination)]);
+  }
+  assert.ok(ours.length > 0);
+  assert.deepEqual(
+    ours,
+    rows.map((row) => IP.flatMap((name) => row[name])),
+  );
+}
+
+test('raw IP packets, by each number that stands for them', { skip: tsharkMissing }, async () => {
+  const packets = { 4: frames.udp4.subarray(14), 6: frames.udp6.subarray(14) };
+  for (const [linkType, versions] of [
+    [12, [4, 6]],
+    [14, [4, 6]],
+    [LinkType.RAW, [4, 6]],
+    [LinkType.IPV4, [4]],
+    [LinkType.IPV6, [6]],
+  ] as const) {
+    const chunks: Uint8Array[] = [];
+    const writer = new PcapWriter((chunk) => chunks.push(chunk), { linkType });
+    for (const version of versions) writer.write({ timestamp: 0n, data: packets[version] });
+    await compareIp(new Uint8Array(Buffer.concat(chunks)));
+  }
+});
+
+test("Kuznetzov's pcap", { skip: tsharkMissing }, async () => {
+  const chunks: Uint8Array[] = [];
+  const writer = new PcapWriter((chunk) => chunks.push(chunk));
+  chunks[0]!.set([0x34, 0xcd, 0xb2, 0xa1]);
+  for (const data of [frames.udp4, frames.udp6, frames.udp4Padded]) writer.write({ timestamp: 7n, data });
+  // Interface 2, IPv4 as for Ethernet's type field, to us, and a byte of padding, behind each header of 16 bytes.
+  const more = Buffer.from('0200000008000000', 'hex');
+  const longer = chunks.map((chunk, i) =>
+    i === 0 ? chunk : Buffer.concat([chunk.subarray(0, 16), more, chunk.subarray(16)]),
+  );
+  await compareIp(new Uint8Array(Buffer.concat(longer)));
 });
 
 /** A value as tshark writes it, or a list of them, without what is not there. */
