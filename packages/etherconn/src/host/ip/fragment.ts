@@ -15,12 +15,14 @@ import {
   ipv4HeaderLength,
   ipv4TotalLength,
 } from '../../wire/ipv4.ts';
+import { Ipv4Option, ipv4OptionLength } from '../../wire/ipv4-options.ts';
 import {
   IPV6_FRAGMENT_LENGTH,
   IPV6_HEADER_LENGTH,
   IPV6_NEXT_HEADER,
   IPV6_PAYLOAD_LENGTH,
 } from '../../wire/ipv6.ts';
+import { Ipv6HeaderWalk } from '../../wire/ipv6-headers.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 
 /** What {@link sendFragments} answers besides a number of fragments. */
@@ -33,10 +35,10 @@ export const FragmentResult = {
   MTU_TOO_SMALL: -2,
 } as const;
 
+/** Used at once. */
+const walk = new Ipv6HeaderWalk();
 /** Slots reserved for one packet: 8,192 is the most that offsets can tell apart. */
 const slots = new Int32Array(8192);
-const OPTION_END = 0;
-const OPTION_NOP = 1;
 /** "Copied" bit of an IPv4 option's type: it belongs into every fragment. */
 const OPTION_COPIED = 0x80;
 
@@ -123,9 +125,9 @@ function copiedOptions(u8: Uint8Array, l3: number, to: Uint8Array | null, offset
   const end = l3 + ipv4HeaderLength(u8, l3);
   let at = l3 + IPV4_OPTIONS;
   let length = 0;
-  while (at < end && u8[at] !== OPTION_END) {
-    const size = u8[at] === OPTION_NOP ? 1 : at + 1 < end ? u8[at + 1] : 0;
-    if (size === 0 || (size === 1 && u8[at] !== OPTION_NOP) || at + size > end) break;
+  while (at < end && u8[at] !== Ipv4Option.END) {
+    const size = ipv4OptionLength(u8, at, end);
+    if (size === 0) break;
     if ((u8[at] & OPTION_COPIED) !== 0) {
       if (to !== null) for (let i = 0; i < size; i++) to[offset + length + i] = u8[at + i];
       length += size;
@@ -133,7 +135,7 @@ function copiedOptions(u8: Uint8Array, l3: number, to: Uint8Array | null, offset
     at += size;
   }
   const padded = (length + 3) & ~3;
-  if (to !== null) for (let i = length; i < padded; i++) to[offset + i] = OPTION_END;
+  if (to !== null) for (let i = length; i < padded; i++) to[offset + i] = Ipv4Option.END;
   return padded;
 }
 
@@ -147,7 +149,7 @@ function sendIpv6(
   identification: number,
 ): number {
   const { u8 } = from;
-  const field = lastPerHopField(u8, l3);
+  const field = lastPerHopField(u8, l3, end);
   const data = field === l3 + IPV6_NEXT_HEADER ? l3 + IPV6_HEADER_LENGTH : field + ((u8[field + 1] + 1) << 3);
   const perFragment = data - l3;
   const pieceLength = (mtu - perFragment - IPV6_FRAGMENT_LENGTH) & ~7;
@@ -180,23 +182,14 @@ function sendIpv6(
  * Offset of the "next header" field that stands before the fragmentable part: that of the last header which every
  * node on the way looks at (RFC 8200 §4.5).
  */
-function lastPerHopField(u8: Uint8Array, l3: number): number {
-  let field = l3 + IPV6_NEXT_HEADER;
-  let last = field;
-  let offset = l3 + IPV6_HEADER_LENGTH;
-  for (;;) {
-    const next = u8[field];
-    if (
-      next !== IpProtocol.HOP_BY_HOP &&
-      next !== IpProtocol.ROUTING &&
-      next !== IpProtocol.DESTINATION_OPTIONS
-    )
-      return last;
-    field = offset;
+function lastPerHopField(u8: Uint8Array, l3: number, end: number): number {
+  let last = l3 + IPV6_NEXT_HEADER;
+  walk.begin(u8, l3, end);
+  while (walk.next(u8) && walk.kind !== IpProtocol.FRAGMENT) {
     // Destination options count only when a routing header follows.
-    if (next !== IpProtocol.DESTINATION_OPTIONS) last = field;
-    offset += (u8[offset + 1] + 1) << 3;
+    if (walk.kind !== IpProtocol.DESTINATION_OPTIONS) last = walk.offset;
   }
+  return last;
 }
 
 /** Reserves `count` slots into {@link slots}: all, or none. */
