@@ -4,7 +4,7 @@ import { ChecksumState } from '../wire/checksum.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { isIpv4Mapped } from '../wire/ip.ts';
 import { IPV4_HEADER_LENGTH, ipv4ChecksumState } from '../wire/ipv4.ts';
-import { IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
+import { findIpv6Extension, IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
 import { isMld } from '../wire/mld.ts';
 import { isNd, isValidNd, NdType } from '../wire/nd.ts';
 import { parseFrame } from '../wire/parse.ts';
@@ -34,6 +34,8 @@ export class Input implements HostEthernetUser, LoopbackUser {
   #wholeStore: BatchStore | null = null;
   /** Put together in the batch under way. */
   #whole: ReassembledFrame[] = [];
+  /** The packet at hand came in fragments. */
+  #isReassembled = false;
 
   constructor(stack: Stack) {
     this.#stack = stack;
@@ -171,6 +173,11 @@ export class Input implements HostEthernetUser, LoopbackUser {
       return;
     }
     counters.neighborDiscovery++;
+    // RFC 6980 §5: nobody sends these in fragments in good faith.
+    if (this.#isReassembled || findIpv6Extension(u8, record, IpProtocol.FRAGMENT) >= 0) {
+      counters.ignored++;
+      return;
+    }
     // A router with an address of ours is none that could be sent through.
     const isAdvertisement = u8[record.l4] === NdType.ROUTER_ADVERTISEMENT && !this.#isFromUs(u8, record);
     if (isAdvertisement && this.#stack.routerListener !== null && isValidNd(u8, record)) {
@@ -217,7 +224,9 @@ export class Input implements HostEthernetUser, LoopbackUser {
       parseFrame(memory.u8, frame.offset, frame.length, wholeRecord);
       wholeStore.begin(memory);
       this.#stack.counters.reassembled++;
+      this.#isReassembled = true;
       this.#packet(wholeStore, wholeRecord, 0);
+      this.#isReassembled = false;
       this.#stack.udp.batchEnd(wholeStore);
       wholeStore.tellTakers();
       wholeStore.end();

@@ -109,6 +109,33 @@ describe('IPv6 packets that come', () => {
   });
 });
 
+describe('Neighbour discovery in IPv6 extension headers', () => {
+  it('is answered behind options, and dropped in fragments, even when there is but one', async (t) => {
+    const { net, host, station, tap } = open(t);
+    const solicitation = text(ip6('3a', `8700 0000 00000000 ${TARGET.ip6} 0101 020000000001`).subarray(40));
+    const half = solicitation.length / 2;
+    const pad = '010400000000';
+    for (const [packets, answers] of [
+      [[ip6('3a', solicitation)], 1],
+      [[ip6('3c', `3a00 ${pad} ${solicitation}`)], 1],
+      [[ip6('2c', `3a00 0000 00000007 ${solicitation}`)], 0],
+      [
+        [
+          ip6('2c', `3a00 0001 00000008 ${solicitation.slice(0, half)}`),
+          ip6('2c', `3a00 0010 00000008 ${solicitation.slice(half)}`),
+        ],
+        0,
+      ],
+    ] as const) {
+      const before = host.stats().ignored;
+      for (const packet of packets) station.send(changed(packet, 7, 'ff'));
+      await net.settle();
+      const sent = tap.take('86dd').filter((frame) => frame.slice(108, 110) === '88');
+      assert.deepEqual([sent.length, host.stats().ignored - before], [answers, 1 - answers]);
+    }
+  });
+});
+
 describe('IPv6 packets that go', () => {
   it('longer than the MTU go in fragments with their own identification, none with anything reserved', async (t) => {
     const { net, host, tap, server } = open(t);
