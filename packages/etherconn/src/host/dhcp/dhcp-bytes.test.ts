@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import type { MemoryRelay } from '../../relay/memory-relay.ts';
 import { hex } from '../../testing/frames.ts';
 import { HostNetwork } from '../../testing/hosts.ts';
 import { Station } from '../../testing/station.ts';
@@ -316,4 +317,57 @@ test('a node identifier is in every message', async (t) => {
     bench.sent.map(({ type, options }) => [type, options.get(61)]),
     [1, 3, 7].map((type) => [type, 'ff0000000700030001 0200000000aa'.replace(' ', '')]),
   );
+});
+
+/** The link of the host goes down and comes back. */
+async function flap({ net, host }: Bench): Promise<void> {
+  const { port } = host.stack.relay as MemoryRelay;
+  port.setUp(false);
+  port.setUp(true);
+  await net.settle();
+}
+
+test('when the link comes back, the lease is confirmed', async (t) => {
+  const bench = new Bench(t);
+  const client = await bench.bind();
+  await bench.net.advance(100_000);
+  await flap(bench);
+  const { way, message, type, options } = bench.last;
+  assert.deepEqual([way, type], ['0.0.0.0:68 > 255.255.255.255:67', 3]);
+  assert.deepEqual(message.subarray(12, 16), new Uint8Array(4));
+  assert.deepEqual([options.get(50), options.has(54)], ['0a000005', false]);
+  assert.equal(bench.host.addresses().length, 1, 'it stays in use meanwhile');
+  const { length } = bench.sent;
+  await flap(bench);
+  assert.equal(bench.sent.length, length, 'asked already');
+  await bench.answer(ACK);
+  assert.deepEqual([client.state, client.lease!.address], ['bound', '10.0.0.5']);
+  await bench.net.advance(299_000);
+  assert.equal(bench.sent.length, length, 'its time has begun anew');
+  await bench.net.advance(1000);
+  assert.equal(bench.last.message[15], 5, 'renewed');
+});
+
+test('when the link comes back to another network, the lease is given up', async (t) => {
+  const bench = new Bench(t);
+  await bench.bind();
+  await flap(bench);
+  await bench.answer(`350106 ${SERVER} ff`);
+  await bench.net.advance(1);
+  assert.deepEqual([bench.host.addresses(), bench.last.type], [[], 1]);
+});
+
+test('when the link comes back and nobody confirms the lease, it goes on to its end', async (t) => {
+  const bench = new Bench(t);
+  const client = await bench.bind();
+  await flap(bench);
+  await bench.net.advance(150_000);
+  assert.deepEqual([client.state, bench.sent.length, bench.host.addresses().length], ['bound', 7, 1]);
+  await bench.net.advance(150_001);
+  assert.equal(bench.last.message[15], 5, 'renewed when it was to be');
+  await bench.net.advance(289_999);
+  await flap(bench);
+  assert.equal(bench.host.addresses().length, 1);
+  await bench.net.advance(10_000);
+  assert.deepEqual([bench.host.addresses().length, bench.last.type], [0, 1]);
 });

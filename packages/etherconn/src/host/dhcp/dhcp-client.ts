@@ -43,7 +43,8 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
   #refusals = 0;
   /** What was offered. */
   #offered: { address: string; serverId: string } | null = null;
-  /** When the lease in use is to be rebound, and ends; milliseconds of the clock. */
+  /** When the lease in use is to be renewed, rebound, and ends; milliseconds of the clock. */
+  #renewAt: number = Infinity;
   #rebindAt: number = Infinity;
   #expireAt: number = Infinity;
   /** MAC address that the last acknowledgement came from: the server's, or its relay agent's. */
@@ -122,6 +123,12 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
     const begin = () => (previousAddress === undefined ? this.#discover() : this.#reboot(previousAddress));
     if (startDelay === 0) begin();
     else this.#after(this.#link.random() * startDelay, begin);
+  }
+
+  /** @internal The link has come back, and the network may be another: the lease is confirmed (RFC 2131 §3.7). */
+  linkUp(): void {
+    const isInUse = this.#state === 'bound' || this.#state === 'renewing' || this.#state === 'rebinding';
+    if (this.#lease !== null && isInUse) this.#reboot(this.#lease.address);
   }
 
   /** @internal The host is closed: all that is left is to say so. */
@@ -243,15 +250,20 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
     this.#lease = lease;
     this.#refusals = 0;
     this.#link.configure(lease);
-    this.#enter('bound');
     const { renewalTime, rebindingTime, leaseTime } = lease;
-    if (leaseTime !== Infinity) {
-      this.#rebindAt = this.#asked + rebindingTime * 1000;
-      this.#expireAt = this.#asked + leaseTime * 1000;
-      this.#at(this.#asked + renewalTime * 1000, () => this.#renew());
-    }
+    this.#renewAt = this.#asked + renewalTime * 1000;
+    this.#rebindAt = this.#asked + rebindingTime * 1000;
+    this.#expireAt = this.#asked + leaseTime * 1000;
+    this.#goOn();
     for (const call of [...this.#waiting]) call.resolve(lease);
     nextTick(() => this.emit(isNew ? 'bound' : 'renewed', lease));
+  }
+
+  /** The lease in use goes on until it is to be renewed. */
+  #goOn(): void {
+    this.#enter('bound');
+    if (this.#renewAt !== Infinity)
+      this.#at(Math.max(this.#renewAt, this.#link.clock.now()), () => this.#renew());
   }
 
   #renew(): void {
@@ -304,10 +316,18 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
   /** Sends now, and again in growing intervals; a request that nobody answers is given up at last. */
   #repeat(send: () => void): void {
     send();
-    this.#after(this.#backoff(this.#retries), () => {
+    const left = this.#lease === null ? Infinity : this.#expireAt - this.#link.clock.now();
+    this.#after(Math.min(this.#backoff(this.#retries), left), () => {
+      if (this.#lease !== null && this.#link.clock.now() >= this.#expireAt) {
+        this.#lose('time');
+        this.#discover();
+        return;
+      }
       const isRequest = this.#state !== 'selecting';
       if (isRequest && this.#retries >= REQUEST_RETRIES) {
-        this.#discover();
+        // Nobody confirms a lease, and nobody denies it: §3.2 (4).
+        if (this.#lease === null) this.#discover();
+        else this.#goOn();
         return;
       }
       this.#retries++;

@@ -9,6 +9,7 @@ import { UdpTemplate } from '../../wire/udp-template.ts';
 import { probeAddress } from '../config/address-config.ts';
 import { AddressKind, type OwnAddress } from '../ip/addresses.ts';
 import type { RouteEntry } from '../ip/routes.ts';
+import { type LinkWatcher, unwatchLink, watchLink } from '../link-watch.ts';
 import type { Stack } from '../stack.ts';
 import { HostUdpPort } from '../udp/host-udp-port.ts';
 import { udpPacket } from '../udp/udp-packet.ts';
@@ -31,7 +32,7 @@ const MTU_MIN = 576;
 const MTU_MIN_6 = 1280;
 
 /** A DHCP client's hold on its host: port 68, and what the lease gives. */
-export class HostDhcpLink implements DhcpLink, UdpPortUser {
+export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
   readonly #stack: Stack;
   readonly #applyMtu: boolean;
   #client: DhcpClient | null = null;
@@ -71,10 +72,12 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser {
     this.#client = client;
     this.#port = port;
     this.#stack.unconfiguredPort = DHCPV4_CLIENT_PORT;
+    watchLink(this.#stack.relay, this);
   }
 
   close(): void {
     if (this.#port === null) return;
+    unwatchLink(this.#stack.relay, this);
     this.#stack.unconfiguredPort = -1;
     this.#port.close();
     this.#port = null;
@@ -149,7 +152,12 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser {
   /** Errors come to connected ports only. */
   failed(_error: SystemError): void {}
 
+  linkUp(): void {
+    this.#client?.linkUp();
+  }
+
   hostClosed(error: Error): void {
+    unwatchLink(this.#stack.relay, this);
     this.#port = null;
     this.#client?.hostClosed(error);
   }

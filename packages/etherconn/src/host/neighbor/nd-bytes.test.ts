@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import type { MemoryRelay } from '../../relay/memory-relay.ts';
 import { HostNetwork, TestPort } from '../../testing/hosts.ts';
 import { icmpv6Frame, Station } from '../../testing/station.ts';
 import { formatIp } from '../../wire/ip.ts';
@@ -261,6 +262,26 @@ describe('routers', () => {
     await bench.other.tell(ADVERTISEMENT);
     await bench.net.advance(600_000);
     assert.equal(bench.sent(133).length, 2);
+  });
+
+  it('are asked again when the link comes back, not more often than every four seconds', async (t) => {
+    const bench = configured(t);
+    await bench.other.tell(ADVERTISEMENT);
+    await bench.net.advance(10_000);
+    const { port } = bench.host.stack.relay as MemoryRelay;
+    const flap = async () => {
+      port.setUp(false);
+      port.setUp(true);
+      await bench.net.settle();
+    };
+    await flap();
+    await flap();
+    assert.equal(bench.sent(133).length, 2);
+    await bench.net.advance(4000);
+    assert.equal(bench.sent(133).length, 3);
+    await bench.other.tell(ADVERTISEMENT);
+    await bench.net.advance(600_000);
+    assert.deepEqual([bench.sent(133).length, gateways(bench)], [3, ['fe80::7']]);
   });
 
   it('we are none: solicitations are not answered, redirects followed by nobody', async (t) => {

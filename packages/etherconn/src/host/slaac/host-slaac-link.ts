@@ -6,6 +6,7 @@ import type { FrameRecord } from '../../wire/record.ts';
 import { AddressProbe, PROBES6 } from '../config/address-probe.ts';
 import type { AddressState, OwnAddress } from '../ip/addresses.ts';
 import type { RouteEntry } from '../ip/routes.ts';
+import { type LinkWatcher, unwatchLink, watchLink } from '../link-watch.ts';
 import { REACHABLE_TIME, RETRANSMIT_TIME } from '../neighbor/neighbor-cache.ts';
 import type { RouterListener, Stack } from '../stack.ts';
 import { readRouterAdvertisement } from './router-advertisement.ts';
@@ -21,7 +22,7 @@ const METRIC = 1024;
 const ADVERTISERS_MAX = 16;
 
 /** Stateless configuration's hold on its host. */
-export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterListener {
+export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterListener, LinkWatcher {
   readonly #stack: Stack;
   readonly #settings: SlaacSettings;
   #slaac: Slaac<OwnAddress, RouteEntry> | null = null;
@@ -44,11 +45,17 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
   /** Listens to routers, and gives the host the link-local address that it needs to be spoken to by them. */
   open(slaac: Slaac<OwnAddress, RouteEntry>): void {
     this.#slaac = slaac;
+    watchLink(this.#stack.relay, this);
     this.#stack.routerListener = this;
     if (this.#stack.addresses.linkLocal() === null) this.#addLinkLocal(0);
   }
 
+  linkUp(): void {
+    this.#slaac?.linkUp();
+  }
+
   close(): void {
+    unwatchLink(this.#stack.relay, this);
     if (this.#stack.routerListener === this) this.#stack.routerListener = null;
     if (this.#linkLocal !== null) this.removeAddress(this.#linkLocal);
     this.#linkLocal = null;
@@ -69,6 +76,7 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
   }
 
   hostClosed(error: Error): void {
+    unwatchLink(this.#stack.relay, this);
     this.#slaac?.hostClosed(error);
   }
 

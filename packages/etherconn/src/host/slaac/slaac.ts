@@ -77,6 +77,8 @@ export class Slaac<Address = unknown, Route = unknown>
   #mtu = 0;
   readonly #neighborTimes = new NeighborTimes();
   #interval = 0;
+  /** When routers were asked last. */
+  #solicited: number = Number.NEGATIVE_INFINITY;
   #solicitAt: number = Infinity;
   #timer: ClockTimer | null = null;
   #waiting: PendingCall<void>[] = [];
@@ -195,6 +197,15 @@ export class Slaac<Address = unknown, Route = unknown>
   /** @internal Begins to ask. */
   start(): void {
     this.#solicitAt = this.#link.clock.now() + this.#link.random() * this.#settings.startDelay;
+    this.#due();
+  }
+
+  /** @internal The link has come back, and its routers may be others: they are asked again (RFC 4861 §6.3.7). */
+  linkUp(): void {
+    if (this.#closed !== null) return;
+    this.#interval = 0;
+    this.#solicitAt = Math.max(this.#link.clock.now(), this.#solicited + FIRST_INTERVAL);
+    this.#timer?.cancel();
     this.#due();
   }
 
@@ -390,6 +401,7 @@ export class Slaac<Address = unknown, Route = unknown>
     this.#expire(now);
     if (this.#solicitAt <= now) {
       this.#link.solicit();
+      this.#solicited = now;
       this.#stats.solicitations++;
       const jitter = (this.#link.random() - 0.5) / 5;
       const next = this.#interval === 0 ? FIRST_INTERVAL : Math.min(2 * this.#interval, LAST_INTERVAL);
