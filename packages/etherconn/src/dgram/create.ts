@@ -36,7 +36,13 @@ export function initializeSocket(
   (socket as { type?: string }).type = type;
   if (typeof listener === 'function') socket.on('message', listener as () => void);
   const ownLookup = (lookup as Lookup | undefined) ?? replacedLookup();
-  const receiving = { version, receiveInfo, blockList: receiveBlockList, texts: host.texts } as const;
+  const receiving = {
+    version,
+    receiveInfo,
+    multicastAll: options.multicastAll !== false,
+    blockList: receiveBlockList,
+    texts: host.texts,
+  } as const;
   const cacheable = ownLookup === null && sendBlockList === undefined;
   const sending = { lookup: ownLookup ?? plainLookup, cacheable, blockList: sendBlockList };
   setState(socket, {

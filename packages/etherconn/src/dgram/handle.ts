@@ -65,6 +65,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   readonly #blockList: BlockList | undefined;
   readonly #host: UdpHost;
   readonly #socket: EventEmitter;
+  readonly #multicastAll: boolean;
   #port: UdpPort | null = null;
   #queue: SendQueue | null = null;
   #peer: SocketAddress | null = null;
@@ -76,6 +77,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     this.#host = host;
     this.#socket = socket;
     this.version = options.version;
+    this.#multicastAll = options.multicastAll;
     this.#lookup = sending.lookup;
     this.#blockList = sending.blockList;
     this.direct = sending.cacheable ? this.destinations : new DestinationCache<UdpDestination>();
@@ -112,12 +114,19 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   }
 
   /** Binds to an address literal of the handle's version. */
-  bind(address: string, port: number, options: Omit<UdpPortOptions, 'version'>): void {
-    const { bytes } = parseLiteral(address, this.version, 'bind');
+  bind(address: string, port: number, options: Omit<UdpPortOptions, 'version' | 'multicastAll'>): void {
+    const { bytes, zone } = parseLiteral(address, this.version, 'bind');
+    if (options.ipv6Only && this.version === 4) {
+      throw systemError('EINVAL', 'bind', 'ipv6Only is for udp6 sockets');
+    }
     if (this.#port !== null) throw systemError('EINVAL', 'bind', 'the socket is bound already');
-    const opened = this.#host.openUdpPort(this, { ...options, version: this.version });
+    const opened = this.#host.openUdpPort(this, {
+      ...options,
+      version: this.version,
+      multicastAll: this.#multicastAll,
+    });
     try {
-      opened.bind(bytes, port);
+      opened.bind(bytes, port, zone);
     } catch (error) {
       opened.close();
       throw error;

@@ -66,8 +66,10 @@ for (const [type, group, loopback, second] of [
     await a.addAddress(`${second}/${type === 'udp4' ? 24 : 64}`, { detectDuplicates: 'off' });
     const here = await boundTo(a.dgram.createSocket({ type, reuseAddr: true }), 7000);
     const there = await boundTo(b.dgram.createSocket({ type, reuseAddr: true }), 7000);
-    here.addMembership(group);
-    there.addMembership(group);
+    for (const member of [here, there]) {
+      member.addMembership(group);
+      member.addMembership(group, loopback);
+    }
     const sender = await boundTo(a.dgram.createSocket(type), 0);
     sender.setMulticastInterface(second);
     const both = [once(here, 'message'), once(there, 'message')];
@@ -85,6 +87,18 @@ for (const [type, group, loopback, second] of [
     sender.send('outside', 7000, group);
     const [, { address: first }] = await outside;
     assert.deepEqual([first, heardThere], [type === 'udp4' ? '10.0.0.1' : 'fd00::1', ['outside']]);
+    // A membership is that of one interface.
+    const heardHere: string[] = [];
+    here.on('message', (text) => heardHere.push(String(text)));
+    here.dropMembership(group, loopback);
+    sender.setMulticastInterface(loopback);
+    sender.send('nobody hears it', 7000, group);
+    sender.setMulticastInterface(second);
+    const last = once(there, 'message');
+    sender.send('the last', 7000, group);
+    assert.equal(String((await last)[0]), 'the last');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(heardHere, ['the last']);
   });
 }
 
@@ -126,6 +140,30 @@ test('groups, sources and interfaces that do not suit are refused as by Linux', 
   udp4.addMembership('239.1.1.1', '10.0.0.1');
   assert.throws(() => udp4.addMembership('239.1.1.1'), { message: 'addMembership EADDRINUSE' });
   udp6.addMembership('ff02::5', '::%eth0');
+});
+
+test('with multicastAll: false a socket hears what it has joined itself', async () => {
+  await using net = await openDgramHosts(2);
+  const [a, b] = net.hosts;
+  for (const [type, group] of [
+    ['udp4', '239.1.2.5'],
+    ['udp6', 'ff05::1:55'],
+  ] as const) {
+    const open = (options: object) =>
+      boundTo(b.dgram.createSocket({ type, reuseAddr: true, ...options }), 7000);
+    const [member, any, strict] = [await open({}), await open({}), await open({ multicastAll: false })];
+    member.addMembership(group);
+    const sender = await boundTo(a.dgram.createSocket(type), 0);
+    strict.on('message', (message) => assert.equal(String(message), 'to all members'));
+    const both = [once(member, 'message'), once(any, 'message')];
+    sender.send('to members', 7000, group);
+    await Promise.all(both);
+    strict.addMembership(group);
+    const all = [member, any, strict].map((socket) => once(socket, 'message'));
+    sender.send('to all members', 7000, group);
+    await Promise.all(all);
+    for (const socket of [member, any, strict, sender]) socket.close();
+  }
 });
 
 test('joining binds, as by libuv', async () => {

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
-import { LOOPBACK6 } from '../host/ip/addresses.ts';
+import { isLoopback, LOOPBACK6 } from '../host/ip/addresses.ts';
+import type { Interface } from '../host/multicast/memberships.ts';
 import { isUnspecifiedIp } from '../wire/ip.ts';
 import { isGroup, parseLiteral, systemError } from './address.ts';
 import type { SocketHandle } from './handle.ts';
@@ -8,7 +9,7 @@ import { runningHandle } from './socket-state.ts';
 import { codeOf, errnoException } from './system-errors.ts';
 import { validateString } from './validate.ts';
 
-/** Membership in groups. A host has one interface; naming another one is refused as Linux does. */
+/** Membership in groups, each on one of a host's two interfaces; naming another one is refused as Linux does. */
 
 const ANY6 = new Uint8Array(16);
 
@@ -61,28 +62,30 @@ function change(
   if (!isGroup(group)) throw systemError('EINVAL', syscall, 'this is not a multicast address');
   // Who is a member on no such interface is no member there.
   const missing = action === 'leave' && source === null && group.length === 4 ? 'EADDRNOTAVAIL' : 'ENODEV';
-  checkInterface(handle, syscall, group.length === 4 ? 4 : 6, interfaceAddress, missing);
+  const on = findInterface(handle, syscall, group.length === 4 ? 4 : 6, interfaceAddress, missing);
   if (group.length === 16 && handle.version === 4) {
     throw systemError('ENOPROTOOPT', syscall, 'a udp4 socket cannot join an IPv6 group');
   }
   const port = handle.port(syscall);
-  if (action === 'join') port.join(group, source);
-  else port.leave(group, source);
+  if (action === 'join') port.join(group, source, on);
+  else port.leave(group, source, on);
 }
 
-/** Interfaces are named by one of their addresses (IPv4), or by a zone (IPv6, '::%eth0'). */
-function checkInterface(
+/** Interfaces are named by one of their addresses (IPv4, and ::1), or by a zone (IPv6, '::%eth0'). Null when none is. */
+function findInterface(
   handle: SocketHandle,
   syscall: string,
   version: 4 | 6,
   address: unknown,
   missing: 'ENODEV' | 'EADDRNOTAVAIL',
-): void {
-  if (address === undefined || address === null) return;
-  const { bytes } = parseLiteral(String(address), version, syscall);
-  if (version === 4 && !isUnspecifiedIp(bytes, 0, 4) && !handle.host.hasAddress(bytes)) {
-    throw systemError(missing, syscall, `no interface of this host has the address ${String(address)}`);
-  }
+): Interface | null {
+  if (address === undefined || address === null) return null;
+  const { bytes, zone } = parseLiteral(String(address), version, syscall);
+  if (isLoopback(bytes) || zone === 'lo') return 'loopback';
+  if (version === 6) return zone === handle.host.interfaceName ? 'link' : null;
+  if (isUnspecifiedIp(bytes, 0, 4)) return null;
+  if (handle.host.hasAddress(bytes)) return 'link';
+  throw systemError(missing, syscall, `no interface of this host has the address ${String(address)}`);
 }
 
 /**

@@ -31,6 +31,8 @@ const cursor = new Batch();
 export interface ReceiverOptions {
   readonly version: 4 | 6;
   readonly receiveInfo: boolean;
+  /** See UdpPortOptions. */
+  readonly multicastAll: boolean;
   readonly blockList: BlockList | undefined;
   readonly texts: AddressTextCache;
 }

@@ -20,6 +20,11 @@ export interface DgramSocketOptions extends dgram.SocketOptions {
   sendBlockList?: BlockList | undefined;
   /** `rinfo` has localAddress, localPort, mac and vlans, too (see ReceivedMessageInfo). Default false. */
   receiveInfo?: boolean | undefined;
+  /**
+   * Whether the socket hears what comes to any group that anybody on its host has joined, as with Linux
+   * (IP_MULTICAST_ALL). False: only what comes to groups that it has joined itself. Default true.
+   */
+  multicastAll?: boolean | undefined;
 }
 
 /**

@@ -142,8 +142,13 @@ describe('what a host receives', () => {
       });
     const groups = [to('224.0.0.1', '01:00:5e:00:00:01'), to('ff02::1', '33:33:00:00:00:01')];
     link.deliver([...groups, to('ff02::7:0:0:1', '33:33:00:00:00:01')]);
-    assert.deepEqual(server.user.texts, ['224.0.0.1', 'ff02::1']);
-    assert.equal(host.stats().notMember, 1);
+    // As on Linux, a dual stack port hears groups of IPv6 only, unless it has joined others.
+    assert.deepEqual(server.user.texts, ['ff02::1']);
+    assert.equal(host.stats().notMember, 2);
+    server.port.close();
+    const server4 = new TestPort(host).bind('', 53);
+    link.deliver(groups);
+    assert.deepEqual(server4.user.texts, ['224.0.0.1']);
     bound.port.close();
   });
 

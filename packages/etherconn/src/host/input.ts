@@ -21,6 +21,7 @@ import { ipv6ExtensionProblem } from './ip/ipv6-extensions.ts';
 import { Problem } from './ip/problem.ts';
 import { Reassembly } from './ip/reassembly.ts';
 import type { ReassembledFrame } from './ip/reassembly-datagram.ts';
+import type { Interface } from './multicast/memberships.ts';
 import type { Stack } from './stack.ts';
 
 /** Packets put together from fragments are delivered one by one. */
@@ -63,8 +64,12 @@ export class Input implements HostEthernetUser, LoopbackUser {
       this.#stack.counters.claimed++;
       return;
     }
-    const kind = this.#stack.addresses.kindOf(store.memory!.u8, record.ipDestination, record.ipVersion);
-    this.#transport(store, record, flags, kind, false);
+    const u8 = store.memory!.u8;
+    const kind = this.#stack.addresses.kindOf(u8, record.ipDestination, record.ipVersion);
+    // What goes to a group by the loopback interface is addressed to the host's own MAC address.
+    const on = (u8[record.start] & 1) === 1 ? 'link' : 'loopback';
+    if (kind === AddressKind.MULTICAST && !this.#isWanted(u8, record, on)) this.#stack.counters.notMember++;
+    else this.#transport(store, record, flags, kind, false, on);
   }
 
   batchEnd(store: BatchStore): void {
@@ -98,8 +103,7 @@ export class Input implements HostEthernetUser, LoopbackUser {
     const isForeign = kind === AddressKind.OTHER;
     const isMartian =
       kind === AddressKind.LOOPBACK || kind === AddressKind.UNSPECIFIED || isMapped(u8, record);
-    const isNonMember =
-      kind === AddressKind.MULTICAST && !this.#stack.groups.isMember(u8, record.ipDestination, version);
+    const isNonMember = kind === AddressKind.MULTICAST && !this.#isWanted(u8, record, 'link');
     // Who has no address yet asks all, not one (RFC 1122 §3.2.1.3); an answer to it would go to ourselves.
     if (isMartian || (kind === AddressKind.OWN && from === AddressKind.UNSPECIFIED)) {
       counters.martian++;
@@ -118,7 +122,7 @@ export class Input implements HostEthernetUser, LoopbackUser {
     } else if (isNonMember) {
       counters.notMember++;
     } else if (record.fragment === Fragment.NONE) {
-      this.#transport(store, record, flags, isForeign ? AddressKind.BROADCAST : kind, isGood);
+      this.#transport(store, record, flags, isForeign ? AddressKind.BROADCAST : kind, isGood, 'link');
     } else {
       this.#fragment(store, record, flags);
     }
@@ -134,12 +138,29 @@ export class Input implements HostEthernetUser, LoopbackUser {
     return found !== Problem.NONE;
   }
 
-  #transport(store: BatchStore, record: FrameRecord, flags: number, kind: number, isGood: boolean): void {
+  /** Whether the host takes a packet to a group. Messages about groups come from whoever asks. */
+  #isWanted(u8: Uint8Array, record: FrameRecord, on: Interface): boolean {
+    const { groups } = this.#stack;
+    const version = record.ipVersion;
+    const isAsking = version === 4 ? record.protocol === IpProtocol.IGMP : isMld(u8, record);
+    return isAsking
+      ? groups.isMember(u8, record.ipDestination, version)
+      : groups.accepts(u8, record.ipDestination, record.ipSource, version, on);
+  }
+
+  #transport(
+    store: BatchStore,
+    record: FrameRecord,
+    flags: number,
+    kind: number,
+    isGood: boolean,
+    on: Interface,
+  ): void {
     const { counters } = this.#stack;
     const u8 = store.memory!.u8;
     if (record.protocol === IpProtocol.UDP) {
       if (!isGood && !this.#verified(store, record, flags)) return;
-      if (this.#stack.udp.deliver(store, record, flags, kind)) {
+      if (this.#stack.udp.deliver(store, record, flags, kind, on)) {
         counters.udp++;
       } else if (kind === AddressKind.MULTICAST) {
         counters.notMember++;

@@ -95,16 +95,22 @@ describe('groups and broadcasts', () => {
     const remote = new TestPort(net.host(2)).bind('', 7);
     const outsider = new TestPort(net.host(3)).bind('', 7);
     remote.port.join(GROUP, null);
-    const member = new TestPort(host, { reuseAddr: true }).bind('', 7);
-    const second = new TestPort(host, { reuseAddr: true }).bind('', 7);
-    const deaf = new TestPort(host, { reuseAddr: true }).bind('', 7);
+    const strict = { reuseAddr: true, multicastAll: false };
+    const member = new TestPort(host, strict).bind('', 7);
+    const second = new TestPort(host, strict).bind('', 7);
+    const deaf = new TestPort(host, strict).bind('', 7);
+    const any = new TestPort(host, { reuseAddr: true }).bind('', 7);
+    const onGroup = new TestPort(host, { reuseAddr: true }).bind('239.1.2.3', 7);
+    const onOther = new TestPort(host, { reuseAddr: true }).bind('239.1.2.4', 7);
     member.port.join(GROUP, null);
     second.port.join(GROUP, null);
     const client = new TestPort(host);
     client.send('one', '239.1.2.3', 7);
     await net.settle();
     for (const one of [remote, member, second]) assert.deepEqual(one.user.texts, ['one']);
-    for (const one of [outsider, deaf]) assert.deepEqual(one.user.texts, []);
+    for (const one of [outsider, deaf, onOther]) assert.deepEqual(one.user.texts, []);
+    // As with Linux (IP_MULTICAST_ALL): somebody on this host is a member.
+    for (const one of [any, onGroup]) assert.deepEqual(one.user.texts, ['one']);
     client.port.multicastLoopback = false;
     client.send('two', '239.1.2.3', 7);
     member.port.leave(GROUP, null);
@@ -120,6 +126,7 @@ describe('groups and broadcasts', () => {
     client.send('four', '239.1.2.3', 7);
     await net.settle();
     assert.deepEqual(second.user.texts, ['one', 'three']);
+    for (const one of [any, onGroup]) assert.deepEqual(one.user.texts, ['one', 'three']);
   });
 
   it('do not leave the host with a TTL of 0', async (t) => {

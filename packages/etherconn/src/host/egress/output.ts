@@ -104,7 +104,7 @@ export class Output implements NeighborLink {
    * 0 when there is no room now.
    */
   send(packet: Uint8Array, path: Path, sender: PacketSender | null): 0 | 1 {
-    if (path.kind === AddressKind.OWN) return this.#sendLocally(packet);
+    if (path.kind === AddressKind.OWN) return this.#sendLocally(packet, path.mac);
     if (path.mac !== null) return this.sendTo(packet, path.mac, path.mtu);
     const { neighbors } = this.#stack;
     const neighbor = neighbors.want(path.nextHop!);
@@ -132,8 +132,8 @@ export class Output implements NeighborLink {
   }
 
   /** A copy of a group packet for members on this host. */
-  copyLocally(packet: Uint8Array): void {
-    if (this.#sendLocally(packet) === 0) this.#stack.counters.localDropped++;
+  copyLocally(packet: Uint8Array, mac: Uint8Array): void {
+    if (this.#sendLocally(packet, mac) === 0) this.#stack.counters.localDropped++;
   }
 
   /** Own MAC address. */
@@ -189,9 +189,10 @@ export class Output implements NeighborLink {
     return { kind, destination, source, nextHop, mac: null, mtu: this.#stack.pathMtu(destination) };
   }
 
-  #sendLocally(packet: Uint8Array): 0 | 1 {
+  /** `mac`: that of a group whose members on the link's interface are meant. */
+  #sendLocally(packet: Uint8Array, mac: Uint8Array | null): 0 | 1 {
     const { counters, loopback, ethernet } = this.#stack;
-    const sent = this.#frame(packet, ethernet.macBytes, MTU6_LOCAL, loopback);
+    const sent = this.#frame(packet, mac ?? ethernet.macBytes, MTU6_LOCAL, loopback);
     if (sent === FragmentResult.NO_ROOM) {
       counters.noRoom++;
       return 0;

@@ -1,7 +1,7 @@
 import type { Clock, ClockTimer } from '../../clock.ts';
-import { readU32, sameBytes } from '../../wire/bytes.ts';
+import { sameBytes } from '../../wire/bytes.ts';
 import type { GroupRecord } from '../../wire/group-record.ts';
-import { GroupState } from './group-state.ts';
+import { GroupState, groupHash } from './group-state.ts';
 
 /** What IGMP and MLD have of their own: their packets, and the groups that are never spoken of. */
 export interface GroupMessages {
@@ -85,6 +85,14 @@ export class GroupReporter {
       if (group.hash === hash && group.isMember && sameBytes(group.address, 0, u8, offset, length))
         return true;
     }
+    return false;
+  }
+
+  /** Whether somebody has joined the group at `offset` for what the sender at `source` sends. */
+  accepts(u8: Uint8Array, offset: number, source: number): boolean {
+    const groups = this.#groups;
+    for (let i = 0; i < groups.length; i++)
+      if (groups[i].isAt(u8, offset)) return groups[i].accepts(u8, source);
     return false;
   }
 
@@ -322,8 +330,4 @@ export class GroupReporter {
       this.#messages.sendOldReport(group.address, this.#age);
     }
   }
-}
-
-function groupHash(u8: Uint8Array, offset: number, length: number): number {
-  return readU32(u8, offset) ^ (readU32(u8, offset + length - 4) << 1);
 }

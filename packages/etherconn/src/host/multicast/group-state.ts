@@ -1,4 +1,4 @@
-import { sameBytes } from '../../wire/bytes.ts';
+import { readU32, sameBytes } from '../../wire/bytes.ts';
 import { type GroupRecord, GroupRecordType } from '../../wire/group-record.ts';
 
 /** A source that somebody has joined, or one whose change is still to be told. */
@@ -53,6 +53,23 @@ export class GroupState {
   /** Whether routers have yet to be told something. */
   get hasChanges(): boolean {
     return this.#modeReports > 0 || this.#changes.length > 0;
+  }
+
+  /** Whether it is the group whose address is at `offset`. */
+  isAt(u8: Uint8Array, offset: number): boolean {
+    const { length } = this.address;
+    return this.hash === groupHash(u8, offset, length) && sameBytes(this.address, 0, u8, offset, length);
+  }
+
+  /** Whether a socket wants what the sender at `source` sends to the group. */
+  accepts(u8: Uint8Array, source: number): boolean {
+    if (this.#any > 0) return true;
+    const sources = this.#sources;
+    for (let i = 0; i < sources.length; i++) {
+      const { address } = sources[i];
+      if (sameBytes(address, 0, u8, source, address.length)) return true;
+    }
+    return false;
   }
 
   /** Counts a join; returns whether the interface's filter has changed. `reports`: how often to tell it. */
@@ -192,4 +209,9 @@ function find(list: readonly CountedSource[], address: Uint8Array): CountedSourc
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
   return sameBytes(a, 0, b, 0, a.length);
+}
+
+/** A number that tells groups apart quickly. */
+export function groupHash(u8: Uint8Array, offset: number, length: number): number {
+  return readU32(u8, offset) ^ (readU32(u8, offset + length - 4) << 1);
 }

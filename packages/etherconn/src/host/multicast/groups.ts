@@ -73,6 +73,12 @@ export class Groups {
     return isAllNodes(u8, offset) || this.#ipv6.isMember(u8, offset);
   }
 
+  /** As {@link isMember}, for what the sender at `source` sends. */
+  accepts(u8: Uint8Array, offset: number, source: number, version: number): boolean {
+    if (version === 4) return isAllSystems(u8, offset) || this.#ipv4.accepts(u8, offset, source);
+    return isAllNodes(u8, offset) || this.#ipv6.accepts(u8, offset, source);
+  }
+
   /** Tells routers of all groups of a version again: the interface came up, or the host has an address now. */
   announce(version: 4 | 6): void {
     (version === 4 ? this.#ipv4 : this.#ipv6).announce();

@@ -8,14 +8,17 @@ import { isAllHosts } from '../ip/all-hosts.ts';
 import type { Stack } from '../stack.ts';
 import { GroupSelection } from './group-selection.ts';
 import { type GroupCarrier, Groups } from './groups.ts';
+import { LoopbackGroups } from './loopback-groups.ts';
+import type { Interface, MembershipCounter } from './memberships.ts';
 
 /** The groups of a host: those that its ports have joined, and those that IPv6 addresses need. */
-export class HostGroups implements GroupCarrier {
+export class HostGroups implements GroupCarrier, MembershipCounter {
   readonly clock: Clock;
   readonly #stack: Stack;
   readonly #selection: GroupSelection;
   /** Made when the first group is joined. */
   #groups: Groups | null = null;
+  #loopback: LoopbackGroups | null = null;
   #closed = false;
 
   constructor(stack: Stack) {
@@ -25,14 +28,23 @@ export class HostGroups implements GroupCarrier {
   }
 
   /** Joins a group (4 or 16 bytes), or with `source` for what that source sends alone. Joins are counted. */
-  join(group: Uint8Array, source: Uint8Array | null): void {
+  join(group: Uint8Array, source: Uint8Array | null, on: Interface = 'link'): void {
+    if (on === 'loopback') {
+      this.#loopback ??= new LoopbackGroups();
+      this.#loopback.join(group, source);
+      return;
+    }
     this.#groups ??= new Groups(this);
     this.#groups.join(group, source);
     this.#selection.groupChanged(group, 1);
   }
 
-  leave(group: Uint8Array, source: Uint8Array | null): void {
+  leave(group: Uint8Array, source: Uint8Array | null, on: Interface = 'link'): void {
     if (this.#closed) return;
+    if (on === 'loopback') {
+      this.#loopback?.leave(group, source);
+      return;
+    }
     this.#groups?.leave(group, source);
     this.#selection.groupChanged(group, -1);
   }
@@ -61,6 +73,13 @@ export class HostGroups implements GroupCarrier {
     return this.#groups === null
       ? isAllHosts(u8, offset, version)
       : this.#groups.isMember(u8, offset, version);
+  }
+
+  /** Whether the host takes what the sender at `source` sends to the group at `offset`, of what comes in `on` an interface. */
+  accepts(u8: Uint8Array, offset: number, source: number, version: number, on: Interface): boolean {
+    if (on === 'loopback' && this.#loopback?.accepts(u8, offset, source, version)) return true;
+    if (on === 'loopback' || this.#groups === null) return isAllHosts(u8, offset, version);
+    return this.#groups.accepts(u8, offset, source, version);
   }
 
   /** Takes an IGMP or MLD message; false when it is not valid. */

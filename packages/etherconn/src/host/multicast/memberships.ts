@@ -2,61 +2,111 @@ import { sameBytes } from '../../wire/bytes.ts';
 import { ipEquals } from '../../wire/ip.ts';
 import { hostError } from '../host-error.ts';
 
-/** A group that a port has joined. */
+/** The interfaces of a host: the one on the link, and the loopback one. */
+export type Interface = 'link' | 'loopback';
+
+/** A group that a port has joined on one interface. */
 export interface Membership {
   /** 4 or 16 bytes. */
   readonly group: Uint8Array;
+  readonly on: Interface;
   /** The only senders that are heard, RFC 4607; null for all. */
   sources: Uint8Array[] | null;
 }
 
-/** The groups of one port: what it hears of what the host receives. */
-export class Memberships {
-  readonly list: Membership[] = [];
+/** What of a port's memberships counts for its host: each join and each leave of a group, or of a source of it. */
+export interface MembershipCounter {
+  join(group: Uint8Array, source: Uint8Array | null, on: Interface): void;
+  leave(group: Uint8Array, source: Uint8Array | null, on: Interface): void;
+}
 
-  /** Throws a SystemError as Linux's setsockopt does: EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
-  join(group: Uint8Array, source: Uint8Array | null): void {
-    const known = this.#find(group);
+/**
+ * The groups of one port: what it hears of what the host receives. As with Linux a port may join a group on each interface.
+ * Where none is named, that on the link is meant in IPv4; in IPv6 any that the port is a member on, else that on the link.
+ */
+export class Memberships {
+  readonly #list: Membership[] = [];
+  readonly #counter: MembershipCounter;
+
+  constructor(counter: MembershipCounter) {
+    this.#counter = counter;
+  }
+
+  /** Throws a SystemError as Linux's setsockopt does: EADDRINUSE, EADDRNOTAVAIL. */
+  join(group: Uint8Array, source: Uint8Array | null, on: Interface | null): void {
+    const known = this.#find(group, on);
     if (known === undefined) {
-      this.list.push({ group, sources: source === null ? null : [source] });
+      const made = { group, on: on ?? 'link', sources: source === null ? null : [source] };
+      this.#counter.join(group, source, made.on);
+      this.#list.push(made);
     } else if (source === null) {
       throw hostError('EADDRINUSE', 'addMembership', 'the port is a member of this group already');
     } else if (known.sources === null) {
-      throw hostError('EINVAL', 'addMembership', 'the port hears all senders of this group already');
+      // From now on it hears this sender alone.
+      known.sources = [source];
+      this.#counter.join(group, source, known.on);
+      this.#counter.leave(group, null, known.on);
     } else if (known.sources.some((one) => ipEquals(one, source))) {
       throw hostError('EADDRNOTAVAIL', 'addMembership', 'the port hears this sender already');
     } else {
       known.sources.push(source);
+      this.#counter.join(group, source, known.on);
     }
   }
 
   /** Throws a SystemError when the port is no such member: EADDRNOTAVAIL, or EINVAL for a source of no group of it. */
-  leave(group: Uint8Array, source: Uint8Array | null): void {
-    const known = this.#find(group);
-    const place = source === null ? 0 : (known?.sources?.findIndex((one) => ipEquals(one, source)) ?? -1);
-    if (known === undefined || place < 0) {
-      const code = known === undefined && source !== null ? 'EINVAL' : 'EADDRNOTAVAIL';
+  leave(group: Uint8Array, source: Uint8Array | null, on: Interface | null): void {
+    const known = this.#find(group, on);
+    if (known === undefined) {
+      const code = source === null ? 'EADDRNOTAVAIL' : 'EINVAL';
       throw hostError(code, 'dropMembership', 'the port is not a member of this group');
     }
-    if (source !== null) known.sources!.splice(place, 1);
-    if (source === null || known.sources!.length === 0) this.list.splice(this.list.indexOf(known), 1);
+    if (source === null) {
+      this.#remove(known);
+      return;
+    }
+    const place = known.sources?.findIndex((one) => ipEquals(one, source)) ?? -1;
+    if (place < 0) throw hostError('EADDRNOTAVAIL', 'dropMembership', 'the port does not hear this sender');
+    if (known.sources!.length === 1) {
+      this.#remove(known);
+      return;
+    }
+    known.sources!.splice(place, 1);
+    this.#counter.leave(group, source, known.on);
   }
 
-  /** Whether a datagram to the group at `group`, of the sender at `source`, is heard. */
-  hears(u8: Uint8Array, group: number, source: number, version: number): boolean {
+  leaveAll(): void {
+    while (this.#list.length > 0) this.#remove(this.#list[this.#list.length - 1]);
+  }
+
+  /**
+   * Whether a datagram to the group at `group`, of the sender at `source`, is heard by a port that has joined it on this
+   * interface (in IPv6: on any); undefined when it has not.
+   */
+  hears(u8: Uint8Array, group: number, source: number, version: number, on: Interface): boolean | undefined {
     const length = version === 4 ? 4 : 16;
-    for (let i = 0; i < this.list.length; i++) {
-      const membership = this.list[i];
+    for (let i = this.#list.length - 1; i >= 0; i--) {
+      const membership = this.#list[i];
       if (membership.group.length !== length || !sameBytes(membership.group, 0, u8, group, length)) continue;
+      if (version === 4 && membership.on !== on) continue;
       const { sources } = membership;
       if (sources === null) return true;
       for (let s = 0; s < sources.length; s++) if (sameBytes(sources[s], 0, u8, source, length)) return true;
       return false;
     }
-    return false;
+    return undefined;
   }
 
-  #find(group: Uint8Array): Membership | undefined {
-    return this.list.find((one) => ipEquals(one.group, group));
+  #find(group: Uint8Array, on: Interface | null): Membership | undefined {
+    const wanted = on ?? (group.length === 4 ? 'link' : null);
+    return this.#list.findLast((one) => (wanted === null || one.on === wanted) && ipEquals(one.group, group));
+  }
+
+  /** Leaving a group altogether leaves each of its senders. */
+  #remove(membership: Membership): void {
+    const { group, on, sources } = membership;
+    this.#list.splice(this.#list.indexOf(membership), 1);
+    if (sources === null) this.#counter.leave(group, null, on);
+    else for (const source of sources) this.#counter.leave(group, source, on);
   }
 }

@@ -19,8 +19,10 @@ export function groupPath(path: Path, port: GroupSender): Path {
   if (path.kind !== AddressKind.MULTICAST) return path;
   const chosen = port.groupSource(path.destination.length === 4 ? 4 : 6);
   const source = chosen ?? path.source;
-  if (port.multicastTtl === 0 || (chosen !== null && isLoopback(chosen))) {
+  if (chosen !== null && isLoopback(chosen)) {
     return { ...path, source, kind: AddressKind.OWN, mac: null, mtu: MTU_LOCAL };
   }
+  // Members on the link's interface hear it, on this host alone.
+  if (port.multicastTtl === 0) return { ...path, source, kind: AddressKind.OWN, mtu: MTU_LOCAL };
   return chosen === null ? path : { ...path, source };
 }

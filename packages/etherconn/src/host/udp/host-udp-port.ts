@@ -5,8 +5,7 @@ import { isIpv4Mapped, isMulticastIp, isUnspecifiedIp } from '../../wire/ip.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 import { hostError } from '../host-error.ts';
 import { AddressKind, isLinkLocal, isLoopback } from '../ip/addresses.ts';
-import { isAllHosts } from '../ip/all-hosts.ts';
-import { Memberships } from '../multicast/memberships.ts';
+import { type Interface, Memberships } from '../multicast/memberships.ts';
 import type { PacketSender } from '../neighbor/neighbor-cache.ts';
 import type { Stack } from '../stack.ts';
 import { type GroupSender, groupPath } from './group-path.ts';
@@ -19,6 +18,9 @@ const TTL = 64;
 /** RFC 1112 §6.1: group datagrams stay on the link unless asked otherwise. */
 const MULTICAST_TTL = 1;
 
+/** The zone of the loopback interface. */
+const LOOPBACK_ZONE = 'lo';
+
 const ANY4 = new Uint8Array(4);
 const ANY6 = new Uint8Array(16);
 
@@ -28,6 +30,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
   readonly ipv6Only: boolean;
   readonly reuseAddr: boolean;
   readonly reusePort: boolean;
+  readonly multicastAll: boolean;
   readonly user: UdpPortUser;
   localPort = 0;
   /** Own address in the form inside; all zero for every address of the host. */
@@ -67,6 +70,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
     this.ipv6Only = options.version === 6 && options.ipv6Only === true;
     this.reuseAddr = options.reuseAddr === true;
     this.reusePort = options.reusePort === true;
+    this.multicastAll = options.multicastAll !== false;
     this.local = options.version === 4 ? ANY4 : ANY6;
   }
 
@@ -106,14 +110,19 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
     this.epoch++;
   }
 
-  bind(address: Uint8Array, port: number): void {
+  bind(address: Uint8Array, port: number, zone?: string): void {
     this.checkOpen('bind');
     if (this.localPort !== 0) throw hostError('EINVAL', 'bind', 'the port is bound already');
     const local = inside(address);
     if (local.length === 16 ? this.version === 4 : this.version === 6 && this.ipv6Only) {
       throw hostError('EINVAL', 'bind', `the address does not suit IPv${this.version}`);
     }
-    if (this.#stack.addresses.kindOf(local, 0, local.length === 4 ? 4 : 6) === AddressKind.OTHER) {
+    if (zone !== undefined && needsZone(local) && !this.#isZone(zone)) {
+      throw hostError('EINVAL', 'bind', `this address needs a zone, '${this.#stack.interfaceName}'`);
+    }
+    const isElsewhere = zone === LOOPBACK_ZONE && isLinkLocal(local);
+    const kind = this.#stack.addresses.kindOf(local, 0, local.length === 4 ? 4 : 6);
+    if (kind === AddressKind.OTHER || isElsewhere) {
       throw hostError('EADDRNOTAVAIL', 'bind', 'the host does not have this address');
     }
     this.local = local;
@@ -193,42 +202,29 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
     return this.#stack.addresses.kindOf(chosen, 0, version) === AddressKind.OTHER ? null : chosen;
   }
 
-  join(group: Uint8Array, source: Uint8Array | null): void {
+  join(group: Uint8Array, source: Uint8Array | null, on: Interface | null = null): void {
     this.checkOpen('addMembership');
     const inner = this.#checkGroup(group, 'addMembership');
     const sender = source === null ? null : inside(source);
     if (sender !== null && sender.length !== inner.length) {
       throw hostError('EINVAL', 'addMembership', 'group and source are not of the same version');
     }
-    this.#memberships ??= new Memberships();
-    this.#memberships.join(inner, sender);
-    this.#stack.groups.join(inner, sender);
+    this.#memberships ??= new Memberships(this.#stack.groups);
+    this.#memberships.join(inner, sender, on);
   }
 
-  leave(group: Uint8Array, source: Uint8Array | null): void {
+  leave(group: Uint8Array, source: Uint8Array | null, on: Interface | null = null): void {
     this.checkOpen('dropMembership');
     const inner = this.#checkGroup(group, 'dropMembership');
-    if (this.#memberships === null) {
-      const code = source === null ? 'EADDRNOTAVAIL' : 'EINVAL';
-      throw hostError(code, 'dropMembership', 'the port is not a member of this group');
-    }
-    const sender = source === null ? null : inside(source);
-    const sources = this.#memberships.list.find((one) => sameAddress(one.group, inner))?.sources ?? null;
-    this.#memberships.leave(inner, sender);
-    // Leaving a group altogether leaves each of its senders.
-    if (sender !== null || sources === null) this.#stack.groups.leave(inner, sender);
-    else for (const one of sources) this.#stack.groups.leave(inner, one);
+    this.#memberships ??= new Memberships(this.#stack.groups);
+    this.#memberships.leave(inner, source === null ? null : inside(source), on);
   }
 
   close(): void {
     if (this.closed) return;
     this.closed = true;
     this.epoch++;
-    for (const { group, sources } of this.#memberships?.list ?? []) {
-      if (sources === null) this.#stack.groups.leave(group, null);
-      else for (const source of sources) this.#stack.groups.leave(group, source);
-    }
-    this.#memberships = null;
+    this.#memberships?.leaveAll();
     this.#room?.close();
     this.#stack.udp.release(this);
   }
@@ -266,8 +262,15 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
       throw hostError('ENETUNREACH', call, 'an IPv6 address sends to no IPv4 address');
     }
     if (port === 0) throw hostError('EINVAL', call, 'port 0 cannot be sent to');
-    if (zone !== '' && zone !== this.#stack.interfaceName) {
-      throw hostError('EINVAL', call, `there is no zone '${zone}' here, only '${this.#stack.interfaceName}'`);
+    // As on Linux zones of all other addresses are not looked at, and sends go out without one.
+    if (needsZone(remote)) {
+      const isBound = !this.wildcard && needsZone(this.local);
+      if (call === 'connect' && !this.#isZone(zone) && !isBound) {
+        throw hostError('EINVAL', call, `this address needs a zone, '${this.#stack.interfaceName}'`);
+      }
+      if (zone === LOOPBACK_ZONE) {
+        throw hostError('ENETUNREACH', call, 'the loopback interface has no such addresses');
+      }
     }
     return remote;
   }
@@ -288,13 +291,14 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
     return score;
   }
 
-  /** Whether the port wants a datagram to a group or a broadcast address. */
-  wants(u8: Uint8Array, record: FrameRecord, kind: number): boolean {
+  /** Whether the port wants a datagram to a group or a broadcast address, that has come in `on` an interface. */
+  wants(u8: Uint8Array, record: FrameRecord, kind: number, on: Interface): boolean {
     const version = record.ipVersion;
     if (!this.takes(version) || (this.remote !== null && !this.#isRemote(u8, record))) return false;
     if (!this.wildcard && !this.#isLocal(u8, record.ipDestination, version)) return false;
-    if (kind === AddressKind.BROADCAST || isAllHosts(u8, record.ipDestination, version)) return true;
-    return this.#memberships?.hears(u8, record.ipDestination, record.ipSource, version) === true;
+    if (kind === AddressKind.BROADCAST) return true;
+    const heard = this.#memberships?.hears(u8, record.ipDestination, record.ipSource, version, on);
+    return heard ?? (this.multicastAll && version === this.version);
   }
 
   /** Whether packets of an IP version can be for this port at all. */
@@ -325,6 +329,10 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
     const failure = this.#failure;
     this.#failure = null;
     return failure;
+  }
+
+  #isZone(zone: string): boolean {
+    return zone === this.#stack.interfaceName || zone === LOOPBACK_ZONE;
   }
 
   #isBoundTo6(): boolean {
@@ -358,8 +366,11 @@ function matches(address: Uint8Array, u8: Uint8Array, offset: number, version: n
   return address.length === 16 && sameBytes(address, 0, u8, offset, 16);
 }
 
-function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && sameBytes(a, 0, b, 0, a.length);
+/** Whether an address means nothing without the zone of an interface: fe80::/10, and groups of interface or link. */
+function needsZone(address: Uint8Array): boolean {
+  if (address.length === 4) return false;
+  const scope = address[1] & 0xf;
+  return isLinkLocal(address) || (address[0] === 0xff && (scope === 1 || scope === 2));
 }
 
 /** The form inside: an IPv4-mapped address as its 4 bytes. Always new bytes. */

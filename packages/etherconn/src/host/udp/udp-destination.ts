@@ -162,7 +162,9 @@ export class HostUdpDestination implements UdpDestination {
     const { output } = this.#stack;
     const packet = this.#packet(payload, start, end);
     if (output.send(packet, this.#path!, this.#port) === 0) return this.#refuse();
-    if (this.#path!.mac !== null && this.#isHeardHere()) output.copyLocally(packet);
+    if (this.#kind !== AddressKind.OWN && this.#path!.mac !== null && this.#isHeardHere()) {
+      output.copyLocally(packet, this.#path!.mac);
+    }
     return 1;
   }
 

@@ -2,6 +2,7 @@ import type { SystemError } from '../../errors.ts';
 import type { BatchStore } from '../../relay/batch-store.ts';
 import type { RoomQueue } from '../../relay/room-queue.ts';
 import type { FrameRecord } from '../../wire/record.ts';
+import type { Interface } from '../multicast/memberships.ts';
 
 /** How a socket wants its port. */
 export interface UdpPortOptions {
@@ -12,6 +13,11 @@ export interface UdpPortOptions {
   readonly reuseAddr?: boolean;
   /** Several sockets share the port; datagrams are spread over them by the sender's address and port. */
   readonly reusePort?: boolean;
+  /**
+   * Whether it hears what comes to any group that the host takes, unless it has joined that group itself for some senders
+   * only. Default true; as with Linux an IPv6 port does so for IPv6 groups alone. False: only what it has joined itself.
+   */
+  readonly multicastAll?: boolean;
 }
 
 /**
@@ -69,18 +75,25 @@ export interface UdpPort {
   readonly lost: number;
   /**
    * Binds: an all-zero address takes every address of the host, port 0 a free one. Throws a SystemError (syscall
-   * 'bind'): EADDRINUSE, EADDRNOTAVAIL, EINVAL when bound already.
+   * 'bind'): EADDRINUSE, EADDRNOTAVAIL, EINVAL when bound already. With a `zone`, even '', an address that means nothing
+   * without one (fe80::1, ff02::1) needs that of an interface: EINVAL.
    */
-  bind(address: Uint8Array, port: number): void;
-  /** From now on takes datagrams of this peer only, and chooses the local address. Throws ENETUNREACH and the like. */
+  bind(address: Uint8Array, port: number, zone?: string): void;
+  /**
+   * From now on takes datagrams of this peer only, and chooses the local address. Throws ENETUNREACH and the like; EINVAL
+   * for an address that means nothing without a zone (fe80::1, ff02::1), unless one is given or bound to.
+   */
   connect(address: Uint8Array, port: number, zone: string): void;
   disconnect(): void;
   /** Throws a SystemError when there never can be a way (EAFNOSUPPORT, EINVAL …). */
   destination(address: Uint8Array, port: number, zone: string): UdpDestination;
-  /** Joins a group, or with `source` (RFC 4607) only what that source sends. Throws EADDRINUSE, EINVAL, ENODEV. */
-  join(group: Uint8Array, source: Uint8Array | null): void;
+  /**
+   * Joins a group, or with `source` (RFC 4607) only what that source sends. `on` names the interface, see Memberships.
+   * Throws EADDRINUSE, EADDRNOTAVAIL, EINVAL.
+   */
+  join(group: Uint8Array, source: Uint8Array | null, on?: Interface | null): void;
   /** Throws EADDRNOTAVAIL when it is no member. */
-  leave(group: Uint8Array, source: Uint8Array | null): void;
+  leave(group: Uint8Array, source: Uint8Array | null, on?: Interface | null): void;
   /**
    * From now on group datagrams of this address's IP version go out with it as their source, unless the port is bound to
    * an address; those with a loopback address stay inside of the host. All zero: as by default. Throws EADDRNOTAVAIL.

@@ -190,7 +190,10 @@ describe('UDP ports of a host', () => {
     assert.throws(() => port.send('x', '10.0.0.255', 7), code('EACCES', 'send'));
     assert.throws(() => port.send('x', '255.255.255.255', 7), code('EACCES', 'send'));
     const six = new TestPort(host, { version: 6 });
-    assert.throws(() => six.port.destination(parseIp('fe80::2'), 7, 'eth7'), code('EINVAL', 'send'));
+    for (const zone of ['', 'eth7']) {
+      assert.throws(() => six.port.connect(parseIp('fe80::2'), 7, zone), code('EINVAL', 'connect'));
+    }
+    assert.throws(() => six.port.destination(parseIp('fe80::2'), 7, 'lo'), code('ENETUNREACH', 'send'));
     const bare = net.host(5, { addresses: [] });
     assert.throws(() => new TestPort(bare).send('x', '10.0.0.2', 7), code('ENETUNREACH', 'send'));
     assert.throws(

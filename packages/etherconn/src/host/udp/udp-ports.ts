@@ -6,6 +6,7 @@ import { ipEquals } from '../../wire/ip.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 import { hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
+import type { Interface } from '../multicast/memberships.ts';
 import type { HostUdpPort } from './host-udp-port.ts';
 
 /** Ports that are given to who does not choose, as Linux's ip_local_port_range. */
@@ -86,15 +87,18 @@ export class UdpPorts {
     return this.#bound?.get(number)?.some(has) === true;
   }
 
-  /** Gives a datagram to its ports; false when there are none. `kind` is what its destination is to the host. */
-  deliver(store: BatchStore, record: FrameRecord, flags: number, kind: number): boolean {
+  /**
+   * Gives a datagram, that has come in `on` an interface, to its ports; false when there are none. `kind` is what its
+   * destination is to the host.
+   */
+  deliver(store: BatchStore, record: FrameRecord, flags: number, kind: number, on: Interface): boolean {
     const list = this.#bound?.get(record.destinationPort);
     if (list === undefined) return false;
     const u8 = store.memory!.u8;
     if (kind === AddressKind.MULTICAST || kind === AddressKind.BROADCAST) {
       let taken = false;
       for (let i = 0; i < list.length; i++) {
-        if (!list[i].wants(u8, record, kind)) continue;
+        if (!list[i].wants(u8, record, kind, on)) continue;
         this.#give(list[i], store, record, flags);
         taken = true;
       }
