@@ -22,13 +22,16 @@ const stun = createRequire(import.meta.url)('stun');
 function testOnHosts(name, count, run) {
   test(name, async (t) => {
     const network = new MemoryNetwork();
-    t.after(() => network.close());
     const hosts = [];
+    // Hosts first: when a network is closed under them, their sockets are told of an error.
+    t.after(async () => {
+      await Promise.all(hosts.map((host) => host.close()));
+      await network.close();
+    });
     for (let i = 1; i <= count; i++) {
       const options = { mac: `02:00:00:00:02:0${i}`, addresses: [`10.0.0.${i}/24`] };
       hosts.push(await Host.create(network.relay(), options));
     }
-    t.after(() => Promise.all(hosts.map((host) => host.close())));
     await run(hosts);
   });
 }
