@@ -41,7 +41,7 @@ if (!(limit > 0)) {
 }
 if (fuzz) {
   process.env.ETHERCONN_FUZZ_RUNS ??= '3000000';
-  patterns.push('fuzz.test.js');
+  patterns.push('fuzz.test.');
 }
 
 const folders =

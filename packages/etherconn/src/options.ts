@@ -6,9 +6,9 @@ import { OptionError } from './errors.ts';
  */
 
 /** Refuses what is no object of options. */
-export function checkObject(options: unknown): void {
+export function checkObject(options: unknown, name = 'options'): void {
   if (typeof options === 'object' && options !== null && !Array.isArray(options)) return;
-  throw new OptionError('options', `must be an object, got ${show(options)}`);
+  throw new OptionError(name, `must be an object, got ${show(options)}`);
 }
 
 /** Refuses names that are not options, so that a misspelled one is not silently ignored. */
@@ -48,7 +48,11 @@ export function checkNumber(
   max: number,
   fallback: number,
 ): number {
-  if (value === undefined) return fallback;
+  return value === undefined ? fallback : requireNumber(name, value, min, max);
+}
+
+/** A number within [min, max], which has no default. */
+export function requireNumber(name: string, value: unknown, min: number, max: number): number {
   if (typeof value !== 'number' || !(value >= min && value <= max)) {
     throw new OptionError(name, `must be a number from ${min} to ${max}, got ${show(value)}`);
   }
@@ -74,6 +78,42 @@ export function checkOneOf<T extends string>(
     throw new OptionError(name, `must be one of '${allowed.join("', '")}', got ${show(value)}`);
   }
   return value as T;
+}
+
+/** A function. */
+export function requireFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new OptionError(name, `must be a function, got ${show(value)}`);
+}
+
+/** An array. */
+export function requireArray(name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw new OptionError(name, `must be an array, got ${show(value)}`);
+}
+
+/** Bytes, from `min` to `max` of them. */
+export function requireBytes(name: string, value: unknown, min = 0, max: number = Infinity): void {
+  if (value instanceof Uint8Array && value.length >= min && value.length <= max) return;
+  const most =
+    max === Infinity ? `${min} bytes or more` : min === max ? `${min} bytes` : `${min} to ${max} bytes`;
+  const got = value instanceof Uint8Array ? `${value.length} bytes` : show(value);
+  throw new OptionError(
+    name,
+    `must be a Uint8Array${min === 0 && max === Infinity ? '' : ` of ${most}`}, got ${got}`,
+  );
+}
+
+/** An object that has the methods which it will be called by. */
+export function requireMethods(name: string, value: unknown, methods: readonly string[]): void {
+  if (typeof value !== 'object' || value === null) {
+    throw new OptionError(
+      name,
+      `must be an object with the methods ${methods.join(', ')}, got ${show(value)}`,
+    );
+  }
+  const missing = methods.filter(
+    (method) => typeof (value as Record<string, unknown>)[method] !== 'function',
+  );
+  if (missing.length > 0) throw new OptionError(name, `lacks the method ${missing.join(', ')}`);
 }
 
 /** Elements of an array that are shown. */

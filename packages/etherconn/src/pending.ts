@@ -1,6 +1,6 @@
 import { type Clock, type ClockTimer, systemClock } from './clock.ts';
 import { OptionError, TimeoutError } from './errors.ts';
-import { show } from './options.ts';
+import { checkObject, show } from './options.ts';
 import { programNow } from './real-time.ts';
 
 /** Options of every call that may wait. */
@@ -9,6 +9,18 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
   /** Milliseconds that this call may wait; default: only the conn's deadline counts. 0 fails at once if it would wait. */
   timeout?: number | undefined;
+}
+
+/** Throws an OptionError when they are wrong. */
+function checkCallOptions(options: CallOptions): void {
+  checkObject(options);
+  const { signal, timeout } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new OptionError('signal', `must be an AbortSignal, got ${show(signal)}`);
+  }
+  if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
+    throw new OptionError('timeout', `must be a number of milliseconds, 0 or more, got ${show(timeout)}`);
+  }
 }
 
 /** A point in time for `setDeadline`: a Date, milliseconds since the epoch, or null for none. */
@@ -109,14 +121,8 @@ export class PendingCalls<T> {
 
   /** Throws if a call that starts now must fail without waiting or looking. */
   check(operation: string, options: CallOptions): void {
-    const { signal, timeout } = options;
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new OptionError('signal', `must be an AbortSignal, got ${show(signal)}`);
-    }
-    if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
-      throw new OptionError('timeout', `must be a number of milliseconds, 0 or more, got ${show(timeout)}`);
-    }
-    signal?.throwIfAborted();
+    checkCallOptions(options);
+    options.signal?.throwIfAborted();
     if (this.#deadline !== Number.POSITIVE_INFINITY && this.#clock.now() >= this.#deadline) {
       throw new TimeoutError(operation);
     }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { OptionError } from './errors.ts';
+import { uncaught } from './testing/uncaught.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 test('time stands still until it is advanced', async () => {
@@ -181,6 +182,35 @@ test('delays too small to add up still come to an end; odd ones are taken', asyn
   await clock.advance(0);
   assert.equal(fired, 2);
   assert.equal(clock.pendingTimers, 0);
+});
+
+test('a timer that throws while time goes on by itself is uncaught, and time goes on', async () => {
+  const clock = new VirtualClock({ autoAdvance: true });
+  const fired: number[] = [];
+  for (const at of [1, 2, 3]) {
+    clock.setTimer(() => {
+      fired.push(at);
+      if (at < 3) throw new Error(`from the timer at ${at}`);
+    }, at);
+  }
+  const errors = await uncaught(
+    () => undefined,
+    () => fired.length < 3,
+  );
+  assert.deepEqual(errors.map(String), ['Error: from the timer at 1', 'Error: from the timer at 2']);
+  assert.deepEqual(fired, [1, 2, 3]);
+  assert.equal(clock.now(), 3);
+  // And a later timer has it go on again.
+  await new Promise<void>((resolve) => clock.setTimer(resolve, 3_600_000));
+  assert.equal(clock.now(), 3_600_003);
+});
+
+test('an activity that answers with a promise does not hold time up', async () => {
+  const clock = new VirtualClock();
+  const remove = clock.addActivity((async () => true) as unknown as () => boolean);
+  await clock.advance(1);
+  remove();
+  assert.equal(clock.now(), 1);
 });
 
 test('wrong options are refused', () => {

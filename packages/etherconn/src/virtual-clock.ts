@@ -1,6 +1,8 @@
 import type { Clock, ClockTimer } from './clock.ts';
-import { checkBoolean, checkKnown, checkNumber } from './options.ts';
+import { OptionError } from './errors.ts';
+import { checkBoolean, checkKnown, checkNumber, requireFunction, requireNumber, show } from './options.ts';
 import { setImmediate } from './real-time.ts';
+import { rethrowLater } from './rethrow.ts';
 
 /** Options of a {@link VirtualClock}. */
 export interface VirtualClockOptions {
@@ -58,6 +60,9 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(callback: () => void, delay: number, unref = false): ClockTimer {
+    requireFunction('callback', callback);
+    if (typeof delay !== 'number')
+      throw new OptionError('delay', `must be a number of milliseconds, got ${show(delay)}`);
     const after = delay > 0 ? Math.max(delay, RESOLUTION) : 0;
     const timer = new VirtualTimer(this.#cancel, callback, this.#now + after, this.#sequence++, unref);
     if (after !== Infinity) {
@@ -84,18 +89,20 @@ export class VirtualClock implements Clock {
   }
 
   set autoAdvance(on: boolean) {
-    this.#autoAdvance = on;
+    this.#autoAdvance = checkBoolean('autoAdvance', on, false);
     this.#startAutomatic();
   }
 
   /**
    * Lets `ms` milliseconds pass: runs the timers that come due, in order. Calls follow each other; it rejects
    * with what a timer's callback throws. Do not await it inside of what another call has to wait for.
+   * Rejects with an OptionError when `ms` is not a finite number, 0 or more.
    */
-  advance(ms: number): Promise<void> {
-    return this.#drive(async () => {
+  async advance(ms: number): Promise<void> {
+    requireNumber('ms', ms, 0, Number.MAX_VALUE);
+    await this.#drive(async () => {
       await this.#quiet();
-      const target = this.#now + Math.max(0, ms);
+      const target = this.#now + ms;
       while (await this.#fire(target)) await this.#quiet();
       this.#now = target;
     });
@@ -105,7 +112,9 @@ export class VirtualClock implements Clock {
    * Runs timers until `predicate` holds, which is asked whenever the event loop is quiet. False when nothing is
    * left that could happen, or when `limit` milliseconds (default: unlimited) have passed before.
    */
-  runUntil(predicate: () => boolean, limit: number = Infinity): Promise<boolean> {
+  async runUntil(predicate: () => boolean, limit: number = Infinity): Promise<boolean> {
+    requireFunction('predicate', predicate);
+    requireNumber('limit', limit, 0, Infinity);
     return this.#drive(async () => {
       const target = this.#now + limit;
       await this.#quiet();
@@ -130,6 +139,7 @@ export class VirtualClock implements Clock {
    * how to take it away again.
    */
   addActivity(busy: () => boolean): () => void {
+    requireFunction('busy', busy);
     this.#activities.add(busy);
     return () => {
       this.#activities.delete(busy);
@@ -145,8 +155,7 @@ export class VirtualClock implements Clock {
   #startAutomatic(): void {
     if (this.#driving || !this.#autoAdvance || this.#referenced === 0) return;
     this.#driving = true;
-    // What a timer's callback throws becomes an unhandled rejection, as it would be uncaught from a real timer.
-    void this.#driveAutomatic();
+    this.#driveAutomatic().catch(rethrowLater);
   }
 
   async #driveAutomatic(): Promise<void> {
@@ -155,7 +164,8 @@ export class VirtualClock implements Clock {
         await this.#drive(async () => {
           await this.#quiet();
           // Somebody may have switched it off, or cancelled the timer, in between.
-          if (this.#autoAdvance && this.#referenced > 0) await this.#fire(Infinity);
+          // What a timer's callback throws is uncaught, as from a real timer, and time goes on.
+          if (this.#autoAdvance && this.#referenced > 0) await this.#fire(Infinity).catch(rethrowLater);
         });
       }
     } finally {
@@ -166,7 +176,7 @@ export class VirtualClock implements Clock {
   async #quiet(): Promise<void> {
     for (let turns = 0; turns < QUIET_TURNS; turns++) {
       await new Promise<void>((resolve) => setImmediate(resolve));
-      for (const busy of this.#activities) if (busy()) turns = -1;
+      for (const busy of this.#activities) if (busy() === true) turns = -1;
     }
   }
 

@@ -1,3 +1,4 @@
+import { checkInteger, checkObject, requireBytes, requireInteger } from '../options.ts';
 import { readU16 } from '../wire/bytes.ts';
 import { ChecksumState } from '../wire/checksum.ts';
 import { ETHERNET_DESTINATION, ETHERNET_HEADER_LENGTH, ETHERNET_SOURCE } from '../wire/ethernet.ts';
@@ -80,9 +81,12 @@ export interface DecodedPacket extends DecodedFrame {
 }
 
 /** Decodes the frame `[start, start + length)` of `u8`; default: all of it. Never throws, whatever the bytes. */
-export function decodeFrame(u8: Uint8Array, start = 0, length: number = u8.length - start): DecodedFrame {
+export function decodeFrame(u8: Uint8Array, start = 0, length?: number): DecodedFrame {
+  requireBytes('u8', u8);
+  requireInteger('start', start, 0, u8.length);
   const decoded: DecodedFrame = {};
-  addLayers(decoded, u8, start, length);
+  const rest = u8.length - start;
+  addLayers(decoded, u8, start, checkInteger('length', length, 0, rest, rest));
   return decoded;
 }
 
@@ -91,6 +95,8 @@ export function decodeFrame(u8: Uint8Array, start = 0, length: number = u8.lengt
  * say so.
  */
 export function decodePacket(packet: CapturePacket, number: number): DecodedPacket {
+  checkObject(packet, 'packet');
+  requireBytes('packet.data', packet.data);
   const decoded: DecodedPacket = { 'frame.number': number };
   if (packet.timestamp !== undefined) decoded['frame.time'] = formatTimestamp(packet.timestamp);
   if (packet.linkType === LinkType.ETHERNET) addLayers(decoded, packet.data, 0, packet.data.length);

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.ts';
-import { checkInteger, checkKnown, checkOneOf } from '../options.ts';
+import { checkInteger, checkKnown, checkObject, checkOneOf, requireBytes } from '../options.ts';
 import { LinkType, maxPacketLength } from './packet.ts';
 import {
   PCAP_FILE_HEADER_LENGTH,
@@ -73,7 +73,9 @@ export class PcapWriter {
    * Throws an OptionError when the time cannot be represented.
    */
   write(packet: PcapPacket): boolean {
+    checkObject(packet, 'packet');
     const { timestamp, data } = packet;
+    requireBytes('data', data);
     if (typeof timestamp !== 'bigint' || timestamp < 0n || timestamp >= NANOS_PER_SECOND << 32n) {
       throw new OptionError('timestamp', 'must be a bigint of nanoseconds from 0 to below 2^32 seconds');
     }

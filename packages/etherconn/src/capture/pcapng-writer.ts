@@ -1,5 +1,13 @@
 import { OptionError } from '../errors.ts';
-import { checkInteger, checkKnown, checkOneOf, show } from '../options.ts';
+import {
+  checkInteger,
+  checkKnown,
+  checkObject,
+  checkOneOf,
+  requireBytes,
+  requireInteger,
+  show,
+} from '../options.ts';
 import { type CaptureDirection, LinkType, maxPacketLength, VerdictType } from './packet.ts';
 import { BLOCK_OVERHEAD, BlockType, BYTE_ORDER_MAGIC, OptionCode, padded } from './pcapng.ts';
 import { type CaptureSink, sinkFunction } from './sink.ts';
@@ -54,9 +62,11 @@ const encoder = new TextEncoder();
  * XDP_REDIRECT 4), in the byte order of the writer that it is for.
  */
 export function xdpVerdict(action: number, byteOrder: 'little' | 'big' = 'little'): Uint8Array {
+  requireInteger('action', action, 0, Number.MAX_SAFE_INTEGER);
+  const order = checkOneOf('byteOrder', byteOrder, ['little', 'big'], 'little');
   const value = new DataView(new ArrayBuffer(9));
   value.setUint8(0, VerdictType.EBPF_XDP);
-  value.setBigUint64(1, BigInt(action), byteOrder === 'little');
+  value.setBigUint64(1, BigInt(action), order === 'little');
   return new Uint8Array(value.buffer);
 }
 
@@ -125,8 +135,13 @@ export class PcapngWriter {
    * ('drain'). Throws an OptionError when a field cannot be represented or the interface was not added.
    */
   write(packet: PcapngPacket): boolean {
-    const { timestamp, data, verdict } = packet;
-    const interfaceId = packet.interfaceId ?? 0;
+    checkObject(packet, 'packet');
+    const { timestamp, data, verdict, packetId } = packet;
+    requireBytes('data', data);
+    if (verdict !== undefined) requireBytes('verdict', verdict, 0, MAX_OPTION_LENGTH);
+    if (packetId !== undefined && typeof packetId !== 'bigint')
+      throw new OptionError('packetId', `must be a bigint, got ${show(packetId)}`);
+    const interfaceId = checkInteger('interfaceId', packet.interfaceId, 0, 0xffffffff, 0);
     const snapLength = this.#snapLengths[interfaceId];
     if (snapLength === undefined) {
       throw new OptionError('interfaceId', `interface ${interfaceId} was not added to this capture`);
@@ -145,9 +160,6 @@ export class PcapngWriter {
     const dropCount = optionalInteger('dropCount', packet.dropCount, Number.MAX_SAFE_INTEGER);
     const flags = flagsOf(packet);
     const comment = encodeText('comment', packet.comment);
-    if (verdict !== undefined && verdict.length > MAX_OPTION_LENGTH) {
-      throw new OptionError('verdict', `must have ${MAX_OPTION_LENGTH} bytes at most, got ${verdict.length}`);
-    }
 
     const size =
       (flags === undefined ? 0 : 8) +

@@ -94,6 +94,12 @@ async function* chunksOf(source: CaptureSource): AsyncGenerator<Uint8Array, void
     yield source;
     return;
   }
+  if (
+    typeof source !== 'object' ||
+    source === null ||
+    !(Symbol.asyncIterator in source || Symbol.iterator in source)
+  )
+    throw new OptionError('source', `must be bytes or give them, got ${show(source)}`);
   for await (const chunk of source) {
     if (!(chunk instanceof Uint8Array)) {
       throw new OptionError('source', `must give chunks of type Uint8Array, got ${show(chunk)}`);

@@ -1,3 +1,6 @@
+import { OptionError } from '../errors.ts';
+import { show } from '../options.ts';
+
 const NANOS_PER_MILLISECOND = 1_000_000n;
 
 /**
@@ -6,6 +9,8 @@ const NANOS_PER_MILLISECOND = 1_000_000n;
  * capture has, are given as nanoseconds.
  */
 export function formatTimestamp(timestamp: bigint): string {
+  if (typeof timestamp !== 'bigint')
+    throw new OptionError('timestamp', `must be a bigint of nanoseconds, got ${show(timestamp)}`);
   const fraction = ((timestamp % NANOS_PER_MILLISECOND) + NANOS_PER_MILLISECOND) % NANOS_PER_MILLISECOND;
   const milliseconds = Number((timestamp - fraction) / NANOS_PER_MILLISECOND);
   if (milliseconds < YEAR_0 || milliseconds >= YEAR_10000) return `${timestamp} ns`;

@@ -1,3 +1,4 @@
+import { EtherconnError } from '../errors.ts';
 import { FrameFlag, type FrameMemory } from '../link/link.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { frameVlans, L2Endpoint } from '../relay/l2-endpoint.ts';
@@ -76,7 +77,11 @@ export class Batch {
 
   /** The memory that all offsets of this batch are in. */
   get memory(): FrameMemory {
-    if (this.#memory === null) throw new Error('a batch is valid only inside the onBatch callback');
+    if (this.#memory === null)
+      throw new EtherconnError(
+        'ERR_ETHERCONN_BATCH_OVER',
+        'a batch is valid only inside the onBatch callback',
+      );
     return this.#memory;
   }
 
@@ -201,7 +206,10 @@ export class Batch {
    */
   reply(payload: Uint8Array): number {
     if (this.#replier === null || this.#words === NO_ROW) {
-      throw new Error('reply: the cursor stands on no packet; it is valid only inside the onBatch callback');
+      throw new EtherconnError(
+        'ERR_ETHERCONN_BATCH_OVER',
+        'reply: the cursor stands on no packet; it is valid only inside the onBatch callback',
+      );
     }
     return this.#replier.reply(this, payload);
   }

@@ -60,7 +60,8 @@ export function udpKey(address: Uint8Array, port: number): L4HashKey {
   return new L4HashKey(address, IpProtocol.UDP, port);
 }
 
-function checkKey(key: L4HashKey): L4HashKey {
+/** Throws an OptionError when a key is none. */
+export function checkKey(key: L4HashKey): L4HashKey {
   if (!(key instanceof L4HashKey)) throw new OptionError('key', `must be an L4HashKey, got ${show(key)}`);
   return key;
 }

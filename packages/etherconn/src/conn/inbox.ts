@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { requireFunction } from '../options.ts';
 import { type BatchStore, type BatchTaker, Field } from '../relay/batch-store.ts';
 import type { TakerLists } from '../relay/taker-lists.ts';
 import { rethrowLater } from '../rethrow.ts';
@@ -47,6 +48,7 @@ export class Inbox<T> implements BatchTaker {
   }
 
   onBatch(callback: ((batch: Batch) => void) | null): void {
+    if (callback !== null) requireFunction('callback', callback);
     this.#onBatch = callback;
   }
 

@@ -1,5 +1,6 @@
-import { checkInteger } from '../options.ts';
-import type { EthernetResponse } from '../relay/ethernet-response.ts';
+import { OptionError } from '../errors.ts';
+import { requireInteger, show } from '../options.ts';
+import { EthernetResponse } from '../relay/ethernet-response.ts';
 import { formatIp, parseIp } from '../wire/ip.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { toIpBytes, toUdpAddress, type UdpAddress } from './udp-address.ts';
@@ -13,8 +14,8 @@ export class L4HashKey {
 
   /** Throws an OptionError: `address` is text, 4 or 16 bytes; `protocol` 0 to 255; `port` 0 to 65535. */
   constructor(address: string | Uint8Array, protocol: number, port: number) {
-    checkInteger('protocol', protocol, 0, 255, 0);
-    checkInteger('port', port, 0, 65535, 0);
+    requireInteger('protocol', protocol, 0, 255);
+    requireInteger('port', port, 0, 65535);
     const ip = toIpBytes('address', address);
     this.bytes = new Uint8Array(19);
     if (ip.length === 4) this.bytes.fill(0xff, 10, 12);
@@ -32,6 +33,8 @@ export class L4HashKey {
 
   /** The key of a received frame's own side, of any IP protocol. The seed's NewL4HashKeyWithEthernet. */
   static withEthernet(response: EthernetResponse): L4HashKey {
+    if (!(response instanceof EthernetResponse))
+      throw new OptionError('response', `must be an EthernetResponse, got ${show(response)}`);
     const address = response.localIP === null ? new Uint8Array(16) : parseIp(response.localIP);
     return new L4HashKey(address, response.protocol, response.localPort);
   }
@@ -51,6 +54,6 @@ export class L4HashKey {
   }
 
   equals(other: L4HashKey): boolean {
-    return this.bytes.every((byte, i) => byte === other.bytes[i]);
+    return other instanceof L4HashKey && this.bytes.every((byte, i) => byte === other.bytes[i]);
   }
 }

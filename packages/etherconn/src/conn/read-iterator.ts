@@ -1,3 +1,4 @@
+import { checkObject } from '../options.ts';
 import type { CallOptions } from '../pending.ts';
 
 /**
@@ -15,6 +16,7 @@ export class ReadIterator<T> implements AsyncGenerator<T, void, undefined> {
 
   /** `options` are those of each single read. */
   constructor(read: (options: CallOptions) => Promise<T>, options: CallOptions) {
+    checkObject(options);
     this.#read = read;
     this.#given = options;
   }

@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.ts';
+import { requireArray } from '../options.ts';
 import type { CallOptions } from '../pending.ts';
 import type { FrameSender } from '../relay/transmit.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
@@ -31,6 +32,7 @@ export class UdpPeer {
   // Begins anywhere, so that ids of endpoints that start together differ (RFC 6864 asks no more of DF packets).
   #id = (Math.random() * 0x10000) | 0;
 
+  /** @internal Use `conn.peer(destination)`. */
   constructor(source: UdpSource, destination: UdpEndpointAddress) {
     if (destination.version !== source.local.version) {
       throw new OptionError('address', `must be of IPv${source.local.version}, as the local address is`);
@@ -88,6 +90,7 @@ export class UdpPeer {
   /** Sends datagrams in order until there is no room; returns how many were taken. */
   trySendMany(payloads: readonly Uint8Array[]): number {
     const { writer, carrier } = this.#source;
+    requireArray('payloads', payloads);
     const count = payloads.length;
     if (count === 0) return 0;
     writer.checkOpen('send');

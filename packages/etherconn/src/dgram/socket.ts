@@ -16,7 +16,7 @@ import type { ReceiveCounters } from './receiver.ts';
 import { sendMessage } from './send.ts';
 import { type OutgoingMessage, sendManyMessages } from './send-many.ts';
 import { BindState, ConnectState, runningHandle, stateOf } from './socket-state.ts';
-import { validateNumber, validateString } from './validate.ts';
+import { validateFunction, validateNumber, validateString } from './validate.ts';
 
 /** Counters of a socket, see `socket.stats()`. */
 export interface SocketStats extends ReceiveCounters {
@@ -226,6 +226,7 @@ export abstract class SocketMethods extends EventEmitter {
 
   /** See DgramSocket.onBatch. */
   onBatch(callback: ((batch: Batch) => void) | null): this {
+    if (callback !== null) validateFunction(callback, 'callback');
     runningHandle(this).receiver.onBatch(callback);
     return this;
   }

@@ -5,8 +5,17 @@ import type { Carrier } from '../conn/carrier.ts';
 import { ClaimedEndpoint } from '../conn/claims.ts';
 import type { L4HashKey } from '../conn/l4-hash-key.ts';
 import type { L4Registration, SharedEthernetConn, SharedLower } from '../conn/shared-ethernet.ts';
+import { toIpBytes } from '../conn/udp-address.ts';
 import { OptionError } from '../errors.ts';
-import { checkInteger, checkKnown, checkOneOf } from '../options.ts';
+import {
+  checkInteger,
+  checkKnown,
+  checkObject,
+  checkOneOf,
+  requireArray,
+  requireMethods,
+  show,
+} from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
 import { nextTick } from '../real-time.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
@@ -194,9 +203,10 @@ export class Host
     return this.stack.addresses.list.map((own) => own.describe());
   }
 
-  /** Whether `address` (4 or 16 bytes) is one of the host's own, loopback addresses included. */
-  hasAddress(address: Uint8Array): boolean {
-    const kind = this.stack.addresses.kindOf(address, 0, address.length === 4 ? 4 : 6);
+  /** Whether `address` (text, 4 or 16 bytes) is one of the host's own, loopback addresses included. */
+  hasAddress(address: string | Uint8Array): boolean {
+    const bytes = toIpBytes('address', address);
+    const kind = this.stack.addresses.kindOf(bytes, 0, bytes.length === 4 ? 4 : 6);
     return kind === AddressKind.OWN || kind === AddressKind.LOOPBACK;
   }
 
@@ -304,6 +314,7 @@ export class Host
    * from: RFC 6724 §6. For programs that look names up themselves. Throws an OptionError.
    */
   sortDestinations(addresses: readonly string[]): string[] {
+    requireArray('addresses', addresses);
     return orderDestinations(this.stack, addresses);
   }
 
@@ -324,6 +335,10 @@ export class Host
 
   /** Opens a UDP port, for a socket. */
   openUdpPort(user: UdpPortUser, options: UdpPortOptions): UdpPort {
+    requireMethods('user', user, ['frame', 'batchEnd', 'failed', 'hostClosed']);
+    checkObject(options);
+    if (options.version !== 4 && options.version !== 6)
+      throw new OptionError('version', `must be 4 or 6, got ${show(options.version)}`);
     this.stack.checkOpen('openUdpPort');
     const port = new HostUdpPort(this.stack, user, options);
     this.stack.udp.add(port);

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { Claims, udpKey } from '../conn/claims.ts';
+import { Claims, checkKey, udpKey } from '../conn/claims.ts';
 import type { L4HashKey } from '../conn/l4-hash-key.ts';
 import { ClosedError, InUseError } from '../errors.ts';
 import { nextTick } from '../real-time.ts';
@@ -322,6 +322,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   }
 
   claim(key: L4HashKey, receiver: FrameReceiver): void {
+    checkKey(key);
     this.checkOpen('register');
     this.claims ??= new Claims();
     const isV4 = isIpv4Mapped(key.bytes);
@@ -332,6 +333,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
   }
 
   release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
+    checkKey(key);
     this.claims?.release(key, receiver);
   }
 

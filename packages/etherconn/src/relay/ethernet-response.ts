@@ -1,7 +1,10 @@
+import { OptionError } from '../errors.ts';
+import { requireArray, requireBytes, requireInteger, show } from '../options.ts';
+import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { formatIp } from '../wire/ip.ts';
 import { IpProtocol } from '../wire/protocol.ts';
-import type { FrameRecord } from '../wire/record.ts';
+import { FrameRecord } from '../wire/record.ts';
 import { frameVlans, L2Endpoint } from './l2-endpoint.ts';
 
 /** EtherTypes whose payload a response carries when nothing else is said, as in the seed. */
@@ -38,6 +41,11 @@ export class EthernetResponse {
     payloadEtherTypes: readonly number[] = DEFAULT_PAYLOAD_ETHER_TYPES,
     truncated = false,
   ) {
+    requireBytes('u8', u8);
+    if (!(record instanceof FrameRecord))
+      throw new OptionError('record', `must be a FrameRecord, got ${show(record)}`);
+    requireArray('payloadEtherTypes', payloadEtherTypes);
+    requireInteger('record.end', record.end, record.start + ETHERNET_HEADER_LENGTH, u8.length);
     this.truncated = truncated;
     const bytes = Buffer.from(u8.subarray(record.start, record.end));
     const cut = (from: number, to: number) => bytes.subarray(from - record.start, to - record.start);

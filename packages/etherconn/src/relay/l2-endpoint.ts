@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.ts';
-import { show } from '../options.ts';
+import { requireArray, requireInteger, show } from '../options.ts';
 import { readU16 } from '../wire/bytes.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { formatMac, isGroupMac, macHigh, macLow, parseMac } from '../wire/mac.ts';
@@ -64,6 +64,7 @@ export class L2EndpointKey {
 
   equals(other: L2EndpointKey): boolean {
     return (
+      other instanceof L2EndpointKey &&
       this.macHigh === other.macHigh &&
       this.macLow === other.macLow &&
       this.etherType === other.etherType &&
@@ -87,7 +88,8 @@ export class L2Endpoint {
   /** Any MAC address is taken, a group address too (a frame's destination may be one). */
   constructor(hwAddr: MacAddress, ethernetType: number, vlans: readonly number[] = []) {
     this.hwAddr = toMac('hwAddr', hwAddr);
-    this.ethernetType = ethernetType;
+    this.ethernetType = requireInteger('ethernetType', ethernetType, 0, 0xffff);
+    requireArray('vlans', vlans);
     this.vlans = vlans.length === 0 ? NO_VLANS : Object.freeze([...vlans]);
   }
 
@@ -138,6 +140,7 @@ export function frameVlans(u8: Uint8Array, start: number, count: number): readon
 }
 
 function toVlanKey(vlans: readonly number[]): number {
+  requireArray('vlans', vlans);
   if (vlans.length > 2) throw new OptionError('vlans', `at most two tags make a key, got ${vlans.length}`);
   for (const id of vlans) {
     if (!Number.isInteger(id) || id < 0 || id > VLAN_ID_MAX) {

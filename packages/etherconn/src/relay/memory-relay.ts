@@ -1,6 +1,8 @@
 import type { MemoryLink, MemoryPortOptions } from '../link/memory/memory-link.ts';
-import { MemoryNetwork as Switch } from '../link/memory/memory-network.ts';
+import { MEMORY_PORT_OPTIONS, MemoryNetwork as Switch } from '../link/memory/memory-network.ts';
+import { checkKnown } from '../options.ts';
 import { Relay, type RelayOptions, splitOptions } from './relay.ts';
+import { RELAY_OPTIONS } from './relay-options.ts';
 
 /** Options of {@link MemoryNetwork.relay}: those of the port and those of the relay. */
 export interface MemoryRelayOptions extends RelayOptions, MemoryPortOptions {}
@@ -29,6 +31,7 @@ export class MemoryRelay extends Relay {
 export class MemoryNetwork extends Switch {
   /** Makes a port with a relay on it. Wrong options throw an OptionError. */
   relay(options: MemoryRelayOptions = {}): MemoryRelay {
+    checkKnown(options, [...RELAY_OPTIONS, ...MEMORY_PORT_OPTIONS]);
     const [relayOptions, portOptions] = splitOptions(options);
     return new MemoryRelay(this.port(portOptions), relayOptions);
   }

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.ts';
-import { checkBoolean, checkInteger, checkOneOf, show } from '../options.ts';
+import { checkBoolean, checkInteger, checkObject, checkOneOf, show } from '../options.ts';
 import { DEFAULT_PAYLOAD_ETHER_TYPES } from './ethernet-response.ts';
 import { checkEtherType } from './l2-endpoint.ts';
 
@@ -45,6 +45,7 @@ export const RELAY_OPTIONS: readonly string[] = [
 
 /** Parts the options of a relay that opens its own link: the relay's, and the rest, which the link checks. */
 export function splitOptions(options: object): [RelayOptions, Record<string, unknown>] {
+  checkObject(options);
   const relay: Record<string, unknown> = {};
   const link: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options))

@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../clock.ts';
 import { ClosedError, RelayStoppedError } from '../errors.ts';
+import { checkLink } from '../link/check-link.ts';
 import type { Link, LinkInfo, Station } from '../link/link.ts';
-import { checkBoolean, checkKnown } from '../options.ts';
+import { checkBoolean, checkKnown, requireInteger } from '../options.ts';
 import { nextTick } from '../real-time.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { Announcements } from './announcements.ts';
@@ -70,6 +71,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
   /** Takes the link over: it is started here and closed with the relay. Wrong options throw an OptionError. */
   constructor(link: Link, options: RelayOptions = {}) {
     super();
+    checkLink(link);
     checkKnown(options, RELAY_OPTIONS);
     const checked = checkRelayOptions(options);
     this.link = link;
@@ -165,6 +167,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
   }
 
   unregister(registrationId: number): void {
+    requireInteger('registrationId', registrationId, 0, Number.MAX_SAFE_INTEGER);
     const registration = this.#registry.find(registrationId);
     if (registration !== undefined) this.closeRegistration(registration);
   }
@@ -268,7 +271,7 @@ export class Relay extends EventEmitter<RelayEvents> implements PacketRelay {
   }
 
   /**
-   * Which way frames to this destination go. Ask again when `epoch` has changed. `gathering`: whether frames may wait
+   * @internal Which way frames to this destination go. Ask again when `epoch` has changed. `gathering`: whether frames may wait
    * for others until the turn of the event loop ends, whatever the sending mode.
    */
   senderFor(

@@ -56,3 +56,12 @@ export function checkBytes(name: string, value: unknown, length: number): Uint8A
   }
   return value;
 }
+
+/** Far beyond any frame. */
+const RANGE_MAX = 2 ** 24;
+
+/** Throws a RangeError when going through `[start, end)` would take for ever. */
+export function checkRange(start: number, end: number): void {
+  if (start >= 0 && end - start <= RANGE_MAX) return;
+  throw new RangeError(`[${start}, ${end}) is no range of a frame`);
+}

@@ -1,5 +1,5 @@
 import { LITTLE_ENDIAN } from './byte-order.ts';
-import { readU16, writeU16 } from './bytes.ts';
+import { checkRange, readU16, writeU16 } from './bytes.ts';
 
 /**
  * The Internet checksum: RFC 1071; incremental update: RFC 1624; pseudo-headers: RFC 768, RFC 8200 §8.1.
@@ -35,6 +35,7 @@ export function checksumStateName(state: number): string {
 
 /** The sum of the bytes `[start, end)` as big-endian 16-bit words, an odd last byte padded with zero. */
 export function internetSum(u8: Uint8Array, start: number, end: number): number {
+  checkRange(start, end);
   // High and low bytes are added up apart: one multiplication at the end instead of a shift per word.
   let high = 0;
   let low = 0;
@@ -60,6 +61,7 @@ const WORDS_FROM = 24;
  */
 export function internetSumWords(u8: Uint8Array, u32: Uint32Array, start: number, end: number): number {
   if ((start & 1) !== 0 || end - start < WORDS_FROM) return internetSum(u8, start, end);
+  checkRange(start, end);
   // What sticks out of the whole words.
   let edges = 0;
   let from = start;

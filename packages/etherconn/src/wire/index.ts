@@ -3,6 +3,9 @@
  *
  * Contract: `parseFrame` takes any bytes. If it leaves `record.error` at 0, every range and accessor of the layers
  * that the record names lies inside the frame; if not, the layers before the faulty one are still right.
+ *
+ * Bytes, records and offsets are taken as their types say, because these functions run for each frame: what is no
+ * Uint8Array or FrameRecord fails with an error of the engine. Text and options are checked.
  */
 export * from './arp.ts';
 export * from './build.ts';

@@ -56,7 +56,8 @@ const OPTIONS: readonly string[] = [
   'macAgeing',
   'heldFrames',
 ];
-const PORT_OPTIONS: readonly string[] = [
+/** Names of the options of a port. */
+export const MEMORY_PORT_OPTIONS: readonly string[] = [
   'name',
   'hardwareAddress',
   'mtu',
@@ -155,7 +156,7 @@ export class MemoryNetwork implements Switch {
    */
   port(options: MemoryPortOptions = {}): MemoryLink {
     if (this.#closed) throw new ClosedError('port');
-    checkKnown(options, PORT_OPTIONS);
+    checkKnown(options, MEMORY_PORT_OPTIONS);
     if (options.impair !== undefined) checkImpairments(options.impair);
     const serial = this.#serial;
     const port = new Port(this, {

@@ -1,8 +1,14 @@
 import type { Clock } from '../../clock.ts';
-import { ClosedError } from '../../errors.ts';
-import { checkOneOf } from '../../options.ts';
+import { ClosedError, EtherconnError } from '../../errors.ts';
+import { checkObject, checkOneOf } from '../../options.ts';
 import { formatMac } from '../../wire/mac.ts';
-import { Impairer, type ImpairmentStats, type Impairments } from '../impairments/impairments.ts';
+import { checkReceiver } from '../check-link.ts';
+import {
+  checkImpairments,
+  Impairer,
+  type ImpairmentStats,
+  type Impairments,
+} from '../impairments/impairments.ts';
 import { Prng } from '../impairments/prng.ts';
 import type { FrameMemory, LinkInfo, LinkReceiver, LinkStats } from '../link.ts';
 import { FrameQueue } from './frame-queue.ts';
@@ -103,7 +109,9 @@ export class Port implements MemoryLink {
 
   start(receiver: LinkReceiver): void {
     if (this.closed) throw new ClosedError('start');
-    if (this.#started) throw new Error('start: the link has been started before');
+    checkReceiver(receiver);
+    if (this.#started)
+      throw new EtherconnError('ERR_ETHERCONN_STARTED', 'start: the link has been started before');
     this.#started = true;
     this.#receiver = receiver;
     if (this.#referenced) this.#network.keepAlive(1);
@@ -128,8 +136,10 @@ export class Port implements MemoryLink {
   }
 
   impair(options: Impairments & { direction?: Direction | 'both' }): void {
+    checkObject(options, 'impairments');
     const { direction: where, ...impairments } = options;
     const direction = checkOneOf('direction', where, ['in', 'out', 'both'], 'both');
+    checkImpairments(impairments);
     if (direction !== 'in') {
       this.#impairerOut ??= new Impairer(new Prng(this.#network.seed, this.#serial * 2 + 1));
       this.#impairerOut.set(impairments);

@@ -1,6 +1,6 @@
 import { wallNanoseconds } from '../../clock.ts';
-import { OptionError } from '../../errors.ts';
-import { checkKnown, checkOneOf, show } from '../../options.ts';
+import { checkKnown, checkOneOf, requireFunction } from '../../options.ts';
+import { checkLink, checkReceiver } from '../check-link.ts';
 import type { FrameMemory, Link, LinkReceiver, LinkTx } from '../link.ts';
 import { CaptureTx } from './capture-tx.ts';
 import { type FrameSink, toMilliseconds } from './frame-sink.ts';
@@ -19,10 +19,8 @@ export interface CaptureLinkOptions {
  * @throws OptionError
  */
 export function captureLink(link: Link, sink: FrameSink, options: CaptureLinkOptions = {}): Link {
-  if (typeof (link as Link | null | undefined)?.start !== 'function') {
-    throw new OptionError('link', `must be a Link, got ${show(link)}`);
-  }
-  if (typeof sink !== 'function') throw new OptionError('sink', `must be a function, got ${show(sink)}`);
+  checkLink(link);
+  requireFunction('sink', sink);
   checkKnown(options, ['direction']);
   const direction = checkOneOf('direction', options.direction, ['in', 'out', 'both'], 'both');
   return new CaptureLink(link, sink, direction !== 'out', direction !== 'in');
@@ -48,6 +46,7 @@ class CaptureLink extends WrappedLink {
   }
 
   override start(receiver: LinkReceiver): void {
+    checkReceiver(receiver);
     this.inner.start(new CaptureReceiver(this, receiver, this.#captureIn ? this.#sink : null));
   }
 

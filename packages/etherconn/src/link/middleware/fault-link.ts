@@ -1,5 +1,6 @@
 import type { ClockTimer } from '../../clock.ts';
-import { checkInteger, checkKnown, checkOneOf } from '../../options.ts';
+import { checkInteger, checkKnown, checkObject, checkOneOf } from '../../options.ts';
+import { checkLink, checkReceiver } from '../check-link.ts';
 import { copyFrame } from '../frame-memory.ts';
 import { DelayLine } from '../impairments/delay-line.ts';
 import {
@@ -47,6 +48,7 @@ const BUDGET = 256;
  * @throws OptionError
  */
 export function faultLink(link: Link, options: FaultLinkOptions = {}): FaultLink {
+  checkLink(link);
   checkKnown(options, ['in', 'out', 'seed', 'heldFrames']);
   if (options.in !== undefined) checkImpairments(options.in);
   if (options.out !== undefined) checkImpairments(options.out);
@@ -81,6 +83,7 @@ class FaultyLink extends WrappedLink implements FaultLink {
   }
 
   impair(options: Impairments & { direction?: 'in' | 'out' | 'both' }): void {
+    checkObject(options, 'impairments');
     const { direction: where, ...impairments } = options;
     const direction = checkOneOf('direction', where, ['in', 'out', 'both'], 'both');
     checkImpairments(impairments);
@@ -93,8 +96,9 @@ class FaultyLink extends WrappedLink implements FaultLink {
   }
 
   override start(receiver: LinkReceiver): void {
-    this.#incoming.receiver = receiver;
+    checkReceiver(receiver);
     this.inner.start(this.#incoming);
+    this.#incoming.receiver = receiver;
   }
 
   override ref(): void {

@@ -82,7 +82,7 @@ export class PacketLink implements Link {
   #closing: Promise<void> | undefined;
   #resolveClosing: (() => void) | undefined;
 
-  /** Use {@link openPacketLink}. */
+  /** @internal Use {@link openPacketLink}. */
   constructor(addon: Addon, interfaceName: string, options: CheckedPacketLinkOptions) {
     this.#options = options;
     this.interfaceName = interfaceName;

@@ -101,7 +101,7 @@ export class XdpLink implements Link {
   #closing: Promise<void> | undefined;
   #resolveClosing: (() => void) | undefined;
 
-  /** Use {@link openXdpLink}. */
+  /** @internal Use {@link openXdpLink}. */
   constructor(addon: Addon, interfaceName: string, options: CheckedXdpLinkOptions, parts: XdpParts) {
     this.#options = options;
     this.#parts = parts;
