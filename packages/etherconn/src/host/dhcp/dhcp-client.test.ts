@@ -315,6 +315,27 @@ test('an address that somebody has is declined', async () => {
   assert.deepEqual(bench.events, ['declined 10.0.0.5', 'bound 10.0.0.5']);
 });
 
+test('after ten addresses that somebody had, another is tried once a minute', async () => {
+  const bench = new Bench({ probe: true });
+  bench.taken = true;
+  bench.client.start();
+  const waits: number[] = [];
+  for (let tries = 0; tries < 12; tries++) {
+    bench.offer();
+    bench.ack();
+    await bench.after(0);
+    bench.log.length = 0;
+    let seconds = 0;
+    while (bench.log.length === 0) {
+      await bench.clock.advance(1000);
+      seconds++;
+    }
+    waits.push(seconds);
+  }
+  assert.deepEqual(waits, [...Array<number>(9).fill(10), 60, 60, 60]);
+  bench.client.close();
+});
+
 test('a lease is given back', async () => {
   const bench = await Bench.bound();
   bench.hasRoute = false;

@@ -22,6 +22,9 @@ const REQUEST_RETRIES = 4;
 const RENEW_RETRY_MIN = 60_000;
 /** §3.1 (5): after a decline. */
 const DECLINE_DELAY = 10_000;
+/** RFC 5227 §1.1, MAX_CONFLICTS and RATE_LIMIT_INTERVAL: after so many declines a new address is tried once a minute. */
+const DECLINES_MAX = 10;
+const DECLINE_DELAY_LATER = 60_000;
 
 /**
  * A DHCP client of one host (RFC 2131): gets a lease, keeps it, and gives it back. Made by `host.dhcp()`.
@@ -41,6 +44,8 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
   #retries = 0;
   /** NAKs one after the other: a server that always offers and always refuses must not be asked without pause. */
   #refusals = 0;
+  /** Addresses in a row that somebody had already. */
+  #declines = 0;
   /** What was offered. */
   #offered: { address: string; serverId: string } | null = null;
   /** When the lease in use is to be renewed, rebound, and ends; milliseconds of the clock. */
@@ -242,13 +247,16 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
     this.#send(this.#new({ type, requestedAddress: address, serverId, isBare: true }), null, null, null);
     nextTick(() => this.emit('declined', address));
     this.#enter('init');
-    this.#after(DECLINE_DELAY, () => this.#discover());
+    this.#declines++;
+    const delay = this.#declines < DECLINES_MAX ? DECLINE_DELAY : DECLINE_DELAY_LATER;
+    this.#after(delay, () => this.#discover());
   }
 
   #bind(lease: DhcpLease): void {
     const isNew = this.#lease === null;
     this.#lease = lease;
     this.#refusals = 0;
+    this.#declines = 0;
     this.#link.configure(lease);
     const { renewalTime, rebindingTime, leaseTime } = lease;
     this.#renewAt = this.#asked + renewalTime * 1000;
