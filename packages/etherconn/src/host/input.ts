@@ -279,7 +279,7 @@ export class Input implements HostEthernetUser, LoopbackUser {
 
   /** Datagrams of which fragments are missing now. */
   get reassembling(): number {
-    return this.#reassembly === null ? 0 : this.#reassembly.stats().pending;
+    return this.#reassembly === null ? 0 : this.#reassembly.gathering;
   }
 
   ethernetClosed(error: Error): void {

@@ -250,6 +250,17 @@ test('bounded in datagrams: the oldest goes', async () => {
   assert.deepEqual(ends, [expected(datagram(4, 3000), 3), expected(datagram(4, 3000), 2), null]);
 });
 
+test('datagrams that are not whole are counted beside their fragments', () => {
+  const bench = new Bench();
+  const [first, second, ...rest] = cut(datagram(4, 3000), 576, 1);
+  bench.add(first);
+  bench.add(second);
+  bench.add(cut(datagram(4, 3000), 576, 2)[0]);
+  assert.deepEqual([bench.reassembly.gathering, bench.reassembly.stats().pending], [2, 3]);
+  for (const fragment of rest) bench.add(fragment);
+  assert.deepEqual([bench.reassembly.gathering, bench.reassembly.stats().pending], [1, 1]);
+});
+
 test('whole datagrams that wait for their reader are in the way of bytes alone', () => {
   const clock = new VirtualClock();
   const maxBytes = 128 << 10;

@@ -142,6 +142,11 @@ export class Reassembly {
     return { ...this.#counts, pending };
   }
 
+  /** Datagrams of which fragments are missing now. */
+  get gathering(): number {
+    return this.#datagrams.filter(({ state }) => state === DatagramState.GATHERING).length;
+  }
+
   /** Bytes of buffers in use. */
   get bytes(): number {
     return this.#bytes;
