@@ -2,13 +2,17 @@
 // the published package ships the result and has no install script.
 //
 //   node scripts/build-native.mjs [--force] [--target linux-arm64-glibc] [--cc aarch64-linux-gnu-gcc]
+//                                 [--sanitize --prebuilds FOLDER]
+//
+// --sanitize builds it with AddressSanitizer and UndefinedBehaviorSanitizer, for scripts/sanitize.mjs, which names another
+// folder for the result.
 //
 // Without a compiler, or not on Linux, it says so and succeeds: everything but the kernel links works then.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -21,12 +25,25 @@ const FLAGS = [
   '-O2',
   '-fvisibility=hidden',
 ];
+/** Undefined behaviour ends the process as well, so that no test passes in spite of it. */
+const SANITIZERS = [
+  '-fsanitize=address,undefined',
+  '-fno-sanitize-recover=all',
+  '-g',
+  '-fno-omit-frame-pointer',
+];
 const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
 const TARGET = /^linux-(x64|arm64)-(glibc|musl)$/;
 const PROBE = '#include <errno.h>\n#include <linux/if_packet.h>\n#include <linux/ethtool.h>\n';
 
 const { values: options } = parseArgs({
-  options: { force: { type: 'boolean', default: false }, target: { type: 'string' }, cc: { type: 'string' } },
+  options: {
+    force: { type: 'boolean', default: false },
+    target: { type: 'string' },
+    cc: { type: 'string' },
+    sanitize: { type: 'boolean', default: false },
+    prebuilds: { type: 'string' },
+  },
 });
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -95,7 +112,8 @@ const inputs = [
   join(sourceFolder, '../bpf/steer.h'),
   fileURLToPath(import.meta.url),
 ];
-const output = join(root, 'packages/etherconn/prebuilds', target, 'etherconn.node');
+const prebuilds = options.prebuilds ?? join(root, 'packages/etherconn/prebuilds');
+const output = join(prebuilds, target, 'etherconn.node');
 if (!options.force && existsSync(output) && statSync(output).mtimeMs > newest(inputs)) process.exit(0);
 
 let includeFolder;
@@ -117,7 +135,16 @@ mkdirSync(dirname(output), { recursive: true });
 const temporary = `${output}.${process.pid}.tmp`;
 const build = spawnSync(
   command,
-  [...args, ...FLAGS, ...WARNINGS, `-I${includeFolder}`, ...sources, '-o', temporary],
+  [
+    ...args,
+    ...FLAGS,
+    ...(options.sanitize ? SANITIZERS : []),
+    ...WARNINGS,
+    `-I${includeFolder}`,
+    ...sources,
+    '-o',
+    temporary,
+  ],
   {
     stdio: 'inherit',
   },
@@ -127,4 +154,4 @@ if (build.status !== 0) {
   fail(`${command} failed`);
 }
 renameSync(temporary, output);
-console.log(`native addon built: packages/etherconn/prebuilds/${target}/etherconn.node`);
+console.log(`native addon built: ${relative(root, output)}`);
