@@ -149,14 +149,14 @@ describe('arguments that are no such thing are named', () => {
 
   it('hosts', () => {
     const host = Host.createNow(network.relay(), { addresses: ['10.0.0.5/24'] });
-    const user = { frame() {}, batchEnd() {}, failed() {}, hostClosed() {} };
+    const user = { missed() {}, batchEnd() {}, failed() {}, hostClosed() {} };
     assert.deepEqual(
       refused(
         () => host.hasAddress(wrong()),
         () => host.hasAddress(new Uint8Array(5)),
         () => host.register(wrong()),
         () => host.unregister(wrong()),
-        () => host.openUdpPort({ frame() {} } as unknown as UdpPortUser, { version: 4 }),
+        () => host.openUdpPort({ batchEnd() {} } as unknown as UdpPortUser, { version: 4 }),
         () => host.openUdpPort(user, wrong()),
         () => host.openUdpPort(user, { version: 5 } as unknown as UdpPortOptions),
       ),

@@ -8,7 +8,6 @@ import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } fr
 import { nextTick } from '../real-time.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import { rethrowLater } from '../rethrow.ts';
-import type { FrameRecord } from '../wire/record.ts';
 import { addressText, orLoopback, parseLiteral, systemError } from './address.ts';
 import { type CallbackOwner, callBackFailed, callBackLater, type SendCallback } from './callbacks.ts';
 import { closedByHost } from './closing.ts';
@@ -313,12 +312,12 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     this.#port = null;
   }
 
-  frame(store: BatchStore, record: FrameRecord, flags: number): void {
-    this.receiver.frame(store, record, flags);
+  batchEnd(store: BatchStore, head: number, count: number): void {
+    this.receiver.batchEnd(store, head, count);
   }
 
-  batchEnd(store: BatchStore): void {
-    this.receiver.batchEnd(store);
+  missed(count: number): void {
+    this.receiver.counters.droppedClosed += count;
   }
 
   failed(error: SystemError): void {

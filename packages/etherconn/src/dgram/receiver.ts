@@ -6,23 +6,9 @@ import { messages } from '../conn/message-slab.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { runTicks } from '../ticks.ts';
-import type { FrameRecord } from '../wire/record.ts';
 import type { AddressTextCache } from './address-text-cache.ts';
 import { HeldMessages } from './held-messages.ts';
 import { type MessageInfo, messageInfo, receivedMessageInfo } from './message-info.ts';
-
-/** A receiver's frames within the batch under way: a linked list through the store's rows. */
-class FrameList {
-  head = -1;
-  tail = -1;
-  count = 0;
-
-  reset(): void {
-    this.head = -1;
-    this.tail = -1;
-    this.count = 0;
-  }
-}
 
 /** One cursor serves all sockets of a thread: batches never nest. */
 const cursor = new Batch();
@@ -69,7 +55,6 @@ export class Receiver {
   readonly #socket: EventEmitter;
   readonly #replier: Replier;
   readonly #options: ReceiverOptions;
-  readonly #list = new FrameList();
   /** Named as that of Node's sockets, for tools that tell asynchronous resources by type. */
   readonly #resource = new AsyncResource('UDPWRAP');
   #onBatch: ((batch: Batch) => void) | null = null;
@@ -87,24 +72,7 @@ export class Receiver {
     this.#onBatch = callback;
   }
 
-  frame(store: BatchStore, record: FrameRecord, flags: number): void {
-    if (!this.receiving) {
-      this.counters.droppedClosed++;
-      return;
-    }
-    const at = store.append(record, record.payload, record.payloadEnd, flags);
-    const list = this.#list;
-    if (list.tail < 0) list.head = at;
-    else store.words[list.tail + Field.NEXT] = at;
-    list.tail = at;
-    list.count++;
-  }
-
-  batchEnd(store: BatchStore): void {
-    const list = this.#list;
-    const { head, count } = list;
-    if (count === 0) return;
-    list.reset();
+  batchEnd(store: BatchStore, head: number, count: number): void {
     if (!this.receiving) this.counters.droppedClosed += count;
     else if (this.#onBatch !== null) this.#runBatch(store, head, count, this.#onBatch);
     else this.#emitAll(store, head, count);
@@ -113,7 +81,6 @@ export class Receiver {
   /** Receives no more; what is held is dropped. */
   close(): void {
     this.receiving = false;
-    this.#list.reset();
     if (this.#held !== null) {
       this.counters.droppedClosed += this.#held.count;
       this.#held.clear();

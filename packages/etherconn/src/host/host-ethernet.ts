@@ -1,5 +1,5 @@
 import { type EthernetOptions, EthernetPort } from '../conn/ethernet-port.ts';
-import type { BatchSequel, BatchStore } from '../relay/batch-store.ts';
+import type { BatchStore } from '../relay/batch-store.ts';
 import type { MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
 import { EtherType } from '../wire/ethertype.ts';
@@ -8,17 +8,14 @@ import type { FrameRecord } from '../wire/record.ts';
 /** What becomes of what a host's Ethernet side receives. */
 export interface HostEthernetUser {
   frame(store: BatchStore, record: FrameRecord, flags: number): void;
-  batchEnd(store: BatchStore): void;
   ethernetClosed(error: Error): void;
 }
 
 const ETHER_TYPES = [EtherType.ARP, EtherType.IPV4, EtherType.IPV6];
 
 /** The Ethernet side of a host: its MAC address and VLANs, registered for ARP and IP with group frames. */
-export class HostEthernet extends EthernetPort implements BatchSequel {
+export class HostEthernet extends EthernetPort {
   user: HostEthernetUser | null = null;
-  /** Got a frame in the batch under way. */
-  #dirty = false;
 
   constructor(mac: MacAddress, relay: PacketRelay, options: Pick<EthernetOptions, 'vlans' | 'exclusive'>) {
     super(mac, relay, ETHER_TYPES, { ...options, receiveMulticast: true });
@@ -26,17 +23,7 @@ export class HostEthernet extends EthernetPort implements BatchSequel {
 
   /** @internal */
   frame(store: BatchStore, record: FrameRecord, flags: number): void {
-    if (!this.#dirty) {
-      this.#dirty = true;
-      store.afterwards(this);
-    }
     this.user?.frame(store, record, flags);
-  }
-
-  /** @internal */
-  batchTold(store: BatchStore): void {
-    this.#dirty = false;
-    this.user?.batchEnd(store);
   }
 
   protected override shutdown(error: Error): void {

@@ -248,8 +248,8 @@ describe('Host', () => {
     const host = net.host(2);
     const server = new TestPort(host).bind('', 7);
     const { batchEnd } = server.user;
-    server.user.batchEnd = () => {
-      batchEnd.call(server.user);
+    server.user.batchEnd = (...batch) => {
+      batchEnd.apply(server.user, batch);
       void host.close();
     };
     const client = new TestPort(net.host(1));

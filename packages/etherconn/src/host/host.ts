@@ -335,7 +335,7 @@ export class Host
 
   /** Opens a UDP port, for a socket. */
   openUdpPort(user: UdpPortUser, options: UdpPortOptions): UdpPort {
-    requireMethods('user', user, ['frame', 'batchEnd', 'failed', 'hostClosed']);
+    requireMethods('user', user, ['batchEnd', 'missed', 'failed', 'hostClosed']);
     checkObject(options);
     if (options.version !== 4 && options.version !== 6)
       throw new OptionError('version', `must be 4 or 6, got ${show(options.version)}`);
@@ -462,8 +462,12 @@ export class Host
   stats(): HostStats {
     const { stack } = this;
     const { neighbors } = stack;
+    // Datagrams that came by the front for UDP, of which the host has seen nothing.
+    const past = stack.udp.entries.tally.taken;
     return {
       ...stack.counters,
+      received: stack.counters.received + past,
+      udp: stack.counters.udp + past,
       ports: stack.udp.size,
       queued: neighbors.queued,
       queueDropped: neighbors.queueDropped,

@@ -1,5 +1,5 @@
 import { FrameFlag } from '../link/link.ts';
-import { BatchStore } from '../relay/batch-store.ts';
+import { type BatchSequel, BatchStore } from '../relay/batch-store.ts';
 import { ChecksumState } from '../wire/checksum.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { isIpv4Mapped } from '../wire/ip.ts';
@@ -28,7 +28,7 @@ import type { Stack } from './stack.ts';
 const wholeRecord = new FrameRecord();
 
 /** The receiving side of a host: what a frame is, whether it is for us, and whose it is. */
-export class Input implements HostEthernetUser, LoopbackUser {
+export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
   readonly #stack: Stack;
   #reassembly: Reassembly | null = null;
   /** Made when the first packet has been put together. */
@@ -70,11 +70,6 @@ export class Input implements HostEthernetUser, LoopbackUser {
     const on = (u8[record.start] & 1) === 1 ? 'link' : 'loopback';
     if (kind === AddressKind.MULTICAST && !this.#isWanted(u8, record, on)) this.#stack.counters.notMember++;
     else this.#transport(store, record, flags, kind, false, on);
-  }
-
-  batchEnd(store: BatchStore): void {
-    this.#stack.udp.batchEnd(store);
-    if (this.#whole.length > 0) this.#deliverWhole();
   }
 
   #packet(store: BatchStore, record: FrameRecord, flags: number): void {
@@ -221,13 +216,13 @@ export class Input implements HostEthernetUser, LoopbackUser {
       this.#stack.icmp.errors.sendError(memory.u8, wholeRecord, wholeRecord.ipVersion === 4 ? 11 : 3, 1, 0);
     });
     const whole = this.#reassembly.add(store.memory!, record, flags);
-    if (whole !== null) this.#whole.push(whole);
+    if (whole !== null && this.#whole.push(whole) === 1) store.afterwards(this);
     const { problem } = this.#reassembly;
     if (problem >= 0) this.#stack.icmp.errors.parameterProblem(store.memory!.u8, record, problem);
   }
 
   /** User code may run only now, and a packet that was put together lies in a memory of its own. */
-  #deliverWhole(): void {
+  batchTold(): void {
     const frames = this.#whole;
     this.#whole = [];
     if (this.#wholeStore === null) {
@@ -248,7 +243,6 @@ export class Input implements HostEthernetUser, LoopbackUser {
       this.#isReassembled = true;
       this.#packet(wholeStore, wholeRecord, 0);
       this.#isReassembled = false;
-      this.#stack.udp.batchEnd(wholeStore);
       wholeStore.tellTakers();
       wholeStore.end();
       this.#reassembly?.release(frame);

@@ -29,6 +29,7 @@ import { Arp, type ConflictListener } from './neighbor/arp.ts';
 import { Nd } from './neighbor/nd.ts';
 import { type Neighbor, NeighborCache, type NeighborOwner } from './neighbor/neighbor-cache.ts';
 import type { HostUdpPort } from './udp/host-udp-port.ts';
+import type { PortEntriesPlace } from './udp/port-entries.ts';
 import { udpPacket } from './udp/udp-packet.ts';
 import { type OtherClaims, UdpPorts } from './udp/udp-ports.ts';
 
@@ -67,7 +68,7 @@ const DEFEND_INTERVAL = 10_000;
 const ANNOUNCE_INTERVAL = 2000;
 
 /** The machinery of a host, where all its parts meet. */
-export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
+export class Stack implements NeighborOwner, ConflictListener, OtherClaims, PortEntriesPlace {
   readonly relay: Relay;
   readonly clock: Clock;
   readonly ethernet: HostEthernet;
@@ -214,6 +215,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
     }
     this.addresses.add(own);
     this.groups.addressAdded(own);
+    this.udp.hostChanged();
     this.epoch++;
     return own;
   }
@@ -223,6 +225,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
     if (own.route !== null) this.routes.remove(own.route);
     this.addresses.remove(own);
     this.groups.addressRemoved(own);
+    this.udp.hostChanged();
     this.epoch++;
   }
 
@@ -230,6 +233,7 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
     const wasOptimistic = own.state === 'optimistic';
     own.state = state;
     this.addresses.changed();
+    this.udp.hostChanged();
     if (wasOptimistic) this.neighbors.askAgain();
     this.epoch++;
   }
@@ -330,11 +334,18 @@ export class Stack implements NeighborOwner, ConflictListener, OtherClaims {
       throw new InUseError(key.toString());
     }
     this.claims.claim(key, receiver);
+    if (this.claims.size === 1) this.udp.hostChanged();
+  }
+
+  get isShared(): boolean {
+    return this.claims !== null && this.claims.size > 0;
   }
 
   release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
     checkKey(key);
+    const wasShared = this.isShared;
     this.claims?.release(key, receiver);
+    if (wasShared && !this.isShared) this.udp.hostChanged();
   }
 
   isClaimed(address: Uint8Array, port: number): boolean {

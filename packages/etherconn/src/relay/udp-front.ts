@@ -1,3 +1,4 @@
+import { FrameFlag } from '../link/link.ts';
 import { LITTLE_ENDIAN } from '../wire/byte-order.ts';
 import { addHalves, plainUdpSumIsRight } from '../wire/plain-udp.ts';
 import { type BatchStore, type BatchTaker, Field, FLAGS_SHIFT, UDP4, UDP6 } from './batch-store.ts';
@@ -55,6 +56,9 @@ const Row = {
 const VERIFY = 16;
 const CONNECTED = 32;
 const COUNTED = 64;
+
+/** Here, for the optimizing compiler folds no imported constants. */
+const TRUNCATED: number = FrameFlag.TRUNCATED;
 
 /** Words of a connected entry's peer: four of its address, its port. */
 const REMOTE_SHIFT = 3;
@@ -149,7 +153,7 @@ export class UdpFront {
    */
   take(store: BatchStore, offset: number, length: number, flags: number): boolean {
     // Ethernet 14, IPv4 20, UDP 8: all words that are read before lengths are known are inside of the frame.
-    if (length < 42) return false;
+    if (length < 42 || (flags & TRUNCATED) !== 0) return false;
     const memory = store.memory!;
     const { u32 } = memory;
     const word = (offset - 2) >> 2;

@@ -1,7 +1,7 @@
 import { SystemError } from '../errors.ts';
 import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp/udp-port.ts';
 import { allocateFrameMemory } from '../link/frame-memory.ts';
-import { BatchStore } from '../relay/batch-store.ts';
+import { BatchStore, type BatchTaker } from '../relay/batch-store.ts';
 import { RoomQueue } from '../relay/room-queue.ts';
 import { TakerLists } from '../relay/taker-lists.ts';
 import { buildUdpFrame } from '../wire/build.ts';
@@ -11,7 +11,7 @@ import { FrameRecord } from '../wire/record.ts';
 
 interface Datagram {
   readonly frame: Uint8Array;
-  readonly to: UdpPortUser;
+  readonly to: FakeUdpPort;
 }
 
 /**
@@ -29,7 +29,8 @@ export class FakeUdpHost implements UdpHost {
   /** Thrown by the next send. */
   nextError: SystemError | null = null;
   readonly waiting: RoomQueue = new RoomQueue(4);
-  readonly #store = new BatchStore(new TakerLists());
+  readonly lists: TakerLists<BatchTaker> = new TakerLists();
+  readonly #store = new BatchStore(this.lists);
   #queue: Datagram[] = [];
   #nextPort = 40000;
 
@@ -84,7 +85,7 @@ export class FakeUdpHost implements UdpHost {
       payload,
     });
     if (this.#queue.length === 0) setImmediate(() => this.#deliver());
-    this.#queue.push({ frame, to: to.user });
+    this.#queue.push({ frame, to });
     return 1;
   }
 
@@ -98,10 +99,11 @@ export class FakeUdpHost implements UdpHost {
     for (const { frame, to } of queue) {
       memory.u8.set(frame, at);
       parseFrame(memory.u8, at, frame.length, record);
-      to.frame(this.#store, record, 0);
+      if (to.list >= 0)
+        this.#store.note(to.list, this.#store.append(record, record.payload, record.payloadEnd, 0));
       at += (frame.length + 3) & ~3;
     }
-    for (const user of new Set(queue.map(({ to }) => to))) user.batchEnd(this.#store);
+    this.#store.tellTakers();
     this.#store.end();
   }
 }
@@ -114,6 +116,8 @@ function loopback6(): Uint8Array {
 
 /** A port of a {@link FakeUdpHost}. */
 export class FakeUdpPort implements UdpPort {
+  /** Number of the list of its datagrams; -1 once it is closed. */
+  list: number;
   readonly version: 4 | 6;
   readonly user: UdpPortUser;
   localAddress: Uint8Array;
@@ -135,6 +139,7 @@ export class FakeUdpPort implements UdpPort {
     this.#host = host;
     this.#options = options;
     this.user = user;
+    this.list = host.lists.add(user);
     this.version = options.version;
     this.waiting = host.waiting;
     this.localAddress = new Uint8Array(options.version === 4 ? 4 : 16);
@@ -185,7 +190,11 @@ export class FakeUdpPort implements UdpPort {
   sendGroupsFrom(): void {}
 
   close(): void {
+    if (this.closed) return;
     this.closed = true;
+    const missed = this.#host.lists.remove(this.list);
+    this.list = -1;
+    if (missed > 0) this.user.missed(missed);
     const { ports } = this.#host;
     const at = ports.indexOf(this);
     if (at >= 0) ports.splice(at, 1);

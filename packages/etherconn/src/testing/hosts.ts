@@ -4,10 +4,9 @@ import { Host } from '../host/host.ts';
 import type { HostOptions } from '../host/host-options.ts';
 import type { UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp/udp-port.ts';
 import type { MemoryNetworkOptions } from '../link/memory/memory-network.ts';
-import type { BatchStore } from '../relay/batch-store.ts';
+import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { MemoryNetwork, type MemoryRelay, type MemoryRelayOptions } from '../relay/memory-relay.ts';
 import { formatIp, parseIp } from '../wire/ip.ts';
-import type { FrameRecord } from '../wire/record.ts';
 
 /** A datagram that a {@link PortUser} has been given. */
 export interface TakenDatagram {
@@ -23,22 +22,24 @@ export class PortUser implements UdpPortUser {
   readonly batches: TakenDatagram[][] = [];
   readonly errors: SystemError[] = [];
   closed: Error | null = null;
-  #batch: TakenDatagram[] = [];
 
-  frame(store: BatchStore, record: FrameRecord): void {
+  batchEnd(store: BatchStore, head: number, _count: number): void {
+    const { words } = store;
     const { u8 } = store.memory!;
-    this.#batch.push({
-      data: Buffer.from(u8.subarray(record.payload, record.payloadEnd)),
-      from: formatIp(u8, record.ipSource, record.ipVersion),
-      fromPort: record.sourcePort,
-      to: formatIp(u8, record.ipDestination, record.ipVersion),
-    });
+    const batch: TakenDatagram[] = [];
+    for (let at = head; at >= 0; at = words[at + Field.NEXT]) {
+      const version = (words[at + Field.KINDS] & 0xf) as 4 | 6;
+      batch.push({
+        data: Buffer.from(u8.subarray(words[at + Field.PAYLOAD], words[at + Field.PAYLOAD_END])),
+        from: formatIp(u8, words[at + Field.IP_SOURCE], version),
+        fromPort: words[at + Field.PORTS] >>> 16,
+        to: formatIp(u8, words[at + Field.IP_DESTINATION], version),
+      });
+    }
+    this.batches.push(batch);
   }
 
-  batchEnd(): void {
-    this.batches.push(this.#batch);
-    this.#batch = [];
-  }
+  missed(): void {}
 
   failed(error: SystemError): void {
     this.errors.push(error);

@@ -1,10 +1,9 @@
 import type { Clock } from '../../clock.ts';
 import type { SystemError } from '../../errors.ts';
-import type { BatchStore } from '../../relay/batch-store.ts';
+import { type BatchStore, Field } from '../../relay/batch-store.ts';
 import { DHCPV4_CLIENT_PORT, DHCPV4_SERVER_PORT } from '../../wire/dhcpv4.ts';
 import { ipEquals, parseIp, parsePrefix } from '../../wire/ip.ts';
 import { BROADCAST } from '../../wire/mac.ts';
-import type { FrameRecord } from '../../wire/record.ts';
 import { UdpTemplate } from '../../wire/udp-template.ts';
 import { probeAddress } from '../config/address-config.ts';
 import { AddressKind, type OwnAddress } from '../ip/addresses.ts';
@@ -37,8 +36,6 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
   readonly #applyMtu: boolean;
   #client: DhcpClient | null = null;
   #port: HostUdpPort | null = null;
-  /** Datagrams of the batch under way: begin and end of the payload, and the source's MAC address. */
-  #places: number[] = [];
   #own: OwnAddress | null = null;
   #routes: RouteEntry[] = [];
 
@@ -138,16 +135,16 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
 
   // --- The port's user -----------------------------------------------------------------------------------
 
-  frame(_store: BatchStore, record: FrameRecord): void {
-    this.#places.push(record.payload, record.payloadEnd, record.start + 6);
+  batchEnd(store: BatchStore, head: number): void {
+    const { words } = store;
+    for (let at = head; at >= 0; at = words[at + Field.NEXT]) {
+      const sourceMac = words[at + Field.START] + 6;
+      const payload = words[at + Field.PAYLOAD];
+      this.#client?.receive(store.memory!.u8, payload, words[at + Field.PAYLOAD_END], sourceMac);
+    }
   }
 
-  batchEnd(store: BatchStore): void {
-    const places = this.#places;
-    this.#places = [];
-    for (let i = 0; i < places.length; i += 3)
-      this.#client?.receive(store.memory!.u8, places[i], places[i + 1], places[i + 2]);
-  }
+  missed(_count: number): void {}
 
   /** Errors come to connected ports only. */
   failed(_error: SystemError): void {}

@@ -36,8 +36,8 @@ class Server {
     this.#port = host.openUdpPort(this.#user, { version: 4 });
     this.#port.bind(new Uint8Array(4), 67);
     this.#port.broadcast = true;
-    this.#user.batchEnd = () => {
-      PortUser.prototype.batchEnd.call(this.#user);
+    this.#user.batchEnd = (...batch) => {
+      PortUser.prototype.batchEnd.apply(this.#user, batch);
       for (const { data } of this.#user.batches.splice(0).flat()) this.#answer(data);
     };
   }

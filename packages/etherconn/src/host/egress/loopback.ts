@@ -5,7 +5,6 @@ import { BatchStore } from '../../relay/batch-store.ts';
 import { batchBegins, batchDone } from '../../relay/batches.ts';
 import type { Relay } from '../../relay/relay.ts';
 import type { FrameSender } from '../../relay/transmit.ts';
-import { rethrowLater } from '../../rethrow.ts';
 import { parseFrame } from '../../wire/parse.ts';
 import { FrameRecord } from '../../wire/record.ts';
 import type { RoomListener } from '../neighbor/neighbor-cache.ts';
@@ -14,7 +13,6 @@ import type { RoomListener } from '../neighbor/neighbor-cache.ts';
 export interface LoopbackUser {
   /** Takes a frame that the host has sent to itself. */
   localFrame(store: BatchStore, record: FrameRecord, flags: number): void;
-  batchEnd(store: BatchStore): void;
 }
 
 /** Frames and bytes that may be under way; beyond, writers wait and copies are dropped. */
@@ -141,13 +139,6 @@ export class Loopback {
     }
     batchBegins();
     store.tellTakers();
-    for (let i = 0; i < users.length; i++) {
-      try {
-        users[i].batchEnd(store);
-      } catch (error) {
-        rethrowLater(error);
-      }
-    }
     batchDone();
     store.end();
     pipe.reset();

@@ -111,6 +111,17 @@ export class Addresses {
     this.#own6 = usable.filter((one) => one.version === 6).map((one) => one.address);
   }
 
+  /**
+   * Addresses of the IP version of `address`, an own one, that no other machine can send from: other own ones, and the
+   * broadcast addresses of our networks.
+   */
+  neverSourcesBeside(address: Uint8Array): Uint8Array[] {
+    const isOther = (own: Uint8Array) => own.length === address.length && own !== address;
+    const others = this.list.filter((one) => one.usable && isOther(one.address)).map((one) => one.address);
+    if (address.length === 4) for (const word of this.#broadcast4) others.push(bytesOf(word));
+    return others;
+  }
+
   /** The {@link AddressKind} of the address of `version` 4 or 6 at `offset`. */
   kindOf(u8: Uint8Array, offset: number, version: number): number {
     return version === 4 ? this.#kindOf4(u8, offset) : this.#kindOf6(u8, offset);
@@ -170,4 +181,8 @@ export function isLoopback(address: Uint8Array): boolean {
 /** Whether 16 bytes are in fe80::/10, RFC 4291 §2.5.6. */
 export function isLinkLocal(address: Uint8Array, offset = 0): boolean {
   return address[offset] === 0xfe && (address[offset + 1] & 0xc0) === 0x80;
+}
+
+function bytesOf(word: number): Uint8Array {
+  return Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word);
 }

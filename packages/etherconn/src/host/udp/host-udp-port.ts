@@ -1,5 +1,7 @@
 import type { SystemError } from '../../errors.ts';
+import type { BatchStore, BatchTaker } from '../../relay/batch-store.ts';
 import type { RoomQueue } from '../../relay/room-queue.ts';
+import type { UdpEntry } from '../../relay/udp-front.ts';
 import { readU32, sameBytes } from '../../wire/bytes.ts';
 import { isIpv4Mapped, isMulticastIp, isUnspecifiedIp } from '../../wire/ip.ts';
 import type { FrameRecord } from '../../wire/record.ts';
@@ -25,7 +27,7 @@ const ANY4 = new Uint8Array(4);
 const ANY6 = new Uint8Array(16);
 
 /** A UDP port of a host, see {@link UdpPort}. Addresses inside are 4 bytes for IPv4, also where the port is of version 6. */
-export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
+export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTaker {
   readonly version: 4 | 6;
   readonly ipv6Only: boolean;
   readonly reuseAddr: boolean;
@@ -43,8 +45,10 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
   /** Counts up when what destinations have built is not right any more. */
   epoch = 0;
   closed = false;
-  /** Got a frame in the batch under way. */
-  dirty = false;
+  /** Where the front for UDP finds it; empty where it has to be looked for. */
+  entries: readonly UdpEntry[] = [];
+  /** Number of the list of its datagrams in the batch under way. */
+  readonly list: number;
   multicastLoopback = true;
   broadcast = false;
   lost = 0;
@@ -72,6 +76,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
     this.reusePort = options.reusePort === true;
     this.multicastAll = options.multicastAll !== false;
     this.local = options.version === 4 ? ANY4 : ANY6;
+    this.list = stack.relay.lists.add(this);
   }
 
   get localAddress(): Uint8Array {
@@ -153,6 +158,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
     }
     this.remote = path.destination;
     this.remotePort = port;
+    this.#stack.udp.changed(this);
     this.epoch++;
   }
 
@@ -165,6 +171,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
       this.local = this.version === 4 ? ANY4 : ANY6;
       this.wildcard = true;
     }
+    this.#stack.udp.changed(this);
     this.epoch++;
   }
 
@@ -227,6 +234,12 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
     this.#memberships?.leaveAll();
     this.#room?.close();
     this.#stack.udp.release(this);
+    const missed = this.#stack.relay.lists.remove(this.list);
+    if (missed > 0) this.user.missed(missed);
+  }
+
+  batchEnd(store: BatchStore, head: number, count: number): void {
+    this.user.batchEnd(store, head, count);
   }
 
   unreachable(): void {
@@ -306,6 +319,11 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender {
     if (this.version === 4) return version === 4;
     if (version === 6) return this.local.length === 16;
     return !this.ipv6Only && (this.local.length === 4 || this.wildcard);
+  }
+
+  /** Whether datagrams to this address of the host can be for this port. */
+  takesAt(address: Uint8Array, version: 4 | 6): boolean {
+    return this.takes(version) && (this.wildcard || this.#isLocal(address, 0, version));
   }
 
   /** Whether it is connected to the address of `version` at `offset` and that port. */

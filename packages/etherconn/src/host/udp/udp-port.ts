@@ -1,7 +1,6 @@
 import type { SystemError } from '../../errors.ts';
-import type { BatchStore } from '../../relay/batch-store.ts';
+import type { BatchTaker } from '../../relay/batch-store.ts';
 import type { RoomQueue } from '../../relay/room-queue.ts';
-import type { FrameRecord } from '../../wire/record.ts';
 import type { Interface } from '../multicast/memberships.ts';
 
 /** How a socket wants its port. */
@@ -21,14 +20,13 @@ export interface UdpPortOptions {
 }
 
 /**
- * Who has a port. As with conns, `frame` only decides and notes, and user code runs in `batchEnd`, while the frames
- * are still there. A frame may come from the relay, from the host itself (loopback) or from reassembly: the store says
- * where its bytes are. Checksums have been verified, and source and destination suit what the port is bound and
- * connected to.
+ * Who has a port. Is given a port's datagrams once for each batch, while the frames are still there: they may come from
+ * the relay, from the host itself (loopback) or from reassembly, and the store says where their bytes are. Checksums have
+ * been verified, and source and destination suit what the port is bound and connected to.
  */
-export interface UdpPortUser {
-  frame(store: BatchStore, record: FrameRecord, flags: number): void;
-  batchEnd(store: BatchStore): void;
+export interface UdpPortUser extends BatchTaker {
+  /** Datagrams of the batch under way that came before the port was closed, and will not be handed over. */
+  missed(count: number): void;
   /** An ICMP error has come for a connected port (ECONNREFUSED, EACCES …). */
   failed(error: SystemError): void;
   /** The host, or its relay, has been closed. The port is closed already. */

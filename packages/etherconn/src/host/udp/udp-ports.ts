@@ -8,6 +8,7 @@ import { hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
 import type { Interface } from '../multicast/memberships.ts';
 import type { HostUdpPort } from './host-udp-port.ts';
+import { PortEntries, type PortEntriesPlace } from './port-entries.ts';
 
 /** Ports that are given to who does not choose, as Linux's ip_local_port_range. */
 const EPHEMERAL_FIRST = 32768;
@@ -24,12 +25,12 @@ export class UdpPorts {
   #bound: Map<number, HostUdpPort[]> | null = null;
   /** All that are open, bound or not. */
   #open: Set<HostUdpPort> | null = null;
-  #dirty: HostUdpPort[] = [];
-  #ending: HostUdpPort[] = [];
+  readonly entries: PortEntries;
   readonly #others: OtherClaims;
 
-  constructor(others: OtherClaims) {
+  constructor(others: OtherClaims & PortEntriesPlace) {
     this.#others = others;
+    this.entries = new PortEntries(others);
   }
 
   /** Ports open now. */
@@ -67,6 +68,9 @@ export class UdpPorts {
     const list = this.#bound.get(number);
     if (list === undefined) this.#bound.set(number, [port]);
     else list.push(port);
+    // What follows needs to know it.
+    port.localPort = number;
+    this.changed(port);
     return number;
   }
 
@@ -75,8 +79,20 @@ export class UdpPorts {
     const list = this.#bound?.get(port.localPort);
     const place = list?.indexOf(port) ?? -1;
     if (place < 0) return;
-    if (list!.length === 1) this.#bound!.delete(port.localPort);
-    else list!.splice(place, 1);
+    this.entries.close(port);
+    list!.splice(place, 1);
+    if (list!.length === 0) this.#bound!.delete(port.localPort);
+    else this.entries.refresh(list!);
+  }
+
+  /** What a port is bound or connected to has changed. */
+  changed(port: HostUdpPort): void {
+    this.entries.refresh(this.#bound?.get(port.localPort) ?? []);
+  }
+
+  /** The host's addresses have changed, or whether conns share it. */
+  hostChanged(): void {
+    for (const ports of this.#bound?.values() ?? []) this.entries.refresh(ports);
   }
 
   /** Whether a port has this number on this address, or on all. */
@@ -123,28 +139,8 @@ export class UdpPorts {
     return this.#bound?.has(number) === true;
   }
 
-  batchEnd(store: BatchStore): void {
-    if (this.#dirty.length === 0) return;
-    const ports = this.#dirty;
-    this.#dirty = this.#ending;
-    this.#ending = ports;
-    for (let i = 0; i < ports.length; i++) {
-      ports[i].dirty = false;
-      try {
-        ports[i].user.batchEnd(store);
-      } catch (error) {
-        rethrowLater(error);
-      }
-    }
-    ports.length = 0;
-  }
-
   #give(port: HostUdpPort, store: BatchStore, record: FrameRecord, flags: number): void {
-    if (!port.dirty) {
-      port.dirty = true;
-      this.#dirty.push(port);
-    }
-    port.user.frame(store, record, flags);
+    store.note(port.list, store.append(record, record.payload, record.payloadEnd, flags));
   }
 
   /** The port that suits best; of equal ones the newest, or those that share it in turn by sender. */
