@@ -52,7 +52,7 @@ export interface LinkReceiver {
   state(up: boolean): void;
   /**
    * That many committed frames have been refused for good although the interface is up: they are longer than its MTU
-   * allows by now, say.
+   * allows by now, say. Not more often than once a second.
    */
   refused?(error: Error, frames: number): void;
 }

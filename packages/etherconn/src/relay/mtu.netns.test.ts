@@ -190,6 +190,7 @@ describe('frames that the kernel refuses after all', { skip: requireNamespaces()
       await conn.writePacketTo(bytes(1450), TYPE, B);
       await conn.writePacketTo(bytes(1400), TYPE, B);
       await conn.writePacketTo(bytes(1500), TYPE, B);
+      // Those of the second after the first ones, together.
       const [error, frames] = await refused;
       assert.deepEqual([error.code, frames], ['EMSGSIZE', 2]);
       const { txErrors, txFrames } = near.stats().link;

@@ -18,6 +18,7 @@ import type { Link, LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from
 import { framesPerBlock, type RingGeometry, SLOT_OVERHEAD } from './if-packet.ts';
 import { type CheckedPacketLinkOptions, checkPacketLinkOptions, type PacketLinkOptions } from './options.ts';
 import type { ReceiveRing } from './receive-ring.ts';
+import { Refusals } from './refusals.ts';
 import { RingV2 } from './ring-v2.ts';
 import { RingV3 } from './ring-v3.ts';
 import { PacketSocket } from './socket.ts';
@@ -73,11 +74,10 @@ export class PacketLink implements Link {
   readonly #sendBuffer: number;
   readonly #polling: Polling;
   readonly #holdings = new Holdings();
+  readonly #refusals = new Refusals((errno, frames) => this.#tellRefused(errno, frames));
   #receiver: LinkReceiver | undefined;
   #up = true;
   #draining = false;
-  /** Frames refused that the receiver has not been told of. */
-  #refusals = 0;
   #released = false;
   #closing: Promise<void> | undefined;
   #resolveClosing: (() => void) | undefined;
@@ -224,6 +224,7 @@ export class PacketLink implements Link {
         doAll([
           () => this.tx.flush(),
           () => this.#steering.stop(),
+          () => this.#refusals.stop(),
           () => this.tx.stop(),
           () => this.#polling.close(),
         ]);
@@ -306,17 +307,10 @@ export class PacketLink implements Link {
     }
   }
 
-  /** The receiver hears of it from the event loop: somebody who sends may be on the stack here. */
-  #tellRefused(errno: number): void {
-    if (this.#refusals++ > 0) return;
-    setImmediate(() => {
-      const frames = this.#refusals;
-      this.#refusals = 0;
-      if (this.closed) return;
-      const why = errno === EMSGSIZE ? "longer than the interface's MTU allows by now" : 'not to be sent';
-      const what = `'${this.interfaceName}' has refused ${frames === 1 ? 'a frame' : `${frames} frames`}: ${why}`;
-      this.#receiver?.refused?.(systemError(errno, 'sendmmsg', what), frames);
-    });
+  #tellRefused(errno: number, frames: number): void {
+    const why = errno === EMSGSIZE ? "longer than the interface's MTU allows by now" : 'not to be sent';
+    const what = `'${this.interfaceName}' has refused ${frames === 1 ? 'a frame' : `${frames} frames`}: ${why}`;
+    this.#receiver?.refused?.(systemError(errno, 'sendmmsg', what), frames);
   }
 
   /** What becomes of a frame that the kernel has refused with a negative errno. */
@@ -332,7 +326,7 @@ export class PacketLink implements Link {
       case -19: // ENODEV
         return Refusal.ALL;
       default:
-        this.#tellRefused(errno);
+        this.#refusals.add(errno);
         return Refusal.FRAME; // EMSGSIZE, EINVAL: this frame
     }
   }
