@@ -12,6 +12,7 @@ const FLOORS = [
   ['host'],
   ['dgram'],
   ['testing'],
+  ['test-support'],
 ];
 /** Single files at the top of src/ that belong to every floor. */
 const COMMON = new Set([

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { requireXdp } from '../packages/etherconn/dist/test-support/xdp-bench.js';
 import {
   addVethPair,
   openNamespace,
@@ -13,7 +14,6 @@ import {
   requireNamespaces,
 } from '../packages/etherconn/dist/testing/index.js';
 import { orSkip } from '../packages/etherconn/dist/testing/strict.js';
-import { requireXdp } from '../packages/etherconn/dist/testing/xdp-bench.js';
 
 /** What docs/security.md says of capabilities: with which ones the engines run, and that they can be dropped. */
 

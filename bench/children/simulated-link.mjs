@@ -4,7 +4,7 @@ import { CompletionRing, FillRing, RxRing, TxRing } from '../../packages/etherco
 import { RxQueue } from '../../packages/etherconn/dist/link/xdp/rx.js';
 import { XdpTx } from '../../packages/etherconn/dist/link/xdp/tx.js';
 import { Umem } from '../../packages/etherconn/dist/link/xdp/umem.js';
-import { simulatedRing } from '../../packages/etherconn/dist/testing/simulated-xsk.js';
+import { simulatedRing } from '../../packages/etherconn/dist/test-support/simulated-xsk.js';
 import { FRAME } from './frames.mjs';
 
 const RING = 4096;

@@ -15,7 +15,7 @@ export async function entryPoints() {
 }
 
 const declarations = readdirSync(join(folder, 'dist'), { recursive: true })
-  .filter((file) => file.endsWith('.d.ts') && !file.startsWith('testing/') && !file.includes('.test.'))
+  .filter((file) => file.endsWith('.d.ts') && !/^test(ing|-support)\//.test(file) && !file.includes('.test.'))
   .map((file) => readFileSync(join(folder, 'dist', file), 'utf8'));
 
 /** Class or interface name → its public members and what it extends. */

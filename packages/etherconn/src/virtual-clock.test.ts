@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { OptionError } from './errors.ts';
-import { uncaught } from './testing/uncaught.ts';
+import { uncaught } from './test-support/uncaught.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 test('time stands still until it is advanced', async () => {

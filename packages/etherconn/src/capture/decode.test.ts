@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { frames } from '../testing/frames.ts';
+import { frames } from '../test-support/frames.ts';
 import { type DecodedFrame, decodeFrame, decodePacket } from './decode.ts';
 
 /** Decodes the bytes of hex digits; blanks separate. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { frames } from '../testing/frames.ts';
-import { tsharkFields, tsharkMissing } from '../testing/tshark.ts';
+import { frames } from '../test-support/frames.ts';
+import { tsharkFields, tsharkMissing } from '../test-support/tshark.ts';
 import { emitArp } from '../wire/arp.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 import { Dhcpv4Op, emitDhcpv4 } from '../wire/dhcpv4.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sampleFrames } from '../testing/sample-frames.ts';
-import { tsharkFields, tsharkMissing } from '../testing/tshark.ts';
+import { sampleFrames } from '../test-support/sample-frames.ts';
+import { tsharkFields, tsharkMissing } from '../test-support/tshark.ts';
 import { readU16 } from '../wire/bytes.ts';
 import { ETHERTYPE_MIN, EtherType } from '../wire/ethertype.ts';
 import { parseFrame } from '../wire/parse.ts';

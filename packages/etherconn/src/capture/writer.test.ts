@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { OptionError } from '../errors.ts';
-import { tsharkMissing } from '../testing/tshark.ts';
+import { tsharkMissing } from '../test-support/tshark.ts';
 import type { CapturePacket } from './packet.ts';
 import { PcapWriter, type PcapWriterOptions } from './pcap-writer.ts';
 import { type PcapngPacket, PcapngWriter, xdpVerdict } from './pcapng-writer.ts';

@@ -3,9 +3,9 @@ import { describe, it, type TestContext } from 'node:test';
 import { MessageTooLongError, OptionError } from '../errors.ts';
 import { L2EndpointKey } from '../relay/l2-endpoint.ts';
 import { Relay } from '../relay/relay.ts';
-import { FakeLink, type FakeLinkOptions } from '../testing/fake-link.ts';
-import { frames, hex } from '../testing/frames.ts';
-import { twoRelays } from '../testing/two-relays.ts';
+import { FakeLink, type FakeLinkOptions } from '../test-support/fake-link.ts';
+import { frames, hex } from '../test-support/frames.ts';
+import { twoRelays } from '../test-support/two-relays.ts';
 import { EtherConn } from './ether-conn.ts';
 import { DEFAULT_ETHER_TYPES } from './ethernet-port.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OptionError } from '../errors.ts';
 import { EthernetResponse } from '../relay/ethernet-response.ts';
-import { frames, hex, parsed } from '../testing/frames.ts';
+import { frames, hex, parsed } from '../test-support/frames.ts';
 import { L4HashKey } from './l4-hash-key.ts';
 
 function ofFrame(frame: Uint8Array): L4HashKey {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { frames, parsed } from '../testing/frames.ts';
+import { frames, parsed } from '../test-support/frames.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 import { L4HashKey } from './l4-hash-key.ts';
 import { L4Table } from './l4-table.ts';

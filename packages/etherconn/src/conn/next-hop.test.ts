@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { ClosedError, NoNextHopError, OptionError, TimeoutError } from '../errors.ts';
 import { Relay } from '../relay/relay.ts';
-import { FakeLink } from '../testing/fake-link.ts';
+import { FakeLink } from '../test-support/fake-link.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { EtherConn } from './ether-conn.ts';
 import { BroadCastMAC, type NextHopResolver, resolveNextHopMACWithBroadcast } from './next-hop.ts';

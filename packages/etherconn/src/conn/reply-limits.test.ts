@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { MessageTooLongError } from '../errors.ts';
 import { Relay } from '../relay/relay.ts';
-import { FakeLink, type FakeLinkOptions } from '../testing/fake-link.ts';
+import { FakeLink, type FakeLinkOptions } from '../test-support/fake-link.ts';
 import { buildUdpFrame, type UdpFrameOptions } from '../wire/build.ts';
 import type { Batch } from './batch.ts';
 import { EtherConn } from './ether-conn.ts';

@@ -17,7 +17,7 @@ import {
   SharedRUDPConn,
   TimeoutError,
 } from '../index.ts';
-import { eventually } from '../testing/eventually.ts';
+import { eventually } from '../test-support/eventually.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 
 /**

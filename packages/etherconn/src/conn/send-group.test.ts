@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageTooLongError, OptionError } from '../errors.ts';
 import { Relay, type RelayOptions } from '../relay/relay.ts';
-import { BulkFakeLink } from '../testing/bulk-fake-link.ts';
-import { FakeLink } from '../testing/fake-link.ts';
+import { BulkFakeLink } from '../test-support/bulk-fake-link.ts';
+import { FakeLink } from '../test-support/fake-link.ts';
 import { EtherConn } from './ether-conn.ts';
 import { RUDPConn } from './rudp-conn.ts';
 

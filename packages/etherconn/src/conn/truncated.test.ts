@@ -3,8 +3,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { decodeFrame } from '../capture/decode.ts';
 import { FrameFlag } from '../link/link.ts';
 import { Relay } from '../relay/relay.ts';
-import { FakeLink } from '../testing/fake-link.ts';
-import { frames } from '../testing/frames.ts';
+import { FakeLink } from '../test-support/fake-link.ts';
+import { frames } from '../test-support/frames.ts';
 import { EtherConn } from './ether-conn.ts';
 import { RUDPConn } from './rudp-conn.ts';
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { FrameFlag } from '../link/link.ts';
 import { Relay } from '../relay/relay.ts';
-import { FakeLink } from '../testing/fake-link.ts';
+import { FakeLink } from '../test-support/fake-link.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 import { EtherConn } from './ether-conn.ts';
 import { RUDPConn } from './rudp-conn.ts';

@@ -3,10 +3,10 @@ import nodeDgram from 'node:dgram';
 import { test } from 'node:test';
 import { RawSocketRelay } from '../relay/raw-socket-relay.ts';
 import { XDPRelay } from '../relay/xdp-relay.ts';
-import { MESSAGE_LISTENERS, messageOrder } from '../testing/message-orders.ts';
+import { MESSAGE_LISTENERS, messageOrder } from '../test-support/message-orders.ts';
+import { FAR, NEAR, openVethBench } from '../test-support/veth-links.ts';
+import { requireXdp } from '../test-support/xdp-bench.ts';
 import { requireNamespaces } from '../testing/namespaces.ts';
-import { FAR, NEAR, openVethBench } from '../testing/veth-links.ts';
-import { requireXdp } from '../testing/xdp-bench.ts';
 import { Host } from './host.ts';
 import type { DgramModule } from './socket-class.ts';
 

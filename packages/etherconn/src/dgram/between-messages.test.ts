@@ -9,9 +9,9 @@ import type { Link, LinkReceiver } from '../link/link.ts';
 import { MemoryNetwork } from '../link/memory/memory-network.ts';
 import { WrappedLink } from '../link/middleware/wrapped-link.ts';
 import { Relay } from '../relay/relay.ts';
-import { type DgramHosts, openDgramHosts } from '../testing/dgram-hosts.ts';
-import { MESSAGE_LISTENERS, messageOrder } from '../testing/message-orders.ts';
-import { uncaught } from '../testing/uncaught.ts';
+import { type DgramHosts, openDgramHosts } from '../test-support/dgram-hosts.ts';
+import { MESSAGE_LISTENERS, messageOrder } from '../test-support/message-orders.ts';
+import { uncaught } from '../test-support/uncaught.ts';
 import { Host } from './host.ts';
 import type { DgramModule, DgramSocket } from './socket-class.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
-import { HostNetwork } from '../testing/hosts.ts';
+import { HostNetwork } from '../test-support/hosts.ts';
 import { Host } from './host.ts';
 import type { DgramSocket } from './socket-class.ts';
 

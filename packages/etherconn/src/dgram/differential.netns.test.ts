@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { MemoryNetwork } from '../relay/memory-relay.ts';
+import { TRIALS } from '../test-support/socket-trials.ts';
 import { addVethPair, openNamespace, requireNamespaces } from '../testing/namespaces.ts';
-import { TRIALS } from '../testing/socket-trials.ts';
 import { Host } from './host.ts';
 import type { DgramModule } from './socket-class.ts';
 

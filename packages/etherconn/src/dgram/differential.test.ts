@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { BlockList } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { openDgramHosts } from '../testing/dgram-hosts.ts';
+import { openDgramHosts } from '../test-support/dgram-hosts.ts';
 import type { DgramModule } from './socket-class.ts';
 
 /**

@@ -6,8 +6,8 @@ import { EtherConn } from '../conn/ether-conn.ts';
 import { RUDPConn } from '../conn/rudp-conn.ts';
 import { TimeoutError } from '../errors.ts';
 import { MemoryNetwork } from '../relay/memory-relay.ts';
-import { openDgramHosts } from '../testing/dgram-hosts.ts';
-import { FakeTime, runUnderFakes } from '../testing/fake-time.ts';
+import { openDgramHosts } from '../test-support/dgram-hosts.ts';
+import { FakeTime, runUnderFakes } from '../test-support/fake-time.ts';
 import { Host } from './host.ts';
 import type { DgramSocket } from './socket-class.ts';
 

@@ -3,8 +3,8 @@ import { createHook } from 'node:async_hooks';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { test } from 'node:test';
-import { openDgramHosts } from '../testing/dgram-hosts.ts';
-import { FakeUdpHost } from '../testing/fake-udp-host.ts';
+import { openDgramHosts } from '../test-support/dgram-hosts.ts';
+import { FakeUdpHost } from '../test-support/fake-udp-host.ts';
 import { dgramModule } from './socket-class.ts';
 
 test('a socket holds its host only while it is bound, referenced and open', async () => {

@@ -6,7 +6,7 @@ import { EtherConn } from '../conn/ether-conn.ts';
 import { RUDPConn } from '../conn/rudp-conn.ts';
 import { ClosedError, RelayStoppedError } from '../errors.ts';
 import { MemoryNetwork } from '../relay/memory-relay.ts';
-import { uncaught } from '../testing/uncaught.ts';
+import { uncaught } from '../test-support/uncaught.ts';
 import { Host } from './host.ts';
 
 const MAC = '02:00:00:00:00:01';

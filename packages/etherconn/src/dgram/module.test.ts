@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { openDgramHosts } from '../testing/dgram-hosts.ts';
+import { openDgramHosts } from '../test-support/dgram-hosts.ts';
 import { Host } from './host.ts';
 import dgram, * as namespace from './index.ts';
 

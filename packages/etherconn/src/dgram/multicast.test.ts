@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { openDgramHosts } from '../testing/dgram-hosts.ts';
+import { openDgramHosts } from '../test-support/dgram-hosts.ts';
 import type { DgramSocket } from './socket-class.ts';
 
 async function boundTo(socket: DgramSocket, port: number): Promise<DgramSocket> {

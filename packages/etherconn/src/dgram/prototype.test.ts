@@ -3,7 +3,7 @@ import dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
 import { inherits, promisify } from 'node:util';
-import { FakeUdpHost } from '../testing/fake-udp-host.ts';
+import { FakeUdpHost } from '../test-support/fake-udp-host.ts';
 import { NodeSocket, stateSymbol } from './node-socket.ts';
 import { dgramModule } from './socket-class.ts';
 

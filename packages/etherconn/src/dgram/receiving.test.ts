@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import nodeDgram from 'node:dgram';
 import { on, once } from 'node:events';
 import { test } from 'node:test';
-import { openDgramHosts } from '../testing/dgram-hosts.ts';
+import { openDgramHosts } from '../test-support/dgram-hosts.ts';
 import type { ReceivedMessageInfo } from './message-info.ts';
 import type { DgramModule, DgramSocket } from './socket-class.ts';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { BlockList } from 'node:net';
 import { test } from 'node:test';
-import { openDgramHosts } from '../testing/dgram-hosts.ts';
-import { FakeUdpHost } from '../testing/fake-udp-host.ts';
+import { openDgramHosts } from '../test-support/dgram-hosts.ts';
+import { FakeUdpHost } from '../test-support/fake-udp-host.ts';
 import type { OutgoingMessage } from './send-many.ts';
 import { type DgramSocket, dgramModule } from './socket-class.ts';
 

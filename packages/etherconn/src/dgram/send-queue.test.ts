@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { SystemError } from '../errors.ts';
-import { FakeUdpHost } from '../testing/fake-udp-host.ts';
+import { FakeUdpHost } from '../test-support/fake-udp-host.ts';
 import { type DgramSocket, dgramModule } from './socket-class.ts';
 
 interface Pair {

@@ -4,7 +4,7 @@ import dns from 'node:dns';
 import { EventEmitter, once } from 'node:events';
 import { BlockList } from 'node:net';
 import { test } from 'node:test';
-import { openDgramHosts } from '../testing/dgram-hosts.ts';
+import { openDgramHosts } from '../test-support/dgram-hosts.ts';
 import { stateSymbol } from './node-socket.ts';
 import type { DgramModule, DgramSocket } from './socket-class.ts';
 import type { AddressError } from './system-errors.ts';

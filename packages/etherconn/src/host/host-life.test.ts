@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { L4HashKey } from '../conn/l4-hash-key.ts';
 import { SharedRUDPConn } from '../conn/shared-rudp-conn.ts';
 import type { EthernetResponse } from '../relay/ethernet-response.ts';
-import { HostNetwork, TestPort } from '../testing/hosts.ts';
+import { HostNetwork, TestPort } from '../test-support/hosts.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { Host } from './host.ts';
 

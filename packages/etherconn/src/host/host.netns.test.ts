@@ -3,8 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { RawSocketRelay } from '../relay/raw-socket-relay.ts';
-import { eventually } from '../testing/eventually.ts';
-import { TestPort } from '../testing/hosts.ts';
+import { eventually } from '../test-support/eventually.ts';
+import { TestPort } from '../test-support/hosts.ts';
 import {
   addVethPair,
   type Namespace,

@@ -18,7 +18,7 @@ const PROCESSES = Math.min(
 /** Milliseconds for a process, which takes a small part of it. */
 const LIMIT = 60_000;
 
-const FUZZER = fileURLToPath(new URL('../testing/addon-fuzzer.js', import.meta.url));
+const FUZZER = fileURLToPath(new URL('../test-support/addon-fuzzer.js', import.meta.url));
 const UNSHARE = process.getuid?.() === 0 ? '-n' : '-Urn';
 
 function obstacle(): string | false {

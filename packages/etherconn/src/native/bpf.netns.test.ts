@@ -9,7 +9,7 @@ import {
   SERVICE_SIZE,
   SETTINGS_SIZE,
 } from '../link/xdp/steer-maps.ts';
-import { requireBpf } from '../testing/bpf.ts';
+import { requireBpf } from '../test-support/bpf.ts';
 import { loadAddon } from './addon.ts';
 import type { NativeBpf } from './bpf.ts';
 

@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { bindAddress, intOption, ringRequestV2, SOL_PACKET } from '../link/packet/if-packet.ts';
-import { eventually } from '../testing/eventually.ts';
-import { sendFrame } from '../testing/link-probe.ts';
+import { eventually } from '../test-support/eventually.ts';
+import { sendFrame } from '../test-support/link-probe.ts';
+import { FAR, NEAR, openVethBench } from '../test-support/veth-links.ts';
 import { openNamespace, requireNamespaces } from '../testing/namespaces.ts';
-import { FAR, NEAR, openVethBench } from '../testing/veth-links.ts';
 import { loadAddon } from './addon.ts';
 
 const PACKET_RX_RING = 5;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { requireBpf } from '../testing/bpf.ts';
-import { eventually } from '../testing/eventually.ts';
+import { requireBpf } from '../test-support/bpf.ts';
+import { eventually } from '../test-support/eventually.ts';
+import { FAR, NEAR, openVethBench } from '../test-support/veth-links.ts';
 import { requireNamespaces } from '../testing/namespaces.ts';
-import { FAR, NEAR, openVethBench } from '../testing/veth-links.ts';
 import type { KernelRelay } from './kernel-relay.ts';
 import { RawSocketRelay } from './raw-socket-relay.ts';
 import { XDPRelay } from './xdp-relay.ts';

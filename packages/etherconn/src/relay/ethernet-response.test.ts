@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { frames, parsed } from '../testing/frames.ts';
+import { frames, parsed } from '../test-support/frames.ts';
 import { EthernetResponse } from './ethernet-response.ts';
 
 function response(frame: Uint8Array, etherTypes?: readonly number[]): EthernetResponse {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EtherConn } from '../conn/ether-conn.ts';
-import { FakeTime, runUnderFakes } from '../testing/fake-time.ts';
+import { FakeTime, runUnderFakes } from '../test-support/fake-time.ts';
+import { FAR, NEAR, openVethBench } from '../test-support/veth-links.ts';
+import { requireXdp } from '../test-support/xdp-bench.ts';
 import { requireNamespaces } from '../testing/namespaces.ts';
-import { FAR, NEAR, openVethBench } from '../testing/veth-links.ts';
-import { requireXdp } from '../testing/xdp-bench.ts';
 import { RawSocketRelay } from './raw-socket-relay.ts';
 import { XDPRelay } from './xdp-relay.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Station } from '../link/link.ts';
-import { FakeLink } from '../testing/fake-link.ts';
-import { frames, hex, parsed } from '../testing/frames.ts';
+import { FakeLink } from '../test-support/fake-link.ts';
+import { frames, hex, parsed } from '../test-support/frames.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import type { FrameReceiver } from './frame-receiver.ts';
 import { groupSelector } from './group-selector.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { EtherConn } from '../conn/ether-conn.ts';
 import { RUDPConn } from '../conn/rudp-conn.ts';
-import { FakeLink } from '../testing/fake-link.ts';
-import { settleTurns } from '../testing/memory-pair.ts';
+import { FakeLink } from '../test-support/fake-link.ts';
+import { settleTurns } from '../test-support/memory-pair.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 import { Relay, type RelayOptions } from './relay.ts';
 

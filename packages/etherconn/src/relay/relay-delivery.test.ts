@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { EtherConn } from '../conn/ether-conn.ts';
 import type { EthernetOptions } from '../conn/ethernet-port.ts';
 import { OptionError } from '../errors.ts';
-import { FakeLink } from '../testing/fake-link.ts';
+import { FakeLink } from '../test-support/fake-link.ts';
 import { emitEthernet } from '../wire/ethernet.ts';
 import { Relay } from './relay.ts';
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { EtherConn } from '../conn/ether-conn.ts';
-import { eventually } from '../testing/eventually.ts';
-import { FakeLink } from '../testing/fake-link.ts';
-import { twoRelays } from '../testing/two-relays.ts';
+import { eventually } from '../test-support/eventually.ts';
+import { FakeLink } from '../test-support/fake-link.ts';
+import { twoRelays } from '../test-support/two-relays.ts';
 import type { RelayStats } from './packet-relay.ts';
 import { Relay } from './relay.ts';
 

@@ -5,8 +5,8 @@ import { ClosedError, MessageTooLongError, NoRoomError, OptionError, RelayStoppe
 import type { Station } from '../link/link.ts';
 import { captureLink } from '../link/middleware/capture-link.ts';
 import { faultLink } from '../link/middleware/fault-link.ts';
-import { FakeLink, type FakeLinkOptions } from '../testing/fake-link.ts';
-import { settleTurns } from '../testing/memory-pair.ts';
+import { FakeLink, type FakeLinkOptions } from '../test-support/fake-link.ts';
+import { settleTurns } from '../test-support/memory-pair.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
 import { Relay, type RelayOptions } from './relay.ts';
 

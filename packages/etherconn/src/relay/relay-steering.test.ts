@@ -4,8 +4,8 @@ import { EtherConn } from '../conn/ether-conn.ts';
 import { EtherconnError, InUseError, RelayStoppedError } from '../errors.ts';
 import type { Station } from '../link/link.ts';
 import { WrappedLink } from '../link/middleware/wrapped-link.ts';
-import { FakeLink, type SteerCall } from '../testing/fake-link.ts';
-import { settleTurns } from '../testing/memory-pair.ts';
+import { FakeLink, type SteerCall } from '../test-support/fake-link.ts';
+import { settleTurns } from '../test-support/memory-pair.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
 import { Relay } from './relay.ts';
 

@@ -5,7 +5,10 @@ import { describe, test } from 'node:test';
 import { EtherConn } from '../conn/ether-conn.ts';
 import { RUDPConn } from '../conn/rudp-conn.ts';
 import { UdpService } from '../conn/udp-service.ts';
-import { eventually } from '../testing/eventually.ts';
+import { eventually } from '../test-support/eventually.ts';
+import { runNode, startNode } from '../test-support/node-in-namespace.ts';
+import { FAR, FAR_MAC, NEAR, NEAR_MAC, promiscuity } from '../test-support/veth-links.ts';
+import { hasProgram, requireXdp } from '../test-support/xdp-bench.ts';
 import {
   addVethPair,
   type Namespace,
@@ -13,9 +16,6 @@ import {
   requireCommand,
   requireNamespaces,
 } from '../testing/namespaces.ts';
-import { runNode, startNode } from '../testing/node-in-namespace.ts';
-import { FAR, FAR_MAC, NEAR, NEAR_MAC, promiscuity } from '../testing/veth-links.ts';
-import { hasProgram, requireXdp } from '../testing/xdp-bench.ts';
 import type { KernelRelay } from './kernel-relay.ts';
 import { RawSocketRelay } from './raw-socket-relay.ts';
 import { XDPRelay } from './xdp-relay.ts';

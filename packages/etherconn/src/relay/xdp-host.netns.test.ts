@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { Host } from '../dgram/host.ts';
 import type { DgramSocket } from '../dgram/socket-class.ts';
+import { runNode, startNode } from '../test-support/node-in-namespace.ts';
+import { FAR, NEAR } from '../test-support/veth-links.ts';
+import { requireXdp } from '../test-support/xdp-bench.ts';
 import { addVethPair, type Namespace, openNamespace } from '../testing/namespaces.ts';
-import { runNode, startNode } from '../testing/node-in-namespace.ts';
-import { FAR, NEAR } from '../testing/veth-links.ts';
-import { requireXdp } from '../testing/xdp-bench.ts';
 import { XDPRelay } from './xdp-relay.ts';
 
 /** A host with sockets over AF_XDP, and the kernel at the other end of a veth pair with its default offloads. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { EtherConn } from '../conn/ether-conn.ts';
-import { eventually } from '../testing/eventually.ts';
-import { FAR, NEAR } from '../testing/veth-links.ts';
-import { requireXdp } from '../testing/xdp-bench.ts';
+import { eventually } from '../test-support/eventually.ts';
+import { FAR, NEAR } from '../test-support/veth-links.ts';
+import { requireXdp } from '../test-support/xdp-bench.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
 import { XDPRelay, XDPSendingModeBatch, XDPSendingModeSingle } from './xdp-relay.ts';
 
@@ -11,7 +11,7 @@ const TYPE = 0x88b5;
 const A = '02:ec:00:00:00:0a';
 const B = '02:ec:00:00:00:0b';
 
-import { withXdpRelays } from '../testing/xdp-relay-bench.ts';
+import { withXdpRelays } from '../test-support/xdp-relay-bench.ts';
 
 function bytes(text: string): Uint8Array {
   return Buffer.from(text);

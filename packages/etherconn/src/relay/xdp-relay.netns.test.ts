@@ -8,9 +8,9 @@ import { SharedEtherConn } from '../conn/shared-ether-conn.ts';
 import { SharedRUDPConn } from '../conn/shared-rudp-conn.ts';
 import { UdpService } from '../conn/udp-service.ts';
 import { setVlanOffload, vlanOffload } from '../link/xdp/vlan-offload.ts';
-import { eventually } from '../testing/eventually.ts';
-import { FAR, FAR_MAC, NEAR, promiscuity } from '../testing/veth-links.ts';
-import { requireXdp } from '../testing/xdp-bench.ts';
+import { eventually } from '../test-support/eventually.ts';
+import { FAR, FAR_MAC, NEAR, promiscuity } from '../test-support/veth-links.ts';
+import { requireXdp } from '../test-support/xdp-bench.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
 import { RawSocketRelay } from './raw-socket-relay.ts';
@@ -20,7 +20,7 @@ const TYPE = 0x88b5;
 const A = '02:ec:00:00:00:0a';
 const B = '02:ec:00:00:00:0b';
 
-import { withXdpRelays } from '../testing/xdp-relay-bench.ts';
+import { withXdpRelays } from '../test-support/xdp-relay-bench.ts';
 
 function bytes(text: string): Uint8Array {
   return Buffer.from(text);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { test } from 'node:test';
-import { eventually } from './eventually.ts';
+import { eventually } from '../test-support/eventually.ts';
 import { addVethPair, openNamespace, requireCapture, requireNamespaces, startCapture } from './namespaces.ts';
 
 const skip = requireNamespaces();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { frames, hex, parsed } from '../testing/frames.ts';
+import { frames, hex, parsed } from '../test-support/frames.ts';
 import {
   ARP_LENGTH,
   ARP_SENDER_IP,

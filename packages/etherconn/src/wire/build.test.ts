@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { frames, parsed } from '../testing/frames.ts';
+import { frames, parsed } from '../test-support/frames.ts';
 import { buildUdpFrame } from './build.ts';
 import { parseIp } from './ip.ts';
 import { parseMac } from './mac.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hex } from '../testing/frames.ts';
+import { hex } from '../test-support/frames.ts';
 import { crc32c } from './crc32c.ts';
 
 test('the examples of RFC 3720 §B.4', () => {

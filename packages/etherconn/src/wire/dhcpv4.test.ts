@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { hex } from '../testing/frames.ts';
-import { pcapOf } from '../testing/pcap-of.ts';
-import { tsharkFields, tsharkMissing } from '../testing/tshark.ts';
+import { hex } from '../test-support/frames.ts';
+import { pcapOf } from '../test-support/pcap-of.ts';
+import { tsharkFields, tsharkMissing } from '../test-support/tshark.ts';
 import { buildUdpFrame } from './build.ts';
 import { Dhcpv4Op, emitDhcpv4, parseDhcpv4, printDhcpv4 } from './dhcpv4.ts';
 import {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frames } from '../testing/frames.ts';
+import { frames } from '../test-support/frames.ts';
 import { isArpIpv4, printArp } from './arp.ts';
 import { parseCommonFrame } from './common-frame.ts';
 import { ipv4ChecksumState } from './ipv4.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frames, hex, parsed } from '../testing/frames.ts';
+import { frames, hex, parsed } from '../test-support/frames.ts';
 import { emitITag, I_TAG_LENGTH, isITag, iTagPriority, iTagServiceId } from './i-tag.ts';
 import { printFrame, printPacket } from './print.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frames, hex, parsed } from '../testing/frames.ts';
+import { frames, hex, parsed } from '../test-support/frames.ts';
 import {
   emitIcmpv4,
   fillIcmpv4Checksum,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { hex, parsed } from '../testing/frames.ts';
-import { igmpFrame } from '../testing/group-frames.ts';
-import { pcapOf } from '../testing/pcap-of.ts';
-import { tsharkFields, tsharkMissing } from '../testing/tshark.ts';
+import { hex, parsed } from '../test-support/frames.ts';
+import { igmpFrame } from '../test-support/group-frames.ts';
+import { pcapOf } from '../test-support/pcap-of.ts';
+import { tsharkFields, tsharkMissing } from '../test-support/tshark.ts';
 import { fromFloatingCode, toFloatingCode } from './floating-code.ts';
 import { GroupRecordType } from './group-record.ts';
 import {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { hex } from '../testing/frames.ts';
+import { hex } from '../test-support/frames.ts';
 import {
   compareIp,
   formatIp,

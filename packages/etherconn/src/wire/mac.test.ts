@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { OptionError } from '../errors.ts';
-import { hex } from '../testing/frames.ts';
+import { hex } from '../test-support/frames.ts';
 import { parseIp } from './ip.ts';
 import {
   BROADCAST,

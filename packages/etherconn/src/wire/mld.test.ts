@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { hex, parsed } from '../testing/frames.ts';
-import { mldFrame } from '../testing/group-frames.ts';
-import { pcapOf } from '../testing/pcap-of.ts';
-import { tsharkFields, tsharkMissing } from '../testing/tshark.ts';
+import { hex, parsed } from '../test-support/frames.ts';
+import { mldFrame } from '../test-support/group-frames.ts';
+import { pcapOf } from '../test-support/pcap-of.ts';
+import { tsharkFields, tsharkMissing } from '../test-support/tshark.ts';
 import { GroupRecordType } from './group-record.ts';
 import { fillIcmpv6Checksum } from './icmpv6.ts';
 import { parseIp } from './ip.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FrameName, frames, hex, parsed } from '../testing/frames.ts';
+import { type FrameName, frames, hex, parsed } from '../test-support/frames.ts';
 import { fillIcmpv6Checksum } from './icmpv6.ts';
 import { formatIp, parseIp } from './ip.ts';
 import { formatMac, parseMac } from './mac.ts';

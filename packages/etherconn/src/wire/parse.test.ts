@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frames, parsed } from '../testing/frames.ts';
+import { frames, parsed } from '../test-support/frames.ts';
 import { EtherType, etherTypeName, formatEtherType } from './ethertype.ts';
 import { parseFrame, parsePacket } from './parse.ts';
 import { ParseError, parseErrorText } from './parse-error.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FrameName, frames } from '../testing/frames.ts';
+import { type FrameName, frames } from '../test-support/frames.ts';
 import { printFrame } from './print.ts';
 
 const ETHERNET = '02:00:00:00:00:01 > 02:00:00:00:00:02';

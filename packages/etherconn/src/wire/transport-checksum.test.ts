@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type FrameName, frames, hex, parsed } from '../testing/frames.ts';
+import { type FrameName, frames, hex, parsed } from '../test-support/frames.ts';
 import { buildUdpFrame } from './build.ts';
 import { writeU16 } from './bytes.ts';
 import { checksumStateName, foldSum, pseudoSum } from './checksum.ts';

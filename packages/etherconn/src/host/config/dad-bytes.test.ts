@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
-import { icmpv6Frame, Station } from '../../testing/station.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
+import { icmpv6Frame, Station } from '../../test-support/station.ts';
 import { formatIp } from '../../wire/ip.ts';
 import type { Host } from '../host.ts';
 import type { HostOptions } from '../host-options.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { MemoryRelay } from '../../relay/memory-relay.ts';
-import { FrameTap } from '../../testing/frame-tap.ts';
-import { hex } from '../../testing/frames.ts';
-import { HostNetwork } from '../../testing/hosts.ts';
+import { FrameTap } from '../../test-support/frame-tap.ts';
+import { hex } from '../../test-support/frames.ts';
+import { HostNetwork } from '../../test-support/hosts.ts';
 import { parseIp } from '../../wire/ip.ts';
 import type { Host } from '../host.ts';
 import type { HostOptions } from '../host-options.ts';

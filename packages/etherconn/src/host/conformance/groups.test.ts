@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { MemoryRelay } from '../../relay/memory-relay.ts';
-import { FrameTap } from '../../testing/frame-tap.ts';
-import { hex } from '../../testing/frames.ts';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
-import { ip4, ip6, PROBE, ProbeStation, TARGET } from '../../testing/probe-station.ts';
+import { FrameTap } from '../../test-support/frame-tap.ts';
+import { hex } from '../../test-support/frames.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
+import { ip4, ip6, PROBE, ProbeStation, TARGET } from '../../test-support/probe-station.ts';
 import { foldSum, internetSum } from '../../wire/checksum.ts';
 import { parseIp } from '../../wire/ip.ts';
 import type { HostOptions } from '../host-options.ts';

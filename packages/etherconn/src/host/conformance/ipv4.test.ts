@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { FrameTap } from '../../testing/frame-tap.ts';
-import { hex } from '../../testing/frames.ts';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
-import { ip4, PROBE, ProbeStation, TARGET } from '../../testing/probe-station.ts';
+import { FrameTap } from '../../test-support/frame-tap.ts';
+import { hex } from '../../test-support/frames.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
+import { ip4, PROBE, ProbeStation, TARGET } from '../../test-support/probe-station.ts';
 import { fillIpv4Checksum } from '../../wire/ipv4.ts';
 import type { HostOptions } from '../host-options.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { FrameTap } from '../../testing/frame-tap.ts';
-import { hex } from '../../testing/frames.ts';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
-import { ip6, PROBE, ProbeStation, TARGET } from '../../testing/probe-station.ts';
+import { FrameTap } from '../../test-support/frame-tap.ts';
+import { hex } from '../../test-support/frames.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
+import { ip6, PROBE, ProbeStation, TARGET } from '../../test-support/probe-station.ts';
 
 /** What docs/conformance.md says of RFC 8200 and RFC 4443, without what is in ip/ipv6-extensions.test.ts. */
 

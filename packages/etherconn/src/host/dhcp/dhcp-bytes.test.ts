@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { MemoryRelay } from '../../relay/memory-relay.ts';
-import { hex } from '../../testing/frames.ts';
-import { HostNetwork } from '../../testing/hosts.ts';
-import { Station } from '../../testing/station.ts';
+import { hex } from '../../test-support/frames.ts';
+import { HostNetwork } from '../../test-support/hosts.ts';
+import { Station } from '../../test-support/station.ts';
 import { readU16, readU32 } from '../../wire/bytes.ts';
 import { fillIpv4Checksum } from '../../wire/ipv4.ts';
 import type { Host } from '../host.ts';

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { RawSocketRelay } from '../../relay/raw-socket-relay.ts';
-import { type Dnsmasq, startDnsmasq } from '../../testing/dnsmasq.ts';
-import { eventually } from '../../testing/eventually.ts';
+import { type Dnsmasq, startDnsmasq } from '../../test-support/dnsmasq.ts';
+import { eventually } from '../../test-support/eventually.ts';
 import {
   addVethPair,
   type Namespace,

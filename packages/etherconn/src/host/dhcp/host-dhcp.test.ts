@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ClosedError, TimeoutError } from '../../errors.ts';
-import { HostNetwork, PortUser } from '../../testing/hosts.ts';
+import { HostNetwork, PortUser } from '../../test-support/hosts.ts';
 import { emitDhcpv4, parseDhcpv4 } from '../../wire/dhcpv4.ts';
 import {
   type Dhcpv4Options,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
 import { parseIp } from '../../wire/ip.ts';
 
 const GROUP = Uint8Array.of(239, 1, 2, 3);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { MemoryRelay } from '../../relay/memory-relay.ts';
-import { parsed } from '../../testing/frames.ts';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
+import { parsed } from '../../test-support/frames.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
 import { buildUdpFrame } from '../../wire/build.ts';
 import { emitEthernet } from '../../wire/ethernet.ts';
 import { EtherType } from '../../wire/ethertype.ts';

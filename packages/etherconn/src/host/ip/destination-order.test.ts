@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HostNetwork } from '../../testing/hosts.ts';
-import { Station } from '../../testing/station.ts';
+import { HostNetwork } from '../../test-support/hosts.ts';
+import { Station } from '../../test-support/station.ts';
 
 const NATIVE = { gateways: ['fe80::1', '10.0.0.1'], detectDuplicates: 'off' } as const;
 

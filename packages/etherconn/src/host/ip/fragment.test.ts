@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allocateFrameMemory } from '../../link/frame-memory.ts';
-import { CollectingSender } from '../../testing/collecting-sender.ts';
-import { frames, hex, parsed } from '../../testing/frames.ts';
-import { pcapOf } from '../../testing/pcap-of.ts';
-import { tsharkFields, tsharkMissing } from '../../testing/tshark.ts';
+import { CollectingSender } from '../../test-support/collecting-sender.ts';
+import { frames, hex, parsed } from '../../test-support/frames.ts';
+import { pcapOf } from '../../test-support/pcap-of.ts';
+import { tsharkFields, tsharkMissing } from '../../test-support/tshark.ts';
 import { buildUdpFrame } from '../../wire/build.ts';
 import { emitEthernet } from '../../wire/ethernet.ts';
 import {

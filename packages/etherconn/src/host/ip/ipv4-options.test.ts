@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { hex } from '../../testing/frames.ts';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
-import { ip4, PROBE, ProbeStation, TARGET } from '../../testing/probe-station.ts';
+import { hex } from '../../test-support/frames.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
+import { ip4, PROBE, ProbeStation, TARGET } from '../../test-support/probe-station.ts';
 import { fillIpv4Checksum } from '../../wire/ipv4.ts';
 
 const UDP = '15b31e61 0009 0000 78';

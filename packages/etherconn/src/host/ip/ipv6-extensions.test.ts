@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { hex } from '../../testing/frames.ts';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
-import { ip6, PROBE, ProbeStation, summed, TARGET } from '../../testing/probe-station.ts';
+import { hex } from '../../test-support/frames.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
+import { ip6, PROBE, ProbeStation, summed, TARGET } from '../../test-support/probe-station.ts';
 
 /** A datagram of one byte to the port that is open, and an echo request. */
 const UDP = '15b31e61 0009 0000 78';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RawSocketRelay } from '../../relay/raw-socket-relay.ts';
-import { HostNetwork } from '../../testing/hosts.ts';
+import { HostNetwork } from '../../test-support/hosts.ts';
+import { ip4, ip6, ProbeStation, TARGET } from '../../test-support/probe-station.ts';
 import { addVethPair, type Namespace, openNamespace, requireNamespaces } from '../../testing/namespaces.ts';
-import { ip4, ip6, ProbeStation, TARGET } from '../../testing/probe-station.ts';
 
 const skip = requireNamespaces();
 

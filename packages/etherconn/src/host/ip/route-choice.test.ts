@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
-import { Station } from '../../testing/station.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
+import { Station } from '../../test-support/station.ts';
 import type { Host } from '../host.ts';
 
 const FAR4 = '192.0.2.7';

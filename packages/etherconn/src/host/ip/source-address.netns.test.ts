@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HostNetwork } from '../../testing/hosts.ts';
+import { HostNetwork } from '../../test-support/hosts.ts';
 import { addVethPair, openNamespace, requireNamespaces } from '../../testing/namespaces.ts';
 import { formatIp, parseIp } from '../../wire/ip.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
-import { Station } from '../../testing/station.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
+import { Station } from '../../test-support/station.ts';
 import { formatIp, parseIp } from '../../wire/ip.ts';
 import type { Host } from '../host.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
 import { Host } from '../host.ts';
 
 describe('many hosts on one relay', () => {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { RawSocketRelay } from '../../relay/raw-socket-relay.ts';
-import { eventually } from '../../testing/eventually.ts';
-import { TestPort } from '../../testing/hosts.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { TestPort } from '../../test-support/hosts.ts';
+import { tsharkFields, tsharkMissing } from '../../test-support/tshark.ts';
 import {
   addVethPair,
   type Namespace,
@@ -12,7 +13,6 @@ import {
   requireNamespaces,
   startCapture,
 } from '../../testing/namespaces.ts';
-import { tsharkFields, tsharkMissing } from '../../testing/tshark.ts';
 import { parseIp } from '../../wire/ip.ts';
 import { Host } from '../host.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parsed } from '../../testing/frames.ts';
-import { framed, igmpFrame, mldFrame } from '../../testing/group-frames.ts';
+import { parsed } from '../../test-support/frames.ts';
+import { framed, igmpFrame, mldFrame } from '../../test-support/group-frames.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 import { ChecksumState } from '../../wire/checksum.ts';
 import { emitIgmp, emitIgmpQuery, IgmpType, printIgmp } from '../../wire/igmp.ts';

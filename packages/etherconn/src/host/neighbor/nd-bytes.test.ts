@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { MemoryRelay } from '../../relay/memory-relay.ts';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
-import { icmpv6Frame, Station } from '../../testing/station.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
+import { icmpv6Frame, Station } from '../../test-support/station.ts';
 import { formatIp } from '../../wire/ip.ts';
 import type { Host } from '../host.ts';
 

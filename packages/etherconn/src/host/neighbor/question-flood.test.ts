@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { EtherConn } from '../../conn/ether-conn.ts';
-import { hex } from '../../testing/frames.ts';
-import { HostNetwork } from '../../testing/hosts.ts';
-import { ip6, TARGET } from '../../testing/probe-station.ts';
+import { hex } from '../../test-support/frames.ts';
+import { HostNetwork } from '../../test-support/hosts.ts';
+import { ip6, TARGET } from '../../test-support/probe-station.ts';
 import { Host } from '../host.ts';
 
 /** More than can wait anywhere. */

@@ -4,7 +4,7 @@ import { EtherConn } from '../../conn/ether-conn.ts';
 import { RUDPConn } from '../../conn/rudp-conn.ts';
 import { SharedEtherConn } from '../../conn/shared-ether-conn.ts';
 import { SharedRUDPConn } from '../../conn/shared-rudp-conn.ts';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
 import { EtherType } from '../../wire/ethertype.ts';
 import { parseMac } from '../../wire/mac.ts';
 import { ArpResolver } from './arp-resolver.ts';

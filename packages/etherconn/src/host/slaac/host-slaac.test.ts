@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClosedError, InUseError, TimeoutError } from '../../errors.ts';
-import { HostNetwork } from '../../testing/hosts.ts';
+import { HostNetwork } from '../../test-support/hosts.ts';
 import { EtherType } from '../../wire/ethertype.ts';
 import { fillIcmpv6Checksum } from '../../wire/icmpv6.ts';
 import { parseIp } from '../../wire/ip.ts';

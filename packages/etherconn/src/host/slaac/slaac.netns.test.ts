@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { RawSocketRelay } from '../../relay/raw-socket-relay.ts';
-import { type Dnsmasq, startDnsmasq } from '../../testing/dnsmasq.ts';
+import { type Dnsmasq, startDnsmasq } from '../../test-support/dnsmasq.ts';
 import {
   addVethPair,
   type Namespace,

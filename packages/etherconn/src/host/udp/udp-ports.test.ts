@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HostNetwork, TestPort } from '../../testing/hosts.ts';
+import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
 import { formatIp, parseIp } from '../../wire/ip.ts';
 
 const code = (expected: string, syscall: string) => ({ code: expected, syscall });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { loadAddon } from '../../native/addon.ts';
-import { eventually } from '../../testing/eventually.ts';
+import { eventually } from '../../test-support/eventually.ts';
 import {
   NUMBERED_LENGTH,
   STATION_A,
@@ -10,10 +10,10 @@ import {
   sendFrame,
   sequenceOf,
   testFrame,
-} from '../../testing/link-probe.ts';
+} from '../../test-support/link-probe.ts';
+import { FAR, NEAR, openVethBench } from '../../test-support/veth-links.ts';
+import { openDescriptors, openXdpBench, requireXdp, stationAt } from '../../test-support/xdp-bench.ts';
 import { requireNamespaces } from '../../testing/namespaces.ts';
-import { FAR, NEAR, openVethBench } from '../../testing/veth-links.ts';
-import { openDescriptors, openXdpBench, requireXdp, stationAt } from '../../testing/xdp-bench.ts';
 import type { FrameMemory, Link, LinkReceiver } from '../link.ts';
 import { openPacketLink } from '../packet/link.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { eventually } from '../../testing/eventually.ts';
+import { eventually } from '../../test-support/eventually.ts';
 import { Attempt, RoomRetry } from './room.ts';
 
 test('tries again until nothing waits, never inside of arm', async () => {

@@ -1,7 +1,7 @@
-import { linkConformance } from '../../testing/link-conformance.ts';
-import { makePair } from '../../testing/memory-pair.ts';
+import { linkConformance } from '../../test-support/link-conformance.ts';
+import { makePair } from '../../test-support/memory-pair.ts';
 
-const module = new URL('../../testing/memory-pair.js', import.meta.url).href;
+const module = new URL('../../test-support/memory-pair.js', import.meta.url).href;
 
 linkConformance('memory', () => makePair(), { quietWire: true, module, unreferenced: true });
 linkConformance('memory with five slots', () => makePair({}, { txSlots: 5 }), {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClosedError, EtherconnError, OptionError } from '../../errors.ts';
-import { BROADCAST, LinkProbe, sendFrame, testFrame } from '../../testing/link-probe.ts';
-import { settleTurns } from '../../testing/memory-pair.ts';
+import { BROADCAST, LinkProbe, sendFrame, testFrame } from '../../test-support/link-probe.ts';
+import { settleTurns } from '../../test-support/memory-pair.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 import type { Link } from '../link.ts';
 import type { MemoryLink } from './memory-link.ts';

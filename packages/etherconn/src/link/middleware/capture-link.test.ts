@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OptionError } from '../../errors.ts';
-import { LinkProbe, STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
+import { LinkProbe, STATION_A, STATION_B, sendFrame, testFrame } from '../../test-support/link-probe.ts';
 import type { FrameMemory, Link, LinkTx } from '../link.ts';
 import { MemoryNetwork } from '../memory/memory-network.ts';
 import { captureLink } from './capture-link.ts';

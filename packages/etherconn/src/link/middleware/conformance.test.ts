@@ -1,5 +1,5 @@
-import { linkConformance } from '../../testing/link-conformance.ts';
-import { makePair } from '../../testing/memory-pair.ts';
+import { linkConformance } from '../../test-support/link-conformance.ts';
+import { makePair } from '../../test-support/memory-pair.ts';
 import { captureLink } from './capture-link.ts';
 import { faultLink } from './fault-link.ts';
 

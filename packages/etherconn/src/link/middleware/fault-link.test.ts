@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OptionError } from '../../errors.ts';
-import { LinkProbe, STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
+import { LinkProbe, STATION_A, STATION_B, sendFrame, testFrame } from '../../test-support/link-probe.ts';
 import type { VirtualClock } from '../../virtual-clock.ts';
 import type { Link } from '../link.ts';
 import type { MemoryLink } from '../memory/memory-link.ts';

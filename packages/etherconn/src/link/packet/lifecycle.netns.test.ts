@@ -5,16 +5,16 @@ import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
-import { eventually } from '../../testing/eventually.ts';
-import { sendFrame } from '../../testing/link-probe.ts';
+import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { sendFrame } from '../../test-support/link-probe.ts';
+import { FAR, NEAR, openVethBench, promiscuity, type VethBench } from '../../test-support/veth-links.ts';
 import { requireNamespaces } from '../../testing/namespaces.ts';
-import { FAR, NEAR, openVethBench, promiscuity, type VethBench } from '../../testing/veth-links.ts';
 import type { FrameMemory } from '../link.ts';
 
 const skip = requireNamespaces();
 const MODES = ['latency', 'throughput'] as const;
-const HOLDER = fileURLToPath(new URL('../../testing/hold-packet-link.js', import.meta.url));
+const HOLDER = fileURLToPath(new URL('../../test-support/hold-packet-link.js', import.meta.url));
 
 function broadcast(): Buffer {
   const frame = Buffer.alloc(60, 0x5a);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
+import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
 import { allocateFrameMemory } from '../frame-memory.ts';
 import { FrameFlag } from '../link.ts';
 import type { ReceiveRing } from './receive-ring.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually } from '../../testing/eventually.ts';
+import { eventually } from '../../test-support/eventually.ts';
 import type { Station } from '../link.ts';
 import { Steering } from './steering.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { eventually } from '../../testing/eventually.ts';
+import { eventually } from '../../test-support/eventually.ts';
 import { allocateFrameMemory } from '../frame-memory.ts';
 import { PacketTx, Refusal } from './transmit.ts';
 

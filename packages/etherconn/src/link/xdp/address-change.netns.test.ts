@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
-import { eventually } from '../../testing/eventually.ts';
-import { STATION_A, sendFrame, testFrame } from '../../testing/link-probe.ts';
-import { FAR, NEAR } from '../../testing/veth-links.ts';
-import { requireXdp, stationAt, withXdpBench } from '../../testing/xdp-bench.ts';
+import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { STATION_A, sendFrame, testFrame } from '../../test-support/link-probe.ts';
+import { FAR, NEAR } from '../../test-support/veth-links.ts';
+import { requireXdp, stationAt, withXdpBench } from '../../test-support/xdp-bench.ts';
 import { formatMac } from '../../wire/mac.ts';
 
 const NOTHING = { all: false, group: false };

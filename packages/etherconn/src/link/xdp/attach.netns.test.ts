@@ -8,12 +8,12 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { loadAddon } from '../../native/addon.ts';
-import { requireBpf } from '../../testing/bpf.ts';
-import { eventually } from '../../testing/eventually.ts';
-import type { SteeringWorker } from '../../testing/hold-steering.ts';
+import { requireBpf } from '../../test-support/bpf.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import type { SteeringWorker } from '../../test-support/hold-steering.ts';
+import { FAR, NEAR, openVethBench, type VethBench } from '../../test-support/veth-links.ts';
+import { requireBpfMount } from '../../test-support/xdp-bench.ts';
 import { orSkip } from '../../testing/strict.ts';
-import { FAR, NEAR, openVethBench, type VethBench } from '../../testing/veth-links.ts';
-import { requireBpfMount } from '../../testing/xdp-bench.ts';
 import type { Station } from '../link.ts';
 import type { AttachMode } from './attach-error.ts';
 import { AF_XDP, SOCK_RAW } from './if-xdp.ts';
@@ -24,7 +24,7 @@ import { type AttachedProgram, openRouteSocket, queryLink } from './rtnetlink.ts
 
 const skip = requireBpf();
 const MODES: readonly AttachMode[] = ['native', 'generic'];
-const HOLDER = fileURLToPath(new URL('../../testing/hold-steering.js', import.meta.url));
+const HOLDER = fileURLToPath(new URL('../../test-support/hold-steering.js', import.meta.url));
 const PROGRAM = new URL('./program.js', import.meta.url).href;
 const ADDON = new URL('../../native/addon.js', import.meta.url).href;
 const OPTIONS = { endpoints: 1000, queues: 4, frags: false };

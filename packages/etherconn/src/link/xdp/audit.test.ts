@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedXsk } from '../../testing/simulated-xsk.ts';
+import { SimulatedXsk } from '../../test-support/simulated-xsk.ts';
 import { auditChunks } from './audit.ts';
 import { RxQueue } from './rx.ts';
 import { XdpTx } from './tx.ts';

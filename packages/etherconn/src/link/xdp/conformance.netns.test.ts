@@ -1,7 +1,7 @@
-import { linkConformance } from '../../testing/link-conformance.ts';
+import { linkConformance } from '../../test-support/link-conformance.ts';
+import { requireXdp } from '../../test-support/xdp-bench.ts';
+import { makePair } from '../../test-support/xdp-pair.ts';
 import type { VethOptions } from '../../testing/namespaces.ts';
-import { requireXdp } from '../../testing/xdp-bench.ts';
-import { makePair } from '../../testing/xdp-pair.ts';
 import type { XdpLinkOptions } from './options.ts';
 
 /** With `child` also what keeps a process alive, which depends on how the link polls, not on the mode. */
@@ -10,7 +10,7 @@ function conforms(name: string, options: XdpLinkOptions, veth: VethOptions = {},
     quietWire: true,
     mappedMemory: true,
     skip: requireXdp(),
-    ...(child && { module: new URL('../../testing/xdp-pair.js', import.meta.url).href }),
+    ...(child && { module: new URL('../../test-support/xdp-pair.js', import.meta.url).href }),
     moduleArguments: [options, veth],
   });
 }

@@ -3,15 +3,15 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { eventually } from '../../testing/eventually.ts';
-import { STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
-import { FAR, NEAR, promiscuity } from '../../testing/veth-links.ts';
-import { hasProgram, openDescriptors, requireXdp, withXdpBench } from '../../testing/xdp-bench.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { STATION_A, STATION_B, sendFrame, testFrame } from '../../test-support/link-probe.ts';
+import { FAR, NEAR, promiscuity } from '../../test-support/veth-links.ts';
+import { hasProgram, openDescriptors, requireXdp, withXdpBench } from '../../test-support/xdp-bench.ts';
 import type { XdpLink } from './link.ts';
 
 /** Several that want one interface. */
 
-const HOLDER = fileURLToPath(new URL('../../testing/hold-xdp-link.js', import.meta.url));
+const HOLDER = fileURLToPath(new URL('../../test-support/hold-xdp-link.js', import.meta.url));
 
 /** What opening is refused with while the program `id` is there. */
 function taken(id: unknown): object {

@@ -6,16 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
-import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
-import { eventually } from '../../testing/eventually.ts';
-import { BROADCAST, STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
-import { FAR, NEAR, promiscuity } from '../../testing/veth-links.ts';
-import { openDescriptors, requireXdp, stationAt, withXdpBench } from '../../testing/xdp-bench.ts';
+import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { BROADCAST, STATION_A, STATION_B, sendFrame, testFrame } from '../../test-support/link-probe.ts';
+import { FAR, NEAR, promiscuity } from '../../test-support/veth-links.ts';
+import { openDescriptors, requireXdp, stationAt, withXdpBench } from '../../test-support/xdp-bench.ts';
 import { formatMac } from '../../wire/mac.ts';
 import type { FrameMemory, LinkReceiver, LinkWants } from '../link.ts';
 import type { XdpLink } from './link.ts';
 
-const HOLDER = fileURLToPath(new URL('../../testing/hold-xdp-link.js', import.meta.url));
+const HOLDER = fileURLToPath(new URL('../../test-support/hold-xdp-link.js', import.meta.url));
 const NOTHING: LinkWants = { all: false, group: false };
 
 /** Lines of /proc/self/maps that are not the heap's own coming and going: rings, and packet memory. */

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
-import { eventually } from '../../testing/eventually.ts';
-import type { HoldOptions } from '../../testing/hold-xdp-link.ts';
-import { STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
-import { FAR, NEAR, promiscuity } from '../../testing/veth-links.ts';
+import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import type { HoldOptions } from '../../test-support/hold-xdp-link.ts';
+import { STATION_A, STATION_B, sendFrame, testFrame } from '../../test-support/link-probe.ts';
+import { FAR, NEAR, promiscuity } from '../../test-support/veth-links.ts';
 import {
   hasProgram,
   openDescriptors,
@@ -16,12 +16,12 @@ import {
   stationAt,
   withXdpBench,
   type XdpBench,
-} from '../../testing/xdp-bench.ts';
+} from '../../test-support/xdp-bench.ts';
 import type { Station } from '../link.ts';
 import type { XdpLink } from './link.ts';
 import type { XdpLinkOptions } from './options.ts';
 
-const HOLDER = fileURLToPath(new URL('../../testing/hold-xdp-link.js', import.meta.url));
+const HOLDER = fileURLToPath(new URL('../../test-support/hold-xdp-link.js', import.meta.url));
 const B: Station = stationAt(STATION_B);
 const MODES = ['native', 'generic'] as const;
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
-import { eventually } from '../../testing/eventually.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { runNode, startNode } from '../../test-support/node-in-namespace.ts';
+import { FAR, NEAR } from '../../test-support/veth-links.ts';
+import { openXdpBench, requireXdp, type XdpBench } from '../../test-support/xdp-bench.ts';
 import { type Namespace, requireCommand } from '../../testing/namespaces.ts';
-import { runNode, startNode } from '../../testing/node-in-namespace.ts';
-import { FAR, NEAR } from '../../testing/veth-links.ts';
-import { openXdpBench, requireXdp, type XdpBench } from '../../testing/xdp-bench.ts';
 import type { FrameMemory, LinkReceiver, Station } from '../link.ts';
 
 const STATIONS = 1000;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
-import { eventually } from '../../testing/eventually.ts';
-import { BROADCAST, STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
+import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { BROADCAST, STATION_A, STATION_B, sendFrame, testFrame } from '../../test-support/link-probe.ts';
+import { FAR, promiscuity } from '../../test-support/veth-links.ts';
+import { openDescriptors, requireXdp, stationAt, withXdpBench } from '../../test-support/xdp-bench.ts';
 import { requireCommand } from '../../testing/namespaces.ts';
-import { FAR, promiscuity } from '../../testing/veth-links.ts';
-import { openDescriptors, requireXdp, stationAt, withXdpBench } from '../../testing/xdp-bench.ts';
 import { vlanKey } from '../../wire/vlan.ts';
 import type { LinkWants } from '../link.ts';
 import { setVlanOffload } from './vlan-offload.ts';

@@ -2,11 +2,17 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { loadAddon } from '../../native/addon.ts';
-import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
-import { eventually } from '../../testing/eventually.ts';
-import { STATION_B } from '../../testing/link-probe.ts';
-import { FAR, promiscuity } from '../../testing/veth-links.ts';
-import { hasProgram, openDescriptors, requireXdp, stationAt, withXdpBench } from '../../testing/xdp-bench.ts';
+import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { STATION_B } from '../../test-support/link-probe.ts';
+import { FAR, promiscuity } from '../../test-support/veth-links.ts';
+import {
+  hasProgram,
+  openDescriptors,
+  requireXdp,
+  stationAt,
+  withXdpBench,
+} from '../../test-support/xdp-bench.ts';
 import { PACKET_ADD_MEMBERSHIP, SOL_PACKET } from '../packet/if-packet.ts';
 
 const NOTHING = { all: false, group: false };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { simulatedRing } from '../../testing/simulated-xsk.ts';
+import { simulatedRing } from '../../test-support/simulated-xsk.ts';
 import { XDP_RING_NEED_WAKEUP } from './if-xdp.ts';
 import { CompletionRing, FillRing, RxRing, TxRing } from './ring.ts';
 

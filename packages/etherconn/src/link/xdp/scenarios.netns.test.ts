@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
-import { eventually } from '../../testing/eventually.ts';
+import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
+import { eventually } from '../../test-support/eventually.ts';
 import {
   BROADCAST,
   STATION_A,
@@ -10,16 +10,16 @@ import {
   sendFrame,
   sequenceOf,
   testFrame,
-} from '../../testing/link-probe.ts';
-import type { Namespace } from '../../testing/namespaces.ts';
-import { FAR, NEAR } from '../../testing/veth-links.ts';
+} from '../../test-support/link-probe.ts';
+import { FAR, NEAR } from '../../test-support/veth-links.ts';
 import {
   openDescriptors,
   requireXdp,
   stationAt,
   withXdpBench,
   type XdpBench,
-} from '../../testing/xdp-bench.ts';
+} from '../../test-support/xdp-bench.ts';
+import type { Namespace } from '../../testing/namespaces.ts';
 import { vlanKey } from '../../wire/vlan.ts';
 import type { FrameMemory, LinkWants } from '../link.ts';
 import type { XdpLink } from './link.ts';

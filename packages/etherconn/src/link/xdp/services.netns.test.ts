@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
-import { eventually } from '../../testing/eventually.ts';
-import { sendFrame } from '../../testing/link-probe.ts';
-import { FAR, FAR_MAC, NEAR } from '../../testing/veth-links.ts';
-import { requireXdp, withXdpBench } from '../../testing/xdp-bench.ts';
+import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { sendFrame } from '../../test-support/link-probe.ts';
+import { FAR, FAR_MAC, NEAR } from '../../test-support/veth-links.ts';
+import { requireXdp, withXdpBench } from '../../test-support/xdp-bench.ts';
 import { macHigh, macLow } from '../../wire/mac.ts';
 import type { XdpLink } from './link.ts';
 import type { Service } from './steer-maps.ts';

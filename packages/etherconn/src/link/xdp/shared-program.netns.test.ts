@@ -5,10 +5,10 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { OptionError } from '../../errors.ts';
-import { CollectingReceiver } from '../../testing/collecting-receiver.ts';
-import { eventually } from '../../testing/eventually.ts';
-import { STATION_A, STATION_B, sendFrame, testFrame } from '../../testing/link-probe.ts';
-import { FAR, NEAR } from '../../testing/veth-links.ts';
+import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { STATION_A, STATION_B, sendFrame, testFrame } from '../../test-support/link-probe.ts';
+import { FAR, NEAR } from '../../test-support/veth-links.ts';
 import {
   hasProgram,
   openDescriptors,
@@ -16,14 +16,14 @@ import {
   requireXdp,
   stationAt,
   withXdpBench,
-} from '../../testing/xdp-bench.ts';
+} from '../../test-support/xdp-bench.ts';
 import type { Station } from '../link.ts';
 import type { SharedProgram } from './shared-program.ts';
 
-const HOLDER = fileURLToPath(new URL('../../testing/hold-xdp-link.js', import.meta.url));
+const HOLDER = fileURLToPath(new URL('../../test-support/hold-xdp-link.js', import.meta.url));
 const MODULE = new URL('./link.js', import.meta.url).href;
-const PROBE = new URL('../../testing/link-probe.js', import.meta.url).href;
-const BENCH = new URL('../../testing/xdp-bench.js', import.meta.url).href;
+const PROBE = new URL('../../test-support/link-probe.js', import.meta.url).href;
+const BENCH = new URL('../../test-support/xdp-bench.js', import.meta.url).href;
 const B: Station = stationAt(STATION_B);
 
 /** The queue at which veth receives what was sent on one: in generic mode the kernel sees one less, and 0 twice. */

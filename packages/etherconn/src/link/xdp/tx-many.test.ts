@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { SimulatedXsk } from '../../testing/simulated-xsk.ts';
+import { SimulatedXsk } from '../../test-support/simulated-xsk.ts';
 import { auditChunks } from './audit.ts';
 import { XdpTx } from './tx.ts';
 import { Umem } from './umem.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { eventually } from '../../testing/eventually.ts';
-import { collectGarbage } from '../../testing/garbage.ts';
+import { eventually } from '../../test-support/eventually.ts';
+import { collectGarbage } from '../../test-support/garbage.ts';
 import { Umem } from './umem.ts';
 
 const MIB = 1 << 20;

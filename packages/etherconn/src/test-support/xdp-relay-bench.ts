@@ -1,5 +1,5 @@
 import { XDPRelay, type XDPRelayOptions } from '../relay/xdp-relay.ts';
-import type { Namespace, VethOptions } from './namespaces.ts';
+import type { Namespace, VethOptions } from '../testing/namespaces.ts';
 import { type FAR, NEAR, openVethBench } from './veth-links.ts';
 
 /** Two namespaces with a veth pair between them, and the XDPRelays that a test opens on it. */

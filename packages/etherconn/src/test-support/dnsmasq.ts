@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Namespace } from './namespaces.ts';
+import type { Namespace } from '../testing/namespaces.ts';
 
 /** A dnsmasq that runs in a namespace, as DHCP server or for router advertisements; DNS is off. */
 export interface Dnsmasq {

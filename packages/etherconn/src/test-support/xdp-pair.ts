@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { XdpLinkOptions } from '../link/xdp/options.ts';
+import type { VethOptions } from '../testing/namespaces.ts';
 import type { LinkPair } from './link-conformance.ts';
-import type { VethOptions } from './namespaces.ts';
 import { FAR, NEAR } from './veth-links.ts';
 import { openXdpBench } from './xdp-bench.ts';
 

@@ -3,16 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Station } from '../link/link.ts';
 import { openXdpLink, type XdpLink } from '../link/xdp/link.ts';
 import type { XdpLinkOptions } from '../link/xdp/options.ts';
-import { macHigh, macLow } from '../wire/mac.ts';
-import { TEST_ETHERTYPE } from './link-probe.ts';
 import {
   addVethPair,
   type Namespace,
   openNamespace,
   requireNamespaces,
   type VethOptions,
-} from './namespaces.ts';
-import { orSkip } from './strict.ts';
+} from '../testing/namespaces.ts';
+import { orSkip } from '../testing/strict.ts';
+import { macHigh, macLow } from '../wire/mac.ts';
+import { TEST_ETHERTYPE } from './link-probe.ts';
 import { FAR, FAR_MAC, NEAR, NEAR_MAC } from './veth-links.ts';
 
 /** Why tests of XDP links cannot run here; false when they can. In the form of node:test's `skip` option. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { Namespace } from './namespaces.ts';
+import type { Namespace } from '../testing/namespaces.ts';
 
 /** Programs of Node's inside a namespace: the kernel's own sockets, for tests to talk to. */
 

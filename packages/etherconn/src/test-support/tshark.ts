@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasCommand } from './namespaces.ts';
-import { orSkip } from './strict.ts';
+import { hasCommand } from '../testing/namespaces.ts';
+import { orSkip } from '../testing/strict.ts';
 
 /** tshark as a judge of what we decode. */
 

@@ -1,6 +1,6 @@
 import { openPacketLink, type PacketLink } from '../link/packet/link.ts';
 import type { PacketLinkOptions } from '../link/packet/options.ts';
-import { addVethPair, type Namespace, openNamespace, type VethOptions } from './namespaces.ts';
+import { addVethPair, type Namespace, openNamespace, type VethOptions } from '../testing/namespaces.ts';
 
 /** Interface names of the pair that {@link openVethBench} makes. */
 export const NEAR = 'near0';

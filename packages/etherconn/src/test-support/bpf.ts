@@ -1,8 +1,8 @@
 import type { SystemError } from '../errors.ts';
 import { SteeringProgram } from '../link/xdp/program.ts';
 import { loadAddon } from '../native/addon.ts';
-import { requireNamespaces } from './namespaces.ts';
-import { orSkip } from './strict.ts';
+import { requireNamespaces } from '../testing/namespaces.ts';
+import { orSkip } from '../testing/strict.ts';
 
 let cached: string | false | undefined;
 
