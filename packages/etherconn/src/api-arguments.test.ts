@@ -11,6 +11,7 @@ import {
 import { EtherConn } from './conn/ether-conn.ts';
 import { L4HashKey } from './conn/l4-hash-key.ts';
 import { RUDPConn } from './conn/rudp-conn.ts';
+import { SharedEtherConn } from './conn/shared-ether-conn.ts';
 import { Host } from './dgram/host.ts';
 import { OptionError } from './errors.ts';
 import type { UdpPortOptions, UdpPortUser } from './host/udp/udp-port.ts';
@@ -145,6 +146,42 @@ describe('arguments that are no such thing are named', () => {
     );
     await assert.rejects(ether.readPacket(null as unknown as CallOptions), { option: 'options' });
     assert.equal(new L4HashKey('10.0.0.1', 17, 7).equals(wrong()), false);
+  });
+
+  it('options of a conn may come in place of its EtherTypes', async () => {
+    const relay = network.relay();
+    for (const Conn of [EtherConn, SharedEtherConn]) {
+      const conn = new Conn('02:00:00:00:00:01', relay, { vlans: [100], receiveMulticast: true });
+      assert.deepEqual(
+        conn.vlans.map(({ id }) => id),
+        [100],
+      );
+      const plain = new Conn('02:00:00:00:00:02', relay);
+      assert.deepEqual(conn.etherTypes, plain.etherTypes);
+      await conn.close();
+      await plain.close();
+      for (const third of [0x0800, null, new Uint8Array(2)])
+        assert.throws(() => new Conn('02:00:00:00:00:01', relay, wrong(third)), { option: 'etherTypes' });
+      assert.throws(() => new Conn('02:00:00:00:00:01', relay, wrong({ vlan: 1 })), { option: 'vlan' });
+      assert.throws(() => new Conn('02:00:00:00:00:01', relay, wrong({}), {}), { option: 'etherTypes' });
+    }
+    assert.equal(relay.stats().registrations, 0);
+  });
+
+  it('the sender of a datagram is an address to read', async () => {
+    const relay = network.relay({ hairpin: true });
+    for (const [address, text] of [
+      ['10.0.0.1', '10.0.0.1:7'],
+      ['2001:db8::1', '[2001:db8::1]:7'],
+    ] as const) {
+      const udp = new RUDPConn({ address, port: 7 }, new EtherConn('02:00:00:00:00:01', relay), {
+        resolveNextHop: () => '02:00:00:00:00:01',
+      });
+      await udp.writeTo(Buffer.from('to itself'), { address, port: 7 });
+      const { remote } = await udp.readFrom();
+      assert.equal(String(remote), text);
+      await udp.close();
+    }
   });
 
   it('hosts', () => {

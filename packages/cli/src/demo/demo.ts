@@ -65,7 +65,7 @@ async function openStage(
   try {
     const stage = await kernelStage(relay ?? 'auto');
     if (stage.fallback !== undefined) {
-      process.stderr.write(`Over AF_PACKET, without AF_XDP (${stage.fallback}).\n`);
+      process.stderr.write(`${stage.fallback}; using AF_PACKET.\n`);
     }
     return stage;
   } catch (error) {

@@ -50,13 +50,13 @@ export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
    * @param mac own address, text or 6 bytes
    * @param relay where frames are sent and received
    * @param etherTypes what to receive (0x0600 to 0xffff); empty: ARP, IPv4 and IPv6, for roles 'default' and
-   *   'mirror' everything
+   *   'mirror' everything. The options may come in their place
    */
   constructor(
     mac: MacAddress,
     relay: PacketRelay,
-    etherTypes: readonly number[] = [],
-    options: EthernetOptions = {},
+    etherTypes?: readonly number[] | EthernetOptions,
+    options?: EthernetOptions,
   ) {
     super(mac, relay, etherTypes, options);
     this.#inbox = new Inbox<Packet>(this.relay, this.receiveDepth, this);

@@ -97,17 +97,19 @@ export abstract class EthernetPort
   constructor(
     mac: MacAddress,
     relay: PacketRelay,
-    etherTypes: readonly number[] | undefined,
-    options: EthernetOptions,
+    third: readonly number[] | EthernetOptions | undefined,
+    fourth: EthernetOptions | undefined,
+    defaultEtherTypes?: readonly number[],
   ) {
     super();
+    const given = splitThird(third, fourth);
+    const { options } = given;
+    const etherTypes = given.etherTypes.length === 0 ? defaultEtherTypes : given.etherTypes;
     const bytes = toMac('mac', mac);
     if (isGroupMac(bytes)) throw new OptionError('mac', `must be a unicast address, got ${formatMac(bytes)}`);
     if (!(relay instanceof Relay))
       throw new OptionError('relay', `must be a relay of etherconn, got ${show(relay)}`);
     checkKnown(options, ['receiveMulticast', 'vlans', 'receiveDepth', 'exclusive', 'role']);
-    if (etherTypes !== undefined && !Array.isArray(etherTypes))
-      throw new OptionError('etherTypes', `must be an array, before the options, got ${show(etherTypes)}`);
     for (const etherType of etherTypes ?? []) checkEtherType(etherType);
     const multicast = checkBoolean('receiveMulticast', options.receiveMulticast, false);
     const exclusive = checkBoolean('exclusive', options.exclusive, false);
@@ -312,6 +314,22 @@ export abstract class EthernetPort
     checkPacket(packet);
     if (packet.length > this.mtu) throw new MessageTooLongError('write', packet.length, this.mtu);
   }
+}
+
+/** The EtherTypes and options of a conn, either of which may come third. */
+function splitThird(
+  third: readonly number[] | EthernetOptions | undefined,
+  fourth: EthernetOptions | undefined,
+): { etherTypes: readonly number[]; options: EthernetOptions } {
+  if (third === undefined || Array.isArray(third)) {
+    return { etherTypes: third ?? [], options: fourth === undefined ? {} : fourth };
+  }
+  const isObject = typeof third === 'object' && third !== null && !ArrayBuffer.isView(third);
+  if (isObject && fourth === undefined) return { etherTypes: [], options: third as EthernetOptions };
+  throw new OptionError(
+    'etherTypes',
+    `must be an array of numbers, and options come after it or in its place, got ${show(third)}`,
+  );
 }
 
 /** Throws an OptionError when a packet is none. */

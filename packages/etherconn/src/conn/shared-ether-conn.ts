@@ -44,10 +44,10 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn,
   constructor(
     mac: MacAddress,
     relay: PacketRelay,
-    etherTypes: readonly number[] = [],
-    options: EthernetOptions = {},
+    etherTypes?: readonly number[] | EthernetOptions,
+    options?: EthernetOptions,
   ) {
-    super(mac, relay, etherTypes.length === 0 ? DEFAULT_SHARED_ETHER_TYPES : etherTypes, options);
+    super(mac, relay, etherTypes, options, DEFAULT_SHARED_ETHER_TYPES);
   }
 
   register(key: L4HashKey): L4Registration {

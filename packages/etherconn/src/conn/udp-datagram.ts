@@ -45,6 +45,11 @@ export class UdpRemote {
       Uint8Array.of(high >>> 24, high >>> 16, high >>> 8, high, this.#macLow >>> 8, this.#macLow),
     );
   }
+
+  /** For people: '10.0.0.2:7', '[2001:db8::2]:7'. */
+  toString(): string {
+    return this.family === 'IPv6' ? `[${this.address}]:${this.port}` : `${this.address}:${this.port}`;
+  }
 }
 
 /** A received datagram. */

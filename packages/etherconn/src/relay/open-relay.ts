@@ -1,6 +1,7 @@
 import { EtherconnError, OptionError } from '../errors.ts';
 import { checkPacketLinkOptions, type PacketLinkOptions } from '../link/packet/options.ts';
 import { checkXdpLinkOptions, type XdpLinkOptions } from '../link/xdp/options.ts';
+import { privilegeFacts, shortOfPrivileges } from '../link/xdp/privileges.ts';
 import { checkKnown, checkOneOf } from '../options.ts';
 import type { KernelRelay } from './kernel-relay.ts';
 import { RawSocketRelay } from './raw-socket-relay.ts';
@@ -86,7 +87,7 @@ export async function openRelay(interfaceName: string, options: OpenRelayOptions
     const opened = await RawSocketRelay.open(interfaceName, { ...relay, ...forPacket });
     const ignoredOptions = ignoredBy(XDP_ONLY);
     opened.opening =
-      refusal === undefined ? { ignoredOptions } : { fallback: refusal.message, ignoredOptions };
+      refusal === undefined ? { ignoredOptions } : { fallback: inShort(refusal), ignoredOptions };
     return opened;
   } catch (error) {
     // What hinders both (no such interface, no capability at all) is told once, and AF_XDP's side of it stays to be seen.
@@ -103,6 +104,12 @@ function needsXdp({ takeover, steering, attach, queues }: OpenRelayOptions): boo
 /** Whether the kernel, the driver or the machine says no; anything else (a wrong option, a bug of ours) is an error. */
 function isRefusal(error: unknown): error is EtherconnError {
   return error instanceof EtherconnError && !(error instanceof OptionError);
+}
+
+/** Who wants the advice as well asks for AF_XDP: its error has it. */
+function inShort(refusal: EtherconnError): string {
+  const isPrivilege = refusal.code === 'EPERM' || refusal.code === 'EACCES';
+  return (isPrivilege ? shortOfPrivileges(privilegeFacts()) : undefined) ?? refusal.message;
 }
 
 function without(

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { explainRefusal, missingCapabilities, type PrivilegeFacts, privilegeFacts } from './privileges.ts';
+import {
+  explainRefusal,
+  missingCapabilities,
+  type PrivilegeFacts,
+  privilegeFacts,
+  shortOfPrivileges,
+} from './privileges.ts';
 
 const NET_ADMIN = 1n << 12n;
 const NET_RAW = 1n << 13n;
@@ -38,6 +44,16 @@ test('what to do about it', () => {
   for (const more of [{ kernel: '5.11.0' }, { kernel: '5.10.0', lockedMemory: 'unlimited' }]) {
     assert.match(explainRefusal(facts(all, more)), /security policy.*RawSocketRelay/);
   }
+});
+
+test('what is missing, in a sentence', () => {
+  const inside = { initialUserNamespace: false };
+  assert.equal(
+    shortOfPrivileges(facts(NET_RAW | NET_ADMIN | BPF, inside)),
+    'AF_XDP needs CAP_NET_ADMIN and CAP_BPF outside a user namespace',
+  );
+  assert.equal(shortOfPrivileges(facts(NET_RAW)), 'AF_XDP needs CAP_NET_ADMIN and CAP_BPF');
+  assert.equal(shortOfPrivileges(facts(NET_RAW | NET_ADMIN | BPF)), undefined);
 });
 
 test('the facts of this process', { skip: process.platform !== 'linux' && 'needs /proc' }, () => {

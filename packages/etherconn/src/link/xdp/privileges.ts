@@ -60,6 +60,13 @@ export function lockedMemoryLimit(facts: PrivilegeFacts): number {
   return exempt || Number.isNaN(limit) ? Number.POSITIVE_INFINITY : limit;
 }
 
+/** What AF_XDP needs and this process lacks, as a short sentence; undefined when it lacks nothing. */
+export function shortOfPrivileges(facts: PrivilegeFacts): string | undefined {
+  const missing = missingCapabilities(facts);
+  if (missing.length === 0) return undefined;
+  return `AF_XDP needs ${list(missing)}${facts.initialUserNamespace ? '' : ' outside a user namespace'}`;
+}
+
 /** Why bpf(2) answers EPERM, and what to do. */
 export function explainRefusal(facts: PrivilegeFacts): string {
   const missing = missingCapabilities(facts);
