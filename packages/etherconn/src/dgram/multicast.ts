@@ -102,10 +102,11 @@ export function setMulticastInterface(socket: EventEmitter, address: unknown): v
     if (bytes.length === 16 && handle.version === 4) {
       throw systemError('ENOPROTOOPT', syscall, 'a udp4 socket has no IPv6 interface');
     }
-    if (zone === 'lo') port.sendGroupsFrom(LOOPBACK6);
+    if (zone === 'lo') port.sendGroupsFrom(LOOPBACK6, true);
     // Of IPv6 addresses the kernel looks at the zone alone.
-    else if (bytes.length === 16 && !handle.host.hasAddress(bytes)) port.sendGroupsFrom(ANY6);
-    else port.sendGroupsFrom(bytes);
+    else if (bytes.length === 16 && !handle.host.hasAddress(bytes)) {
+      port.sendGroupsFrom(ANY6, zone === handle.host.interfaceName);
+    } else port.sendGroupsFrom(bytes);
   });
 }
 

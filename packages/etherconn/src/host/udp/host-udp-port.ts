@@ -62,6 +62,8 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
   /** Addresses that group datagrams of each IP version are sent from, where they were chosen. */
   #groupSource4: Uint8Array | null = null;
   #groupSource6: Uint8Array | null = null;
+  /** Groups of IPv6 need no zone to be connected to. */
+  #groupZoneNamed = false;
   #memberships: Memberships | null = null;
   #room: PortRoom | null = null;
   /** What an ICMP error has brought and nobody has been told yet. */
@@ -185,7 +187,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
     );
   }
 
-  sendGroupsFrom(address: Uint8Array): void {
+  sendGroupsFrom(address: Uint8Array, named = false): void {
     const source = inside(address);
     const version = source.length === 4 ? 4 : 6;
     const isDefault = isUnspecifiedIp(source, 0, version);
@@ -194,8 +196,12 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
       throw hostError('EADDRNOTAVAIL', 'setMulticastInterface', 'the host does not have this address');
     }
     const chosen = isDefault ? null : source;
-    if (version === 4) this.#groupSource4 = chosen;
-    else this.#groupSource6 = chosen;
+    if (version === 4) {
+      this.#groupSource4 = chosen;
+    } else {
+      this.#groupSource6 = chosen;
+      this.#groupZoneNamed = named;
+    }
     this.epoch++;
   }
 
@@ -277,7 +283,8 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
     if (port === 0) throw hostError('EINVAL', call, 'port 0 cannot be sent to');
     // As on Linux zones of all other addresses are not looked at, and sends go out without one.
     if (needsZone(remote)) {
-      const isBound = !this.wildcard && needsZone(this.local);
+      const isBound =
+        (!this.wildcard && needsZone(this.local)) || (this.#groupZoneNamed && remote[0] === 0xff);
       if (call === 'connect' && !this.#isZone(zone) && !isBound) {
         throw hostError('EINVAL', call, `this address needs a zone, '${this.#stack.interfaceName}'`);
       }

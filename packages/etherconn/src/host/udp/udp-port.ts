@@ -94,9 +94,10 @@ export interface UdpPort {
   leave(group: Uint8Array, source: Uint8Array | null, on?: Interface | null): void;
   /**
    * From now on group datagrams of this address's IP version go out with it as their source, unless the port is bound to
-   * an address; those with a loopback address stay inside of the host. All zero: as by default. Throws EADDRNOTAVAIL.
+   * an address; those with a loopback address stay inside of the host. All zero: as by default. `named`: an interface has
+   * been named, so `connect` to a group needs no zone. Throws EADDRNOTAVAIL.
    */
-  sendGroupsFrom(address: Uint8Array): void;
+  sendGroupsFrom(address: Uint8Array, named?: boolean): void;
   /** Gives port and groups back. Calling it again is harmless. */
   close(): void;
 }
