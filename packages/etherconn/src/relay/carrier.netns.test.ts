@@ -28,5 +28,13 @@ for (const [Opener, skip] of [
       assert.equal(relay.info().up, state === 'up');
     }
     assert.deepEqual(told, ['down', 'up']);
+    // Shorter than the kernel takes to notice.
+    const blink = `for state in down up; do ip link set ${FAR} $state; done`;
+    for (let count = 2; count <= 4; count++) {
+      bench.far.run('sh', '-c', blink);
+      await eventually('both', () => told.length >= 2 * count);
+    }
+    await eventually('up in the end', () => told.at(-1) === 'up');
+    assert.deepEqual(told, ['down', 'up', 'down', 'up', 'down', 'up', 'down', 'up']);
   });
 }

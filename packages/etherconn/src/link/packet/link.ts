@@ -281,13 +281,21 @@ export class PacketLink implements Link {
 
   #checkState(): void {
     if (this.closed) return;
-    const state = this.#socket.monitor.state();
+    const { monitor } = this.#socket;
+    const lost = monitor.lostCarrier();
+    const state = monitor.state();
     if (state === InterfaceState.GONE) {
       this.#fail();
       return;
     }
     const up = state === InterfaceState.UP;
-    if (up === this.#up) return;
+    if (up === this.#up && !(up && lost)) return;
+    if (up === this.#up) this.#tellState(false);
+    this.#tellState(up);
+  }
+
+  #tellState(up: boolean): void {
+    if (this.closed) return;
     this.#up = up;
     this.#receiver?.state(up);
     // Down: what waits is given up. Up: it may go now.

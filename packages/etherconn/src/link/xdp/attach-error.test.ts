@@ -14,6 +14,7 @@ function details(name: string, programs: readonly AttachedProgram[] = [], kind =
     peerIndex: 8,
     peerIsHere: true,
     programs,
+    carrierDowns: 0,
   };
 }
 

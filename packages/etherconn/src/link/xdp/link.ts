@@ -418,7 +418,9 @@ export class XdpLink implements Link {
 
   #checkState(): void {
     if (this.closed) return;
-    const state = this.#parts.side.monitor.state();
+    const { monitor } = this.#parts.side;
+    const lost = monitor.lostCarrier();
+    const state = monitor.state();
     if (state === InterfaceState.GONE) {
       // Not from inside a call of the user's: the receiver is to be told.
       setImmediate(() => this.#fail());
@@ -426,7 +428,13 @@ export class XdpLink implements Link {
     }
     this.#followAddress();
     const up = state === InterfaceState.UP;
-    if (up === this.#up) return;
+    if (up === this.#up) {
+      if (up && lost && this.#receiver !== undefined) {
+        setImmediate(() => this.#tellState(false));
+        setImmediate(() => this.#tellState(true));
+      }
+      return;
+    }
     this.#up = up;
     this.tx.setUp(up);
     if (this.#receiver !== undefined) setImmediate(() => this.#tellState(up));

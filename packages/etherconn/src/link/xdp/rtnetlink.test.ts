@@ -44,7 +44,7 @@ const XDP = attribute(
 );
 
 test('reads what is needed of an interface', () => {
-  assert.deepEqual(parseLink(message(16, [IFNAME, MTU, LINK, KIND, ...QUEUES, XDP])), {
+  assert.deepEqual(parseLink(message(16, [IFNAME, MTU, LINK, KIND, ...QUEUES, XDP, attribute(48, u32(3))])), {
     index: 5,
     name: 'veth0',
     mtu: 9000,
@@ -57,6 +57,7 @@ test('reads what is needed of an interface', () => {
       { id: 11, mode: 'native' },
       { id: 12, mode: 'generic' },
     ],
+    carrierDowns: 3,
   });
 });
 

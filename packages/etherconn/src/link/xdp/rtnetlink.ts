@@ -25,6 +25,7 @@ const IFLA_NUM_TX_QUEUES = 31;
 const IFLA_NUM_RX_QUEUES = 32;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_XDP = 43;
+const IFLA_CARRIER_DOWN_COUNT = 48;
 const IFLA_XDP_PROG_ID = 4;
 const IFLA_XDP_DRV_PROG_ID = 5;
 const IFLA_XDP_SKB_PROG_ID = 6;
@@ -55,6 +56,8 @@ export interface LinkDetails {
   /** Whether that one is in this network namespace. */
   readonly peerIsHere: boolean;
   readonly programs: readonly AttachedProgram[];
+  /** Times that it has lost its carrier; 0 on kernels before 4.16, which do not tell. */
+  readonly carrierDowns: number;
 }
 
 /** A socket to ask, in the namespace as in the addon's `socketOpen`. Also good for the ethtool functions. */
@@ -102,6 +105,7 @@ export function parseLink(message: Uint8Array): LinkDetails | undefined {
     peerIndex: number(attributes.get(IFLA_LINK)),
     peerIsHere: attributes.has(IFLA_LINK) && !attributes.has(IFLA_LINK_NETNSID),
     programs: programs(nested(attributes, IFLA_XDP)),
+    carrierDowns: number(attributes.get(IFLA_CARRIER_DOWN_COUNT)),
   };
 }
 
