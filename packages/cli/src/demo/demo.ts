@@ -43,7 +43,7 @@ export async function demo(options: DemoOptions): Promise<number> {
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
-    const stage = await openStage(obstacle, options.relay);
+    const stage = await openStage(obstacle, options);
     if (stage === undefined) return ExitCode.ERROR;
     await play(stage, tally, options.requests, interrupted.signal);
     const summary = summarize(stage.engine, tally);
@@ -59,11 +59,11 @@ export async function demo(options: DemoOptions): Promise<number> {
 /** The best stage there is, or the one asked for; undefined when that cannot be had, which has been said then. */
 async function openStage(
   obstacle: string | undefined,
-  relay: DemoOptions['relay'],
+  { relay, machines }: DemoOptions,
 ): Promise<Stage | undefined> {
   if (obstacle !== undefined || relay === 'memory') return memoryStage();
   try {
-    const stage = await kernelStage(relay ?? 'auto');
+    const stage = await kernelStage(relay ?? 'auto', machines);
     if (stage.fallback !== undefined) {
       process.stderr.write(`${stage.fallback}; using AF_PACKET.\n`);
     }

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { MemoryNetwork, type PacketRelay, Relay, type RelayEngine } from 'etherconn';
-import { addVethPair, openNamespace } from 'etherconn/testing';
-import { Machine } from './machine.ts';
+import { addVethPair, type Namespace, openNamespace } from 'etherconn/testing';
+import { formatIp, formatMac } from 'etherconn/wire';
+import { Machine, machineIp, machineMac } from './machine.ts';
 
 export const SERVER_IP: Uint8Array = Uint8Array.of(10, 77, 0, 1);
 export const SERVER_PORT = 7;
@@ -21,7 +22,7 @@ export interface Stage {
 }
 
 /** Two network namespaces with a veth pair between; the far one runs a plain node:dgram server on the kernel's stack. */
-export async function kernelStage(engine: RelayEngine): Promise<Stage> {
+export async function kernelStage(engine: RelayEngine, machines: number): Promise<Stage> {
   const near = await openNamespace();
   const far = await openNamespace();
   try {
@@ -29,6 +30,7 @@ export async function kernelStage(engine: RelayEngine): Promise<Stage> {
       { namespace: near, name: 'machines' },
       { namespace: far, name: 'server', addresses: ['10.77.0.1/16'] },
     );
+    await introduce(far, machines);
     const script = fileURLToPath(new URL('./echo-server.js', import.meta.url));
     const server = far.spawn(process.execPath, script, '10.77.0.1', String(SERVER_PORT));
     server.stderr?.pipe(process.stderr);
@@ -53,6 +55,24 @@ export async function kernelStage(engine: RelayEngine): Promise<Stage> {
     await near.close();
     throw error;
   }
+}
+
+/**
+ * Enters the machines in the neighbour table of the server's kernel. By ARP it would learn 1,024 of them at most
+ * (net.ipv4.neigh.default.gc_thresh3), less what all other network namespaces of the system have learned, and drop its
+ * answers to the rest. Permanent entries do not count.
+ */
+async function introduce(far: Namespace, machines: number): Promise<void> {
+  const ip = far.spawn('ip', '-batch', '-');
+  ip.stderr?.pipe(process.stderr);
+  const lines = Array.from(
+    { length: machines },
+    (_, i) =>
+      `neigh replace ${formatIp(machineIp(i))} lladdr ${formatMac(machineMac(i))} dev server nud permanent\n`,
+  );
+  ip.stdin?.end(lines.join(''));
+  const [code] = await once(ip, 'exit');
+  if (code !== 0) throw new Error('the machines could not be introduced to the echo server');
 }
 
 /** The same in this process, over a memory network: one more machine is the server. */
