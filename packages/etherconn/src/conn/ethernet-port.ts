@@ -14,7 +14,7 @@ import {
 } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
 import type { RegistrationRole, RelayRegistration } from '../relay/registration.ts';
-import { Relay } from '../relay/relay.ts';
+import { RelayCore } from '../relay/relay-core.ts';
 import type { UdpEntry, UdpEntryOptions } from '../relay/udp-front.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { EtherType } from '../wire/ethertype.ts';
@@ -77,7 +77,7 @@ export abstract class EthernetPort
   implements FrameReceiver, ReplySource, AsyncDisposable
 {
   /** @internal */
-  readonly relay: Relay;
+  readonly relay: RelayCore;
   /** @internal Own address as numbers, see Station. */
   readonly macHigh: number;
   readonly macLow: number;
@@ -107,7 +107,7 @@ export abstract class EthernetPort
     const etherTypes = given.etherTypes.length === 0 ? defaultEtherTypes : given.etherTypes;
     const bytes = toMac('mac', mac);
     if (isGroupMac(bytes)) throw new OptionError('mac', `must be a unicast address, got ${formatMac(bytes)}`);
-    if (!(relay instanceof Relay))
+    if (!(relay instanceof RelayCore))
       throw new OptionError('relay', `must be a relay of etherconn, got ${show(relay)}`);
     checkKnown(options, ['receiveMulticast', 'vlans', 'receiveDepth', 'exclusive', 'role']);
     for (const etherType of etherTypes ?? []) checkEtherType(etherType);

@@ -1,5 +1,5 @@
 import type { Link, LinkInfo } from '../link/link.ts';
-import { Relay } from './relay.ts';
+import { RelayCore } from './relay-core.ts';
 import type { RelayOptions } from './relay-options.ts';
 import type { Service, ServiceOptions } from './service.ts';
 import { type ServiceSteering, Services } from './services.ts';
@@ -23,7 +23,7 @@ export function overLink<L extends Link, R>(link: L, make: (link: L) => R): R {
 }
 
 /** A relay on an interface of the kernel: XDPRelay or RawSocketRelay. */
-export abstract class KernelRelay extends Relay {
+export abstract class KernelRelay extends RelayCore {
   /** @internal Set by {@link Relay.open}. */
   opening: OpeningInfo | undefined;
   readonly #netns: string | undefined;

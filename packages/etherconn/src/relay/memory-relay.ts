@@ -1,14 +1,14 @@
 import type { MemoryLink, MemoryPortOptions } from '../link/memory/memory-link.ts';
 import { MEMORY_PORT_OPTIONS, MemoryNetwork as Switch } from '../link/memory/memory-network.ts';
 import { checkKnown } from '../options.ts';
-import { Relay, type RelayOptions, splitOptions } from './relay.ts';
-import { RELAY_OPTIONS } from './relay-options.ts';
+import { RelayCore } from './relay-core.ts';
+import { RELAY_OPTIONS, type RelayOptions, splitOptions } from './relay-options.ts';
 
 /** Options of {@link MemoryNetwork.relay}: those of the port and those of the relay. */
 export interface MemoryRelayOptions extends RelayOptions, MemoryPortOptions {}
 
 /** A relay on a port of a {@link MemoryNetwork}. */
-export class MemoryRelay extends Relay {
+export class MemoryRelay extends RelayCore {
   /** The port: `port.impair({ … })`, `port.setUp(false)`. */
   readonly port: MemoryLink;
 

@@ -3,16 +3,22 @@ import type { EthernetResponse } from './ethernet-response.ts';
 import type { L2EndpointKey } from './l2-endpoint.ts';
 import type { Registration } from './packet-relay.ts';
 import type { RelayRegistration } from './registration.ts';
-import type { Relay } from './relay.ts';
 import { ResponseReceiver } from './response-receiver.ts';
 
-/** What {@link Relay.register} gives to users who write their own conns: frames come as copies. */
+/** The relay that a registration is with. */
+interface Registrar {
+  readonly stopped: AbortSignal;
+  readonly ethernetTypes: readonly number[];
+  trySendFrame(frame: Uint8Array): number;
+}
+
+/** What {@link PacketRelay.register} gives to users who write their own conns: frames come as copies. */
 export class PublicRegistration implements Registration {
-  readonly #relay: Relay;
+  readonly #relay: Registrar;
   readonly #registration: RelayRegistration;
   readonly #receiver: ResponseReceiver;
 
-  constructor(relay: Relay, registration: RelayRegistration) {
+  constructor(relay: Registrar, registration: RelayRegistration) {
     this.#relay = relay;
     this.#registration = registration;
     this.#receiver = new ResponseReceiver(relay.ethernetTypes);

@@ -28,10 +28,7 @@ export class RawSocketRelay extends KernelRelay {
    * SystemError (EPERM: CAP_NET_RAW is missing; ENODEV: no such interface) or the reason why the addon
    * cannot be loaded.
    */
-  static override async open(
-    interfaceName: string,
-    options: RawSocketRelayOptions = {},
-  ): Promise<RawSocketRelay> {
+  static async open(interfaceName: string, options: RawSocketRelayOptions = {}): Promise<RawSocketRelay> {
     const [relayOptions, linkOptions] = splitOptions(options);
     const link = openPacketLink(interfaceName, linkOptions);
     return overLink(link, () => new RawSocketRelay(link, relayOptions, linkOptions));

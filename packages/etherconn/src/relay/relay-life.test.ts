@@ -12,7 +12,9 @@ import { uncaught } from '../test-support/uncaught.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
 import { MemoryNetwork, MemoryRelay } from './memory-relay.ts';
+import { RawSocketRelay } from './raw-socket-relay.ts';
 import { Relay } from './relay.ts';
+import { XDPRelay } from './xdp-relay.ts';
 
 const MAC = '02:00:00:00:00:01';
 const PEER = '02:00:00:00:00:02';
@@ -261,6 +263,22 @@ describe('relay options and info', () => {
     assert.equal(relay.mtu, 9000);
     assert.equal(relay.port.mtu, 9000);
     await relay.close();
+  });
+
+  it('every relay is an instance of Relay, but not of a class that extends it', async (t) => {
+    class Own extends Relay {}
+    const memory = new MemoryNetwork().relay();
+    t.after(() => memory.close());
+    assert.ok(memory instanceof Relay);
+    assert.ok(open(t).relay instanceof Relay);
+    for (const kind of [XDPRelay, RawSocketRelay]) assert.ok(kind.prototype instanceof Relay);
+    for (const other of [undefined, null, 1, {}, Relay])
+      assert.equal((other as unknown) instanceof Relay, false);
+    assert.equal(memory instanceof Own, false);
+    const own = new Own(new FakeLink());
+    t.after(() => own.close());
+    assert.ok(own instanceof Own && own instanceof Relay);
+    new EtherConn(MAC, own).close();
   });
 
   it('ref and unref are those of the link', async (t) => {

@@ -85,7 +85,7 @@ export class XDPRelay extends KernelRelay {
    * Opens a relay on an interface. Rejects with an OptionError before anything is opened, else with a SystemError or
    * EtherconnError that says what is missing: see docs/xdp.md for all of them.
    */
-  static override async open(interfaceName: string, options: XDPRelayOptions = {}): Promise<XDPRelay> {
+  static async open(interfaceName: string, options: XDPRelayOptions = {}): Promise<XDPRelay> {
     checkKnown(options, [...XDP_LINK_OPTIONS, ...RELAY_OPTIONS]);
     const [relayOptions, linkOptions] = splitOptions(options);
     const link = await openXdpLink(interfaceName, linkOptions);
