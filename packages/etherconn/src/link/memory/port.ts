@@ -1,8 +1,7 @@
 import type { Clock } from '../../clock.ts';
-import { ClosedError, EtherconnError } from '../../errors.ts';
 import { checkObject, checkOneOf } from '../../options.ts';
 import { formatMac } from '../../wire/mac.ts';
-import { checkReceiver } from '../check-link.ts';
+import { checkStart } from '../check-link.ts';
 import {
   checkImpairments,
   Impairer,
@@ -108,10 +107,7 @@ export class Port implements MemoryLink {
   }
 
   start(receiver: LinkReceiver): void {
-    if (this.closed) throw new ClosedError('start');
-    checkReceiver(receiver);
-    if (this.#started)
-      throw new EtherconnError('ERR_ETHERCONN_STARTED', 'start: the link has been started before');
+    checkStart(receiver, this.closed, this.#started);
     this.#started = true;
     this.#receiver = receiver;
     if (this.#referenced) this.#network.keepAlive(1);

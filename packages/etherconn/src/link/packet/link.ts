@@ -7,6 +7,7 @@ import { setImmediate } from '../../real-time.ts';
 import { rethrowLater } from '../../rethrow.ts';
 import { EtherType } from '../../wire/ethertype.ts';
 import { formatMac } from '../../wire/mac.ts';
+import { checkStart } from '../check-link.ts';
 import { allocateSummableMemory, detachFrameMemory, viewsOver } from '../frame-memory.ts';
 import { doAll } from '../kernel/do-all.ts';
 import { Holdings } from '../kernel/holdings.ts';
@@ -145,9 +146,7 @@ export class PacketLink implements Link {
   }
 
   start(receiver: LinkReceiver): void {
-    if (this.closed || this.#receiver !== undefined) {
-      throw new Error(this.closed ? 'start: the link is closed' : 'start: the link has been started already');
-    }
+    checkStart(receiver, this.closed, this.#receiver !== undefined);
     this.#receiver = receiver;
     this.#polling.start();
     this.#socket.monitor.start(() => this.#checkState());

@@ -4,6 +4,7 @@ import { systemError } from '../../native/system-error.ts';
 import { setImmediate } from '../../real-time.ts';
 import { rethrowLater } from '../../rethrow.ts';
 import { formatMac, macHigh, macLow } from '../../wire/mac.ts';
+import { checkStart } from '../check-link.ts';
 import { copyFrame } from '../frame-memory.ts';
 import { doAll } from '../kernel/do-all.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface.ts';
@@ -186,9 +187,7 @@ export class XdpLink implements Link {
   }
 
   start(receiver: LinkReceiver): void {
-    if (this.closed || this.#receiver !== undefined) {
-      throw new Error(this.closed ? 'start: the link is closed' : 'start: the link has been started already');
-    }
+    checkStart(receiver, this.closed, this.#receiver !== undefined);
     this.#receiver = receiver;
     this.#polling.start();
     this.#parts.side.start(receiver, (events) => this.#wakeSide(events));
