@@ -89,11 +89,15 @@ const PROGRAM = `
   console.log(memory.u8.length, memory.u32[1] === 9 << 8, memory.simdSum === undefined);
 `;
 
+/** From Node 24 on V8 does without the address space that it sets aside otherwise. */
+const NEEDS_ADDRESS_SPACE = Number.parseInt(process.versions.node, 10) < 24;
+
 test('without WebAssembly, and without address space for it, memory is from the heap', () => {
   const child = ['--input-type=module', '-e', PROGRAM, MODULE];
   const jitless = execFileSync(process.execPath, ['--jitless', ...child], { encoding: 'utf8' });
   assert.equal(jitless.trim(), '1048576 true true');
-  // 8 GB: enough for Node, too little for the 10 GiB that V8 sets aside.
+  // 8 GB: enough for Node, too little for the 10 GiB that V8 sets aside before Node 24.
   const limited = ['-c', 'ulimit -v 8000000; exec "$@"', 'sh', process.execPath, ...child];
-  assert.equal(execFileSync('sh', limited, { encoding: 'utf8' }).trim(), '1048576 true true');
+  const found = execFileSync('sh', limited, { encoding: 'utf8' }).trim();
+  assert.equal(found, `1048576 true ${NEEDS_ADDRESS_SPACE}`);
 });

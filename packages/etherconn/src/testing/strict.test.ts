@@ -28,7 +28,7 @@ function skipIn(expression: string, strict: string, path = '/nowhere'): string {
 
 for (const [what, expression] of [
   ['namespaces', '(await import(namespaces)).requireNamespaces()'],
-  ['a command', "(await import(namespaces)).requireCommand('ethtool')"],
+  ['a command', "(await import(namespaces)).requireCommand('nobodys-program')"],
   ['a program that captures', '(await import(namespaces)).requireCapture()'],
   ['XDP links', '(await import(xdp)).requireXdp()'],
   ['XDP programs', '(await import(bpf)).requireBpf()'],
@@ -51,9 +51,9 @@ test('what is no test is told of obstacles all the same', () => {
 test('a program that is there and cannot be started is no reason to skip', () => {
   const folder = mkdtempSync(join(tmpdir(), 'etherconn-strict-'));
   try {
-    writeFileSync(join(folder, 'ethtool'), '', { mode: 0o644 });
+    writeFileSync(join(folder, 'nobodys-program'), '', { mode: 0o644 });
     assert.match(
-      skipIn("(await import(namespaces)).requireCommand('ethtool')", '', folder),
+      skipIn("(await import(namespaces)).requireCommand('nobodys-program')", '', folder),
       /^fail .*EACCES/,
     );
   } finally {
