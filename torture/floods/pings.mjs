@@ -1,4 +1,4 @@
-import { flood } from '../lib/flood.mjs';
+import { FRIEND, flood } from '../lib/flood.mjs';
 import { FrameMaker } from '../lib/frames.mjs';
 import { TARGET } from '../lib/target.mjs';
 import { KERNEL_ENGINES } from '../lib/wire.mjs';
@@ -9,5 +9,6 @@ export const engines = KERNEL_ENGINES;
 /** @param {import('../lib/part.mjs').Part} part */
 export function run(part) {
   const maker = new FrameMaker(part.random, TARGET);
-  return flood(part, () => maker.whole('ICMPv4'));
+  // Half of them come from a neighbour that the host knows, and can be answered.
+  return flood(part, (random) => maker.whole('ICMPv4', random.once(2) ? FRIEND : undefined));
 }

@@ -38,6 +38,7 @@ export async function run(part) {
     error() {},
     state() {},
   });
+  part.begin();
   for (let round = 0; part.goesOn; round++) {
     for (let i = 0; i < ROUND; i++, frames++) {
       const frame = maker.next();

@@ -21,7 +21,7 @@ export async function run(part) {
   const sender = new Sender(attacker);
   const maker = new FrameMaker(random, TARGET);
   part.place = () => `frame ${sender.sent}: `;
-  const ear = new EtherConn('02:ee:00:00:00:00', attacker, [], { role: 'mirror' });
+  const ear = new EtherConn('02:ee:00:00:00:00', attacker, [], { role: 'mirror', receiveMulticast: true });
   ear.onBatch((batch) => {
     while (batch.next()) {
       part.count('frames that the host has sent');
@@ -29,6 +29,7 @@ export async function run(part) {
         maker.hear(batch.u8.subarray(batch.frameOffset, batch.frameOffset + batch.frameLength));
     }
   });
+  part.begin();
   for (let round = 0; part.goesOn; round++) {
     for (let i = 0; i < ROUND; i++) {
       const frame = maker.next();

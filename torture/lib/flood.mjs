@@ -1,9 +1,13 @@
 import { EtherConn, Host } from 'etherconn';
+import { formatIp, parseIp, parseMac } from 'etherconn/wire';
 import { checkHost, checkRelay } from './ledgers.mjs';
 import { sleep, turn } from './part.mjs';
 import { Sender } from './sender.mjs';
 import { VICTIM, Victim } from './target.mjs';
 import { Wire } from './wire.mjs';
+
+/** The neighbour that goes on asking during a flood. */
+export const FRIEND = { mac: parseMac('02:00:00:00:01:01'), address: parseIp('10.9.0.250') };
 
 /** Frames that are made before the flood, and sent in turn. */
 const DIFFERENT = 4096;
@@ -26,7 +30,7 @@ export async function flood(part, make) {
   const sender = new Sender(attacker);
   let heard = 0;
   let heardBytes = 0;
-  const ear = new EtherConn('02:ee:00:00:00:00', attacker, [], { role: 'mirror' });
+  const ear = new EtherConn('02:ee:00:00:00:00', attacker, [], { role: 'mirror', receiveMulticast: true });
   ear.onBatch((batch) => {
     while (batch.next()) {
       heard++;
@@ -34,8 +38,8 @@ export async function flood(part, make) {
     }
   });
   const friend = Host.createNow(attacker, {
-    mac: '02:00:00:00:01:01',
-    addresses: ['10.9.0.250/24'],
+    mac: FRIEND.mac,
+    addresses: [`${formatIp(FRIEND.address)}/24`],
     detectDuplicates: 'off',
   });
   await friend.ping(VICTIM.v4, { timeout: 5000 });

@@ -120,16 +120,21 @@ export class FrameMaker {
   }
 
   /**
-   * A frame of one kind without faults, from one of very many senders.
+   * A frame of one kind without faults, from one of very many senders, or over IPv4 from the one that is given.
    * @param {string} kind
+   * @param {{ mac: Uint8Array, address: Uint8Array }} [from]
    */
-  whole(kind) {
+  whole(kind, from) {
     const random = this.#random;
     this.#l3 = 14;
     this.#length = 0;
     this.#pieces.length = 0;
     this.#makers[kind]();
     this.#b.set([2, 0xee, random.next(), random.next(), random.next(), random.next()], 6);
+    if (from !== undefined) {
+      this.#b.set(from.mac, 6);
+      this.#b.set(from.address, this.#l3 + 12);
+    }
     this.#seal();
     return this.#b.slice(0, Math.min(this.#length, LONGEST));
   }

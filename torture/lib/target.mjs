@@ -95,7 +95,11 @@ export class Victim {
       { resolveNextHop: () => '02:ee:00:00:00:01' },
     );
     const rest = new EtherConn('02:00:00:00:00:07', relay, [], { role: 'default', receiveDepth: 64 });
-    const mirror = new EtherConn('02:00:00:00:00:08', relay, [], { role: 'mirror', receiveDepth: 64 });
+    const mirror = new EtherConn('02:00:00:00:00:08', relay, [], {
+      role: 'mirror',
+      receiveMulticast: true,
+      receiveDepth: 64,
+    });
     for (const conn of [shared, rudp, mirror]) conn.onBatch(count);
     // `rest` is not read: its queue stays full.
     this.conns = [shared, rudp, rest, mirror];

@@ -55,6 +55,7 @@ export async function run(part) {
   const peers = conns.map((conn) => conn.peer({ address: '10.9.0.1', port: 9 }));
   const payloads = Array.from({ length: 64 }, () => new Uint8Array(18));
   let sent = 0;
+  part.begin();
   while (part.goesOn) {
     for (let i = 0; i < BURST; i++) await sender.send(frames[i % CONNS]);
     sender.flush();
