@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-const MODULES = ['namespaces', 'xdp-bench', 'bpf', 'tshark'].map(
-  (name) => new URL(`./${name}.js`, import.meta.url).href,
-);
+const MODULES = [
+  './namespaces',
+  '../test-support/xdp-bench',
+  '../test-support/bpf',
+  '../test-support/tshark',
+].map((name) => new URL(`${name}.js`, import.meta.url).href);
 
 /** What a module that makes its tests dependent on `expression` comes to, where there is no program at all. */
 function skipIn(expression: string, strict: string, path = '/nowhere'): string {
