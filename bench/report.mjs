@@ -1,4 +1,4 @@
-/** `node bench/report.mjs [FILE]`: writes docs/performance.md anew from kept results (bench/results/latest.json). */
+/** `node bench/report.mjs [FILE]`: writes docs/performance.md and the README's ratios anew from kept results (bench/results/latest.json). */
 import { readFileSync } from 'node:fs';
 import { writeReport } from './lib/report.mjs';
 

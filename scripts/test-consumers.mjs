@@ -68,7 +68,7 @@ function bundled(project) {
   }
 }
 
-/** The ways that the README names for versions of Node on which jest cannot `require` ES modules. */
+/** The ways that docs/installation.md names for versions of Node on which jest cannot `require` ES modules. */
 function underJest(project) {
   install(project, tarball, 'jest@latest', '@swc/jest@latest', '@swc/core@latest');
   const jest = (name, args, env = {}) =>

@@ -3,33 +3,64 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { withRatios } from '../bench/lib/readme-ratios.mjs';
+import { blocksOf } from './markdown.mjs';
+
+/** The pages that newcomers read first. The README's program for a real interface is in readme.netns.test.mjs. */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const read = (file) => readFileSync(`${root}${file}`, 'utf8');
+const readme = read('README.md');
 
-test('the example of the README prints what the README says', () => {
-  const [example] = blocks('js');
-  const [output] = blocks('text');
-  const run = spawnSync(process.execPath, ['--input-type=module', '-'], {
-    cwd: root,
-    input: example,
-    encoding: 'utf8',
+for (const file of ['README.md', 'docs/conns.md']) {
+  test(`the first program of ${file} prints what the page says`, () => {
+    const page = read(file);
+    const [program] = blocksOf(page, 'js');
+    const [output] = blocksOf(page, 'text');
+    const run = spawnSync(process.execPath, ['--input-type=module', '-'], {
+      cwd: root,
+      input: program,
+      encoding: 'utf8',
+    });
+    assert.equal(run.stderr, '');
+    assert.equal(run.stdout, output);
+    assert.equal(run.status, 0);
   });
-  assert.equal(run.stderr, '');
-  assert.equal(run.stdout, output);
-  assert.equal(run.status, 0);
+}
+
+test('every program of the README is run: one here, one on a real interface', () => {
+  const languages = [...readme.matchAll(/^```(\w+)$/gm)].map(([, language]) => language);
+  assert.deepEqual(languages, ['sh', 'js', 'text', 'js', 'sh']);
 });
 
 test('the commands of the README exist', () => {
-  const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const { scripts } = JSON.parse(read('package.json'));
   for (const [, name] of readme.matchAll(/npm run (\w+)/g)) assert.ok(name in scripts, `npm run ${name}`);
+  const main = `${root}packages/cli/dist/main.js`;
+  const commands = [...readme.matchAll(/npx etherconn (\w+)/g)].map(([, name]) => name);
+  assert.ok(commands.length > 0);
+  for (const command of commands) {
+    const { status, stderr } = spawnSync(process.execPath, [main, command, '--help'], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+  }
+  for (const name of JSON.stringify(blocksOf(readme, 'sh')).matchAll(/npm install (\S+?)\\n/g)) {
+    const folder = name[1] === 'etherconn' ? 'etherconn' : 'cli';
+    assert.equal(JSON.parse(read(`packages/${folder}/package.json`)).name, name[1]);
+  }
 });
 
-test('the files that the README links to exist', () => {
-  for (const [, file] of readme.matchAll(/\]\(([^)#]+)\)/g))
-    readFileSync(new URL(`../${file}`, import.meta.url));
+test('the README has the ratios of the run that docs/performance.md reports', () => {
+  assert.equal(withRatios(readme, JSON.parse(read('bench/results/latest.json'))), readme);
 });
 
-function blocks(language) {
-  return [...readme.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map(([, text]) => text);
-}
+test('the README states the version', () => {
+  const { version } = JSON.parse(read('packages/etherconn/package.json'));
+  assert.ok(readme.includes(`Version ${version}:`), version);
+});
+
+test('the two pictures of the layers differ in colours only', () => {
+  const [light, dark] = ['light', 'dark'].map((theme) => read(`docs/images/layers-${theme}.svg`));
+  assert.notEqual(light, dark);
+  const withoutColours = (svg) => svg.replaceAll(/#[0-9a-f]{6}/g, '#');
+  assert.equal(withoutColours(light), withoutColours(dark));
+});

@@ -1,9 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { withRatios } from './readme-ratios.mjs';
 import { measuredCells, ratioCells } from './run.mjs';
 import { markdownTable } from './table.mjs';
 
 const REPORT = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
+const README = new URL('../../README.md', import.meta.url);
 const NOTES = new URL('../notes.md', import.meta.url);
 
 /**
@@ -13,11 +15,12 @@ const NOTES = new URL('../notes.md', import.meta.url);
  */
 
 /**
- * Writes docs/performance.md from results and the notes that are kept by hand.
+ * Writes docs/performance.md from results and the notes that are kept by hand, and the ratios of the README.
  * @param {Results} results
  */
 export function writeReport(results) {
   writeFileSync(REPORT, reportOf(results, readFileSync(NOTES, 'utf8').trim()));
+  writeFileSync(README, withRatios(readFileSync(README, 'utf8'), results));
   return REPORT;
 }
 
