@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../clock.ts';
-import { ClosedError, RelayStoppedError } from '../errors.ts';
+import { ClosedError, OptionError, RelayStoppedError } from '../errors.ts';
 import { checkLink } from '../link/check-link.ts';
 import type { Link, LinkInfo, Station } from '../link/link.ts';
-import { checkBoolean, checkKnown, requireInteger } from '../options.ts';
+import { checkBoolean, checkKnown, show } from '../options.ts';
 import { nextTick } from '../real-time.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { Announcements } from './announcements.ts';
@@ -154,7 +154,10 @@ export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay 
   }
 
   unregister(registrationId: number): void {
-    requireInteger('registrationId', registrationId, 0, Number.MAX_SAFE_INTEGER);
+    // A number that is no registration's is one of the past, for all we know.
+    if (typeof registrationId !== 'number') {
+      throw new OptionError('registrationId', `must be a number, got ${show(registrationId)}`);
+    }
     const registration = this.#registry.find(registrationId);
     if (registration !== undefined) this.closeRegistration(registration);
   }
