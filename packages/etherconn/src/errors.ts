@@ -15,14 +15,14 @@ export class EtherconnError extends Error {
   }
 }
 
-/** A deadline or a per-call timeout passed. The seed's ErrTimeOut. */
+/** A deadline or the timeout of a call has passed. Go: ErrTimeOut. */
 export class TimeoutError extends EtherconnError {
   constructor(operation: string) {
     super('ERR_ETHERCONN_TIMEOUT', `${operation}: deadline exceeded`);
   }
 }
 
-/** The relay was closed, or its interface went away. The seed's ErrRelayStopped. */
+/** The relay was closed, or its interface has disappeared. Go: ErrRelayStopped. */
 export class RelayStoppedError extends EtherconnError {
   constructor(operation: string, cause?: unknown) {
     const why = cause instanceof Error ? ` (${cause.message})` : '';

@@ -28,7 +28,7 @@ import type { ReplySource } from './reply.ts';
 import { outerType, toVlans } from './vlans-option.ts';
 import { Writer } from './writer.ts';
 
-/** EtherTypes of a conn when none are given, as in the seed. */
+/** The default EtherTypes of a conn, as in the Go package. */
 export const DEFAULT_ETHER_TYPES: readonly number[] = Object.freeze([
   EtherType.ARP,
   EtherType.IPV4,
@@ -37,7 +37,7 @@ export const DEFAULT_ETHER_TYPES: readonly number[] = Object.freeze([
 
 /** Options of an EtherConn or SharedEtherConn. */
 export interface EthernetOptions {
-  /** Receive broadcast and multicast frames too (the seed's WithReceiveMulticast). Default false. */
+  /** Also receives broadcast and multicast frames (Go: WithReceiveMulticast). Default false. */
   receiveMulticast?: boolean;
   /**
    * VLAN tags, outermost first, at most two: ids (0 to 4094) or { id, pcp, dei, tpid }. Frames are sent with

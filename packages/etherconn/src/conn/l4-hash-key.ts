@@ -7,7 +7,7 @@ import { toIpBytes, toUdpAddress, type UdpAddress } from './udp-address.ts';
 
 /**
  * Identifies a transport endpoint: 19 bytes, the IP address (16, IPv4 in its mapped form ::ffff:a.b.c.d), the
- * IP protocol, and the port, big endian. Protocols without ports have port 0. The seed's L4HashKey.
+ * IP protocol, and the port, big endian. Protocols without ports have port 0. Go: L4HashKey.
  */
 export class L4HashKey {
   readonly bytes: Uint8Array;
@@ -25,13 +25,13 @@ export class L4HashKey {
     this.bytes[18] = port;
   }
 
-  /** The key of a UDP address. The seed's NewL4HashKeyWithUDPAddr. */
+  /** The key of a UDP address. Go: NewL4HashKeyWithUDPAddr. */
   static withUDPAddr(address: UdpAddress): L4HashKey {
     const { bytes, port } = toUdpAddress('address', address);
     return new L4HashKey(bytes, IpProtocol.UDP, port);
   }
 
-  /** The key of a received frame's own side, of any IP protocol. The seed's NewL4HashKeyWithEthernet. */
+  /** The key of a received frame's own side, of any IP protocol. Go: NewL4HashKeyWithEthernet. */
   static withEthernet(response: EthernetResponse): L4HashKey {
     if (!(response instanceof EthernetResponse))
       throw new OptionError('response', `must be an EthernetResponse, got ${show(response)}`);

@@ -10,5 +10,5 @@ export const BroadCastMAC: Uint8Array = Uint8Array.from(BROADCAST);
  */
 export type NextHopResolver = (address: string) => MacAddress | null | Promise<MacAddress | null>;
 
-/** The default, as in the seed: every packet goes to the broadcast address. */
+/** The default, as in the Go package: every packet goes to the broadcast address. */
 export const resolveNextHopMACWithBroadcast: NextHopResolver = () => BroadCastMAC;

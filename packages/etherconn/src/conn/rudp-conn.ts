@@ -6,7 +6,7 @@ import { UDP_CONN_OPTIONS, type UdpConnOptions, UdpEndpoint } from './udp-endpoi
 
 /** Options of an RUDPConn. */
 export interface RUDPConnOptions extends UdpConnOptions {
-  /** Take any UDP datagram that comes to the EtherConn, whatever its address and port (the seed's WithAcceptAny). Default false. */
+  /** Accepts every UDP datagram that reaches the EtherConn, for any address and port (Go: WithAcceptAny). Default false. */
   acceptAny?: boolean;
 }
 

@@ -2,7 +2,7 @@ import type { NextHopResolver } from './next-hop.ts';
 
 /** Options of RUDPConn and SharedRUDPConn. */
 export interface UdpConnOptions {
-  /** Where packets for an address go (the seed's WithResolveNextHopMacFunc). Default: the broadcast MAC address. */
+  /** Resolves the next hop of an address (Go: WithResolveNextHopMacFunc). Default: the broadcast MAC address. */
   resolveNextHop?: NextHopResolver;
   /** IPv4 TTL or IPv6 hop limit of what is sent, 1 to 255, default 64. */
   ttl?: number;

@@ -45,7 +45,7 @@ export class UdpPeers {
     return this.#resolved(new UdpPeer(this.#source, address), formatIp(address.bytes, 0, address.version));
   }
 
-  /** Asks for the next hop, as the seed does for every packet: caching is the resolver's business. */
+  /** Asks for the next hop, for every packet, as the Go package does: caching is up to the resolver. */
   #resolved(peer: UdpPeer, address: string): UdpPeer {
     // Whoever comes while an answer is awaited goes by that answer.
     if (peer.resolving) return peer;

@@ -7,7 +7,7 @@ import { IpProtocol } from '../wire/protocol.ts';
 import { FrameRecord } from '../wire/record.ts';
 import { frameVlans, L2Endpoint } from './l2-endpoint.ts';
 
-/** EtherTypes whose payload a response carries when nothing else is said, as in the seed. */
+/** The default EtherTypes whose payload a response carries, as in the Go package. */
 export const DEFAULT_PAYLOAD_ETHER_TYPES: readonly number[] = [EtherType.IPV4, EtherType.IPV6];
 
 /**

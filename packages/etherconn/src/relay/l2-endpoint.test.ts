@@ -6,7 +6,7 @@ import { L2Endpoint, L2EndpointKey } from './l2-endpoint.ts';
 const MAC = '02:00:00:00:00:01';
 
 describe('L2EndpointKey', () => {
-  it("has the seed's 8 bytes: MAC address, EtherType", () => {
+  it('has the 8 bytes of the Go package: MAC address, EtherType', () => {
     const key = L2EndpointKey.of(MAC, 0x0800);
     assert.deepEqual([...key.bytes], [2, 0, 0, 0, 0, 1, 8, 0]);
     assert.equal(key.toString(), '02:00:00:00:00:01#0x0800');
@@ -43,7 +43,7 @@ describe('L2EndpointKey', () => {
 });
 
 describe('L2Endpoint', () => {
-  it("has the seed's network and text forms", () => {
+  it('has the network and text forms of the Go package', () => {
     const endpoint = new L2Endpoint(MAC, 0x0800);
     assert.equal(endpoint.network(), 'l2ep');
     assert.equal(endpoint.toString(), 'l2ep&02:00:00:00:00:01#0x0800');

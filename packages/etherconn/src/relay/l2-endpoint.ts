@@ -19,7 +19,7 @@ export function toMac(option: string, mac: MacAddress): Uint8Array {
 
 /**
  * Identifies a layer 2 endpoint to a relay: MAC address, innermost EtherType and VLAN ids.
- * Its bytes are the seed's 8 (MAC, EtherType big endian) when untagged; each VLAN id adds 2 bytes between
+ * Without tags it is 8 bytes, as in Go (MAC address, EtherType in big endian); each VLAN id adds 2 bytes between
  * the two, outermost first.
  */
 export class L2EndpointKey {

@@ -13,7 +13,7 @@ const SETTLED_MAX = 64;
 
 /**
  * The writers of all conns of a relay that wait for transmit room, in the order in which they came; at
- * most `depth` (the seed's send channel depth). Calls that time out or are aborted stay in line, settled,
+ * most `depth` (Go: the depth of the send channel). Calls that time out or are aborted stay in line, settled,
  * until they are met or outnumber the others.
  */
 export class RoomQueue {

@@ -92,7 +92,7 @@ export class XDPRelay extends KernelRelay {
     return overLink(link, () => new XDPRelay(link, relayOptions, linkOptions));
   }
 
-  /** Number of AF_XDP sockets: one for each queue. The seed's NumSocket. */
+  /** Number of AF_XDP sockets: one for each queue. Go: NumSocket. */
   numSocket(): number {
     return this.info().queues.length;
   }

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as etherconn from '../index.ts';
-import { SEED_NAMES } from './seed-names.ts';
+import { GO_NAMES } from './go-names.ts';
 
 /**
- * docs/parity.md against the seed's list of names, our exports and our tests. Types of TypeScript leave nothing
+ * docs/parity.md against the names of the Go package, our exports and our tests. Types of TypeScript leave nothing
  * behind at run time: they are looked up in index.ts.
  */
 
 interface Row {
-  readonly seed: string;
+  readonly go: string;
   /** `Name`, `Class.method`, `Interface.option`, or several with commas. */
   readonly here: string;
   readonly test: string;
@@ -21,15 +21,15 @@ const source = new URL('packages/etherconn/src/', root);
 const index = readFileSync(new URL('index.ts', source), 'utf8');
 const rows = readRows();
 
-test('every name of the seed has one row in docs/parity.md, and no row names anything else', () => {
-  assert.deepEqual(rows.map((row) => row.seed).sort(), [...SEED_NAMES].sort());
+test('every name of the Go package has one row in docs/parity.md, and no row names anything else', () => {
+  assert.deepEqual(rows.map((row) => row.go).sort(), [...GO_NAMES].sort());
 });
 
 test('every name in docs/parity.md exists here', () => {
-  for (const { seed, here } of rows) {
+  for (const { go, here } of rows) {
     const names = [...here.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
-    assert.ok(names.length > 0, `${seed}: no name`);
-    for (const name of names) assert.ok(exists(name), `${seed}: ${name} does not exist`);
+    assert.ok(names.length > 0, `${go}: no name`);
+    for (const name of names) assert.ok(exists(name), `${go}: ${name} does not exist`);
   }
 });
 
@@ -42,15 +42,15 @@ test('every test that docs/parity.md names exists', () => {
   for (const row of rows) {
     assert.ok(
       tests.includes(`('${row.test}'`) || tests.includes(`("${row.test}"`),
-      `${row.seed}: there is no test '${row.test}'`,
+      `${row.go}: there is no test '${row.test}'`,
     );
   }
 });
 
 function readRows(): Row[] {
   const text = readFileSync(new URL('docs/parity.md', root), 'utf8');
-  return [...text.matchAll(/^\| `([^`]+)` \| (.+?) \| (.*?) \|$/gm)].map(([, seed, here, name]) => ({
-    seed: seed!,
+  return [...text.matchAll(/^\| `([^`]+)` \| (.+?) \| (.*?) \|$/gm)].map(([, go, here, name]) => ({
+    go: go!,
     here: here!,
     test: name!,
   }));

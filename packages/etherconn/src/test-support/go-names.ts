@@ -2,7 +2,7 @@
  * Every public name of the Go package etherconn, v1.1.3: constants, variables, types, functions, methods (as
  * Type.Method), fields (as Type.field) and options. docs/parity.md has a row for each.
  */
-export const SEED_NAMES: readonly string[] = [
+export const GO_NAMES: readonly string[] = [
   'XDPSendingModeSingle',
   'XDPSendingModeBatch',
   'ErrTimeOut',

@@ -21,8 +21,8 @@ import { eventually } from '../test-support/eventually.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 
 /**
- * The seed's API name by name, each in its plainest use: docs/parity.md points here. The corners are in the
- * files of the single classes.
+ * The API of the Go package, name by name, each in its plainest use. docs/parity.md points here. The tests of
+ * each class cover the corner cases.
  */
 
 const MAC_A = '02:00:00:00:00:0a';
