@@ -171,13 +171,6 @@ export interface Link {
   /** Starts delivery. Called once. Frames that arrived since open are delivered. */
   start(receiver: LinkReceiver): void;
   /**
-   * Only inside a receive batch: sends the received frame at `offset` (`length` bytes of it, already rewritten
-   * in place) without copying. False when there is no room. The frame stays valid until `end`, and leaves in
-   * order with committed ones, at the next flush or when the batch ends.
-   * Undefined on links that cannot.
-   */
-  reply?(offset: number, length: number): boolean;
-  /**
    * Whether these stations could be steered: asked before they are registered, so that a registration fails where it is
    * made. Throws an EtherconnError when they could not (the interface's own MAC address without takeover, VLAN tags
    * that the interface takes away, no capacity left). What has been admitted is handed to {@link steer} next.

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { copyFrame } from '../link/frame-memory.ts';
 import type { FrameMemory, LinkWants } from '../link/link.ts';
 import { openXdpLink } from '../link/xdp/link.ts';
 import type { XdpLinkOptions } from '../link/xdp/options.ts';
@@ -33,8 +34,11 @@ link.start({
   frame(offset, length) {
     frames++;
     if (!echo) return;
-    memory!.u8.set(STATION_A, offset);
-    link.reply(offset, length);
+    const slot = link.tx.reserve(length);
+    if (slot < 0) return;
+    copyFrame(link.tx.memory, slot, memory!, offset, length);
+    link.tx.memory.u8.set(STATION_A, slot);
+    link.tx.commit(slot, length);
   },
   end() {
     if (echo) link.tx.flush();

@@ -344,74 +344,6 @@ export function linkConformance(
       await bench.until(() => checked === frames.length, 'all frames');
     });
 
-    check('reply sends a received frame back from where it lies', async (bench, t) => {
-      const { a, b, probeA, probeB } = bench.start();
-      if (b.reply === undefined) {
-        t.skip('this link cannot reply in place');
-        return;
-      }
-      assert.equal(b.reply(2, 60), false, 'outside of a batch');
-      const count = 300;
-      probeB.onFrame = (memory, offset, length) => {
-        memory.u8.set(STATION_A, offset);
-        memory.u8.set(STATION_B, offset + 6);
-        // Alternately in place and by an ordinary slot: the order must hold across both.
-        if (probeB.count % 2 === 0) {
-          assert.equal(b.reply!(offset, length), true);
-        } else {
-          assert.ok(sendFrame(b, memory.u8.slice(offset, offset + length)));
-        }
-        assert.equal(memory.u8[offset + 12], TEST_ETHERTYPE >> 8, 'still valid');
-      };
-      probeB.onEnd = () => {
-        b.tx.flush();
-      };
-      // Few at a time, so that there is room for every answer.
-      for (let index = 0; index < count; index += 4) {
-        await bench.sendAll(
-          a,
-          Array.from({ length: 4 }, (_, step) =>
-            testFrame(STATION_B, STATION_A, index + step, index % 3 === 0 ? 1400 : 64),
-          ),
-        );
-        await bench.until(() => probeA.count === index + 4, `the answers up to ${index + 4}`);
-      }
-      for (const [index, frame] of probeA.frames.entries()) {
-        const length = (index - (index % 4)) % 3 === 0 ? 1400 : 64;
-        assert.deepEqual(frame, testFrame(STATION_A, STATION_B, index, length));
-      }
-    });
-
-    check('reply finds an end, and room again', async (bench, t) => {
-      const { a, b, probeA, probeB } = bench.start();
-      if (b.reply === undefined) {
-        t.skip('this link cannot reply in place');
-        return;
-      }
-      let refused = 0;
-      let replied = 0;
-      const held: number[] = [];
-      probeB.onFrame = (memory, offset, length) => {
-        if (held.length === 0) held.push(...reserveAll(b, 60));
-        memory.u8.set(STATION_A, offset);
-        memory.u8.set(STATION_B, offset + 6);
-        if (b.reply!(offset, length)) replied++;
-        else refused++;
-      };
-      probeB.onEnd = () => {
-        b.tx.flush();
-      };
-      await bench.sendAll(a, [testFrame(STATION_B, STATION_A, 0, 60)]);
-      await bench.until(() => probeB.count === 1, 'the first frame');
-      assert.deepEqual({ replied, refused }, { replied: 0, refused: 1 });
-      for (const offset of held) b.tx.cancel(offset);
-      await bench.sendAll(a, [testFrame(STATION_B, STATION_A, 1, 60)]);
-      await bench.until(() => probeB.count === 2, 'the second frame');
-      assert.deepEqual({ replied, refused }, { replied: 1, refused: 1 });
-      await bench.until(() => probeA.count === 1, 'the reply');
-      assert.deepEqual(probeA.sequences, [1]);
-    });
-
     check('start delivers what arrived since open, and comes once', async (bench) => {
       const { a, b, probeA, probeB } = bench;
       a.start(probeA);
@@ -475,7 +407,6 @@ export function linkConformance(
       if (reserved >= 0) b.tx.commit(reserved, 60);
       b.tx.cancel(2);
       assert.equal(b.tx.flush(), 0);
-      assert.equal(b.reply?.(2, 60) ?? false, false);
       b.ref();
       b.unref();
       assert.equal(typeof b.stats().rxFrames, 'number');

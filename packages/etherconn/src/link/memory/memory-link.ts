@@ -30,8 +30,8 @@ export interface MemoryPortOptions {
  * read as detached, they just lie there until nobody holds them.
  *
  * `maxFrameLength` is MTU + 22 (Ethernet header and two VLAN tags); longer frames from ports with a larger MTU
- * are dropped and counted in `rxOversize`. A reply leaves with the next flush, at the latest when the batch
- * ends. Frames sent while the port is down are counted in `txErrors`; frames for it are not kept.
+ * are dropped and counted in `rxOversize`. Frames sent while the port is down are counted in `txErrors`; frames for it are
+ * not kept.
  *
  * Unlike other links it does not keep the process alive from the start, only after `ref`; frames under way do.
  */

@@ -334,7 +334,7 @@ export class MemoryNetwork implements Switch {
     const length = tx.headLength;
     this.#copies++;
     if (port.sent(length)) {
-      const memory = tx.headMemory;
+      const memory = tx.memory;
       const offset = tx.headOffset;
       const impairer = port.impairOut;
       if (impairer === null) this.#forward(port, memory, offset, length, tx.headWindow, now);
@@ -359,7 +359,7 @@ export class MemoryNetwork implements Switch {
       if (bit >= 0) flipBit(memory.u8, offset, bit);
       if (due <= now) this.#forward(port, memory, offset, length, window, now);
       else this.#hold(impairer, due, port, TO_SWITCH, memory, offset, length, window);
-      // The other copy, and a receiver who replied with this frame, must not see the flip.
+      // The other copy must not see the flip.
       if (bit >= 0) flipBit(memory.u8, offset, bit);
     }
   }

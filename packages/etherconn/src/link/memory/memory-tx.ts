@@ -48,8 +48,6 @@ export class MemoryTx implements LinkTx {
   #slots: Int32Array;
   #offsets: Int32Array;
   #lengths: Int32Array;
-  /** Where a reply's bytes are; null for a frame in its own slot. */
-  readonly #elsewhere: (FrameMemory | null)[];
   #head = 0;
   #flushed = 0;
   #tail = 0;
@@ -69,7 +67,6 @@ export class MemoryTx implements LinkTx {
     this.#slots = new Int32Array(size);
     this.#offsets = new Int32Array(size);
     this.#lengths = new Int32Array(size);
-    this.#elsewhere = new Array<FrameMemory | null>(size).fill(null);
     this.#windowClasses = 1 + Math.max(0, Math.ceil(Math.log2(this.#stride / FIRST_WINDOW)));
   }
 
@@ -96,7 +93,7 @@ export class MemoryTx implements LinkTx {
     if (!(length >= 14 && length <= this.#owner.maxFrameLength)) {
       throw new RangeError(`a frame must have 14 to ${this.#owner.maxFrameLength} bytes, not ${length}`);
     }
-    this.#append(slot, null, offset, length);
+    this.#append(slot, offset, length);
   }
 
   cancel(offset: number): void {
@@ -113,21 +110,9 @@ export class MemoryTx implements LinkTx {
     return count;
   }
 
-  /** Puts a frame that lies in other memory behind those committed; false when there is no room. */
-  commitElsewhere(memory: FrameMemory, offset: number, length: number): boolean {
-    const slot = this.#takeSlot();
-    if (slot < 0) return false;
-    this.#append(slot, memory, offset, length);
-    return true;
-  }
-
   // The switch reads the oldest flushed frame through the following, then calls shift().
 
   /** Where the oldest frame lies. */
-  get headMemory(): FrameMemory {
-    return this.#elsewhere[this.#head & this.#mask] ?? this.memory;
-  }
-
   get headOffset(): number {
     return this.#offsets[this.#head & this.#mask]!;
   }
@@ -136,16 +121,11 @@ export class MemoryTx implements LinkTx {
     return this.#lengths[this.#head & this.#mask]!;
   }
 
-  /** Whether the oldest frame is a reply. */
-  get headElsewhere(): boolean {
-    return this.#elsewhere[this.#head & this.#mask] !== null;
-  }
-
   /** A view that starts at the oldest frame and has at least its length, where that is worth having. */
   get headWindow(): Uint8Array | null {
     const index = this.#head & this.#mask;
     const length = this.#lengths[index]!;
-    if (length < WINDOW_FROM || this.#elsewhere[index] !== null) return null;
+    if (length < WINDOW_FROM) return null;
     const windowClass = 24 - Math.clz32(length - 1);
     const key = this.#slots[index]! * this.#windowClasses + windowClass;
     return this.#windows[key] ?? this.#makeWindow(key, this.#offsets[index]!, windowClass);
@@ -154,7 +134,6 @@ export class MemoryTx implements LinkTx {
   /** The oldest frame has been taken: its slot is free. */
   shift(): void {
     const index = this.#head & this.#mask;
-    this.#elsewhere[index] = null;
     this.#head = (this.#head + 1) | 0;
     this.submitted--;
     this.#release(this.#slots[index]!);
@@ -185,13 +164,12 @@ export class MemoryTx implements LinkTx {
     return slot;
   }
 
-  #append(slot: number, elsewhere: FrameMemory | null, offset: number, length: number): void {
+  #append(slot: number, offset: number, length: number): void {
     this.#states[slot] = COMMITTED;
     const index = this.#tail & this.#mask;
     this.#slots[index] = slot;
     this.#offsets[index] = offset;
     this.#lengths[index] = length;
-    this.#elsewhere[index] = elsewhere;
     this.#tail = (this.#tail + 1) | 0;
   }
 

@@ -78,10 +78,6 @@ export class Port implements MemoryLink {
   /** Whether it keeps the process alive by itself, see {@link MemoryLink}. */
   #referenced = false;
   #states: boolean[] = [];
-  /** Where the frames of the batch under delivery lie. */
-  #batchMemory: FrameMemory | null = null;
-  /** Replies under way: until the switch has taken them, the received frames stay. */
-  #replies = 0;
   #rxFrames = 0;
   #rxBytes = 0;
   #rxDropped = 0;
@@ -113,13 +109,6 @@ export class Port implements MemoryLink {
     if (this.#referenced) this.#network.keepAlive(1);
     if (!this.up) this.#states.push(false);
     if (this.pending) this.#network.attend(this);
-  }
-
-  reply(offset: number, length: number): boolean {
-    const memory = this.#batchMemory;
-    if (memory === null || !this.tx.commitElsewhere(memory, offset, length)) return false;
-    this.#replies++;
-    return true;
   }
 
   setUp(up: boolean): void {
@@ -240,9 +229,7 @@ export class Port implements MemoryLink {
 
   /** The oldest flushed frame has been switched. */
   shift(): void {
-    const reply = this.tx.headElsewhere;
     this.tx.shift();
-    if (reply && --this.#replies === 0 && this.#batchMemory === null) this.#queue.release();
   }
 
   /** A frame from the switch; `bit` is the number of the bit to flip, or -1. */
@@ -268,7 +255,6 @@ export class Port implements MemoryLink {
     // The queue may grow, and so move, while the receiver runs: this batch stays where it is.
     const { memory, offsets, lengths, mask, cursor } = queue;
     queue.take(count);
-    this.#batchMemory = memory;
     try {
       receiver.begin(memory, 0);
       for (let index = 0; index < count && !this.closed; index++) {
@@ -280,9 +266,7 @@ export class Port implements MemoryLink {
       }
       receiver.end();
     } finally {
-      this.#batchMemory = null;
-      if (this.#replies > 0) this.tx.flush();
-      else queue.release();
+      queue.release();
     }
     return count;
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OptionError } from '../../errors.ts';
 import { LinkProbe, STATION_A, STATION_B, sendFrame, testFrame } from '../../test-support/link-probe.ts';
-import type { FrameMemory, Link, LinkTx } from '../link.ts';
+import type { Link, LinkTx } from '../link.ts';
 import { MemoryNetwork } from '../memory/memory-network.ts';
 import { captureLink } from './capture-link.ts';
 import type { FrameSink } from './frame-sink.ts';
@@ -25,9 +25,8 @@ function recorder(): [Captured[], FrameSink] {
   ];
 }
 
-/** What a link without reply and with steering looks like. */
+/** What a link with steering looks like. */
 class Steered extends WrappedLink {
-  override readonly reply = undefined as never;
   readonly log: unknown[] = [];
   override readonly steer = (...args: unknown[]): void => {
     this.log.push(args);
@@ -87,32 +86,6 @@ test('both directions are captured, with the time of the clock', async () => {
   await network.close();
 });
 
-test('a reply is captured as it arrived and as it left', async () => {
-  const network = new MemoryNetwork({ time: 'virtual' });
-  const [log, sink] = recorder();
-  const a = network.port();
-  const b = captureLink(network.port(), sink);
-  const probeB = new LinkProbe(b);
-  a.start(new LinkProbe(a));
-  b.start(probeB);
-  probeB.onFrame = (memory: FrameMemory, offset: number, length: number) => {
-    memory.u8.set(STATION_A, offset);
-    memory.u8.set(STATION_B, offset + 6);
-    assert.equal(b.reply!(offset, length), true);
-  };
-  sendFrame(a, testFrame(STATION_B, STATION_A, 1, 60));
-  a.tx.flush();
-  await network.virtualClock.settle();
-  assert.deepEqual(
-    log.map(({ bytes, direction }) => [direction, bytes]),
-    [
-      ['in', testFrame(STATION_B, STATION_A, 1, 60)],
-      ['out', testFrame(STATION_A, STATION_B, 1, 60)],
-    ],
-  );
-  await network.close();
-});
-
 test('one direction only', async () => {
   for (const direction of ['in', 'out'] as const) {
     const network = new MemoryNetwork({ time: 'virtual' });
@@ -153,14 +126,12 @@ test('a sink that closes the link gets no more frames, nor does the receiver', a
   await network.close();
 });
 
-test('reply and steer are there exactly if the inner link has them', async () => {
+test('steer is there exactly if the inner link has it', async () => {
   const network = new MemoryNetwork();
   const port = network.port();
-  assert.equal(typeof captureLink(port, () => undefined).reply, 'function');
   assert.equal(captureLink(port, () => undefined).steer, undefined);
   const steered = new Steered(port);
   const link = captureLink(steered, () => undefined);
-  assert.equal(link.reply, undefined);
   const wants = { all: true, group: false };
   link.steer!([], [], wants);
   assert.deepEqual(steered.log, [[[], [], wants]]);

@@ -1,9 +1,8 @@
-import { wallNanoseconds } from '../../clock.ts';
 import { checkKnown, checkOneOf, requireFunction } from '../../options.ts';
 import { checkLink, checkReceiver } from '../check-link.ts';
 import type { FrameMemory, Link, LinkReceiver, LinkTx } from '../link.ts';
 import { CaptureTx } from './capture-tx.ts';
-import { type FrameSink, toMilliseconds } from './frame-sink.ts';
+import type { FrameSink } from './frame-sink.ts';
 import { ReceivedFrames } from './received-frames.ts';
 import { WrappedLink } from './wrapped-link.ts';
 
@@ -29,15 +28,12 @@ export function captureLink(link: Link, sink: FrameSink, options: CaptureLinkOpt
 class CaptureLink extends WrappedLink {
   readonly #sink: FrameSink;
   readonly #captureIn: boolean;
-  readonly #captureOut: boolean;
   readonly #tx: LinkTx;
-  #batch: FrameMemory | null = null;
 
   constructor(inner: Link, sink: FrameSink, captureIn: boolean, captureOut: boolean) {
     super(inner);
     this.#sink = sink;
     this.#captureIn = captureIn;
-    this.#captureOut = captureOut;
     this.#tx = captureOut ? new CaptureTx(inner, sink) : inner.tx;
   }
 
@@ -49,28 +45,14 @@ class CaptureLink extends WrappedLink {
     checkReceiver(receiver);
     this.inner.start(new CaptureReceiver(this, receiver, this.#captureIn ? this.#sink : null));
   }
-
-  /** The memory of the batch under delivery, for replies. */
-  batch(memory: FrameMemory | null): void {
-    this.#batch = memory;
-  }
-
-  protected override passReply(offset: number, length: number): boolean {
-    const taken = this.inner.reply!(offset, length);
-    if (taken && this.#captureOut) {
-      const time = wallNanoseconds(this.clock);
-      this.#sink(this.#batch!.u8, offset, length, 'out', toMilliseconds(time), 0, time);
-    }
-    return taken;
-  }
 }
 
 class CaptureReceiver implements LinkReceiver {
-  readonly #link: CaptureLink;
+  readonly #link: Link;
   readonly #receiver: LinkReceiver;
   readonly #shown: ReceivedFrames | null;
 
-  constructor(link: CaptureLink, receiver: LinkReceiver, sink: FrameSink | null) {
+  constructor(link: Link, receiver: LinkReceiver, sink: FrameSink | null) {
     this.#link = link;
     this.#receiver = receiver;
     this.#shown = sink === null ? null : new ReceivedFrames(link, sink);
@@ -78,7 +60,6 @@ class CaptureReceiver implements LinkReceiver {
 
   begin(memory: FrameMemory, queue: number): void {
     this.#shown?.begin(memory, queue);
-    this.#link.batch(memory);
     this.#receiver.begin(memory, queue);
   }
 
@@ -90,7 +71,6 @@ class CaptureReceiver implements LinkReceiver {
 
   end(): void {
     this.#receiver.end();
-    this.#link.batch(null);
   }
 
   error(error: Error): void {

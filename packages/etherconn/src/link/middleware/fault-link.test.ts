@@ -154,34 +154,6 @@ test('one bit is flipped, both ways, and never in the other copy', async () => {
   });
 });
 
-test('replies work from the batch of the link, from delayed batches, and suffer the faults of the way out', async () => {
-  for (const into of [{}, { delay: 3 }, { duplicate: 1 }]) {
-    await bench({ in: into }, async ({ clock, a, b, probeA, probeB }) => {
-      probeA.onFrame = (_memory, offset, length) => {
-        assert.equal(a.reply!(offset, length), true);
-      };
-      const arrivals = 'duplicate' in into ? 20 : 10;
-      await send(b, clock, 10);
-      await clock.advance(3);
-      assert.equal(probeA.count, arrivals);
-      assert.equal(probeB.count, arrivals);
-      a.impair({ direction: 'out', delay: 4 });
-      await send(b, clock, 10, 10);
-      await clock.advance(3);
-      assert.equal(probeA.count, 2 * arrivals);
-      assert.equal(probeB.count, arrivals);
-      await clock.advance(4);
-      assert.equal(probeB.count, 2 * arrivals);
-      a.impair({ direction: 'out', loss: 1 });
-      await send(b, clock, 10, 20);
-      await clock.advance(10);
-      assert.equal(probeB.count, 2 * arrivals);
-      for (const frame of probeB.frames) assert.equal(frame.length, 100);
-      assert.equal(a.reply!(2, 60), false);
-    });
-  }
-});
-
 test('closing inside a delayed batch ends it, and drops what is held', async () => {
   await bench({ in: { delay: 3 } }, async ({ clock, a, b, probeA }) => {
     await send(b, clock, 10);

@@ -121,10 +121,6 @@ class FaultyLink extends WrappedLink implements FaultLink {
     return closing;
   }
 
-  protected override passReply(offset: number, length: number): boolean {
-    return this.#incoming.reply(offset, length);
-  }
-
   #armTimer(): void {
     const due = Math.min(this.#incoming.next, this.#outgoing.next);
     if (due >= this.#timerDue || this.closed) return;
@@ -180,10 +176,6 @@ class Outgoing implements LinkTx {
     return this.#stuck >= 0 ? Infinity : this.#held.next;
   }
 
-  get impaired(): boolean {
-    return this.#impairer.active;
-  }
-
   reserve(length: number): number {
     return this.#inner.reserve(length);
   }
@@ -197,7 +189,7 @@ class Outgoing implements LinkTx {
       this.#inner.commit(offset, length);
       return;
     }
-    const bit = this.#decide(this.memory, offset, length);
+    const bit = this.#decide(offset, length);
     if (bit === DROPPED) {
       this.#swallowed++;
       this.#inner.cancel(offset);
@@ -211,15 +203,6 @@ class Outgoing implements LinkTx {
     const swallowed = this.#swallowed;
     this.#swallowed = 0;
     return swallowed + this.#inner.flush();
-  }
-
-  /** A received frame goes out again, from where it lies. */
-  reply(memory: FrameMemory, offset: number, length: number): boolean {
-    if (!this.#impairer.active) return this.#link.reply!(offset, length);
-    const bit = this.#decide(memory, offset, length);
-    if (bit === DROPPED) return true;
-    if (bit >= 0) flipBit(memory.u8, offset, bit);
-    return this.#link.reply!(offset, length);
   }
 
   /** Sends the held frames that are due. */
@@ -252,7 +235,8 @@ class Outgoing implements LinkTx {
    * Decides a frame's fate and makes the copies that are not sent from where it lies. Returns the number of the
    * bit to flip in it before it is sent, -1 for none, or DROPPED when it is not to be sent now.
    */
-  #decide(memory: FrameMemory, offset: number, length: number): number {
+  #decide(offset: number, length: number): number {
+    const { memory } = this;
     const impairer = this.#impairer;
     const now = this.#link.clock.now();
     const copies = impairer.decide(now, length);
@@ -269,20 +253,20 @@ class Outgoing implements LinkTx {
         if (!this.#held.add(due, null, 0, memory, offset, length, null)) impairer.stats.overflowed++;
         else this.#arm();
       } else {
-        this.#sendCopy(memory, offset, length);
+        this.#sendCopy(offset, length);
       }
       if (bit >= 0) flipBit(memory.u8, offset, bit);
     }
     return result;
   }
 
-  #sendCopy(memory: FrameMemory, offset: number, length: number): void {
+  #sendCopy(offset: number, length: number): void {
     const slot = this.#inner.reserve(length);
     if (slot < 0) {
       this.#impairer.stats.overflowed++;
       return;
     }
-    copyFrame(this.memory, slot, memory, offset, length);
+    copyFrame(this.memory, slot, this.memory, offset, length);
     this.#inner.commit(slot, length);
   }
 }
@@ -300,9 +284,6 @@ class Incoming implements LinkReceiver {
   /** Memory of the batch under delivery. */
   #memory: FrameMemory | null = null;
   #queue = 0;
-  /** The batch under delivery is one of held frames. */
-  #own = false;
-  #replied = false;
   /** Frames of the own batch, released when it ends. */
   readonly #taken = new Int32Array(BUDGET);
 
@@ -341,7 +322,7 @@ class Incoming implements LinkReceiver {
         direct = bit;
         continue;
       }
-      // A second copy cannot be delivered from the same place: the receiver may reply from it.
+      // A second copy cannot be delivered from the same place: the receiver may write to it.
       if (bit >= 0) flipBit(memory.u8, offset, bit);
       const kind = (this.#queue << 8) | flags;
       if (!this.#held.add(due, null, kind, memory, offset, length, null)) impairer.stats.overflowed++;
@@ -380,18 +361,6 @@ class Incoming implements LinkReceiver {
     this.receiver!.refused?.(error, frames);
   }
 
-  reply(offset: number, length: number): boolean {
-    const memory = this.#memory;
-    if (memory === null || this.#link.closed) return false;
-    if (!this.#own) return this.#outgoing.reply(memory, offset, length);
-    const slot = this.#outgoing.reserve(length);
-    if (slot < 0) return false;
-    copyFrame(this.#outgoing.memory, slot, memory, offset, length);
-    this.#outgoing.commit(slot, length);
-    this.#replied = true;
-    return true;
-  }
-
   /** Delivers the held frames that are due, a batch for each run of them in the same memory and queue. */
   release(): void {
     const now = this.#link.clock.now();
@@ -402,7 +371,6 @@ class Incoming implements LinkReceiver {
       const queue = this.#held.kind(id) >> 8;
       let count = 0;
       this.#memory = memory;
-      this.#own = true;
       try {
         this.receiver!.begin(memory, queue);
         while (id >= 0 && this.#held.memory(id) === memory && this.#held.kind(id) >> 8 === queue) {
@@ -414,10 +382,7 @@ class Incoming implements LinkReceiver {
         this.receiver!.end();
       } finally {
         this.#memory = null;
-        this.#own = false;
         while (count > 0) this.#held.release(this.#taken[--count]!);
-        if (this.#replied) this.#outgoing.flush();
-        this.#replied = false;
       }
     }
   }

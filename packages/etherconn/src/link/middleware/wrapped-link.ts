@@ -2,12 +2,11 @@ import type { Clock } from '../../clock.ts';
 import type { Link, LinkInfo, LinkReceiver, LinkStats, LinkTx, LinkWants, Station } from '../link.ts';
 
 /**
- * A link that passes everything on to another one: what middleware starts from. `reply`, `admit`, `steer`,
- * `maxFrameLengthOf` and `receivedAt` are there exactly if the inner link has them.
+ * A link that passes everything on to another one: what middleware starts from. `admit`, `steer`, `maxFrameLengthOf`
+ * and `receivedAt` are there exactly if the inner link has them.
  */
 export class WrappedLink implements Link {
   protected readonly inner: Link;
-  readonly reply?: (offset: number, length: number) => boolean;
   readonly admit?: (stations: readonly Station[]) => void;
   readonly maxFrameLengthOf?: (type: number) => number;
   readonly steer?: (added: readonly Station[], removed: readonly Station[], wants: LinkWants) => void;
@@ -15,7 +14,6 @@ export class WrappedLink implements Link {
 
   constructor(inner: Link) {
     this.inner = inner;
-    if (inner.reply !== undefined) this.reply = (offset, length) => this.passReply(offset, length);
     if (inner.maxFrameLengthOf !== undefined) this.maxFrameLengthOf = (type) => inner.maxFrameLengthOf!(type);
     if (inner.admit !== undefined) this.admit = (stations) => inner.admit!(stations);
     if (inner.steer !== undefined)
@@ -81,10 +79,5 @@ export class WrappedLink implements Link {
 
   close(): Promise<void> {
     return this.inner.close();
-  }
-
-  /** What `reply` does, on links that have it. */
-  protected passReply(offset: number, length: number): boolean {
-    return this.inner.reply!(offset, length);
   }
 }

@@ -14,7 +14,7 @@ function bench() {
   const xsk = new SimulatedXsk(umem, SIZE);
   const port = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
   const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: SIZE, count: SIZE }, 1522, port);
-  new RxQueue(0, { umem, tx, maxFrameLength: 1522, multiBuffer: false }, xsk.rx, xsk.fill, 0, SIZE, () => {});
+  new RxQueue(0, { umem, maxFrameLength: 1522, multiBuffer: false }, xsk.rx, xsk.fill, 0, SIZE, () => {});
   return { umem, xsk, tx, audit: () => auditChunks(umem, [{ ...xsk, ringSize: SIZE }], tx.accounts()) };
 }
 
@@ -58,7 +58,7 @@ test('chunks that are missing are found', () => {
   audit();
   umem.state[chunk] = ChunkState.FREE;
   assert.throws(audit, /8 slots should be free, 7 are/);
-  umem.state[chunk] = ChunkState.PROMISED;
+  umem.state[chunk] = ChunkState.RECEIVED;
   assert.throws(audit, /1 chunks belong to a batch that has ended/);
 });
 
@@ -86,7 +86,7 @@ test('parts of slots are counted', () => {
   const xsk = new SimulatedXsk(umem, SIZE);
   const port = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
   const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: SIZE, count: 2 * SIZE }, 5000, port);
-  new RxQueue(0, { umem, tx, maxFrameLength: 5000, multiBuffer: true }, xsk.rx, xsk.fill, 0, SIZE, () => {});
+  new RxQueue(0, { umem, maxFrameLength: 5000, multiBuffer: true }, xsk.rx, xsk.fill, 0, SIZE, () => {});
   const audit = () => auditChunks(umem, [{ ...xsk, ringSize: SIZE }], tx.accounts());
   audit();
   const offset = tx.reserve(5000);

@@ -47,7 +47,7 @@ export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], tx: Tx
     enter(`fill ring ${index}`, [ChunkState.FILLING]);
     const filling = fill.waiting;
     for (let back = 1; back <= filling; back++) expect(fill.addressAt(back));
-    enter(`completion ring ${index}`, [ChunkState.SENDING, ChunkState.PART, ChunkState.REPLIED]);
+    enter(`completion ring ${index}`, [ChunkState.SENDING, ChunkState.PART]);
     const completed = completion.available;
     for (let i = 0; i < completed; i++) expect(completion.addressAt(i));
   }
@@ -55,6 +55,8 @@ export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], tx: Tx
   for (let back = 1; back <= waiting; back++) expect(ring.addressAt(back));
   const counts = new Array<number>(Object.keys(ChunkState).length).fill(0);
   for (let chunk = 0; chunk < state.length; chunk++) counts[state[chunk]]++;
+  const inBatch = counts[ChunkState.RECEIVED];
+  if (inBatch !== 0) throw new Error(`audit: ${inBatch} chunks belong to a batch that has ended`);
   const filling = sockets.reduce((sum, { ringSize }) => sum + ringSize, 0);
   if (counts[ChunkState.FILLING] !== filling) {
     throw new Error(`audit: ${counts[ChunkState.FILLING]} chunks are there to be filled, not ${filling}`);
@@ -62,11 +64,7 @@ export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], tx: Tx
   if (counts[ChunkState.FREE] !== freeSlots.length) {
     throw new Error(`audit: ${counts[ChunkState.FREE]} slots should be free, ${freeSlots.length} are`);
   }
-  const slotsSeen =
-    counts[ChunkState.FREE] +
-    counts[ChunkState.RESERVED] +
-    counts[ChunkState.SENDING] +
-    counts[ChunkState.PROMISED];
+  const slotsSeen = counts[ChunkState.FREE] + counts[ChunkState.RESERVED] + counts[ChunkState.SENDING];
   if (counts[ChunkState.SENDING] !== inFlight) {
     throw new Error(`audit: ${counts[ChunkState.SENDING]} slots are being sent, ${inFlight} should be`);
   }
@@ -78,10 +76,4 @@ export function auditChunks(umem: Umem, sockets: readonly AuditedRings[], tx: Tx
       `audit: ${counts[ChunkState.PART]} chunks are parts of slots, not ${slots * (chunksPerSlot - 1)}`,
     );
   }
-  const inBatch =
-    counts[ChunkState.RECEIVED] +
-    counts[ChunkState.REPLIED] +
-    counts[ChunkState.REPLIED_SENT] +
-    counts[ChunkState.PROMISED];
-  if (inBatch !== 0) throw new Error(`audit: ${inBatch} chunks belong to a batch that has ended`);
 }

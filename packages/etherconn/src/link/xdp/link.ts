@@ -5,7 +5,6 @@ import { setImmediate } from '../../real-time.ts';
 import { rethrowLater } from '../../rethrow.ts';
 import { formatMac, macHigh, macLow } from '../../wire/mac.ts';
 import { checkStart } from '../check-link.ts';
-import { copyFrame } from '../frame-memory.ts';
 import { doAll } from '../kernel/do-all.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface.ts';
 import { InterfaceState } from '../kernel/interface-monitor.ts';
@@ -93,7 +92,6 @@ export class XdpLink implements Link {
   /** Bit n for queue n. */
   readonly #queueMask: bigint;
   #receiver: LinkReceiver | undefined;
-  #batchQueue: RxQueue | undefined;
   #up = true;
   #sideWakeups = 0;
   #draining = false;
@@ -239,19 +237,6 @@ export class XdpLink implements Link {
     this.#admission.hasServices = this.#services.size > 0;
   }
 
-  /** Only inside a receive batch. Without copying where a frame and a slot are one chunk each. */
-  reply(offset: number, length: number): boolean {
-    if (this.closed) return false;
-    if (this.#batchQueue !== undefined) return this.#batchQueue.reply(offset, length);
-    const memory = this.#parts.side.batchMemory;
-    if (memory === undefined) return false;
-    const slot = this.tx.reserve(length);
-    if (slot < 0) return false;
-    copyFrame(this.tx.memory, slot, memory, offset, length);
-    this.tx.commit(slot, length);
-    return true;
-  }
-
   receivedAt(): bigint | null {
     return this.#parts.side.receivedAt();
   }
@@ -379,11 +364,9 @@ export class XdpLink implements Link {
     const rx = this.#rx[index];
     let count = 0;
     this.#draining = true;
-    this.#batchQueue = rx;
     try {
       count = rx.drain(this.#receiver!, BUDGET);
     } finally {
-      this.#batchQueue = undefined;
       this.#afterBatch();
     }
     return count;

@@ -1,7 +1,6 @@
 import type { LinkReceiver } from '../link.ts';
 import { XDP_PKT_CONTD } from './if-xdp.ts';
 import type { FillRing, RxRing } from './ring.ts';
-import type { XdpTx } from './tx.ts';
 import { ChunkState, type Umem } from './umem.ts';
 
 const MIN_FRAME = 14;
@@ -25,7 +24,6 @@ export type Wake = () => void;
 /** What is the same for all queues of a link. */
 export interface RxSetup {
   readonly umem: Umem;
-  readonly tx: XdpTx;
   readonly maxFrameLength: number;
   /** Frames of several descriptors may come (XDP_USE_SG); the memory has scratch for them. */
   readonly multiBuffer: boolean;
@@ -58,11 +56,6 @@ export class RxQueue {
   /** Of the batch under way, out of the ring: which the kernel writes to meanwhile, and we read several times. */
   readonly #addresses: Int32Array;
   readonly #lengths: Int32Array;
-  /** Chunks of the batch that were sent back, and those that are filled in their place. */
-  readonly #replied: Uint32Array;
-  readonly #replacements: Uint32Array;
-  #repliedCount = 0;
-  #inBatch = false;
   #scratchUsed = 0;
 
   /** `first` and `count` say which chunks this queue receives into; they are all given to the kernel here. */
@@ -85,9 +78,10 @@ export class RxQueue {
     this.#wake = wake;
     this.#addresses = new Int32Array(rx.size);
     this.#lengths = new Int32Array(rx.size);
-    this.#replied = new Uint32Array(rx.size);
-    this.#replacements = new Uint32Array(rx.size);
-    for (let chunk = first; chunk < first + count; chunk++) this.#refill(chunk);
+    for (let chunk = first; chunk < first + count; chunk++) {
+      this.#state[chunk] = ChunkState.FILLING;
+      fill.write(chunk * this.#chunkSize);
+    }
     fill.publish();
     if (fill.needsWakeup) wake();
   }
@@ -105,7 +99,6 @@ export class RxQueue {
     const available = this.stopped ? 0 : this.#rx.available;
     if (available === 0) return 0;
     const most = Math.min(available, budget);
-    this.#inBatch = true;
     this.#scratchUsed = 0;
     this.#batch = 0;
     const { multiBuffer } = this.#setup;
@@ -118,42 +111,10 @@ export class RxQueue {
       try {
         receiver.end();
       } finally {
-        this.#inBatch = false;
         this.#giveBack();
       }
     }
     return this.#batch;
-  }
-
-  /** Sends a frame of the batch under way; see `Link.reply`. */
-  reply(offset: number, length: number): boolean {
-    if (!this.#inBatch || this.stopped) return false;
-    const { tx, umem, maxFrameLength } = this.#setup;
-    if (!(length >= MIN_FRAME && length <= maxFrameLength)) {
-      throw new RangeError(`reply of ${length} bytes: a frame has ${MIN_FRAME} to ${maxFrameLength}`);
-    }
-    const inScratch = offset >= umem.bytes && offset + length <= umem.memory.u8.length;
-    if (!inScratch) {
-      const chunk = offset >>> this.#shift;
-      const inChunk = (offset & (this.#chunkSize - 1)) + length <= this.#chunkSize;
-      if (this.#state[chunk] !== ChunkState.RECEIVED || !inChunk) {
-        throw new RangeError(`reply of ${length} bytes at ${offset}: not in a frame of this batch`);
-      }
-      if (tx.swaps) return this.#swap(chunk, offset, length);
-    }
-    const slot = tx.reserve(length);
-    if (slot < 0) return false;
-    umem.memory.u8.copyWithin(slot, offset, offset + length);
-    tx.commit(slot, length);
-    return true;
-  }
-
-  #swap(chunk: number, offset: number, length: number): boolean {
-    const replacement = this.#setup.tx.swap(offset, length);
-    if (replacement < 0) return false;
-    this.#replied[this.#repliedCount] = chunk;
-    this.#replacements[this.#repliedCount++] = replacement;
-    return true;
   }
 
   /** All in one loop, and counters written once: this is what every frame costs. */
@@ -271,11 +232,6 @@ export class RxQueue {
     receiver.frame(start, length, 0);
   }
 
-  #refill(chunk: number): void {
-    this.#state[chunk] = ChunkState.FILLING;
-    this.#fill.write(chunk * this.#chunkSize);
-  }
-
   #giveBack(): void {
     const addresses = this.#addresses;
     const fill = this.#fill;
@@ -284,17 +240,12 @@ export class RxQueue {
     const count = this.#batch;
     for (let i = 0; i < count; i++) {
       const chunk = addresses[i] >>> shift;
-      // Others were sent back, or are in no valid entry.
+      // Others are in no valid entry.
       if (state[chunk] !== ChunkState.RECEIVED) continue;
       state[chunk] = ChunkState.FILLING;
       fill.write(chunk << shift);
     }
     this.#rx.release(count);
-    for (let i = 0; i < this.#repliedCount; i++) {
-      this.#refill(this.#replacements[i]);
-      this.#setup.tx.letGo(this.#replied[i]);
-    }
-    this.#repliedCount = 0;
     fill.publish();
     if (fill.needsWakeup) this.#wake();
   }

@@ -21,7 +21,7 @@ import {
 } from '../../test-support/xdp-bench.ts';
 import type { Namespace } from '../../testing/namespaces.ts';
 import { vlanKey } from '../../wire/vlan.ts';
-import type { FrameMemory, LinkWants } from '../link.ts';
+import type { LinkWants } from '../link.ts';
 import type { XdpLink } from './link.ts';
 import type { XdpLinkOptions } from './options.ts';
 
@@ -351,34 +351,6 @@ for (const mode of MODES) {
           [0, 1, 2, 3, 4],
         );
         assert.equal(b.link.stats().rxSideFrames, 3);
-      });
-    });
-
-    test('a reply from the side socket is copied', async () => {
-      await withXdpBench({}, async (bench) => {
-        const { a, b } = await openBoth(bench, { mode });
-        let memory: FrameMemory | undefined;
-        const begin = b.receiver.begin.bind(b.receiver);
-        b.receiver.begin = (given) => {
-          memory = given;
-          begin(given);
-        };
-        let offset = 0;
-        const frame = b.receiver.frame.bind(b.receiver);
-        b.receiver.frame = (at, length, flags) => {
-          offset = at;
-          frame(at, length, flags);
-        };
-        b.receiver.onFrame = ({ bytes }) => {
-          memory!.u8.set(STATION_A, offset);
-          memory!.u8.set(STATION_B, offset + 6);
-          assert.equal(b.link.reply(offset, bytes.length), true);
-          b.link.tx.flush();
-        };
-        sendFrame(a.link, testFrame(BROADCAST, STATION_A, 5, 77));
-        a.link.tx.flush();
-        await eventually('the reply', () => a.receiver.frames.length === 1);
-        assert.deepEqual(a.receiver.frames[0].bytes, Buffer.from(testFrame(STATION_A, STATION_B, 5, 77)));
       });
     });
 

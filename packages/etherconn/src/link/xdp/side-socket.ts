@@ -3,7 +3,7 @@ import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { during } from '../../native/system-error.ts';
 import { viewsOver } from '../frame-memory.ts';
 import type { InterfaceMonitor } from '../kernel/interface-monitor.ts';
-import type { FrameMemory, LinkReceiver, LinkWants } from '../link.ts';
+import type { LinkReceiver, LinkWants } from '../link.ts';
 import { type FilterRule, filterProgram } from '../packet/filter.ts';
 import {
   framesPerBlock,
@@ -65,11 +65,6 @@ export class SideSocket {
 
   get monitor(): InterfaceMonitor {
     return this.#socket.monitor;
-  }
-
-  /** The memory of the batch that is being delivered, if it comes from here. */
-  get batchMemory(): FrameMemory | undefined {
-    return this.#draining ? this.#ring?.memory : undefined;
   }
 
   /** See `Link.receivedAt`: rings of AF_XDP do not say. */

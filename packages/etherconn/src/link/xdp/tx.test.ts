@@ -291,7 +291,6 @@ test('chunks that were not sent are not taken back', () => {
 
 test('long frames go as descriptors of adjacent chunks', () => {
   const bench = new Bench({ maxFrameLength: 5000 });
-  assert.equal(bench.tx.swaps, false);
   assert.equal(bench.tx.accounts().freeSlots.length, 5);
   for (const length of [14, 60, CHUNK - 2, CHUNK - 1, 2 * CHUNK - 2, 2 * CHUNK - 1, 5000]) {
     const offset = bench.tx.reserve(length);

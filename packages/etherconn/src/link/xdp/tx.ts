@@ -125,14 +125,15 @@ export class XdpTx implements LinkTx {
     this.retry = new RoomRetry(() => this.#attempt());
   }
 
-  /** Whether received chunks can be sent as they are: slots and chunks must be the same thing. */
-  get swaps(): boolean {
-    return this.#chunksPerSlot === 1;
-  }
-
   reserve(length: number): number {
     this.#checkLongest(length);
-    return this.#take(ChunkState.RESERVED);
+    if (this.#freeCount === 0 && (this.#stopped || this.#reclaim() === 0)) {
+      this.#wantRoom();
+      return -1;
+    }
+    const offset = this.#free[--this.#freeCount];
+    this.#state[offset >>> this.#shift] = ChunkState.RESERVED;
+    return offset;
   }
 
   commit(offset: number, length: number): void {
@@ -226,24 +227,6 @@ export class XdpTx implements LinkTx {
     return taken;
   }
 
-  /**
-   * Sends a received frame from where it lies. Returns the chunk that is to be filled in its chunk's place, or -1
-   * when there is none.
-   */
-  swap(offset: number, length: number): number {
-    const replacement = this.#take(ChunkState.PROMISED);
-    if (replacement < 0) return -1;
-    this.#state[offset >>> this.#shift] = ChunkState.REPLIED;
-    this.#write(offset, length);
-    return replacement >>> this.#shift;
-  }
-
-  /** The batch that a replied chunk came with has ended. */
-  letGo(chunk: number): void {
-    if (this.#state[chunk] === ChunkState.REPLIED) this.#state[chunk] = ChunkState.SENDING;
-    else this.#giveBack(chunk);
-  }
-
   /** The interface is down: what is committed is given up. Or up again: what waits can go. */
   setUp(up: boolean): void {
     this.#up = up;
@@ -276,16 +259,6 @@ export class XdpTx implements LinkTx {
       // The kernel shows later what it has taken and dropped, and takes what it is not asked to where it needs no kick.
       waiting: Math.min(this.#waiting, this.#ring.waiting) + this.#ring.unpublished,
     };
-  }
-
-  #take(state: number): number {
-    if (this.#freeCount === 0 && (this.#stopped || this.#reclaim() === 0)) {
-      this.#wantRoom();
-      return -1;
-    }
-    const offset = this.#free[--this.#freeCount];
-    this.#state[offset >>> this.#shift] = state;
-    return offset;
   }
 
   #checkLongest(length: number): void {
@@ -428,7 +401,7 @@ export class XdpTx implements LinkTx {
     return this.#freeCount - before;
   }
 
-  /** The usual ones, of a chunk each and in nobody's batch, in one go. Returns how many, before the first other one. */
+  /** The usual ones, of a chunk each, in one go. Returns how many, before the first that is no frame of ours. */
   #reclaimSlots(count: number): number {
     const completion = this.#completion;
     const state = this.#state;
@@ -453,8 +426,6 @@ export class XdpTx implements LinkTx {
       const first = this.#firstChunk + slot * this.#chunksPerSlot;
       if (!(this.#parts[slot] > 0)) this.invalidCompletions++;
       else if (--this.#parts[slot] === 0) this.#giveBack(first);
-    } else if (this.#state[chunk] === ChunkState.REPLIED) {
-      this.#state[chunk] = ChunkState.REPLIED_SENT;
     } else if (this.#state[chunk] === ChunkState.SENDING) {
       this.#giveBack(chunk);
     } else {

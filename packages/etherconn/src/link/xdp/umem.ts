@@ -18,16 +18,10 @@ export const ChunkState = {
   FILLING: 3,
   /** In the batch that is being received. */
   RECEIVED: 4,
-  /** As SENDING, but its frame belongs to the batch that is being received, and stays readable until its end. */
-  REPLIED: 5,
-  /** As REPLIED, and sent already. */
-  REPLIED_SENT: 6,
-  /** Taken from the free ones, to be filled in the place of a replied one at the end of the batch. */
-  PROMISED: 7,
   /** Belongs to the slot of several chunks that begins before it. */
-  PART: 8,
+  PART: 5,
   /** Not used: what is left over where slots have several chunks. */
-  SPARE: 9,
+  SPARE: 6,
 } as const;
 
 /**
