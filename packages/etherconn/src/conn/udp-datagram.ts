@@ -1,8 +1,8 @@
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { frameVlans } from '../relay/l2-endpoint.ts';
 import { readU16 } from '../wire/bytes.ts';
-import { formatIp } from '../wire/ip.ts';
 import { formatMac } from '../wire/mac.ts';
+import { addressTexts } from './address-texts.ts';
 
 /** Who sent a datagram: Node's `rinfo` and more. */
 export class UdpRemote {
@@ -25,11 +25,11 @@ export class UdpRemote {
     const u8 = store.memory!.u8;
     const version = words[at + Field.KINDS] & 0xf;
     const ports = words[at + Field.PORTS];
-    this.address = formatIp(u8, words[at + Field.IP_SOURCE], version);
+    this.address = addressTexts.text(u8, words[at + Field.IP_SOURCE], version, '');
     this.family = version === 4 ? 'IPv4' : 'IPv6';
     this.port = ports >>> 16;
     this.size = words[at + Field.PAYLOAD_END] - words[at + Field.PAYLOAD];
-    this.localAddress = formatIp(u8, words[at + Field.IP_DESTINATION], version);
+    this.localAddress = addressTexts.text(u8, words[at + Field.IP_DESTINATION], version, '');
     this.localPort = ports & 0xffff;
     const start = words[at + Field.START];
     const mac = start + 6;

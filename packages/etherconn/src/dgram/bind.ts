@@ -37,9 +37,9 @@ export function bindImplicitly(socket: EventEmitter): void {
 
 function bindTo(socket: EventEmitter, wanted: unknown, port: unknown): void {
   const state = stateOf(socket);
-  const any = state.handle?.version === 4 ? '0.0.0.0' : '::';
-  state.handle!.lookup((wanted as string) || any, (error, ip) => {
-    const { handle } = state;
+  const any = state.running?.version === 4 ? '0.0.0.0' : '::';
+  state.running!.lookup((wanted as string) || any, (error, ip) => {
+    const { running: handle } = state;
     // Closed in the meantime.
     if (handle === null) return;
     if (error) {
@@ -62,7 +62,7 @@ function bindTo(socket: EventEmitter, wanted: unknown, port: unknown): void {
 
 function startListening(socket: EventEmitter): void {
   const state = stateOf(socket);
-  state.handle!.startReceiving();
+  state.running!.startReceiving();
   state.receiving = true;
   state.bindState = BindState.BOUND;
   if (state.recvBufferSize) setBufferSize(socket, state.recvBufferSize, 'recv');

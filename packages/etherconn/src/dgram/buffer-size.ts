@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { BufferSizes } from './handle.ts';
 import { badBufferSize } from './node-errors.ts';
 import { runningHandle } from './socket-state.ts';
 import { bufferSizeError } from './system-errors.ts';
@@ -18,7 +19,7 @@ export function getBufferSize(socket: EventEmitter, side: 'recv' | 'send'): numb
   return checkedSizes(socket, 0, side)[side];
 }
 
-function checkedSizes(socket: EventEmitter, size: unknown, side: 'recv' | 'send'): Record<string, number> {
+function checkedSizes(socket: EventEmitter, size: unknown, side: 'recv' | 'send'): BufferSizes {
   if ((size as number) >>> 0 !== size) throw badBufferSize();
   const handle = runningHandle(socket);
   const syscall = `uv_${side}_buffer_size`;

@@ -7,11 +7,11 @@ import { ConnectState, stateOf } from './socket-state.ts';
 /** Gives everything back and emits 'close' in the next tick. */
 export function closeSocket(socket: EventEmitter): void {
   const state = stateOf(socket);
-  const { handle } = state;
-  if (handle === null) return;
-  state.handle = null;
+  const { running } = state;
+  if (running === null) return;
+  state.running = null;
   state.receiving = false;
-  handle.close();
+  running.close();
   nextTick(emitClose, socket);
 }
 
@@ -21,7 +21,7 @@ export function closeSocket(socket: EventEmitter): void {
  */
 export function closedByHost(socket: EventEmitter, error: Error): void {
   const state = stateOf(socket);
-  if (state.handle === null) return;
+  if (state.running === null) return;
   state.queue = undefined;
   state.connectState = ConnectState.DISCONNECTED;
   closeSocket(socket);

@@ -2,8 +2,8 @@ import type { EventEmitter } from 'node:events';
 import { nextTick } from '../real-time.ts';
 import { bindImplicitly } from './bind.ts';
 import { addressBlocked, alreadyConnected, notConnected } from './node-errors.ts';
-import { enqueue } from './queueing.ts';
-import { BindState, ConnectState, runningHandle, stateOf } from './socket-state.ts';
+
+import { BindState, ConnectState, enqueue, runningHandle, stateOf } from './socket-state.ts';
 import { codeOf, errnoException, exceptionWithHostPort } from './system-errors.ts';
 import { validatePort, validateString } from './validate.ts';
 
@@ -36,15 +36,15 @@ function lookUpAndConnect(
   callback: ConnectCallback | undefined,
 ): void {
   const state = stateOf(socket);
-  if (state.handle === null) return;
+  if (state.running === null) return;
   if (callback) socket.once('connect', callback);
-  state.handle.lookup(address, (error, ip) => {
-    if (state.handle === null) return;
+  state.running.lookup(address, (error, ip) => {
+    if (state.running === null) return;
     let failure = error;
-    if (!failure && state.handle.blocks(ip)) failure = addressBlocked(ip);
+    if (!failure && state.running.blocks(ip)) failure = addressBlocked(ip);
     if (!failure) {
       try {
-        state.handle.connect(ip, port);
+        state.running.connect(ip, port);
       } catch (thrown) {
         failure = exceptionWithHostPort(thrown, 'connect', address, port);
       }

@@ -1,10 +1,11 @@
 import diagnostics from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
 import type { BlockList } from 'node:net';
+import { closedByHost } from './closing.ts';
 import { SocketHandle } from './handle.ts';
 import { type Lookup, plainLookup, replacedLookup } from './lookup.ts';
 import { badSocketType } from './node-errors.ts';
-import { BindState, ConnectState, type SocketHost, setState, stateOf } from './socket-state.ts';
+import { type SocketMaker, SocketState, setState, stateOf } from './socket-state.ts';
 import { validateAbortSignal, validateBlockList, validateFunction, validateUint32 } from './validate.ts';
 
 /** Node's channel for new sockets; message `{ socket }`. */
@@ -13,10 +14,10 @@ const udpSocketChannel = diagnostics.channel('udp.socket');
 /** Options as the constructor finds them: nothing is checked yet. */
 type Unchecked = Record<string, unknown>;
 
-/** Makes a plain event emitter into a socket of `host`: what the constructor does. */
+/** Makes a plain event emitter into a socket of `maker`'s host: what the constructor does. */
 export function initializeSocket(
   socket: EventEmitter,
-  host: SocketHost,
+  maker: SocketMaker,
   typeOrOptions: unknown,
   listener: unknown,
 ): void {
@@ -32,32 +33,29 @@ export function initializeSocket(
   if (type !== 'udp4' && type !== 'udp6') throw badSocketType();
 
   const version = type === 'udp4' ? 4 : 6;
-  const receiveInfo = Boolean(options.receiveInfo);
   (socket as { type?: string }).type = type;
   if (typeof listener === 'function') socket.on('message', listener as () => void);
   const ownLookup = (lookup as Lookup | undefined) ?? replacedLookup();
-  const receiving = {
+  const host = maker.host();
+  const handle = new SocketHandle(host, socket, {
     version,
-    receiveInfo,
+    receiveInfo: Boolean(options.receiveInfo),
     multicastAll: options.multicastAll !== false,
     blockList: receiveBlockList,
-    texts: host.texts,
-  } as const;
-  const cacheable = ownLookup === null && sendBlockList === undefined;
-  const sending = { lookup: ownLookup ?? plainLookup, cacheable, blockList: sendBlockList };
-  setState(socket, {
-    handle: new SocketHandle(host.udp, socket, receiving, sending),
-    receiving: false,
-    bindState: BindState.UNBOUND,
-    connectState: ConnectState.DISCONNECTED,
-    queue: undefined,
+    zone: host.interfaceName,
+    lookup: ownLookup ?? plainLookup,
+    sendBlockList,
+    hostClosed: closedByHost,
+  });
+  const state = new SocketState(maker, handle, {
     reuseAddr: Boolean(options.reuseAddr),
     reusePort: Boolean(options.reusePort),
     ipv6Only: Boolean(options.ipv6Only),
     recvBufferSize,
     sendBufferSize,
-    cacheable,
+    cacheable: ownLookup === null && sendBlockList === undefined,
   });
+  setState(socket, state);
   if (options.signal !== undefined) closeOnAbort(socket, options.signal);
   if (udpSocketChannel.hasSubscribers) udpSocketChannel.publish({ socket });
 }
@@ -78,7 +76,7 @@ function blockListOption(options: Unchecked, name: string): BlockList | undefine
 function closeOnAbort(socket: EventEmitter, signal: unknown): void {
   validateAbortSignal(signal, 'options.signal');
   const abort = (): void => {
-    if (stateOf(socket).handle !== null) (socket as unknown as { close(): void }).close();
+    if (stateOf(socket).running !== null) (socket as unknown as { close(): void }).close();
   };
   if (signal.aborted) {
     abort();

@@ -4,7 +4,7 @@ import { runningHandle, type SocketState, stateOf } from './socket-state.ts';
 
 /** Names that Node's sockets still have of old, with Node's warning DEP0112. */
 const PROPERTIES = {
-  _handle: 'handle',
+  _handle: 'running',
   _receiving: 'receiving',
   _bindState: 'bindState',
   _queue: 'queue',
@@ -41,7 +41,7 @@ export function defineDeprecated(prototype: EventEmitter): void {
     const state = stateOf(socket);
     if (!state.receiving) return;
     state.receiving = false;
-    state.handle?.stopReceiving();
+    state.running?.stopReceiving();
   });
 }
 

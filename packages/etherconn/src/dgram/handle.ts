@@ -10,8 +10,8 @@ import type { BatchStore } from '../relay/batch-store.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { addressText, orLoopback, parseLiteral, systemError } from './address.ts';
 import { type CallbackOwner, callBackFailed, callBackLater, type SendCallback } from './callbacks.ts';
-import { closedByHost } from './closing.ts';
 import type { Lookup, LookupCallback } from './lookup.ts';
+import { shownAddress } from './message-info.ts';
 import { invalidArgType } from './node-errors.ts';
 import { Receiver, type ReceiverOptions } from './receiver.ts';
 import { type PendingSend, SendQueue, type SendQueueOwner } from './send-queue.ts';
@@ -24,21 +24,21 @@ export interface SocketAddress {
   port: number;
 }
 
-/** What went out at a socket. */
-export interface SendCounters {
-  /** Datagrams that the host has taken. */
-  sent: number;
-  /** Datagrams that could not be sent. */
-  failed: number;
+/** What a program thinks its kernel buffers are. */
+export interface BufferSizes {
+  recv: number;
+  send: number;
 }
 
-/** What a handle is told of how its socket sends. */
-export interface SendOptions {
+/** What a handle is told of its socket. */
+export interface HandleOptions extends ReceiverOptions {
+  /** See UdpPortOptions. */
+  readonly multicastAll: boolean;
   readonly lookup: Lookup;
-  /** Whether destinations of `send` may be kept by the text of their address. */
-  readonly cacheable: boolean;
   /** Whom nothing is sent to. */
-  readonly blockList: BlockList | undefined;
+  readonly sendBlockList: BlockList | undefined;
+  /** Told, with the socket, that the host or its relay has been closed. */
+  readonly hostClosed: (socket: EventEmitter, error: Error) => void;
 }
 
 /**
@@ -50,36 +50,36 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   readonly fd: number = -1;
   readonly version: 4 | 6;
   readonly receiver: Receiver;
-  readonly counters: SendCounters = { sent: 0, failed: 0 };
-  /** Where `send` has sent to; empty when each of its addresses has to be looked up or checked. */
-  readonly destinations: DestinationCache<UdpDestination> = new DestinationCache<UdpDestination>();
-  /** Where `sendMany` and answers go, which take addresses alone; the same, unless that is empty. */
-  readonly direct: DestinationCache<UdpDestination>;
+  /** Datagrams that the host has taken, and those that could not be sent. */
+  sent = 0;
+  sendFailures = 0;
   closed = false;
   /** Where connected sends go. */
   connected: UdpDestination | null = null;
-  /** What the program thinks its kernel buffers are, as Linux has them by default. */
-  readonly bufferSizes: { recv: number; send: number } = { recv: 212_992, send: 212_992 };
   readonly #lookup: Lookup;
   readonly #blockList: BlockList | undefined;
   readonly #host: UdpHost;
   readonly #socket: EventEmitter;
   readonly #multicastAll: boolean;
   #port: UdpPort | null = null;
+  readonly #hostClosed: (socket: EventEmitter, error: Error) => void;
+  /** Where it has sent to, by address literal and port. Made when it first sends. */
+  #destinations: DestinationCache<UdpDestination> | null = null;
+  #bufferSizes: BufferSizes | null = null;
   #queue: SendQueue | null = null;
   #peer: SocketAddress | null = null;
   #refed = true;
   /** Whether this handle keeps the host, and with it the process, alive. */
   #holding = false;
 
-  constructor(host: UdpHost, socket: EventEmitter, options: ReceiverOptions, sending: SendOptions) {
+  constructor(host: UdpHost, socket: EventEmitter, options: HandleOptions) {
     this.#host = host;
     this.#socket = socket;
     this.version = options.version;
     this.#multicastAll = options.multicastAll;
-    this.#lookup = sending.lookup;
-    this.#blockList = sending.blockList;
-    this.direct = sending.cacheable ? this.destinations : new DestinationCache<UdpDestination>();
+    this.#lookup = options.lookup;
+    this.#blockList = options.sendBlockList;
+    this.#hostClosed = options.hostClosed;
     this.receiver = new Receiver(socket, this, options);
   }
 
@@ -97,6 +97,12 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   /** Datagrams that the host has taken and could not send. */
   get lost(): number {
     return this.#port?.lost ?? 0;
+  }
+
+  /** As Linux has them by default. */
+  get bufferSizes(): BufferSizes {
+    this.#bufferSizes ??= { recv: 212_992, send: 212_992 };
+    return this.#bufferSizes;
   }
 
   get bound(): boolean {
@@ -163,8 +169,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     const opened = this.port('connect');
     opened.connect(target, port, zone);
     this.connected = opened.destination(target, port, zone);
-    this.destinations.clear();
-    this.direct.clear();
+    this.#destinations = null;
     this.#peer = this.#addressObject(target, zone, port);
   }
 
@@ -174,21 +179,19 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     this.#peer = null;
   }
 
-  /** Where this literal and port are; remembered by its text if `keep`. */
-  destination(address: string, port: number, keep: boolean): UdpDestination {
-    const known = this.destinations.get(address, port);
-    if (known !== null) return known;
-    const made = this.#makeDestination(address, port);
-    if (keep) this.destinations.set(address, port, made);
-    return made;
+  /** The destination of an address literal and port that has been sent to before, or null. */
+  known(address: string, port: number): UdpDestination | null {
+    return this.#destinations === null ? null : this.#destinations.get(address, port);
   }
 
-  /** As {@link destination}, for who takes address literals alone; always remembered. */
-  directDestination(address: string, port: number): UdpDestination {
-    const known = this.direct.get(address, port);
+  /** The destination of an address literal and port. */
+  destination(address: string, port: number): UdpDestination {
+    this.#destinations ??= new DestinationCache<UdpDestination>();
+    const known = this.#destinations.get(address, port);
     if (known !== null) return known;
-    const made = this.#makeDestination(address, port);
-    this.direct.set(address, port, made);
+    const { bytes, zone } = parseLiteral(address, this.version, 'send');
+    const made = this.port('send').destination(orLoopback(bytes), port, zone);
+    this.#destinations.set(address, port, made);
     return made;
   }
 
@@ -221,7 +224,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
         return;
       }
       if (taken === 1) {
-        this.counters.sent++;
+        this.sent++;
         if (callback !== undefined) callBackLater(callback, end - start, port === 0 ? null : this);
         return;
       }
@@ -230,13 +233,13 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     const copy = Uint8Array.prototype.slice.call(payload, start, end);
     if (this.#sendQueue().push({ destination, payload: copy, address, port, callback })) return;
     // Without a callback nobody sees the error, and making one costs more than sending.
-    if (callback === undefined) this.counters.failed++;
+    if (callback === undefined) this.sendFailures++;
     else this.fail(systemError('ENOBUFS', 'send', 'too much is waiting'), address, port, callback);
   }
 
   /** Calls back with Node's form of an error; without a callback it is counted and forgotten, as by Node. */
   fail(error: unknown, address: string | undefined, port: number, callback: SendCallback | undefined): void {
-    this.counters.failed++;
+    this.sendFailures++;
     if (callback !== undefined) {
       const owner = port === 0 ? null : this;
       callBackFailed(callback, exceptionWithHostPort(error, 'send', address, port), owner);
@@ -250,7 +253,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   trySend(destination: UdpDestination, payload: Uint8Array): 0 | 1 {
     if (this.#queue === null || this.#queue.lets(destination)) {
       if (destination.trySend(payload, 0, payload.length) === 1) {
-        this.counters.sent++;
+        this.sent++;
         return 1;
       }
     }
@@ -268,7 +271,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   trySendGroup(connected: UdpDestination, payloads: readonly unknown[], first: number): number {
     if (this.#queue !== null && !this.#queue.lets(connected)) return 0;
     const sent = connected.trySendGroup(payloads, first);
-    this.counters.sent += sent;
+    this.sent += sent;
     return sent;
   }
 
@@ -305,8 +308,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
       this.#queue.reject(systemError('ECANCELED', 'send', 'the socket was closed before it was sent'));
     }
     this.#queue?.reject(null);
-    this.destinations.clear();
-    this.direct.clear();
+    this.#destinations = null;
     this.connected = null;
     this.#port?.close();
     this.#port = null;
@@ -336,16 +338,16 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
 
   hostClosed(error: Error): void {
     this.#queue?.reject(error);
-    closedByHost(this.#socket, error);
+    this.#hostClosed(this.#socket, error);
   }
 
   sendDone(entry: PendingSend): void {
-    this.counters.sent++;
+    this.sent++;
     if (entry.callback !== undefined) callBackLater(entry.callback, entry.payload.length, null);
   }
 
   sendFailed(entry: PendingSend, error: unknown): void {
-    this.counters.failed++;
+    this.sendFailures++;
     if (entry.callback === undefined) return;
     callBackFailed(entry.callback, exceptionWithHostPort(error, 'send', entry.address, entry.port), null);
   }
@@ -361,19 +363,13 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   reply(batch: Batch, payload: Uint8Array): number {
     if (!(payload instanceof Uint8Array)) throw invalidArgType('payload', ['Uint8Array'], payload);
     const at = batch.remoteAddressOffset;
-    const bytes = batch.u8.subarray(at, at + (batch.ipVersion === 4 ? 4 : 16));
-    const text = addressText(bytes, this.#host.interfaceName);
-    const address = batch.ipVersion === 4 && this.version === 6 ? `::ffff:${text}` : text;
+    const zone = this.#host.interfaceName;
+    const address = shownAddress(batch.u8, at, batch.ipVersion, this.version, zone);
     if (this.blocks(address)) {
-      this.counters.failed++;
+      this.sendFailures++;
       return 1;
     }
-    return this.trySend(this.directDestination(address, batch.remotePort), payload);
-  }
-
-  #makeDestination(address: string, port: number): UdpDestination {
-    const { bytes, zone } = parseLiteral(address, this.version, 'send');
-    return this.port('send').destination(orLoopback(bytes), port, zone);
+    return this.trySend(this.destination(address, batch.remotePort), payload);
   }
 
   #sendQueue(): SendQueue {

@@ -1,7 +1,8 @@
+import { addressTexts } from '../conn/address-texts.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { frameVlans } from '../relay/l2-endpoint.ts';
 import { formatMac } from '../wire/mac.ts';
-import type { AddressTextCache } from './address-text-cache.ts';
+import { isLinkLocal } from './address.ts';
 
 /** Who sent a message: Node's `rinfo`. */
 export interface MessageInfo {
@@ -23,17 +24,12 @@ export interface ReceivedMessageInfo extends MessageInfo {
   vlans: readonly number[];
 }
 
-/** Rinfo of the row at `at`. Always the same hidden class: listeners that read it stay quick. */
-export function messageInfo(
-  store: BatchStore,
-  at: number,
-  texts: AddressTextCache,
-  socketVersion: 4 | 6,
-): MessageInfo {
+/** Rinfo of the row at `at`; `zone` goes behind link-local addresses. Always the same hidden class: listeners that read it stay quick. */
+export function messageInfo(store: BatchStore, at: number, socketVersion: 4 | 6, zone: string): MessageInfo {
   const { words } = store;
   const version = words[at + Field.KINDS] & 0xf;
   return {
-    address: texts.text(store.memory!.u8, words[at + Field.IP_SOURCE], version, socketVersion),
+    address: shownAddress(store.memory!.u8, words[at + Field.IP_SOURCE], version, socketVersion, zone),
     family: socketVersion === 4 ? 'IPv4' : 'IPv6',
     port: words[at + Field.PORTS] >>> 16,
     size: words[at + Field.PAYLOAD_END] - words[at + Field.PAYLOAD],
@@ -44,18 +40,32 @@ export function messageInfo(
 export function receivedMessageInfo(
   store: BatchStore,
   at: number,
-  texts: AddressTextCache,
   socketVersion: 4 | 6,
+  zone: string,
 ): ReceivedMessageInfo {
   const { words } = store;
   const { u8 } = store.memory!;
   const start = words[at + Field.START];
   const version = words[at + Field.KINDS] & 0xf;
   return {
-    ...messageInfo(store, at, texts, socketVersion),
-    localAddress: texts.text(u8, words[at + Field.IP_DESTINATION], version, socketVersion),
+    ...messageInfo(store, at, socketVersion, zone),
+    localAddress: shownAddress(u8, words[at + Field.IP_DESTINATION], version, socketVersion, zone),
     localPort: words[at + Field.PORTS] & 0xffff,
     mac: formatMac(u8, start + 6),
     vlans: frameVlans(u8, start, words[at + Field.VLAN_COUNT]),
   };
+}
+
+/** The address of `version` at `offset` as a socket shows it: IPv4 peers of udp6 sockets are '::ffff:10.0.0.1'. */
+export function shownAddress(
+  u8: Uint8Array,
+  offset: number,
+  version: number,
+  socketVersion: 4 | 6,
+  zone: string,
+): string {
+  if (version === 4) {
+    return socketVersion === 4 ? addressTexts.text(u8, offset, 4, '') : addressTexts.mapped(u8, offset);
+  }
+  return addressTexts.text(u8, offset, 6, isLinkLocal(u8, offset) ? zone : '');
 }

@@ -10,7 +10,7 @@ export const NodeSocket: typeof dgram.Socket = dgram.Socket;
  * The symbol under which Node's sockets keep their state (handle, bindState, queue …). Ours keep theirs in the same
  * place and shape, so that what looks there finds it. It is private; `ref` reads it from whatever it is called on.
  */
-export const stateSymbol: symbol = findStateSymbol();
+export const stateSymbol: unique symbol = findStateSymbol() as never;
 
 function findStateSymbol(): symbol {
   let found: symbol | undefined;

@@ -29,12 +29,8 @@ export function messageOrList(value: unknown): Uint8Array {
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
-/** `length` bytes of a message from `offset`; both taken as unsigned 32-bit numbers, as by Node. */
-export function messageSlice(value: unknown, offset: unknown, length: unknown): Uint8Array {
-  const bytes = messageBytes(value);
-  const start = (offset as number) >>> 0;
-  const count = (length as number) >>> 0;
+/** Checks that a message has `count` bytes from `start`. */
+export function checkSlice(bytes: Uint8Array, start: number, count: number): void {
   if (start > bytes.length) throw bufferOutOfBounds('offset');
   if (start + count > bytes.length) throw bufferOutOfBounds('length');
-  return bytes.subarray(start, start + count);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
-import { inherits, promisify } from 'node:util';
+import { inherits, inspect, promisify } from 'node:util';
 import { FakeUdpHost } from '../test-support/fake-udp-host.ts';
 import { NodeSocket, stateSymbol } from './node-socket.ts';
 import { dgramModule } from './socket-class.ts';
@@ -96,4 +96,48 @@ test('bound methods can be promisified', async () => {
   assert.equal(await send(Buffer.from('four'), 40000, '127.0.0.1'), 4);
   await promisify(socket.close.bind(socket))();
   assert.throws(() => socket.address(), { code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' });
+});
+
+test('sockets of all modules are of one class', () => {
+  const other = dgramModule(() => new FakeUdpHost());
+  const [a, b] = [module.createSocket('udp4'), other.createSocket('udp4')];
+  const c = new other.Socket('udp4');
+  assert.equal(Object.getPrototypeOf(a), Object.getPrototypeOf(b));
+  assert.equal(Object.getPrototypeOf(a), Object.getPrototypeOf(c));
+});
+
+test('a class tells its sockets from those of other modules, also once they are closed', () => {
+  const other = dgramModule(() => new FakeUdpHost());
+  class Own extends other.Socket {}
+  const own = new Own('udp4');
+  const isOf = (value: unknown, of: typeof module.Socket): boolean => value instanceof of;
+  assert.ok(isOf(own, other.Socket) && !isOf(own, module.Socket));
+  assert.ok(!isOf(other.createSocket('udp4'), Own));
+  own.close();
+  assert.ok(isOf(own, other.Socket) && !isOf(own, module.Socket));
+  assert.ok(!isOf({}, module.Socket) && !isOf(null, module.Socket));
+});
+
+test('`constructor` is the class of the socket’s own module, or of its heirs', () => {
+  const socket = module.createSocket('udp4');
+  assert.equal(socket.constructor, module.Socket);
+  const Again = socket.constructor as typeof module.Socket;
+  assert.ok(new Again('udp4') instanceof module.Socket);
+  assert.match(inspect(socket), /^Socket /);
+  class Own extends module.Socket {}
+  assert.equal(new Own('udp4').constructor, Own);
+  function Old(): void {}
+  Old.prototype = Object.create(module.Socket.prototype);
+  Old.prototype.constructor = Old;
+  assert.equal(Old.prototype.constructor, Old);
+  assert.equal(module.createSocket('udp4').constructor, module.Socket);
+});
+
+test('a module is a plain object that may be changed', () => {
+  const own = dgramModule(() => new FakeUdpHost());
+  assert.deepEqual(Object.keys(own), ['createSocket', 'Socket']);
+  assert.equal({ ...own }.Socket, own.Socket);
+  const replaced = module.Socket;
+  own.Socket = replaced;
+  assert.equal(own.Socket, replaced);
 });

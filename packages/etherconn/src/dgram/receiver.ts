@@ -6,7 +6,6 @@ import { messages } from '../conn/message-slab.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { runTicks } from '../ticks.ts';
-import type { AddressTextCache } from './address-text-cache.ts';
 import { HeldMessages } from './held-messages.ts';
 import { type MessageInfo, messageInfo, receivedMessageInfo } from './message-info.ts';
 
@@ -17,10 +16,9 @@ const cursor = new Batch();
 export interface ReceiverOptions {
   readonly version: 4 | 6;
   readonly receiveInfo: boolean;
-  /** See UdpPortOptions. */
-  readonly multicastAll: boolean;
   readonly blockList: BlockList | undefined;
-  readonly texts: AddressTextCache;
+  /** Goes behind link-local addresses. */
+  readonly zone: string;
 }
 
 /** What came in at a socket. */
@@ -54,7 +52,10 @@ export class Receiver {
   receiving = false;
   readonly #socket: EventEmitter;
   readonly #replier: Replier;
-  readonly #options: ReceiverOptions;
+  readonly #version: 4 | 6;
+  readonly #receiveInfo: boolean;
+  readonly #blockList: BlockList | undefined;
+  readonly #zone: string;
   /** Named as that of Node's sockets, for tools that tell asynchronous resources by type. */
   readonly #resource = new AsyncResource('UDPWRAP');
   #onBatch: ((batch: Batch) => void) | null = null;
@@ -64,7 +65,10 @@ export class Receiver {
   constructor(socket: EventEmitter, replier: Replier, options: ReceiverOptions) {
     this.#socket = socket;
     this.#replier = replier;
-    this.#options = options;
+    this.#version = options.version;
+    this.#receiveInfo = options.receiveInfo;
+    this.#blockList = options.blockList;
+    this.#zone = options.zone;
     this.#held = runTicks === null ? new HeldMessages((message, info) => this.#emit(message, info)) : null;
   }
 
@@ -115,11 +119,11 @@ export class Receiver {
       this.counters.droppedNoListener++;
       return;
     }
-    const { blockList, receiveInfo, texts, version } = this.#options;
-    const info = receiveInfo
-      ? receivedMessageInfo(store, at, texts, version)
-      : messageInfo(store, at, texts, version);
-    if (blockList?.check(info.address, version === 4 ? 'ipv4' : 'ipv6')) {
+    const version = this.#version;
+    const info = this.#receiveInfo
+      ? receivedMessageInfo(store, at, version, this.#zone)
+      : messageInfo(store, at, version, this.#zone);
+    if (this.#blockList?.check(info.address, version === 4 ? 'ipv4' : 'ipv6')) {
       this.counters.droppedBlocked++;
       return;
     }

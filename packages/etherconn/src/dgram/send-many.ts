@@ -64,7 +64,7 @@ function sendOne(
   const { buffer, port, address } = message;
   if (!(buffer instanceof Uint8Array)) throw invalidArgType('buffer', ['Uint8Array'], buffer);
   if (connected !== null) throw alreadyConnected();
-  const known = handle.direct.get(address, port);
+  const known = handle.known(address, port);
   if (known !== null && !handle.blocks(address)) return trySend(handle, known, buffer, address, port);
   const number = validatePort(port, 'Port', false);
   validateString(address, 'address');
@@ -80,7 +80,7 @@ function trySend(
   port: number,
 ): 0 | 1 {
   try {
-    return handle.trySend(destination ?? handle.directDestination(address!, port), payload);
+    return handle.trySend(destination ?? handle.destination(address!, port), payload);
   } catch (error) {
     throw exceptionWithHostPort(error, 'send', address, port);
   }

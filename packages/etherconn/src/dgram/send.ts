@@ -8,9 +8,9 @@ import { bindImplicitly } from './bind.ts';
 import type { SendCallback } from './callbacks.ts';
 import type { SocketHandle } from './handle.ts';
 import { addressBlocked, alreadyConnected } from './node-errors.ts';
-import { messageOrList, messageSlice } from './payload.ts';
-import { enqueue } from './queueing.ts';
-import { BindState, ConnectState, runningHandle, type SocketState, stateOf } from './socket-state.ts';
+import { checkSlice, messageBytes, messageOrList } from './payload.ts';
+
+import { BindState, ConnectState, enqueue, runningHandle, stateOf } from './socket-state.ts';
 import { validatePort, validateString } from './validate.ts';
 
 /**
@@ -28,31 +28,41 @@ export function sendMessage(
 ): void {
   const state = stateOf(socket);
   const connected = state.connectState === ConnectState.CONNECTED;
-  let content = message;
   let port_ = fourth;
   let address: unknown = fifth;
   let callback = sixth;
+  let isSlice = true;
   if (!connected) {
-    if (address || (port_ && typeof port_ !== 'function')) {
-      content = messageSlice(message, second, third);
-    } else {
+    isSlice = Boolean(address || (port_ && typeof port_ !== 'function'));
+    if (!isSlice) {
       callback = fourth;
       port_ = second;
       address = third;
     }
-  } else {
-    if (typeof third === 'number') {
-      content = messageSlice(message, second, third);
-      if (typeof port_ === 'function') {
-        callback = port_;
-        port_ = null;
-      }
-    } else {
-      callback = second;
+  } else if (typeof third === 'number') {
+    if (typeof port_ === 'function') {
+      callback = port_;
+      port_ = null;
     }
-    if (port_ || address) throw alreadyConnected();
+  } else {
+    isSlice = false;
+    callback = second;
   }
-  const payload = messageOrList(content);
+  let payload: Uint8Array;
+  // Both are taken as unsigned 32-bit numbers, as by Node.
+  let start = 0;
+  let end: number;
+  if (isSlice) {
+    payload = messageBytes(message);
+    start = (second as number) >>> 0;
+    end = start + ((third as number) >>> 0);
+    checkSlice(payload, start, end - start);
+    if (connected && (port_ || address)) throw alreadyConnected();
+  } else {
+    if (connected && (port_ || address)) throw alreadyConnected();
+    payload = messageOrList(message);
+    end = payload.length;
+  }
   const port = connected ? 0 : validatePort(port_, 'Port', false);
   if (typeof address === 'function') {
     callback = address;
@@ -64,14 +74,16 @@ export function sendMessage(
   const called = typeof callback === 'function' ? (callback as SendCallback) : undefined;
   const text = (address as string | null | undefined) ?? undefined;
   if (state.bindState === BindState.UNBOUND) bindImplicitly(socket);
-  if (state.bindState === BindState.BOUND) lookUpAndSend(socket, payload, port, text, called);
-  else enqueue(socket, () => sendQueued(socket, payload, port, text, called));
+  if (state.bindState === BindState.BOUND) lookUpAndSend(socket, payload, start, end, port, text, called);
+  else enqueue(socket, () => sendQueued(socket, payload, start, end, port, text, called));
 }
 
 /** A send that waited for the socket to be bound; meanwhile it may have been connected, or closed. */
 function sendQueued(
   socket: EventEmitter,
   payload: Uint8Array,
+  start: number,
+  end: number,
   port: number,
   address: string | undefined,
   callback: SendCallback | undefined,
@@ -79,26 +91,29 @@ function sendQueued(
   const state = stateOf(socket);
   if (state.connectState === ConnectState.CONNECTED && port !== 0) throw alreadyConnected();
   runningHandle(socket);
-  lookUpAndSend(socket, payload, port, address, callback);
+  lookUpAndSend(socket, payload, start, end, port, address, callback);
 }
 
 function lookUpAndSend(
   socket: EventEmitter,
   payload: Uint8Array,
+  start: number,
+  end: number,
   port: number,
   address: string | undefined,
   callback: SendCallback | undefined,
 ): void {
   const state = stateOf(socket);
-  const handle = state.handle!;
+  const handle = state.running!;
   if (state.connectState === ConnectState.CONNECTED) {
-    sendOn(handle, handle.connected!, payload, address, 0, callback);
+    sendOn(handle, handle.connected!, payload, start, end, address, 0, callback);
     return;
   }
   if (state.cacheable) {
     const literal = address || (handle.version === 4 ? '127.0.0.1' : '::1');
-    if (isIP(literal) !== 0) {
-      sendTo(state, payload, literal, port, address, callback);
+    // What has been sent to is a literal.
+    if (handle.known(literal, port) !== null || isIP(literal) !== 0) {
+      sendTo(handle, payload, start, end, literal, port, address, callback);
       return;
     }
   }
@@ -108,24 +123,25 @@ function lookUpAndSend(
       else nextTick(emitError, socket, error);
       return;
     }
-    if (state.handle === null) return;
+    if (state.running === null) return;
     if (handle.blocks(ip)) {
       if (callback !== undefined) nextTick(callback, addressBlocked(ip));
       return;
     }
-    sendTo(state, payload, ip, port, address, callback);
+    sendTo(handle, payload, start, end, ip, port, address, callback);
   });
 }
 
 function sendTo(
-  state: SocketState,
+  handle: SocketHandle,
   payload: Uint8Array,
+  start: number,
+  end: number,
   ip: string,
   port: number,
   address: string | undefined,
   callback: SendCallback | undefined,
 ): void {
-  const handle = state.handle!;
   if (port === 0) {
     // '0' as text passes for a port; Node then sends as if connected.
     handle.fail(systemError('EDESTADDRREQ', 'send', 'there is no port 0'), address, 0, callback);
@@ -133,12 +149,12 @@ function sendTo(
   }
   let destination: UdpDestination;
   try {
-    destination = handle.destination(ip, port, state.cacheable);
+    destination = handle.destination(ip, port);
   } catch (error) {
     handle.fail(error, address ?? ip, port, callback);
     return;
   }
-  sendOn(handle, destination, payload, address ?? ip, port, callback);
+  sendOn(handle, destination, payload, start, end, address ?? ip, port, callback);
 }
 
 /** Tests of programs put a function of their own in the place of the handle's `send`; it returns libuv's error numbers. */
@@ -146,11 +162,13 @@ function sendOn(
   handle: SocketHandle,
   destination: UdpDestination,
   payload: Uint8Array,
+  start: number,
+  end: number,
   address: string | undefined,
   port: number,
   callback: SendCallback | undefined,
 ): void {
-  const result: unknown = handle.send(destination, payload, 0, payload.length, address, port, callback);
+  const result: unknown = handle.send(destination, payload, start, end, address, port, callback);
   if (typeof result !== 'number' || result >= 0) return;
   handle.fail(systemError(getSystemErrorName(result), 'send', 'by its replacement'), address, port, callback);
 }

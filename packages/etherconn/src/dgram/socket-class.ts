@@ -3,12 +3,11 @@ import { EventEmitter } from 'node:events';
 import type { BlockList } from 'node:net';
 import type { Batch } from '../conn/batch.ts';
 import type { UdpHost } from '../host/udp/udp-port.ts';
-import { AddressTextCache } from './address-text-cache.ts';
 import { initializeSocket } from './create.ts';
 import type { ReceivedMessageInfo } from './message-info.ts';
 import type { OutgoingMessage } from './send-many.ts';
-import { SocketMethods, type SocketStats } from './socket.ts';
-import type { SocketHost } from './socket-state.ts';
+import { HostSocket, type SocketStats } from './socket.ts';
+import { type SocketMaker, type SocketState, stateOf } from './socket-state.ts';
 
 /** Options of a socket: Node's, and more. */
 export interface DgramSocketOptions extends dgram.SocketOptions {
@@ -80,43 +79,70 @@ export interface DgramModule {
   Socket: DgramSocketClass;
 }
 
+/** Where a module keeps what its sockets are made by. */
+const MAKER = Symbol('maker');
+
 /** `host` is asked when a socket is made, so a module may exist before its host. */
 export function dgramModule(host: () => UdpHost): DgramModule {
-  const Socket = socketClass(sharedByHost(host));
+  const maker = new Maker(host);
   // Node's may be called with `new`, too, and is in the wild; a method or an arrow function may not.
-  function createSocket(options: WithInfo, listener?: MessageInfoListener): InformedSocket;
-  function createSocket(type: dgram.SocketType | DgramSocketOptions, listener?: MessageListener): DgramSocket;
-  function createSocket(
-    type: dgram.SocketType | DgramSocketOptions,
-    listener?: MessageListener | MessageInfoListener,
-  ): DgramSocket {
-    return new Socket(type, listener as MessageListener | undefined);
+  function createSocket(type: unknown, listener?: unknown): EventEmitter {
+    return new HostSocket(maker, type, listener);
   }
-  return { createSocket, Socket };
+  return Object.defineProperty({ createSocket, [MAKER]: maker }, 'Socket', SOCKET) as unknown as DgramModule;
 }
 
-/** Remembers what the sockets of a host share. */
-function sharedByHost(host: () => UdpHost): () => SocketHost {
-  let shared: SocketHost | null = null;
-  return () => {
-    const udp = host();
-    if (shared?.udp !== udp) shared = { udp, texts: new AddressTextCache(udp.interfaceName) };
-    return shared;
-  };
+/** What modules have as their `Socket`: few programs ask for it. It may be replaced as any other property. */
+const SOCKET: PropertyDescriptor & ThisType<Record<symbol, Maker>> = {
+  get(): DgramSocketClass {
+    return this[MAKER].Socket;
+  },
+  set(value: unknown): void {
+    Object.defineProperty(this, 'Socket', { value, writable: true, enumerable: true, configurable: true });
+  },
+  enumerable: true,
+  configurable: true,
+};
+
+class Maker implements SocketMaker {
+  readonly host: () => UdpHost;
+  #class: DgramSocketClass | null = null;
+
+  constructor(host: () => UdpHost) {
+    this.host = host;
+  }
+
+  get Socket(): DgramSocketClass {
+    this.#class ??= socketClass(this);
+    return this.#class;
+  }
 }
 
-function socketClass(host: () => SocketHost): DgramSocketClass {
+/**
+ * The class of the sockets of one module. All it makes are HostSockets; what it has of its own is where they live, and
+ * which sockets are its instances.
+ */
+function socketClass(maker: Maker): DgramSocketClass {
   // A function and no class: programs of before classes inherit by Socket.call(this, type).
   function Socket(this: unknown, type: unknown, listener?: unknown): unknown {
-    if (!(this instanceof Socket)) return Reflect.construct(Socket, [type, listener]);
-    const socket = this as unknown as EventEmitter;
-    (EventEmitter as unknown as (this: EventEmitter) => void).call(socket);
-    initializeSocket(socket, host(), type, listener);
+    if (new.target !== undefined && new.target !== Socket) {
+      return Reflect.construct(HostSocket, [maker, type, listener], new.target);
+    }
+    if (new.target !== undefined || !(this instanceof HostSocket))
+      return new HostSocket(maker, type, listener);
+    (EventEmitter as unknown as (this: EventEmitter) => void).call(this);
+    initializeSocket(this, maker, type, listener);
     return undefined;
   }
-  Socket.prototype = Object.create(SocketMethods.prototype, {
-    constructor: { value: Socket, writable: true, configurable: true },
-  }) as object;
+  Socket.prototype = HostSocket.prototype;
   Object.setPrototypeOf(Socket, EventEmitter);
-  return Socket as unknown as DgramSocketClass;
+  // Inherited by subclasses, whose instances are told by their prototypes alone.
+  return Object.defineProperty(Socket, Symbol.hasInstance, {
+    value(this: unknown, value: unknown): boolean {
+      if (this !== Socket) return Function.prototype[Symbol.hasInstance].call(this as () => void, value);
+      if (!(value instanceof HostSocket)) return false;
+      const state = stateOf(value) as SocketState | undefined;
+      return state === undefined || state.maker === maker;
+    },
+  }) as unknown as DgramSocketClass;
 }

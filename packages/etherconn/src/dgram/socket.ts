@@ -4,9 +4,9 @@ import type { Batch } from '../conn/batch.ts';
 import { systemError } from './address.ts';
 import { bindSocket } from './bind.ts';
 import { getBufferSize, setBufferSize } from './buffer-size.ts';
-import type { SendCallback } from './callbacks.ts';
 import { closeSocket } from './closing.ts';
 import { connectSocket, disconnectSocket } from './connect.ts';
+import { initializeSocket } from './create.ts';
 import { defineDeprecated } from './deprecated.ts';
 import type { SocketAddress } from './handle.ts';
 import { changeMembership, changeSourceMembership, inNodesForm, setMulticastInterface } from './multicast.ts';
@@ -15,7 +15,7 @@ import { NodeSocket } from './node-socket.ts';
 import type { ReceiveCounters } from './receiver.ts';
 import { sendMessage } from './send.ts';
 import { type OutgoingMessage, sendManyMessages } from './send-many.ts';
-import { BindState, ConnectState, runningHandle, stateOf } from './socket-state.ts';
+import { ConnectState, runningHandle, type SocketMaker, type SocketState, stateOf } from './socket-state.ts';
 import { validateFunction, validateNumber, validateString } from './validate.ts';
 
 /** Counters of a socket, see `socket.stats()`. */
@@ -31,10 +31,15 @@ export interface SocketStats extends ReceiveCounters {
 }
 
 /**
- * The methods of all sockets, on whatever host. Nobody constructs this class: see socket-class.ts. Its prototype
- * stands between that of a host's sockets and `dgram.Socket.prototype`, all of whose names it overrides.
+ * The class of all sockets, on whatever host, so that code that handles thousands of them sees one shape. Programs see it
+ * through socket-class.ts. Its prototype inherits from `dgram.Socket.prototype`, all of whose names it overrides.
  */
-export abstract class SocketMethods extends EventEmitter {
+export class HostSocket extends EventEmitter {
+  constructor(maker: SocketMaker, type: unknown, listener: unknown) {
+    super();
+    initializeSocket(this, maker, type, listener);
+  }
+
   bind(...args: unknown[]): this {
     bindSocket(this, args);
     return this;
@@ -48,7 +53,6 @@ export abstract class SocketMethods extends EventEmitter {
     disconnectSocket(this);
   }
 
-  /** The shapes that libraries use, with an address that has been sent to before, are done here; all else in send.ts. */
   send(
     message: unknown,
     second?: unknown,
@@ -57,35 +61,6 @@ export abstract class SocketMethods extends EventEmitter {
     fifth?: unknown,
     sixth?: unknown,
   ): void {
-    const state = stateOf(this);
-    const { handle } = state;
-    if (handle !== null && message instanceof Uint8Array && state.bindState === BindState.BOUND) {
-      if (state.connectState === ConnectState.DISCONNECTED) {
-        if (typeof fifth === 'string' && typeof fourth === 'number') {
-          const known = handle.destinations.get(fifth, fourth);
-          const from = (second as number) >>> 0;
-          const to = from + ((third as number) >>> 0);
-          if (known !== null && to <= message.length) {
-            handle.send(known, message, from, to, fifth, fourth, callbackOf(sixth));
-            return;
-          }
-        } else if (typeof third === 'string' && typeof second === 'number' && typeof fourth !== 'number') {
-          const known = handle.destinations.get(third, second);
-          if (known !== null && !fifth && (!fourth || typeof fourth === 'function')) {
-            handle.send(known, message, 0, message.length, third, second, callbackOf(fourth));
-            return;
-          }
-        }
-      } else if (
-        state.connectState === ConnectState.CONNECTED &&
-        third === undefined &&
-        fourth === undefined &&
-        fifth === undefined
-      ) {
-        handle.send(handle.connected!, message, 0, message.length, undefined, 0, callbackOf(second));
-        return;
-      }
-    }
     sendMessage(this, message, second, third, fourth, fifth, sixth);
   }
 
@@ -122,7 +97,7 @@ export abstract class SocketMethods extends EventEmitter {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (stateOf(this).handle === null) return;
+    if (stateOf(this).running === null) return;
     await promisify((callback: () => void) => this.close(callback))();
   }
 
@@ -191,12 +166,12 @@ export abstract class SocketMethods extends EventEmitter {
   }
 
   ref(): this {
-    stateOf(this).handle?.ref();
+    stateOf(this).running?.ref();
     return this;
   }
 
   unref(): this {
-    stateOf(this).handle?.unref();
+    stateOf(this).running?.unref();
     return this;
   }
 
@@ -234,38 +209,58 @@ export abstract class SocketMethods extends EventEmitter {
   /** See DgramSocket.stats. */
   stats(): SocketStats {
     const handle = runningHandle(this);
-    const { sent, failed } = handle.counters;
-    const sendQueued = handle.queue?.count ?? 0;
-    const sendLost = handle.lost;
-    return { ...handle.receiver.counters, sent, sendFailed: failed, sendLost, sendQueued };
+    return {
+      ...handle.receiver.counters,
+      sent: handle.sent,
+      sendFailed: handle.sendFailures,
+      sendLost: handle.lost,
+      sendQueued: handle.queue?.count ?? 0,
+    };
   }
 }
 
-Object.setPrototypeOf(SocketMethods.prototype, NodeSocket.prototype);
-defineDeprecated(SocketMethods.prototype);
+Object.setPrototypeOf(HostSocket.prototype, NodeSocket.prototype);
+defineDeprecated(HostSocket.prototype);
+defineConstructor();
 overrideTheRest();
+
+/** `socket.constructor` is the class of the module that the socket was made by. */
+function defineConstructor(): void {
+  Object.defineProperty(HostSocket.prototype, 'constructor', {
+    get(this: HostSocket): unknown {
+      const state = stateOf(this) as SocketState | undefined;
+      return state === undefined ? HostSocket : state.maker.Socket;
+    },
+    // Classes of before `class` set it on a prototype of their own.
+    set(this: object, value: unknown): void {
+      Object.defineProperty(this, 'constructor', {
+        value,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+    },
+    configurable: true,
+  });
+}
 
 /** Names that a newer Node has on its prototype and this class has not: they would look for a kernel handle. */
 function overrideTheRest(): void {
   for (const name of Reflect.ownKeys(NodeSocket.prototype)) {
-    if (Object.hasOwn(SocketMethods.prototype, name)) continue;
+    if (Object.hasOwn(HostSocket.prototype, name)) continue;
     const descriptor = Reflect.getOwnPropertyDescriptor(NodeSocket.prototype, name)!;
     const refuse = (): never => {
       throw notImplemented(String(name));
     };
     const isMethod = typeof descriptor.value === 'function';
     Object.defineProperty(
-      SocketMethods.prototype,
+      HostSocket.prototype,
       name,
       isMethod
         ? { value: refuse, writable: true, configurable: true }
         : { get: () => undefined, set: refuse, configurable: true },
     );
   }
-}
-
-function callbackOf(value: unknown): SendCallback | undefined {
-  return typeof value === 'function' ? (value as SendCallback) : undefined;
 }
 
 /** A TTL or hop limit as libuv takes it: cut to an integer, from `least` to 255. */

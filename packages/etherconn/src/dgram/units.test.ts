@@ -2,42 +2,55 @@ import assert from 'node:assert/strict';
 import { executionAsyncId } from 'node:async_hooks';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { AddressTexts } from '../conn/address-texts.ts';
 import { DestinationCache } from '../conn/destination-cache.ts';
 import { messages } from '../conn/message-slab.ts';
 import type { UdpDestination } from '../host/udp/udp-port.ts';
 import { allocateFrameMemory } from '../link/frame-memory.ts';
 import { formatIp, parseIp } from '../wire/ip.ts';
-import { AddressTextCache } from './address-text-cache.ts';
 import { callBackFailed, callBackLater } from './callbacks.ts';
+import { shownAddress } from './message-info.ts';
 
 test('address texts are right, cached or not, whatever collides', () => {
-  const cache = new AddressTextCache('eth0');
   const v4 = fc.uint8Array({ minLength: 4, maxLength: 4 });
   const v6 = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  const linkLocals = v6.map((bytes) => Uint8Array.from([0xfe, 0x80, ...bytes.subarray(2)]));
   const u8 = new Uint8Array(32);
   fc.assert(
-    fc.property(fc.oneof(v4, v6), fc.constantFrom(4, 6), (address, socketVersion) => {
-      const version = address.length === 4 ? 4 : 6;
-      const linkLocal = version === 6 && address[0] === 0xfe && address[1] >> 6 === 2;
-      const text = formatIp(address);
-      const expected =
-        version === 4 ? (socketVersion === 6 ? `::ffff:${text}` : text) : linkLocal ? `${text}%eth0` : text;
-      u8.set(address, 3);
-      assert.equal(cache.text(u8, 3, version, socketVersion), expected);
-      assert.equal(cache.text(u8, 3, version, socketVersion), expected);
-    }),
+    fc.property(
+      fc.oneof(v4, v6, linkLocals),
+      fc.constantFrom<(4 | 6)[]>(4, 6),
+      fc.constantFrom('eth0', 'eth1', ''),
+      (address, socketVersion, zone) => {
+        const version = address.length === 4 ? 4 : 6;
+        const linkLocal = version === 6 && address[0] === 0xfe && address[1] >> 6 === 2 && zone !== '';
+        const text = formatIp(address);
+        const expected =
+          version === 4
+            ? socketVersion === 6
+              ? `::ffff:${text}`
+              : text
+            : linkLocal
+              ? `${text}%${zone}`
+              : text;
+        u8.set(address, 3);
+        assert.equal(shownAddress(u8, 3, version, socketVersion, zone), expected);
+        assert.equal(shownAddress(u8, 3, version, socketVersion, zone), expected);
+      },
+    ),
     { numRuns: 3000 },
   );
-  assert.equal(cache.text(parseIp('fe80::1'), 0, 6, 6), 'fe80::1%eth0');
-  assert.equal(cache.text(parseIp('0.0.0.0'), 0, 4, 4), '0.0.0.0');
+  assert.equal(shownAddress(parseIp('fe80::1'), 0, 6, 6, 'eth0'), 'fe80::1%eth0');
+  assert.equal(shownAddress(parseIp('fe80::1'), 0, 6, 6, 'eth1'), 'fe80::1%eth1');
+  assert.equal(shownAddress(parseIp('0.0.0.0'), 0, 4, 4, ''), '0.0.0.0');
 });
 
 test('the texts of many senders stay right', () => {
-  const cache = new AddressTextCache('');
+  const texts = new AddressTexts();
   for (let round = 0; round < 2; round++) {
-    for (let i = 0; i < 5000; i++) {
+    for (let i = 0; i < 20_000; i++) {
       const address = Uint8Array.of(10, 0, i >> 8, i);
-      assert.equal(cache.text(address, 0, 4, 4), `10.0.${i >> 8}.${i & 255}`);
+      assert.equal(texts.text(address, 0, 4, ''), `10.0.${i >> 8}.${i & 255}`);
     }
   }
 });
