@@ -53,8 +53,8 @@ export {
 export { DhcpClient } from './host/dhcp/dhcp-client.ts';
 export type { DhcpEvents, DhcpLossReason, DhcpState, DhcpStats } from './host/dhcp/dhcp-events.ts';
 export type { DhcpNodeId, DhcpOptions } from './host/dhcp/dhcp-options.ts';
+export type { BoundDhcpClient } from './host/dhcp/host-dhcp-link.ts';
 export type { DhcpLease } from './host/dhcp/lease.ts';
-export type { BoundDhcpClient } from './host/dhcp/start-dhcp.ts';
 export type {
   AddAddressOptions,
   AddressConflict,

@@ -5,9 +5,15 @@ import type { PacketRelay } from '../relay/packet-relay.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import type { FrameRecord } from '../wire/record.ts';
 
-/** What becomes of what a host's Ethernet side receives. */
-export interface HostEthernetUser {
+/** Takes what a host receives. */
+export interface HostReceiver {
   frame(store: BatchStore, record: FrameRecord, flags: number): void;
+  /** Takes a frame that the host has sent to itself. */
+  localFrame(store: BatchStore, record: FrameRecord, flags: number): void;
+}
+
+/** Told when a host's Ethernet side has been closed. */
+export interface HostEthernetOwner {
   ethernetClosed(error: Error): void;
 }
 
@@ -15,7 +21,8 @@ const ETHER_TYPES = [EtherType.ARP, EtherType.IPV4, EtherType.IPV6];
 
 /** The Ethernet side of a host: its MAC address and VLANs, registered for ARP and IP with group frames. */
 export class HostEthernet extends EthernetPort {
-  user: HostEthernetUser | null = null;
+  receiver: HostReceiver | null = null;
+  owner: HostEthernetOwner | null = null;
 
   constructor(mac: MacAddress, relay: PacketRelay, options: Pick<EthernetOptions, 'vlans' | 'exclusive'>) {
     super(mac, relay, ETHER_TYPES, { ...options, receiveMulticast: true });
@@ -23,11 +30,11 @@ export class HostEthernet extends EthernetPort {
 
   /** @internal */
   frame(store: BatchStore, record: FrameRecord, flags: number): void {
-    this.user?.frame(store, record, flags);
+    this.receiver?.frame(store, record, flags);
   }
 
   protected override shutdown(error: Error): void {
     super.shutdown(error);
-    this.user?.ethernetClosed(error);
+    this.owner?.ethernetClosed(error);
   }
 }

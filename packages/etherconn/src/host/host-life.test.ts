@@ -164,7 +164,7 @@ describe('Host', () => {
     await net.advance(1000);
     await closing;
     assert.deepEqual(server.user.texts, ['last words', 'last words']);
-    assert.equal(host.stack.relay.stats().registrations, 0);
+    assert.equal(host.stack.state.relay.stats().registrations, 0);
   });
 
   it('does not wait when its relay is closed', async (t) => {
@@ -218,15 +218,15 @@ describe('Host', () => {
     const net = new HostNetwork(t);
     const host = net.host(1, { mtu: 1450 });
     const [lease, router] = [{}, {}];
-    host.stack.limitMtu(lease, 1400);
-    host.stack.limitMtu(router, 1300);
+    host.stack.state.limitMtu(lease, 1400);
+    host.stack.state.limitMtu(router, 1300);
     assert.equal(host.mtu, 1300);
-    host.stack.limitMtu(lease, null);
+    host.stack.state.limitMtu(lease, null);
     assert.equal(host.mtu, 1300);
     host.setMtu(1280);
     assert.equal(host.mtu, 1280);
     host.setMtu(null);
-    host.stack.limitMtu(router, 9000);
+    host.stack.state.limitMtu(router, 9000);
     assert.equal(host.mtu, 1500);
   });
 
@@ -273,7 +273,7 @@ describe('Host', () => {
       const answer = host.ping('10.0.0.2', { size: 4000 });
       await net.settle();
       assert.equal((await answer).size, 4000);
-      const [neighbor] = host.stack.neighbors.list();
+      const [neighbor] = host.stack.output.neighbors.list();
       assert.equal(Buffer.from(neighbor.mac!).toString('hex'), `0200000000${vlan}`);
     }
   });

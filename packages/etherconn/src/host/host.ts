@@ -32,7 +32,8 @@ import {
 } from './config/address-config.ts';
 import { PROBE_INTERVAL } from './config/address-probe.ts';
 import type { DhcpOptions } from './dhcp/dhcp-options.ts';
-import { type BoundDhcpClient, startDhcp } from './dhcp/start-dhcp.ts';
+import { type BoundDhcpClient, startDhcp } from './dhcp/host-dhcp-link.ts';
+import { orderDestinations } from './egress/destination-order.ts';
 import { keepAlive } from './egress/keep-alive.ts';
 import { HostEthernet } from './host-ethernet.ts';
 import {
@@ -49,11 +50,10 @@ import {
 import type { HostStats } from './host-stats.ts';
 import type { PingOptions, PingResult } from './icmp/pings.ts';
 import { AddressKind, type HostAddress, isLinkLocal, type OwnAddress } from './ip/addresses.ts';
-import { orderDestinations } from './ip/destination-order.ts';
 import { type LinkWatcher, unwatchLink, watchLink } from './link-watch.ts';
+import { startSlaac } from './slaac/host-slaac-link.ts';
 import type { Slaac } from './slaac/slaac.ts';
 import type { SlaacOptions } from './slaac/slaac-options.ts';
-import { startSlaac } from './slaac/start-slaac.ts';
 import { Stack, type StackListener } from './stack.ts';
 import { HostUdpPort } from './udp/host-udp-port.ts';
 import type { UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from './udp/udp-port.ts';
@@ -140,13 +140,13 @@ export class Host
     ethernet.on('replaced', (key) => this.emit('replaced', key));
     this.#detectDuplicates = checked.detectDuplicates;
     this.stack = new Stack(ethernet, checked.interfaceName, mtu, checked.neighbors, this);
-    for (const route of checked.routes) this.stack.routes.add(route);
+    for (const route of checked.routes) this.stack.state.routes.add(route);
     for (const prefix of withLinkLocal(checked, ethernet.macBytes)) {
-      this.#settle(configureAddress(this.stack, prefix, checked.detectDuplicates));
+      this.#settle(configureAddress(this.stack.addresses, prefix, checked.detectDuplicates));
     }
     if (checked.announce)
-      for (const own of this.stack.addresses.list) if (own.usable) this.stack.announce(own);
-    watchLink(this.stack.relay, this);
+      for (const own of this.stack.state.addresses.list) if (own.usable) this.stack.addresses.announce(own);
+    watchLink(this.stack.state.relay, this);
     if (opened.hasSubscribers) opened.publish({ host: this });
   }
 
@@ -185,28 +185,28 @@ export class Host
 
   /** Name that zones ('fe80::1%eth0') and interface arguments go by. */
   get interfaceName(): string {
-    return this.stack.interfaceName;
+    return this.stack.state.interfaceName;
   }
 
   /** Own MAC address, text. */
   get mac(): string {
-    return formatMac(this.stack.ethernet.macBytes);
+    return formatMac(this.stack.state.ethernet.macBytes);
   }
 
   /** Own VLAN tags, outermost first. */
   get vlans(): readonly Vlan[] {
-    return this.stack.ethernet.vlans;
+    return this.stack.state.ethernet.vlans;
   }
 
   /** The host's addresses, without loopback. */
   addresses(): HostAddress[] {
-    return this.stack.addresses.list.map((own) => own.describe());
+    return this.stack.state.addresses.list.map((own) => own.describe());
   }
 
   /** Whether `address` (text, 4 or 16 bytes) is one of the host's own, loopback addresses included. */
   hasAddress(address: string | Uint8Array): boolean {
     const bytes = toIpBytes('address', address);
-    const kind = this.stack.addresses.kindOf(bytes, 0, bytes.length === 4 ? 4 : 6);
+    const kind = this.stack.state.addresses.kindOf(bytes, 0, bytes.length === 4 ? 4 : 6);
     return kind === AddressKind.OWN || kind === AddressKind.LOOPBACK;
   }
 
@@ -220,17 +220,17 @@ export class Host
     checkKnown(options, ['detectDuplicates']);
     const modes = ['optimistic', 'wait', 'off'] as const;
     const detect = checkOneOf('detectDuplicates', options.detectDuplicates, modes, this.#detectDuplicates);
-    this.stack.checkOpen('addAddress');
+    this.stack.state.checkOpen('addAddress');
     this.#checkNew(prefix.address);
-    await configureAddress(this.stack, prefix, detect);
+    await configureAddress(this.stack.addresses, prefix, detect);
   }
 
   /** Removes an address (without prefix length) and the route to its network; false when the host does not have it. */
   removeAddress(address: string): boolean {
     const bytes = parseIp(address);
-    const own = this.stack.addresses.find(bytes, 0, bytes.length === 4 ? 4 : 6);
+    const own = this.stack.state.addresses.find(bytes, 0, bytes.length === 4 ? 4 : 6);
     if (own === null) return false;
-    this.stack.removeAddress(own);
+    this.stack.addresses.remove(own);
     return true;
   }
 
@@ -244,14 +244,14 @@ export class Host
     checkKnown(options, ['count', 'interval']);
     const count = options.count === undefined ? undefined : checkInteger('count', options.count, 1, 10, 1);
     const interval = checkInteger('interval', options.interval, 1, 60_000, PROBE_INTERVAL);
-    this.stack.checkOpen('probeAddress');
+    this.stack.state.checkOpen('probeAddress');
     this.#checkNew(bytes);
-    return probeAddress(this.stack, bytes, count, interval);
+    return probeAddress(this.stack.addresses, bytes, count, interval);
   }
 
   /** All routes, in the order in which they are tried. */
   routes(): HostRoute[] {
-    return this.stack.routes.list.map(({ prefix, gateway, metric }) => ({
+    return this.stack.state.routes.list.map(({ prefix, gateway, metric }) => ({
       destination: formatPrefix({ address: networkOf(prefix), length: prefix.length }),
       ...(gateway === null ? {} : { gateway: formatIp(gateway) }),
       metric,
@@ -262,17 +262,17 @@ export class Host
   addRoute(route: HostRoute): void {
     const entry = parseRoute(route);
     if (entry.gateway !== null) this.#checkGateway(entry.gateway);
-    this.stack.routes.add(entry);
-    this.stack.epoch++;
+    this.stack.state.routes.add(entry);
+    this.stack.state.epoch++;
   }
 
   /** Removes a route to this network (by this gateway, if given); false when there is none. */
   removeRoute(route: HostRoute): boolean {
     const { prefix, gateway } = parseRoute(route);
-    const entry = this.stack.routes.get(prefix, gateway ?? undefined);
+    const entry = this.stack.state.routes.get(prefix, gateway ?? undefined);
     if (entry === null) return false;
-    this.stack.routes.remove(entry);
-    this.stack.epoch++;
+    this.stack.state.routes.remove(entry);
+    this.stack.state.epoch++;
     return true;
   }
 
@@ -284,12 +284,12 @@ export class Host
     const bytes = gateway === null ? null : parseGateway(gateway, 'gateway');
     if (bytes !== null) this.#checkGateway(bytes);
     const length = bytes === null ? (version === 4 ? 4 : 16) : bytes.length;
-    const { routes } = this.stack;
+    const { routes } = this.stack.state;
     for (const route of routes.list) {
       if (route.prefix.length === 0 && route.prefix.address.length === length) routes.remove(route);
     }
     if (bytes !== null) routes.add(defaultRoute(bytes));
-    this.stack.epoch++;
+    this.stack.state.epoch++;
   }
 
   /**
@@ -297,7 +297,7 @@ export class Host
    * Rejects with an OptionError, TimeoutError, the signal's reason, or EADDRINUSE when the host has a client already.
    */
   dhcp(options: DhcpOptions = {}): Promise<BoundDhcpClient> {
-    return startDhcp(this.stack, options);
+    return startDhcp(this.stack.addresses, this.stack.ports, options);
   }
 
   /**
@@ -306,7 +306,7 @@ export class Host
    * InUseError when the host does so already.
    */
   slaac(options: SlaacOptions = {}): Promise<Slaac> {
-    return startSlaac(this.stack, options);
+    return startSlaac(this.stack.addresses, options);
   }
 
   /**
@@ -315,7 +315,7 @@ export class Host
    */
   sortDestinations(addresses: readonly string[]): string[] {
     requireArray('addresses', addresses);
-    return orderDestinations(this.stack, addresses);
+    return orderDestinations(this.stack.output, this.stack.state.addresses, addresses);
   }
 
   // --- Sending and receiving ---------------------------------------------------------------------------
@@ -329,7 +329,7 @@ export class Host
     if (zone !== '' && zone !== this.interfaceName) {
       throw new OptionError('address', `must be of zone '${this.interfaceName}', got '${zone}'`);
     }
-    this.stack.checkOpen('ping');
+    this.stack.state.checkOpen('ping');
     return this.stack.icmp.pings.ping(destination, options);
   }
 
@@ -339,9 +339,9 @@ export class Host
     checkObject(options);
     if (options.version !== 4 && options.version !== 6)
       throw new OptionError('version', `must be 4 or 6, got ${show(options.version)}`);
-    this.stack.checkOpen('openUdpPort');
-    const port = new HostUdpPort(this.stack, user, options);
-    this.stack.udp.add(port);
+    this.stack.state.checkOpen('openUdpPort');
+    const port = new HostUdpPort(this.stack.ports, user, options);
+    this.stack.ports.add(port);
     return port;
   }
 
@@ -360,12 +360,12 @@ export class Host
   // --- A SharedEthernetConn for conns of their own -----------------------------------------------------
 
   get clock(): Clock {
-    return this.stack.clock;
+    return this.stack.state.clock;
   }
 
   /** Longest IP packet in one frame, in bytes. */
   get mtu(): number {
-    return this.stack.mtu;
+    return this.stack.state.mtu;
   }
 
   /**
@@ -373,13 +373,13 @@ export class Host
    * say still makes it less.
    */
   setMtu(mtu: number | null): void {
-    const most = this.stack.ethernet.mtu;
-    const least = this.stack.addresses.list.some((own) => own.version === 6) ? 1280 : 576;
-    this.stack.setMtu(mtu === null ? most : checkInteger('mtu', mtu, least, most, most));
+    const most = this.stack.state.ethernet.mtu;
+    const least = this.stack.state.addresses.list.some((own) => own.version === 6) ? 1280 : 576;
+    this.stack.state.setMtu(mtu === null ? most : checkInteger('mtu', mtu, least, most, most));
   }
 
   register(key: L4HashKey): L4Registration {
-    return new ClaimedEndpoint(this, key, this.stack.relay.ethernetTypes);
+    return new ClaimedEndpoint(this, key, this.stack.state.relay.ethernetTypes);
   }
 
   /** Frees a key, whoever has it. A key that nobody has is ignored. */
@@ -388,11 +388,11 @@ export class Host
   }
 
   writeIPPktTo(packet: Uint8Array, destMac: MacAddress, options: CallOptions = {}): Promise<number> {
-    return this.stack.ethernet.writeIPData(packet, destMac, options);
+    return this.stack.state.ethernet.writeIPData(packet, destMac, options);
   }
 
   setWriteDeadline(time: DeadlineTime): void {
-    this.stack.ethernet.setWriteDeadline(time);
+    this.stack.state.ethernet.setWriteDeadline(time);
   }
 
   /** @internal */
@@ -414,61 +414,61 @@ export class Host
   resolveNextHop(address: string): MacAddress | null | Promise<MacAddress | null> {
     const path = this.stack.output.path(parseIp(address), 'send');
     if (path.mac !== null) return path.mac;
-    return path.nextHop === null ? this.macBytes : this.stack.neighbors.resolve(path.nextHop);
+    return path.nextHop === null ? this.macBytes : this.stack.output.neighbors.resolve(path.nextHop);
   }
 
   /** @internal */
   get carrier(): Carrier {
-    return this.stack.relay;
+    return this.stack.state.relay;
   }
 
   /** @internal */
   get macBytes(): Uint8Array {
-    return this.stack.ethernet.macBytes;
+    return this.stack.state.ethernet.macBytes;
   }
 
   /** @internal */
   get macHigh(): number {
-    return this.stack.ethernet.macHigh;
+    return this.stack.state.ethernet.macHigh;
   }
 
   /** @internal */
   get macLow(): number {
-    return this.stack.ethernet.macLow;
+    return this.stack.state.ethernet.macLow;
   }
 
   /** @internal */
   get vlanKey(): number {
-    return this.stack.ethernet.vlanKey;
+    return this.stack.state.ethernet.vlanKey;
   }
 
   /** @internal */
   get tagBytes(): Uint8Array | null {
-    return this.stack.ethernet.tagBytes;
+    return this.stack.state.ethernet.tagBytes;
   }
 
   // --- Life --------------------------------------------------------------------------------------------
 
   /** Whether this host, or its relay, has been closed. */
   get closed(): boolean {
-    return this.stack.closed !== null;
+    return this.stack.state.closed !== null;
   }
 
   /** What of this host (MAC address, VLANs, EtherType) somebody else has registered since. */
   get replaced(): readonly L2EndpointKey[] {
-    return this.stack.ethernet.replaced;
+    return this.stack.state.ethernet.replaced;
   }
 
   stats(): HostStats {
     const { stack } = this;
-    const { neighbors } = stack;
+    const { neighbors } = stack.output;
     // Datagrams that came by the front for UDP, of which the host has seen nothing.
-    const past = stack.udp.entries.tally.taken;
+    const past = stack.ports.entries.tally.taken;
     return {
-      ...stack.counters,
-      received: stack.counters.received + past,
-      udp: stack.counters.udp + past,
-      ports: stack.udp.size,
+      ...stack.state.counters,
+      received: stack.state.counters.received + past,
+      udp: stack.state.counters.udp + past,
+      ports: stack.ports.size,
       queued: neighbors.queued,
       queueDropped: neighbors.queueDropped,
       unreachable: neighbors.unreachable,
@@ -493,7 +493,7 @@ export class Host
   }
 
   override toString(): string {
-    const addresses = this.stack.addresses.list.map((own) => formatPrefix(own)).join(' ');
+    const addresses = this.stack.state.addresses.list.map((own) => formatPrefix(own)).join(' ');
     return `Host(${[this.interfaceName, this.mac, addresses].join(' ').trimEnd()})`;
   }
 
@@ -506,27 +506,28 @@ export class Host
 
   /** @internal */
   linkUp(): void {
-    const { addresses, groups } = this.stack;
+    const { groups, state } = this.stack;
     groups.linkUp();
     if (this.#detectDuplicates === 'off') return;
-    for (const own of addresses.list) if (own.usable && own.version === 4) confirmAddress(this.stack, own);
+    for (const own of state.addresses.list)
+      if (own.usable && own.version === 4) confirmAddress(this.stack.addresses, own);
   }
 
   /** @internal */
   stackClosed(error: Error): void {
-    unwatchLink(this.stack.relay, this);
+    unwatchLink(this.stack.state.relay, this);
     for (; this.#sockets > 0; this.#sockets--) keepAlive(-1);
     if (closedChannel.hasSubscribers) closedChannel.publish({ host: this, error });
     nextTick(() => this.emit('close'));
   }
 
   #checkGateway(gateway: Uint8Array): void {
-    const { addresses, routes } = this.stack;
+    const { addresses, routes } = this.stack.state;
     checkGateway(gateway, addresses.list, routes.list);
   }
 
   #checkNew(address: Uint8Array): void {
-    if (this.stack.addresses.find(address, 0, address.length === 4 ? 4 : 6) === null) return;
+    if (this.stack.state.addresses.find(address, 0, address.length === 4 ? 4 : 6) === null) return;
     throw new OptionError('address', `is one of this host's already: ${formatIp(address)}`);
   }
 

@@ -13,23 +13,33 @@ import { plainUdpIsGood } from '../wire/plain-udp.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { Fragment, FrameRecord } from '../wire/record.ts';
 import { transportChecksumStateIn } from '../wire/transport-checksum.ts';
-import type { LoopbackUser } from './egress/loopback.ts';
-import type { HostEthernetUser } from './host-ethernet.ts';
+import type { Output } from './egress/output.ts';
+import type { HostReceiver } from './host-ethernet.ts';
+import type { Icmp } from './icmp/icmp.ts';
 import { AddressKind } from './ip/addresses.ts';
 import { ipv4OptionProblem } from './ip/ipv4-options.ts';
 import { ipv6ExtensionProblem } from './ip/ipv6-extensions.ts';
 import { Problem } from './ip/problem.ts';
 import { Reassembly } from './ip/reassembly.ts';
 import type { ReassembledFrame } from './ip/reassembly-datagram.ts';
+import type { HostGroups } from './multicast/host-groups.ts';
 import type { Interface } from './multicast/memberships.ts';
-import type { Stack } from './stack.ts';
+import type { Arp } from './neighbor/arp.ts';
+import type { Nd } from './neighbor/nd.ts';
+import type { HostState } from './state.ts';
+import type { UdpPorts } from './udp/udp-ports.ts';
 
 /** Packets put together from fragments are delivered one by one. */
 const wholeRecord = new FrameRecord();
 
 /** The receiving side of a host: what a frame is, whether it is for us, and whose it is. */
-export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
-  readonly #stack: Stack;
+export class Input implements HostReceiver, BatchSequel {
+  readonly #state: HostState;
+  readonly #arp: Arp;
+  readonly #nd: Nd;
+  readonly #groups: HostGroups;
+  readonly #ports: UdpPorts;
+  readonly #icmp: Icmp;
   #reassembly: Reassembly | null = null;
   /** Made when the first packet has been put together. */
   #wholeStore: BatchStore | null = null;
@@ -38,12 +48,17 @@ export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
   /** The packet at hand came in fragments. */
   #isReassembled = false;
 
-  constructor(stack: Stack) {
-    this.#stack = stack;
+  constructor(state: HostState, { arp, nd }: Output, groups: HostGroups, ports: UdpPorts, icmp: Icmp) {
+    this.#state = state;
+    this.#arp = arp;
+    this.#nd = nd;
+    this.#groups = groups;
+    this.#ports = ports;
+    this.#icmp = icmp;
   }
 
   frame(store: BatchStore, record: FrameRecord, flags: number): void {
-    const { counters } = this.#stack;
+    const { counters } = this.#state;
     counters.received++;
     if ((flags & FrameFlag.TRUNCATED) !== 0) {
       counters.truncated++;
@@ -51,33 +66,33 @@ export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
       counters.malformed++;
     } else if (record.etherType === EtherType.ARP) {
       counters.arp++;
-      if (!this.#stack.arp.input(store.memory!.u8, record)) counters.ignored++;
+      if (!this.#arp.input(store.memory!.u8, record)) counters.ignored++;
     } else {
       this.#packet(store, record, flags);
     }
   }
 
   localFrame(store: BatchStore, record: FrameRecord, flags: number): void {
-    if (this.#stack.closed !== null) return;
-    this.#stack.counters.receivedLocally++;
-    if (this.#stack.claims?.frame(store, record, flags) === true) {
-      this.#stack.counters.claimed++;
+    if (this.#state.closed !== null) return;
+    this.#state.counters.receivedLocally++;
+    if (this.#state.claims?.frame(store, record, flags) === true) {
+      this.#state.counters.claimed++;
       return;
     }
     const u8 = store.memory!.u8;
-    const kind = this.#stack.addresses.kindOf(u8, record.ipDestination, record.ipVersion);
+    const kind = this.#state.addresses.kindOf(u8, record.ipDestination, record.ipVersion);
     // What goes to a group by the loopback interface is addressed to the host's own MAC address.
     const on = (u8[record.start] & 1) === 1 ? 'link' : 'loopback';
-    if (kind === AddressKind.MULTICAST && !this.#isWanted(u8, record, on)) this.#stack.counters.notMember++;
+    if (kind === AddressKind.MULTICAST && !this.#isWanted(u8, record, on)) this.#state.counters.notMember++;
     else this.#transport(store, record, flags, kind, false, on);
   }
 
   #packet(store: BatchStore, record: FrameRecord, flags: number): void {
-    const { counters, addresses } = this.#stack;
+    const { counters, addresses } = this.#state;
     const u8 = store.memory!.u8;
     const version = record.ipVersion;
     // While it is being closed only what it needs to send the last datagrams comes in.
-    if (this.#stack.closed !== null && !isNd(u8, record)) {
+    if (this.#state.closed !== null && !isNd(u8, record)) {
       counters.ignored++;
       return;
     }
@@ -107,9 +122,9 @@ export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
     } else if (record.error !== 0) {
       counters.malformed++;
     } else if (
-      this.#stack.claims !== null &&
+      this.#state.claims !== null &&
       record.fragment === Fragment.NONE &&
-      this.#stack.claims.frame(store, record, flags)
+      this.#state.claims.frame(store, record, flags)
     ) {
       counters.claimed++;
     } else if (isForeign && !this.#isForUnconfigured(record)) {
@@ -129,13 +144,13 @@ export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
       record.ipVersion === 4
         ? ipv4OptionProblem(u8, record.l3)
         : ipv6ExtensionProblem(u8, record, kind === AddressKind.MULTICAST);
-    if (found >= 0) this.#stack.icmp.errors.parameterProblem(u8, record, found);
+    if (found >= 0) this.#icmp.errors.parameterProblem(u8, record, found);
     return found !== Problem.NONE;
   }
 
   /** Whether the host takes a packet to a group. Messages about groups come from whoever asks. */
   #isWanted(u8: Uint8Array, record: FrameRecord, on: Interface): boolean {
-    const { groups } = this.#stack;
+    const groups = this.#groups;
     const version = record.ipVersion;
     const isAsking = version === 4 ? record.protocol === IpProtocol.IGMP : isMld(u8, record);
     return isAsking
@@ -151,33 +166,32 @@ export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
     isGood: boolean,
     on: Interface,
   ): void {
-    const { counters } = this.#stack;
+    const { counters } = this.#state;
     const u8 = store.memory!.u8;
     if (record.protocol === IpProtocol.UDP) {
       if (!isGood && !this.#verified(store, record, flags)) return;
-      if (this.#stack.udp.deliver(store, record, flags, kind, on)) {
+      if (this.#ports.deliver(store, record, flags, kind, on)) {
         counters.udp++;
       } else if (kind === AddressKind.MULTICAST) {
         counters.notMember++;
       } else {
         counters.noPort++;
-        if (kind !== AddressKind.BROADCAST) this.#stack.icmp.errors.portUnreachable(u8, record);
+        if (kind !== AddressKind.BROADCAST) this.#icmp.errors.portUnreachable(u8, record);
       }
     } else if (record.protocol === IpProtocol.ICMPV6 && record.ipVersion === 6) {
       this.#icmp6(store, record, flags, kind);
     } else if (record.protocol === IpProtocol.ICMP && record.ipVersion === 4) {
-      if (this.#verified(store, record, flags)) this.#stack.icmp.input4(store, record, kind);
+      if (this.#verified(store, record, flags)) this.#icmp.input4(store, record, kind);
     } else if (record.protocol === IpProtocol.IGMP && record.ipVersion === 4) {
       this.#groupMessage(u8, record);
     } else {
       counters.noProtocol++;
-      if (record.protocol !== IpProtocol.NO_NEXT_HEADER)
-        this.#stack.icmp.errors.protocolUnreachable(u8, record);
+      if (record.protocol !== IpProtocol.NO_NEXT_HEADER) this.#icmp.errors.protocolUnreachable(u8, record);
     }
   }
 
   #icmp6(store: BatchStore, record: FrameRecord, flags: number, kind: number): void {
-    const { counters } = this.#stack;
+    const { counters } = this.#state;
     const u8 = store.memory!.u8;
     if (!this.#verified(store, record, flags)) return;
     if (isMld(u8, record)) {
@@ -185,7 +199,7 @@ export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
       return;
     }
     if (!isNd(u8, record)) {
-      this.#stack.icmp.input6(store, record, kind);
+      this.#icmp.input6(store, record, kind);
       return;
     }
     counters.neighborDiscovery++;
@@ -196,29 +210,29 @@ export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
     }
     // A router with an address of ours is none that could be sent through.
     const isAdvertisement = u8[record.l4] === NdType.ROUTER_ADVERTISEMENT && !this.#isFromUs(u8, record);
-    if (isAdvertisement && this.#stack.routerListener !== null && isValidNd(u8, record)) {
-      this.#stack.routerListener.routerAdvertisement(u8, record);
-    } else if (!this.#stack.nd.input(u8, record)) {
+    if (isAdvertisement && this.#state.routerListener !== null && isValidNd(u8, record)) {
+      this.#state.routerListener.routerAdvertisement(u8, record);
+    } else if (!this.#nd.input(u8, record)) {
       counters.ignored++;
     }
   }
 
   #groupMessage(u8: Uint8Array, record: FrameRecord): void {
-    this.#stack.counters.groupMessages++;
-    if (!this.#stack.groups.receive(u8, record)) this.#stack.counters.ignored++;
+    this.#state.counters.groupMessages++;
+    if (!this.#groups.receive(u8, record)) this.#state.counters.ignored++;
   }
 
   #fragment(store: BatchStore, record: FrameRecord, flags: number): void {
-    this.#stack.counters.fragments++;
-    this.#reassembly ??= new Reassembly(this.#stack.clock, (memory, offset, length) => {
+    this.#state.counters.fragments++;
+    this.#reassembly ??= new Reassembly(this.#state.clock, (memory, offset, length) => {
       parseFrame(memory.u8, offset, length, wholeRecord);
       // Time exceeded, code 1: "fragment reassembly time exceeded", of both versions.
-      this.#stack.icmp.errors.sendError(memory.u8, wholeRecord, wholeRecord.ipVersion === 4 ? 11 : 3, 1, 0);
+      this.#icmp.errors.sendError(memory.u8, wholeRecord, wholeRecord.ipVersion === 4 ? 11 : 3, 1, 0);
     });
     const whole = this.#reassembly.add(store.memory!, record, flags);
     if (whole !== null && this.#whole.push(whole) === 1) store.afterwards(this);
     const { problem } = this.#reassembly;
-    if (problem >= 0) this.#stack.icmp.errors.parameterProblem(store.memory!.u8, record, problem);
+    if (problem >= 0) this.#icmp.errors.parameterProblem(store.memory!.u8, record, problem);
   }
 
   /** User code may run only now, and a packet that was put together lies in a memory of its own. */
@@ -226,20 +240,20 @@ export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
     const frames = this.#whole;
     this.#whole = [];
     if (this.#wholeStore === null) {
-      this.#wholeStore = new BatchStore(this.#stack.relay.lists);
+      this.#wholeStore = new BatchStore(this.#state.relay.lists);
       this.#wholeStore.local = true;
     }
     const wholeStore = this.#wholeStore;
     for (const frame of frames) {
       // Whoever got the one before may have closed the host, and these with it.
-      if (this.#stack.closed !== null) {
+      if (this.#state.closed !== null) {
         this.#reassembly?.release(frame);
         continue;
       }
       const memory = frame.memory!;
       parseFrame(memory.u8, frame.offset, frame.length, wholeRecord);
       wholeStore.begin(memory);
-      this.#stack.counters.reassembled++;
+      this.#state.counters.reassembled++;
       this.#isReassembled = true;
       this.#packet(wholeStore, wholeRecord, 0);
       this.#isReassembled = false;
@@ -254,21 +268,21 @@ export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
     const state = transportChecksumStateIn(store.memory!, record);
     if (state === ChecksumState.GOOD) return true;
     if (state === ChecksumState.ZERO && record.ipVersion === 4) return true;
-    const mayBePartial = (flags & FrameFlag.CHECKSUM_PARTIAL) !== 0 || this.#stack.relay.partialChecksums;
+    const mayBePartial = (flags & FrameFlag.CHECKSUM_PARTIAL) !== 0 || this.#state.relay.partialChecksums;
     if (state === ChecksumState.PARTIAL && mayBePartial) {
-      this.#stack.counters.partialChecksum++;
+      this.#state.counters.partialChecksum++;
       return true;
     }
-    this.#stack.counters.badChecksum++;
+    this.#state.counters.badChecksum++;
     return false;
   }
 
   #isFromUs(u8: Uint8Array, record: FrameRecord): boolean {
-    return this.#stack.addresses.find(u8, record.ipSource, 6) !== null;
+    return this.#state.addresses.find(u8, record.ipSource, 6) !== null;
   }
 
   #isForUnconfigured(record: FrameRecord): boolean {
-    return record.protocol === IpProtocol.UDP && record.destinationPort === this.#stack.unconfiguredPort;
+    return record.protocol === IpProtocol.UDP && record.destinationPort === this.#state.unconfiguredPort;
   }
 
   /** Datagrams of which fragments are missing now. */
@@ -276,8 +290,7 @@ export class Input implements HostEthernetUser, LoopbackUser, BatchSequel {
     return this.#reassembly === null ? 0 : this.#reassembly.gathering;
   }
 
-  ethernetClosed(error: Error): void {
-    this.#stack.ethernetClosed(error);
+  close(): void {
     for (const frame of this.#whole) this.#reassembly?.release(frame);
     this.#whole = [];
     this.#reassembly?.close();

@@ -3,8 +3,8 @@ import { formatIp } from '../../wire/ip.ts';
 import { formatMac } from '../../wire/mac.ts';
 import { hostError } from '../host-error.ts';
 import type { OwnAddress } from '../ip/addresses.ts';
-import type { Stack } from '../stack.ts';
 import { AddressProbe, PROBE_INTERVAL, PROBES4, PROBES6 } from './address-probe.ts';
+import type { HostAddresses } from './host-addresses.ts';
 
 /** When it is found out whether somebody else has an address, see `HostOptions.detectDuplicates`. */
 export type DetectDuplicates = 'optimistic' | 'wait' | 'off';
@@ -13,22 +13,26 @@ export type DetectDuplicates = 'optimistic' | 'wait' | 'off';
  * Gives a host an address. Resolves when it is in use: at once, but for 'wait'. Rejects with a SystemError EADDRINUSE
  * when somebody else turns out to have it before, EADDRNOTAVAIL when it is removed before, or what the host was closed with.
  */
-export function configureAddress(stack: Stack, prefix: IpPrefix, detect: DetectDuplicates): Promise<void> {
+export function configureAddress(
+  addresses: HostAddresses,
+  prefix: IpPrefix,
+  detect: DetectDuplicates,
+): Promise<void> {
   const { address, length } = prefix;
   const version = address.length === 4 ? 4 : 6;
   if (detect === 'wait') {
-    const own = stack.addAddress(address, length, 'tentative');
+    const own = addresses.add(address, length, 'tentative');
     return new Promise((resolve, reject) => {
       const done = (otherMac: Uint8Array | null) => {
         if (otherMac === null) resolve();
         else reject(hostError('EADDRINUSE', 'addAddress', whoHasIt(address, otherMac)));
       };
-      probe(stack, own, false, done, reject);
+      probe(addresses, own, false, done, reject);
     });
   }
   const isOptimistic = detect === 'optimistic' && version === 6;
-  const own = stack.addAddress(address, length, isOptimistic ? 'optimistic' : 'preferred');
-  if (isOptimistic) probe(stack, own, true, () => undefined);
+  const own = addresses.add(address, length, isOptimistic ? 'optimistic' : 'preferred');
+  if (isOptimistic) probe(addresses, own, true, () => undefined);
   return Promise.resolve();
 }
 
@@ -37,19 +41,19 @@ export function configureAddress(stack: Stack, prefix: IpPrefix, detect: DetectD
  * host is closed meanwhile.
  */
 export function probeAddress(
-  stack: Stack,
+  addresses: HostAddresses,
   address: Uint8Array,
   count: number | undefined,
   interval: number,
 ): Promise<string | null> {
-  const own = stack.addAddress(address, 8 * address.length, 'tentative', false);
+  const own = addresses.add(address, 8 * address.length, 'tentative', false);
   const probes = count ?? (own.version === 4 ? PROBES4 : PROBES6);
   return new Promise((resolve, reject) => {
     const done = (otherMac: Uint8Array | null) => {
-      stack.removeAddress(own);
+      addresses.remove(own);
       resolve(otherMac === null ? null : formatMac(otherMac));
     };
-    new AddressProbe(stack, own, probes, interval, false, done, reject);
+    new AddressProbe(addresses, own, probes, interval, false, done, reject);
   });
 }
 
@@ -57,25 +61,26 @@ export function probeAddress(
  * Asks once more whether anybody has an IPv4 address that is in use, and announces it again, as RFC 5227 §2.1 wants when a
  * link comes back. It stays in use meanwhile; whoever has it, too, is noticed as at any time.
  */
-export function confirmAddress(stack: Stack, own: OwnAddress): void {
+export function confirmAddress(addresses: HostAddresses, own: OwnAddress): void {
   if (own.confirming) return;
   own.confirming = true;
+  const { state } = addresses;
   let left = PROBES4;
   const next = () => {
-    const isOver = stack.closed !== null || !stack.addresses.list.includes(own);
+    const isOver = state.closed !== null || !state.addresses.list.includes(own);
     if (isOver || left-- === 0) {
       own.confirming = false;
-      if (!isOver) stack.announceNew(own);
+      if (!isOver) addresses.announceNew(own);
       return;
     }
-    stack.arp.probe(own.address);
-    stack.clock.setTimer(next, PROBE_INTERVAL, true);
+    addresses.probe(own);
+    state.clock.setTimer(next, PROBE_INTERVAL, true);
   };
   next();
 }
 
 function probe(
-  stack: Stack,
+  addresses: HostAddresses,
   own: OwnAddress,
   unref: boolean,
   done: (otherMac: Uint8Array | null) => void,
@@ -84,13 +89,13 @@ function probe(
   const count = own.version === 4 ? PROBES4 : PROBES6;
   const known = (otherMac: Uint8Array | null) => {
     if (otherMac === null) {
-      stack.setAddressState(own, 'preferred');
-      if (own.version === 4) stack.announceNew(own);
-    } else stack.loseAddress(own, otherMac);
+      addresses.setState(own, 'preferred');
+      if (own.version === 4) addresses.announceNew(own);
+    } else addresses.lose(own, otherMac);
     done(otherMac);
   };
-  const interval = own.version === 4 ? PROBE_INTERVAL : stack.neighbors.retransmitTime(16);
-  new AddressProbe(stack, own, count, interval, unref, known, abandoned);
+  const interval = own.version === 4 ? PROBE_INTERVAL : addresses.output.neighbors.retransmitTime(16);
+  new AddressProbe(addresses, own, count, interval, unref, known, abandoned);
 }
 
 function whoHasIt(address: Uint8Array, otherMac: Uint8Array): string {

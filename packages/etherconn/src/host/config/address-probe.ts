@@ -1,6 +1,6 @@
 import type { ClockTimer } from '../../clock.ts';
 import type { OngoingProbe, OwnAddress } from '../ip/addresses.ts';
-import type { Stack } from '../stack.ts';
+import type { HostAddresses } from './host-addresses.ts';
 
 /** RFC 5227 §1.1 (without the random part) and RFC 4862 §5.1: how often, and the time after each, in ms. */
 export const PROBES4 = 3;
@@ -12,7 +12,7 @@ export const PROBE_INTERVAL = 1000;
  * 4862 §5.4). The address stands among the host's own meanwhile, tentative or optimistic.
  */
 export class AddressProbe implements OngoingProbe {
-  readonly #stack: Stack;
+  readonly #addresses: HostAddresses;
   readonly #own: OwnAddress;
   readonly #interval: number;
   readonly #unref: boolean;
@@ -26,7 +26,7 @@ export class AddressProbe implements OngoingProbe {
    * address is taken away, or the host closed, before that is known.
    */
   constructor(
-    stack: Stack,
+    addresses: HostAddresses,
     own: OwnAddress,
     count: number,
     interval: number,
@@ -34,7 +34,7 @@ export class AddressProbe implements OngoingProbe {
     done: (otherMac: Uint8Array | null) => void,
     abandoned: (error: Error) => void = () => undefined,
   ) {
-    this.#stack = stack;
+    this.#addresses = addresses;
     this.#own = own;
     this.#left = count;
     this.#interval = interval;
@@ -68,9 +68,7 @@ export class AddressProbe implements OngoingProbe {
       this.#done(null);
       return;
     }
-    const { arp, nd, clock } = this.#stack;
-    if (this.#own.version === 4) arp.probe(this.#own.address);
-    else nd.probe(this.#own.address);
-    this.#timer = clock.setTimer(() => this.#next(), this.#interval, this.#unref);
+    this.#addresses.probe(this.#own);
+    this.#timer = this.#addresses.state.clock.setTimer(() => this.#next(), this.#interval, this.#unref);
   }
 }

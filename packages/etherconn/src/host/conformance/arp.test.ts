@@ -38,7 +38,7 @@ function frame(text: string): string {
 
 /** The MAC address that the host knows of 10.0.0.1, or null. */
 function known(host: Host): string | null {
-  const mac = host.stack.neighbors.find(parseIp('10.0.0.1'), 0, 4)?.mac;
+  const mac = host.stack.output.neighbors.find(parseIp('10.0.0.1'), 0, 4)?.mac;
   return mac === null || mac === undefined ? null : Buffer.from(mac).toString('hex');
 }
 
@@ -163,7 +163,7 @@ describe('RFC 5227', () => {
     const { net, host, tap, send } = open(t, { detectDuplicates: 'wait' });
     await net.advance(10_000);
     tap.take();
-    const { port } = host.stack.relay as MemoryRelay;
+    const { port } = host.stack.state.relay as MemoryRelay;
     for (const up of [false, true, false, true]) {
       port.setUp(up);
       await net.settle();

@@ -20,7 +20,7 @@ const ALL_NODES = 'ff020000000000000000000000000001';
 function open(t: TestContext, options: HostOptions = {}) {
   const net = new HostNetwork(t);
   const host = net.host(9, options);
-  host.stack.random = () => 0.5;
+  host.stack.state.random = () => 0.5;
   const relay = net.relay();
   const station = new ProbeStation(relay);
   const tap = new FrameTap(relay, TARGET.mac);
@@ -143,7 +143,7 @@ describe('IGMPv3 (RFC 3376)', () => {
     const { host, after } = open(t);
     new TestPort(host).bind('', 7).port.join(parseIp('239.1.2.3'), null);
     await after(10_000);
-    const { port } = host.stack.relay as MemoryRelay;
+    const { port } = host.stack.state.relay as MemoryRelay;
     port.setUp(false);
     port.setUp(true);
     const reports = (await after(10_000)).filter((packet) => packet[0] === '4').map(report4);

@@ -321,7 +321,7 @@ test('a node identifier is in every message', async (t) => {
 
 /** The link of the host goes down and comes back. */
 async function flap({ net, host }: Bench): Promise<void> {
-  const { port } = host.stack.relay as MemoryRelay;
+  const { port } = host.stack.state.relay as MemoryRelay;
   port.setUp(false);
   port.setUp(true);
   await net.settle();

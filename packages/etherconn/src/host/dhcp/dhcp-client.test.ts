@@ -11,8 +11,7 @@ import {
   writeDhcpv4Options,
 } from '../../wire/dhcpv4-options.ts';
 import { formatIp, parseIp } from '../../wire/ip.ts';
-import { DhcpClient } from './dhcp-client.ts';
-import type { DhcpLink } from './dhcp-link.ts';
+import { DhcpClient, type DhcpLink } from './dhcp-client.ts';
 import { checkDhcpOptions, type DhcpOptions } from './dhcp-options.ts';
 import type { DhcpLease } from './lease.ts';
 

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { ClockTimer } from '../../clock.ts';
+import type { Clock, ClockTimer } from '../../clock.ts';
 import { ClosedError } from '../../errors.ts';
 import { PendingCall } from '../../pending.ts';
 import { nextTick } from '../../real-time.ts';
@@ -7,10 +7,32 @@ import { type Dhcpv4Message, Dhcpv4Op, parseDhcpv4 } from '../../wire/dhcpv4.ts'
 import { Dhcpv4Option, Dhcpv4Type, readDhcpv4Options } from '../../wire/dhcpv4-options.ts';
 import { formatIp } from '../../wire/ip.ts';
 import type { DhcpEvents, DhcpLossReason, DhcpState, DhcpStats } from './dhcp-events.ts';
-import type { DhcpLink } from './dhcp-link.ts';
 import { type ClientMessage, emitClientMessage, isForClient } from './dhcp-messages.ts';
 import type { DhcpSettings } from './dhcp-options.ts';
 import { type DhcpLease, leaseOf } from './lease.ts';
+
+/** What a client needs of its host. */
+export interface DhcpLink {
+  readonly clock: Clock;
+  /** 6 bytes. */
+  readonly mac: Uint8Array;
+  /** From 0 to below 1. */
+  random(): number;
+  /**
+   * Sends a datagram from port 68 to port 67: from `source` (text) or, null, 0.0.0.0, to `server` or, null, by
+   * broadcast; to this MAC address (6 bytes), or, null, to where the host's routes and neighbours say. False when the
+   * host knows no way.
+   */
+  send(payload: Uint8Array, source: string | null, server: string | null, mac: Uint8Array | null): boolean;
+  /** Asks whether anybody has an address; resolves with false when the host is closed meanwhile. */
+  isTaken(address: string): Promise<boolean>;
+  /** Puts a lease to use, instead of the one in use where there is one. */
+  configure(lease: DhcpLease): void;
+  /** Takes the lease out of use. */
+  unconfigure(): void;
+  /** Nothing is sent and received any more. */
+  close(): void;
+}
 
 /** RFC 2131 §4.1: 4 s, doubled up to 64 s, give or take one second. */
 const FIRST_RETRY = 4000;

@@ -6,15 +6,17 @@ import { ipEquals, parseIp, parsePrefix } from '../../wire/ip.ts';
 import { BROADCAST } from '../../wire/mac.ts';
 import { UdpTemplate } from '../../wire/udp-template.ts';
 import { probeAddress } from '../config/address-config.ts';
+import type { HostAddresses } from '../config/host-addresses.ts';
 import { AddressKind, type OwnAddress } from '../ip/addresses.ts';
 import type { RouteEntry } from '../ip/routes.ts';
 import { type LinkWatcher, unwatchLink, watchLink } from '../link-watch.ts';
-import type { Stack } from '../stack.ts';
+import type { HostState } from '../state.ts';
 import { HostUdpPort } from '../udp/host-udp-port.ts';
 import { udpPacket } from '../udp/udp-packet.ts';
 import type { UdpPortUser } from '../udp/udp-port.ts';
-import type { DhcpClient } from './dhcp-client.ts';
-import type { DhcpLink } from './dhcp-link.ts';
+import type { UdpPorts } from '../udp/udp-ports.ts';
+import { DhcpClient, type DhcpLink } from './dhcp-client.ts';
+import { checkDhcpOptions, type DhcpOptions } from './dhcp-options.ts';
 import type { DhcpLease } from './lease.ts';
 
 const ANY = new Uint8Array(4);
@@ -32,34 +34,38 @@ const MTU_MIN_6 = 1280;
 
 /** A DHCP client's hold on its host: port 68, and what the lease gives. */
 export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
-  readonly #stack: Stack;
+  readonly #addresses: HostAddresses;
+  readonly #ports: UdpPorts;
+  readonly #state: HostState;
   readonly #applyMtu: boolean;
   #client: DhcpClient | null = null;
   #port: HostUdpPort | null = null;
   #own: OwnAddress | null = null;
   #routes: RouteEntry[] = [];
 
-  constructor(stack: Stack, applyMtu: boolean) {
-    this.#stack = stack;
+  constructor(addresses: HostAddresses, ports: UdpPorts, applyMtu: boolean) {
+    this.#addresses = addresses;
+    this.#ports = ports;
+    this.#state = addresses.state;
     this.#applyMtu = applyMtu;
   }
 
   get clock(): Clock {
-    return this.#stack.clock;
+    return this.#state.clock;
   }
 
   get mac(): Uint8Array {
-    return this.#stack.ethernet.macBytes;
+    return this.#state.ethernet.macBytes;
   }
 
   random(): number {
-    return this.#stack.random();
+    return this.#state.random();
   }
 
   /** Throws a SystemError EADDRINUSE when somebody has port 68, as another DHCP client would. */
   open(client: DhcpClient): void {
-    const port = new HostUdpPort(this.#stack, this, { version: 4 });
-    this.#stack.udp.add(port);
+    const port = new HostUdpPort(this.#ports, this, { version: 4 });
+    this.#ports.add(port);
     try {
       port.bind(ANY, DHCPV4_CLIENT_PORT);
     } catch (error) {
@@ -68,26 +74,26 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
     }
     this.#client = client;
     this.#port = port;
-    this.#stack.unconfiguredPort = DHCPV4_CLIENT_PORT;
-    watchLink(this.#stack.relay, this);
+    this.#state.unconfiguredPort = DHCPV4_CLIENT_PORT;
+    watchLink(this.#state.relay, this);
   }
 
   close(): void {
     if (this.#port === null) return;
-    unwatchLink(this.#stack.relay, this);
-    this.#stack.unconfiguredPort = -1;
+    unwatchLink(this.#state.relay, this);
+    this.#state.unconfiguredPort = -1;
     this.#port.close();
     this.#port = null;
   }
 
   send(payload: Uint8Array, source: string | null, server: string | null, mac: Uint8Array | null): boolean {
-    const { output } = this.#stack;
+    const { output } = this.#addresses;
     const from = source === null ? ANY : parseIp(source);
     const to = server === null ? LIMITED_BROADCAST : parseIp(server);
     const station = server === null ? BROADCAST : mac;
     const packet = this.#packet(payload, from, to);
     if (station !== null) {
-      output.sendOrWait(() => output.sendTo(packet, station, this.#stack.mtu) === 1);
+      output.sendOrWait(() => output.sendTo(packet, station, this.#state.mtu) === 1);
       return true;
     }
     const path = output.findPath(to);
@@ -100,9 +106,9 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
 
   async isTaken(address: string): Promise<boolean> {
     const bytes = parseIp(address);
-    if (this.#stack.addresses.find(bytes, 0, 4) !== null) return false;
+    if (this.#state.addresses.find(bytes, 0, 4) !== null) return false;
     try {
-      return (await probeAddress(this.#stack, bytes, PROBES, PROBE_TIME)) !== null;
+      return (await probeAddress(this.#addresses, bytes, PROBES, PROBE_TIME)) !== null;
     } catch {
       // The host has been closed, or the address taken away: there is nobody to tell of whom.
       return false;
@@ -110,27 +116,27 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
   }
 
   configure(lease: DhcpLease): void {
-    const stack = this.#stack;
+    const state = this.#state;
     const address = parseIp(lease.address);
     if (this.#own?.length !== lease.prefixLength || !ipEquals(this.#own.address, address)) {
       this.#removeAddress();
       // An address that the host has been given otherwise stays as it is.
-      const isKnown = stack.addresses.find(address, 0, 4) !== null;
-      this.#own = isKnown ? null : stack.addAddress(address, lease.prefixLength, 'preferred');
-      if (this.#own !== null) stack.announceNew(this.#own);
+      const isKnown = state.addresses.find(address, 0, 4) !== null;
+      this.#own = isKnown ? null : this.#addresses.add(address, lease.prefixLength, 'preferred');
+      if (this.#own !== null) this.#addresses.announceNew(this.#own);
     }
     this.#removeRoutes();
     this.#routes = routesOf(lease);
-    for (const route of this.#routes) stack.routes.add(route);
+    for (const route of this.#routes) state.routes.add(route);
     this.#setMtu(lease.mtu);
-    stack.epoch++;
+    state.epoch++;
   }
 
   unconfigure(): void {
     this.#removeAddress();
     this.#removeRoutes();
     this.#setMtu(0);
-    this.#stack.epoch++;
+    this.#state.epoch++;
   }
 
   // --- The port's user -----------------------------------------------------------------------------------
@@ -154,13 +160,14 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
   }
 
   hostClosed(error: Error): void {
-    unwatchLink(this.#stack.relay, this);
+    unwatchLink(this.#state.relay, this);
     this.#port = null;
     this.#client?.hostClosed(error);
   }
 
   #packet(payload: Uint8Array, source: Uint8Array, destination: Uint8Array): Uint8Array {
-    const { ethernet, output } = this.#stack;
+    const { ethernet } = this.#state;
+    const { output } = this.#addresses;
     const template = new UdpTemplate({
       source,
       destination,
@@ -176,21 +183,54 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
 
   #removeAddress(): void {
     // Somebody else may have removed it before.
-    if (this.#own !== null && this.#stack.addresses.list.includes(this.#own))
-      this.#stack.removeAddress(this.#own);
+    if (this.#own !== null && this.#state.addresses.list.includes(this.#own))
+      this.#addresses.remove(this.#own);
     this.#own = null;
   }
 
   #removeRoutes(): void {
-    for (const route of this.#routes) this.#stack.routes.remove(route);
+    for (const route of this.#routes) this.#state.routes.remove(route);
     this.#routes = [];
   }
 
   #setMtu(mtu: number): void {
-    const stack = this.#stack;
-    const least = stack.addresses.list.some((own) => own.version === 6) ? MTU_MIN_6 : MTU_MIN;
-    stack.limitMtu(this, this.#applyMtu && mtu >= least ? mtu : null);
+    const state = this.#state;
+    const least = state.addresses.list.some((own) => own.version === 6) ? MTU_MIN_6 : MTU_MIN;
+    state.limitMtu(this, this.#applyMtu && mtu >= least ? mtu : null);
   }
+}
+
+/**
+ * What `Host.dhcp` resolves with: a client that has a lease. `lease` is null again after 'expired', until 'bound', and
+ * once the client has been released or closed.
+ */
+export type BoundDhcpClient = DhcpClient & { readonly lease: DhcpLease };
+
+/**
+ * Gets a lease for a host; see `Host.dhcp`. Rejects with an OptionError, a SystemError EADDRINUSE (the host has a
+ * client already), TimeoutError, the signal's reason, or what the host was closed with; then nothing is left.
+ */
+export async function startDhcp(
+  addresses: HostAddresses,
+  ports: UdpPorts,
+  options: DhcpOptions,
+): Promise<BoundDhcpClient> {
+  const { state } = addresses;
+  const settings = checkDhcpOptions(options, state.ethernet.macBytes);
+  const { signal, timeout } = settings;
+  state.checkOpen('dhcp');
+  signal?.throwIfAborted();
+  const link = new HostDhcpLink(addresses, ports, settings.applyMtu);
+  const client = new DhcpClient(link, settings);
+  link.open(client);
+  client.start();
+  try {
+    await client.bound({ timeout, ...(signal === undefined ? {} : { signal }) });
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+  return client as BoundDhcpClient;
 }
 
 /** Default routes by the routers in the order of their preference, or the classless routes instead (RFC 3442). */

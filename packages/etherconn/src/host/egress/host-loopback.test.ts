@@ -10,7 +10,7 @@ describe('a host to itself', () => {
     const net = new HostNetwork(t);
     const host = net.host(1);
     await net.advance(5000);
-    const before = host.stack.relay.stats().sent;
+    const before = host.stack.state.relay.stats().sent;
     const server = new TestPort(host, { version: 6 }).bind('', 7);
     for (const [version, address, from] of [
       [4, '127.0.0.1', '127.0.0.1'],
@@ -29,7 +29,7 @@ describe('a host to itself', () => {
       assert.deepEqual([data.toString(), source], [address, from]);
     }
     assert.equal(host.stats().sentLocally, 7);
-    assert.equal(host.stack.relay.stats().sent, before);
+    assert.equal(host.stack.state.relay.stats().sent, before);
   });
 
   it('with the longest datagrams, unfragmented', async (t) => {

@@ -7,13 +7,8 @@ import type { Relay } from '../../relay/relay.ts';
 import type { FrameSender } from '../../relay/transmit.ts';
 import { parseFrame } from '../../wire/parse.ts';
 import { FrameRecord } from '../../wire/record.ts';
+import type { HostReceiver } from '../host-ethernet.ts';
 import type { RoomListener } from '../neighbor/neighbor-cache.ts';
-
-/** What the way from a host to itself needs of the host. */
-export interface LoopbackUser {
-  /** Takes a frame that the host has sent to itself. */
-  localFrame(store: BatchStore, record: FrameRecord, flags: number): void;
-}
 
 /** Frames and bytes that may be under way; beyond, writers wait and copies are dropped. */
 const FRAMES_MAX = 1024;
@@ -25,7 +20,7 @@ const FRAME_MAX = 22 + 0xffff + 40;
 /** What is under way: frames one behind the other, 2 bytes past a word each, and whose they are. */
 class Pipe {
   memory: FrameMemory | null = null;
-  users: LoopbackUser[] = [];
+  receivers: HostReceiver[] = [];
   offsets: number[] = [];
   lengths: number[] = [];
   end = 0;
@@ -34,20 +29,20 @@ class Pipe {
   reserve(length: number): number {
     const at = this.end + 2;
     const end = (at + length + 3) & ~3;
-    if (this.users.length >= FRAMES_MAX || end > BYTES_MAX) return -1;
+    if (this.receivers.length >= FRAMES_MAX || end > BYTES_MAX) return -1;
     if (this.memory === null || end > this.memory.u8.length) this.#grow(end);
     return at;
   }
 
-  commit(user: LoopbackUser, offset: number, length: number): void {
-    this.users.push(user);
+  commit(receiver: HostReceiver, offset: number, length: number): void {
+    this.receivers.push(receiver);
     this.offsets.push(offset);
     this.lengths.push(length);
     this.end = (offset + length + 3) & ~3;
   }
 
   reset(): void {
-    this.users.length = 0;
+    this.receivers.length = 0;
     this.offsets.length = 0;
     this.lengths.length = 0;
     this.end = 0;
@@ -107,19 +102,19 @@ export class Loopback {
     this.#listeners.add(listener);
   }
 
-  commit(user: LoopbackUser, offset: number, length: number): void {
-    this.#filling.commit(user, offset, length);
+  commit(receiver: HostReceiver, offset: number, length: number): void {
+    this.#filling.commit(receiver, offset, length);
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#deliver);
   }
 
   /** A copy of a frame that also goes elsewhere; false when there is no room. */
-  copy(user: LoopbackUser, memory: FrameMemory, offset: number, length: number): boolean {
+  copy(receiver: HostReceiver, memory: FrameMemory, offset: number, length: number): boolean {
     const at = this.#filling.reserve(length);
     if (at < 0) return false;
     copyFrame(this.memory, at, memory, offset, length);
-    this.commit(user, at, length);
+    this.commit(receiver, at, length);
     return true;
   }
 
@@ -128,14 +123,14 @@ export class Loopback {
     const pipe = this.#filling;
     this.#filling = this.#emptying;
     this.#emptying = pipe;
-    const { users, offsets, lengths } = pipe;
+    const { receivers, offsets, lengths } = pipe;
     const store = this.#store;
     const memory = pipe.memory!;
     store.begin(memory);
-    for (let i = 0; i < users.length; i++) {
+    for (let i = 0; i < receivers.length; i++) {
       parseFrame(memory.u8, offsets[i], lengths[i], this.#record);
       // It has never left this process: nothing can have happened to it.
-      users[i].localFrame(store, this.#record, FrameFlag.CHECKSUM_VALID);
+      receivers[i].localFrame(store, this.#record, FrameFlag.CHECKSUM_VALID);
     }
     batchBegins();
     store.tellTakers();
@@ -156,11 +151,11 @@ const loopbacks = new WeakMap<Relay, Loopback>();
 /** The {@link FrameSender} of one host. */
 export class LoopbackSender implements FrameSender {
   readonly #loopback: Loopback;
-  readonly #user: LoopbackUser;
+  readonly #receiver: HostReceiver;
 
-  constructor(relay: Relay, user: LoopbackUser) {
+  constructor(relay: Relay, receiver: HostReceiver) {
     this.#loopback = Loopback.of(relay);
-    this.#user = user;
+    this.#receiver = receiver;
   }
 
   get memory(): FrameMemory {
@@ -172,7 +167,7 @@ export class LoopbackSender implements FrameSender {
   }
 
   commit(offset: number, length: number): void {
-    this.#loopback.commit(this.#user, offset, length);
+    this.#loopback.commit(this.#receiver, offset, length);
   }
 
   /** What was reserved last is not there until it is committed. */
@@ -183,6 +178,6 @@ export class LoopbackSender implements FrameSender {
   }
 
   copy(memory: FrameMemory, offset: number, length: number): boolean {
-    return this.#loopback.copy(this.#user, memory, offset, length);
+    return this.#loopback.copy(this.#receiver, memory, offset, length);
   }
 }

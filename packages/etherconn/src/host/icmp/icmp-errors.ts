@@ -7,11 +7,12 @@ import { isGroupMac } from '../../wire/mac.ts';
 import { NdType } from '../../wire/nd.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 import { Fragment, type FrameRecord } from '../../wire/record.ts';
+import type { Output } from '../egress/output.ts';
 import { AddressKind } from '../ip/addresses.ts';
 import { ipv6ProtocolPointer, ParameterProblem6 } from '../ip/ipv6-extensions.ts';
 import { problem, problemCode, problemPointer } from '../ip/problem.ts';
 import { RateLimit } from '../ip/rate-limit.ts';
-import type { Stack } from '../stack.ts';
+import type { HostState } from '../state.ts';
 import { ICMP_HEADER_LENGTH, icmpPacket } from './icmp-packet.ts';
 
 /** Errors sent per second, and at once; the burst is Linux's. */
@@ -27,11 +28,13 @@ const QUERIES4: ReadonlySet<number> = new Set([0, 8, 9, 10, 13, 14, 15, 16, 17, 
 
 /** The errors that a host sends about what has come in: RFC 1122 §3.2.2, RFC 4443 §2.4. */
 export class IcmpErrors {
-  readonly #stack: Stack;
+  readonly #state: HostState;
+  readonly #output: Output;
   #rate: RateLimit | null = null;
 
-  constructor(stack: Stack) {
-    this.#stack = stack;
+  constructor(state: HostState, output: Output) {
+    this.#state = state;
+    this.#output = output;
   }
 
   /** Says to the sender of a packet that nobody has its port. */
@@ -68,7 +71,7 @@ export class IcmpErrors {
    * not been too many. `rest` is what stands behind the checksum.
    */
   sendError(u8: Uint8Array, record: FrameRecord, type: number, code: number, rest: number): void {
-    const { addresses, clock, counters } = this.#stack;
+    const { addresses, clock, counters } = this.#state;
     const version = record.ipVersion;
     const source = addresses.kindOf(u8, record.ipSource, version);
     const isOne =
@@ -86,7 +89,7 @@ export class IcmpErrors {
       return;
     }
     const length = version === 4 ? 4 : 16;
-    const path = this.#stack.output.findPath(u8.slice(record.ipSource, record.ipSource + length));
+    const path = this.#output.findPath(u8.slice(record.ipSource, record.ipSource + length));
     if (typeof path === 'string') return;
     const headers = (version === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH) + ICMP_HEADER_LENGTH;
     const quote = Math.min(record.l3End - record.l3, (version === 4 ? ERROR4_MAX : ERROR6_MAX) - headers);
@@ -94,7 +97,7 @@ export class IcmpErrors {
     const isOwn = !isMulticastIp(u8, record.ipDestination, version);
     const from = isOwn ? u8.slice(record.ipDestination, record.ipDestination + length) : path.source;
     const packet = icmpPacket(path, from, type, code, rest, u8, record.l3, record.l3 + quote);
-    if (this.#stack.output.send(packet, path, null) === 1) counters.icmpErrorsSent++;
+    if (this.#output.send(packet, path, null) === 1) counters.icmpErrorsSent++;
     else counters.noRoomDropped++;
   }
 }

@@ -3,7 +3,7 @@ import { emitIcmpv6, fillIcmpv6Checksum } from '../../wire/icmpv6.ts';
 import { emitIpv4, IPV4_HEADER_LENGTH } from '../../wire/ipv4.ts';
 import { emitIpv6, IPV6_DESTINATION, IPV6_HEADER_LENGTH, IPV6_SOURCE } from '../../wire/ipv6.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
-import type { Path } from '../egress/output.ts';
+import type { Path } from '../ip/path.ts';
 
 /** Type and code, checksum, and four bytes that mean something else in each type. */
 export const ICMP_HEADER_LENGTH = 8;

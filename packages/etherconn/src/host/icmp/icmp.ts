@@ -9,17 +9,20 @@ import {
   icmpv4Type,
 } from '../../wire/icmpv4.ts';
 import { Icmpv6Type, Icmpv6Unreachable, icmpv6Code, icmpv6Rest, icmpv6Type } from '../../wire/icmpv6.ts';
+import { ipEquals } from '../../wire/ip.ts';
 import { IPV4_HEADER_LENGTH, ipv4Tos, ipv4Ttl } from '../../wire/ipv4.ts';
 import { ipv6HopLimit, ipv6TrafficClass } from '../../wire/ipv6.ts';
 import { parsePacket } from '../../wire/parse.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 import { Fragment, FrameRecord } from '../../wire/record.ts';
-import type { Path } from '../egress/output.ts';
+import type { Output } from '../egress/output.ts';
 import { type HostErrorCode, hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
 import { echoedIpv4Options, ipTimestamp } from '../ip/ipv4-options.ts';
+import type { Path } from '../ip/path.ts';
 import { RateLimit } from '../ip/rate-limit.ts';
-import type { Stack } from '../stack.ts';
+import type { HostState } from '../state.ts';
+import type { UdpPorts } from '../udp/udp-ports.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { ICMP_HEADER_LENGTH, icmpPacket } from './icmp-packet.ts';
 import { Pings } from './pings.ts';
@@ -51,31 +54,35 @@ const quoted = new FrameRecord();
 
 /** ICMP and ICMPv6 that come to a host, without neighbour discovery: RFC 792, RFC 1122 §3.2.2, RFC 4443. */
 export class Icmp {
-  readonly #stack: Stack;
+  readonly #state: HostState;
+  readonly #output: Output;
+  readonly #ports: UdpPorts;
   // Made on first use, so that an idle host costs nothing here.
   #errors: IcmpErrors | null = null;
   #groupAnswers: RateLimit | null = null;
   #pings: Pings | null = null;
 
-  constructor(stack: Stack) {
-    this.#stack = stack;
+  constructor(state: HostState, output: Output, ports: UdpPorts) {
+    this.#state = state;
+    this.#output = output;
+    this.#ports = ports;
   }
 
   /** Errors about what has come in. */
   get errors(): IcmpErrors {
-    this.#errors ??= new IcmpErrors(this.#stack);
+    this.#errors ??= new IcmpErrors(this.#state, this.#output);
     return this.#errors;
   }
 
   /** Pings of ours that wait for their answer. */
   get pings(): Pings {
-    this.#pings ??= new Pings(this.#stack);
+    this.#pings ??= new Pings(this.#state, this.#output);
     return this.#pings;
   }
 
   /** Takes an ICMP message; `kind` is what its destination is to the host. */
   input4(store: BatchStore, record: FrameRecord, kind: number): void {
-    const { counters } = this.#stack;
+    const { counters } = this.#state;
     const u8 = store.memory!.u8;
     counters.icmp++;
     const type = icmpv4Type(u8, record.l4);
@@ -96,7 +103,7 @@ export class Icmp {
 
   /** Takes an ICMPv6 message that is neither neighbour discovery nor multicast listener discovery. */
   input6(store: BatchStore, record: FrameRecord, kind: number): void {
-    const { counters } = this.#stack;
+    const { counters } = this.#state;
     const u8 = store.memory!.u8;
     counters.icmp++;
     if (record.l3End - record.l4 < ICMP_HEADER_LENGTH) {
@@ -123,7 +130,7 @@ export class Icmp {
   }
 
   #answer(u8: Uint8Array, record: FrameRecord, kind: number): void {
-    const { addresses, clock, counters, output } = this.#stack;
+    const { addresses, clock, counters } = this.#state;
     const version = record.ipVersion;
     const length = version === 4 ? 4 : 16;
     const isGroup = kind === AddressKind.MULTICAST || kind === AddressKind.BROADCAST;
@@ -138,7 +145,7 @@ export class Icmp {
     const path =
       source === AddressKind.UNSPECIFIED
         ? 'ENETUNREACH'
-        : output.findPath(u8.slice(record.ipSource, record.ipSource + length));
+        : this.#output.findPath(u8.slice(record.ipSource, record.ipSource + length));
     if (typeof path === 'string') {
       counters.ignored++;
       return;
@@ -155,8 +162,8 @@ export class Icmp {
 
   /** RFC 792, RFC 1122 §3.2.2.8: when it came and when it goes, which is the same here. */
   #answerTimestamp(u8: Uint8Array, record: FrameRecord): void {
-    const { clock, counters, output } = this.#stack;
-    const path = output.findPath(u8.slice(record.ipSource, record.ipSource + 4));
+    const { clock, counters } = this.#state;
+    const path = this.#output.findPath(u8.slice(record.ipSource, record.ipSource + 4));
     const start = record.l4 + ICMP_HEADER_LENGTH;
     if (
       typeof path === 'string' ||
@@ -180,53 +187,53 @@ export class Icmp {
 
   #answeredOptions(u8: Uint8Array, record: FrameRecord, own: Uint8Array): Uint8Array {
     if (record.l4 - record.l3 === IPV4_HEADER_LENGTH || record.ipVersion !== 4) return NO_OPTIONS;
-    return echoedIpv4Options(u8, record.l3, own, ipTimestamp(this.#stack.clock.wallTime()));
+    return echoedIpv4Options(u8, record.l3, own, ipTimestamp(this.#state.clock.wallTime()));
   }
 
   #sendAnswer(packet: Uint8Array, path: Path): void {
-    const { counters, output } = this.#stack;
+    const output = this.#output;
     // Many may ask at once; long answers must not pile up in memory, though.
-    if (packet.length <= this.#stack.mtu) output.sendOrWait(() => output.send(packet, path, null) === 1);
-    else if (output.send(packet, path, null) === 0) counters.noRoomDropped++;
+    if (packet.length <= this.#state.mtu) output.sendOrWait(() => output.send(packet, path, null) === 1);
+    else if (output.send(packet, path, null) === 0) this.#state.counters.noRoomDropped++;
   }
 
   #answered(u8: Uint8Array, record: FrameRecord, ttl: number): void {
     const id = readU16(u8, record.l4 + 4);
     const sequence = readU16(u8, record.l4 + 6);
     const size = record.l3End - record.l4 - ICMP_HEADER_LENGTH;
-    if (this.#pings?.answered(u8, record, id, sequence, size, ttl) !== true) this.#stack.counters.ignored++;
+    if (this.#pings?.answered(u8, record, id, sequence, size, ttl) !== true) this.#state.counters.ignored++;
   }
 
   /** Pings are told of every error, sockets of those that will not pass: see {@link PASSING4}. */
   #failed(u8: Uint8Array, record: FrameRecord, code: HostErrorCode, isLasting: boolean): void {
     if (!this.#parseQuoted(u8, record)) {
-      this.#stack.counters.ignored++;
+      this.#state.counters.ignored++;
       return;
     }
     if (quoted.protocol === IpProtocol.UDP) {
-      const port = isLasting ? this.#stack.udp.senderOf(u8, quoted) : null;
+      const port = isLasting ? this.#ports.senderOf(u8, quoted) : null;
       // Not about a connected port: its user could not tell which datagram it is about.
-      if (port === null) this.#stack.counters.ignored++;
+      if (port === null) this.#state.counters.ignored++;
       else port.fail(hostError(code, 'recvmsg', 'the destination, or a router, has sent this back'));
       return;
     }
     const sequence = this.#quotedPing(u8);
-    if (sequence < 0 || this.#pings?.failed(sequence, code) !== true) this.#stack.counters.ignored++;
+    if (sequence < 0 || this.#pings?.failed(sequence, code) !== true) this.#state.counters.ignored++;
   }
 
   #tooBig(u8: Uint8Array, record: FrameRecord, mtu: number, header: number): void {
     if (!this.#parseQuoted(u8, record) || !this.#isQuotedOurs(u8)) {
-      this.#stack.counters.ignored++;
+      this.#state.counters.ignored++;
       return;
     }
     // RFC 8201 §4: there is no such link, so somebody makes it up.
     if (quoted.ipVersion === 6 && mtu < IPV6_MTU_MIN) {
-      this.#stack.counters.ignored++;
+      this.#state.counters.ignored++;
       return;
     }
     const length = readU16(u8, record.l4 + header + 2);
     const narrower = mtu > 0 ? mtu : (PLATEAUS.find((plateau) => plateau < length) ?? 68);
-    this.#stack.narrowPath(u8, quoted.ipDestination, quoted.ipVersion, narrower);
+    this.#state.narrowPath(u8, quoted.ipDestination, quoted.ipVersion, narrower);
   }
 
   /** Codes for networks count as those for hosts (RFC 1122 §3.2.2.2): nobody says which network it is. */
@@ -236,15 +243,32 @@ export class Icmp {
       const destination = u8.slice(quoted.ipDestination, quoted.ipDestination + 4);
       const by = u8.slice(record.ipSource, record.ipSource + 4);
       const to = u8.slice(record.l4 + ICMPV4_REST, record.l4 + ICMPV4_REST + 4);
-      if (this.#stack.redirect(destination, by, to)) return;
+      if (this.#isNearer(destination, by, to)) {
+        this.#state.redirect(destination, to);
+        return;
+      }
     }
-    this.#stack.counters.ignored++;
+    this.#state.counters.ignored++;
+  }
+
+  /**
+   * Whether to believe a router, `by`, which says that another is nearer to a destination: it is the one that is used now,
+   * and names a station on the link that is none of ours.
+   */
+  #isNearer(destination: Uint8Array, by: Uint8Array, to: Uint8Array): boolean {
+    const path = this.#output.findPath(destination);
+    const current = typeof path === 'string' ? null : path.nextHop;
+    if (current === null || !ipEquals(current, by) || ipEquals(current, destination)) return false;
+    const { addresses, routes } = this.#state;
+    if (addresses.kindOf(to, 0, to.length === 4 ? 4 : 6) !== AddressKind.OTHER) return false;
+    const way = routes.find(to);
+    return way !== null && way.gateway === null;
   }
 
   /** Whether `quoted` is a datagram of a port that is open, or a ping that is under way. */
   #isQuotedOurs(u8: Uint8Array): boolean {
     return quoted.protocol === IpProtocol.UDP
-      ? this.#stack.udp.hasNumber(quoted.sourcePort)
+      ? this.#ports.hasNumber(quoted.sourcePort)
       : this.#quotedPing(u8) >= 0;
   }
 
@@ -253,7 +277,7 @@ export class Icmp {
     const start = record.l4 + ICMP_HEADER_LENGTH;
     parsePacket(u8, start, record.l3End - start, quoted);
     if (quoted.ipVersion !== record.ipVersion || quoted.fragment === Fragment.LATER) return false;
-    const kind = this.#stack.addresses.kindOf(u8, quoted.ipSource, quoted.ipVersion);
+    const kind = this.#state.addresses.kindOf(u8, quoted.ipSource, quoted.ipVersion);
     return kind === AddressKind.OWN || kind === AddressKind.LOOPBACK;
   }
 

@@ -6,11 +6,12 @@ import { Icmpv4Type } from '../../wire/icmpv4.ts';
 import { Icmpv6Type } from '../../wire/icmpv6.ts';
 import { formatIp } from '../../wire/ip.ts';
 import type { FrameRecord } from '../../wire/record.ts';
-import type { Path } from '../egress/output.ts';
+import type { Output } from '../egress/output.ts';
 import { type HostErrorCode, hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
+import type { Path } from '../ip/path.ts';
 import type { PacketSender } from '../neighbor/neighbor-cache.ts';
-import type { Stack } from '../stack.ts';
+import type { HostState } from '../state.ts';
 import { icmpPacket } from './icmp-packet.ts';
 
 /** Options of {@link Host.ping}. */
@@ -68,14 +69,16 @@ class Ping implements PacketSender {
 export class Pings {
   /** Identifier in all of them. */
   readonly id: number = (Math.random() * 0x10000) | 0;
-  readonly #stack: Stack;
+  readonly #state: HostState;
+  readonly #output: Output;
   readonly #calls: PendingCalls<PingResult>;
   readonly #pings = new Map<number, Ping>();
   #sequence = 0;
 
-  constructor(stack: Stack) {
-    this.#stack = stack;
-    this.#calls = new PendingCalls(stack.clock);
+  constructor(state: HostState, output: Output) {
+    this.#state = state;
+    this.#output = output;
+    this.#calls = new PendingCalls(state.clock);
   }
 
   ping(destination: Uint8Array, options: PingOptions): Promise<PingResult> {
@@ -85,13 +88,13 @@ export class Pings {
     const ttl = checkInteger('ttl', options.ttl, 1, 255, 64);
     this.#calls.check('ping', options);
     if (this.#pings.size >= 0x10000) throw new OptionError('ping', 'there are 65,536 under way already');
-    const path = this.#stack.output.path(destination, 'ping');
+    const path = this.#output.path(destination, 'ping');
     while (this.#pings.has(this.#sequence)) this.#sequence = (this.#sequence + 1) & 0xffff;
     const sequence = this.#sequence;
     this.#sequence = (sequence + 1) & 0xffff;
     const call = this.#calls.add('ping', { timeout: TIMEOUT, ...options });
     if (call.settled) return call.promise;
-    const ping = new Ping(call, path, this.#stack.clock.now());
+    const ping = new Ping(call, path, this.#state.clock.now());
     this.#pings.set(sequence, ping);
     const settled = call.onSettled;
     call.onSettled = () => {
@@ -102,7 +105,7 @@ export class Pings {
     const type = isV4 ? Icmpv4Type.ECHO_REQUEST : Icmpv6Type.ECHO_REQUEST;
     const rest = this.id * 0x10000 + sequence;
     const packet = icmpPacket(path, path.source, type, 0, rest, data, 0, size, { ttl });
-    this.#stack.output.sendOrWait(() => call.settled || this.#stack.output.send(packet, path, ping) === 1);
+    this.#output.sendOrWait(() => call.settled || this.#output.send(packet, path, ping) === 1);
     return call.promise;
   }
 
@@ -122,7 +125,7 @@ export class Pings {
     const version = destination.length === 4 ? 4 : 6;
     if (record.ipVersion !== version) return false;
     if (!isGroup && !sameBytes(destination, 0, u8, record.ipSource, destination.length)) return false;
-    const rtt = this.#stack.clock.now() - ping.sent;
+    const rtt = this.#state.clock.now() - ping.sent;
     ping.call.resolve({ address: formatIp(u8, record.ipSource, version), rtt, ttl, size });
     return true;
   }

@@ -10,7 +10,7 @@ function sourceTo(host: Host, destination: string): string {
 }
 
 function state(host: Host, address: string, to: 'preferred' | 'deprecated' | 'optimistic'): void {
-  host.stack.setAddressState(host.stack.addresses.find(parseIp(address), 0, 6)!, to);
+  host.stack.addresses.setState(host.stack.state.addresses.find(parseIp(address), 0, 6)!, to);
 }
 
 test('rule 1: the destination itself', (t) => {

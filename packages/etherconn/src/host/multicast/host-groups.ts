@@ -3,9 +3,10 @@ import { IPV4_DESTINATION } from '../../wire/ipv4.ts';
 import { IPV6_DESTINATION } from '../../wire/ipv6.ts';
 import { ipv4MulticastMac, ipv6MulticastMac, solicitedNodeAddress } from '../../wire/mac.ts';
 import type { FrameRecord } from '../../wire/record.ts';
+import type { Output } from '../egress/output.ts';
 import type { OwnAddress } from '../ip/addresses.ts';
 import { isAllHosts } from '../ip/all-hosts.ts';
-import type { Stack } from '../stack.ts';
+import type { HostState } from '../state.ts';
 import { GroupSelection } from './group-selection.ts';
 import { type GroupCarrier, Groups } from './groups.ts';
 import { LoopbackGroups } from './loopback-groups.ts';
@@ -14,17 +15,19 @@ import type { Interface, MembershipCounter } from './memberships.ts';
 /** The groups of a host: those that its ports have joined, and those that IPv6 addresses need. */
 export class HostGroups implements GroupCarrier, MembershipCounter {
   readonly clock: Clock;
-  readonly #stack: Stack;
+  readonly #state: HostState;
+  readonly #output: Output;
   readonly #selection: GroupSelection;
   /** Made when the first group is joined. */
   #groups: Groups | null = null;
   #loopback: LoopbackGroups | null = null;
   #closed = false;
 
-  constructor(stack: Stack) {
-    this.#stack = stack;
-    this.clock = stack.clock;
-    this.#selection = new GroupSelection(stack.ethernet, stack.addresses);
+  constructor(state: HostState, output: Output) {
+    this.#state = state;
+    this.#output = output;
+    this.clock = state.clock;
+    this.#selection = new GroupSelection(state.ethernet, state.addresses);
   }
 
   /** Joins a group (4 or 16 bytes), or with `source` for what that source sends alone. Joins are counted. */
@@ -96,16 +99,17 @@ export class HostGroups implements GroupCarrier, MembershipCounter {
 
   /** The address that IGMP messages come from. */
   sourceIpv4(): Uint8Array | null {
-    return this.#stack.addresses.first4();
+    return this.#state.addresses.first4();
   }
 
   /** The address that MLD messages come from. */
   linkLocalIpv6(): Uint8Array | null {
-    return this.#stack.addresses.linkLocal();
+    return this.#state.addresses.linkLocal();
   }
 
   sendGroupPacket(packet: Uint8Array): void {
-    const { output, mtu } = this.#stack;
+    const output = this.#output;
+    const { mtu } = this.#state;
     const isV4 = packet[0] >> 4 === 4;
     const mac = isV4
       ? ipv4MulticastMac(packet, IPV4_DESTINATION)
@@ -114,6 +118,6 @@ export class HostGroups implements GroupCarrier, MembershipCounter {
   }
 
   random(): number {
-    return this.#stack.random();
+    return this.#state.random();
   }
 }

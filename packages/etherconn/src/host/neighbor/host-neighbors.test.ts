@@ -144,7 +144,7 @@ describe('a host among its neighbours', () => {
     client.port.waiting.add(call);
     const other = new TestPort(host);
     assert.equal(other.send('somebody else is not held up', '127.0.0.1', 7), 1);
-    assert.equal(host.stack.relay.waiting.size, 0);
+    assert.equal(host.stack.state.relay.waiting.size, 0);
     await net.settle();
     assert.deepEqual(
       server.user.texts,

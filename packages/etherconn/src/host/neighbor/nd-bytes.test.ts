@@ -268,7 +268,7 @@ describe('routers', () => {
     const bench = configured(t);
     await bench.other.tell(ADVERTISEMENT);
     await bench.net.advance(10_000);
-    const { port } = bench.host.stack.relay as MemoryRelay;
+    const { port } = bench.host.stack.state.relay as MemoryRelay;
     const flap = async () => {
       port.setUp(false);
       port.setUp(true);

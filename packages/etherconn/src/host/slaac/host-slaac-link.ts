@@ -1,19 +1,20 @@
 import type { Clock } from '../../clock.ts';
+import { InUseError } from '../../errors.ts';
 import { ipEquals } from '../../wire/ip.ts';
 import { isGroupMac } from '../../wire/mac.ts';
 import { findNdOption, ND_LINK_LAYER_ADDRESS, NdOption } from '../../wire/nd.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 import { AddressProbe, PROBES6 } from '../config/address-probe.ts';
+import type { HostAddresses } from '../config/host-addresses.ts';
 import type { AddressState, OwnAddress } from '../ip/addresses.ts';
 import type { RouteEntry } from '../ip/routes.ts';
 import { type LinkWatcher, unwatchLink, watchLink } from '../link-watch.ts';
 import { REACHABLE_TIME, RETRANSMIT_TIME } from '../neighbor/neighbor-cache.ts';
-import type { RouterListener, Stack } from '../stack.ts';
+import type { HostState, RouterListener } from '../state.ts';
 import { readRouterAdvertisement } from './router-advertisement.ts';
-import type { Slaac } from './slaac.ts';
+import { Slaac, type SlaacLink } from './slaac.ts';
 import { addressInPrefix } from './slaac-identifier.ts';
-import type { SlaacLink } from './slaac-link.ts';
-import type { SlaacSettings } from './slaac-options.ts';
+import { checkSlaacOptions, type SlaacOptions, type SlaacSettings } from './slaac-options.ts';
 
 const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 /** Routes that somebody has set count before those that routers tell of. */
@@ -23,31 +24,33 @@ const ADVERTISERS_MAX = 16;
 
 /** Stateless configuration's hold on its host. */
 export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterListener, LinkWatcher {
-  readonly #stack: Stack;
+  readonly #addresses: HostAddresses;
+  readonly #state: HostState;
   readonly #settings: SlaacSettings;
   #slaac: Slaac<OwnAddress, RouteEntry> | null = null;
   /** The link-local address, where we have made it. */
   #linkLocal: OwnAddress | null = null;
 
-  constructor(stack: Stack, settings: SlaacSettings) {
-    this.#stack = stack;
+  constructor(addresses: HostAddresses, settings: SlaacSettings) {
+    this.#addresses = addresses;
+    this.#state = addresses.state;
     this.#settings = settings;
   }
 
   get clock(): Clock {
-    return this.#stack.clock;
+    return this.#state.clock;
   }
 
   random(): number {
-    return this.#stack.random();
+    return this.#state.random();
   }
 
   /** Listens to routers, and gives the host the link-local address that it needs to be spoken to by them. */
   open(slaac: Slaac<OwnAddress, RouteEntry>): void {
     this.#slaac = slaac;
-    watchLink(this.#stack.relay, this);
-    this.#stack.routerListener = this;
-    if (this.#stack.addresses.linkLocal() === null) this.#addLinkLocal(0);
+    watchLink(this.#state.relay, this);
+    this.#state.routerListener = this;
+    if (this.#state.addresses.linkLocal() === null) this.#addLinkLocal(0);
   }
 
   linkUp(): void {
@@ -55,8 +58,8 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
   }
 
   close(): void {
-    unwatchLink(this.#stack.relay, this);
-    if (this.#stack.routerListener === this) this.#stack.routerListener = null;
+    unwatchLink(this.#state.relay, this);
+    if (this.#state.routerListener === this) this.#state.routerListener = null;
     if (this.#linkLocal !== null) this.removeAddress(this.#linkLocal);
     this.#linkLocal = null;
     this.#slaac = null;
@@ -66,7 +69,7 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
     const mac = findNdOption(u8, record, NdOption.SOURCE_LINK_LAYER);
     if (mac >= 0 && !isGroupMac(u8, mac + ND_LINK_LAYER_ADDRESS)) {
       const how = { solicited: false, override: true, create: true };
-      this.#stack.neighbors.learn(u8, record.ipSource, 6, mac + ND_LINK_LAYER_ADDRESS, how);
+      this.#addresses.output.neighbors.learn(u8, record.ipSource, 6, mac + ND_LINK_LAYER_ADDRESS, how);
     }
     this.#slaac?.advertised(readRouterAdvertisement(u8, record));
   }
@@ -76,38 +79,38 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
   }
 
   hostClosed(error: Error): void {
-    unwatchLink(this.#stack.relay, this);
+    unwatchLink(this.#state.relay, this);
     this.#slaac?.hostClosed(error);
   }
 
   solicit(): void {
-    const { addresses, nd } = this.#stack;
+    const { addresses } = this.#state;
     const source = addresses.linkLocal();
     // Routers must not learn from an address that may yet turn out to be another's: RFC 4429 §3.3.
     const isOptimistic = source !== null && addresses.find(source, 0, 6)?.state === 'optimistic';
-    nd.solicitRouters(isOptimistic ? null : source);
+    this.#addresses.output.nd.solicitRouters(isOptimistic ? null : source);
   }
 
   addressIn(prefix: Uint8Array, attempt: number): Uint8Array | null {
     const { scheme } = this.#settings;
     if (scheme.kind === 'eui64' && attempt > 0) return null;
-    const { ethernet, interfaceName } = this.#stack;
+    const { ethernet, interfaceName } = this.#state;
     return addressInPrefix(prefix, ethernet.macBytes, interfaceName, scheme, attempt);
   }
 
   addAddress(address: Uint8Array, length: number, settled: (isFree: boolean) => void): OwnAddress | null {
-    const stack = this.#stack;
+    const addresses = this.#addresses;
     // The host may have been given it by hand.
-    if (stack.addresses.find(address, 0, 6) !== null) return null;
+    if (this.#state.addresses.find(address, 0, 6) !== null) return null;
     const mode = this.#settings.detectDuplicates;
     const state: AddressState = mode === 'wait' ? 'tentative' : mode === 'off' ? 'preferred' : 'optimistic';
     // Whether its network is on the link is a question of its own (RFC 5942).
-    const own = stack.addAddress(address, length, state, false);
+    const own = addresses.add(address, length, state, false);
     if (mode === 'off') return own;
-    const interval = stack.neighbors.retransmitTime(16);
-    new AddressProbe(stack, own, PROBES6, interval, mode !== 'wait', (otherMac) => {
-      if (otherMac === null) stack.setAddressState(own, 'preferred');
-      else stack.loseAddress(own, otherMac);
+    const interval = addresses.output.neighbors.retransmitTime(16);
+    new AddressProbe(addresses, own, PROBES6, interval, mode !== 'wait', (otherMac) => {
+      if (otherMac === null) addresses.setState(own, 'preferred');
+      else addresses.lose(own, otherMac);
       settled(otherMac === null);
     });
     return own;
@@ -117,12 +120,12 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
     const { advertisers } = address;
     if (advertisers.some((one) => ipEquals(one, router))) return;
     address.advertisers = [...advertisers, router].slice(-ADVERTISERS_MAX);
-    this.#stack.epoch++;
+    this.#state.epoch++;
   }
 
   removeAddress(address: OwnAddress): void {
     // Somebody else may have removed it before.
-    if (this.#stack.addresses.list.includes(address)) this.#stack.removeAddress(address);
+    if (this.#state.addresses.list.includes(address)) this.#addresses.remove(address);
   }
 
   stateOf(address: OwnAddress): AddressState {
@@ -133,27 +136,27 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
     // While it is being found out whether it is unique, that counts.
     if (address.state !== 'preferred' && address.state !== 'deprecated') return;
     const state = isPreferred ? 'preferred' : 'deprecated';
-    if (address.state !== state) this.#stack.setAddressState(address, state);
+    if (address.state !== state) this.#addresses.setState(address, state);
   }
 
   addRoute(prefix: Uint8Array, length: number, gateway: Uint8Array | null, preference: number): RouteEntry {
     const route = { prefix: { address: prefix, length }, gateway, metric: METRIC, preference };
-    this.#stack.routes.add(route);
-    this.#stack.epoch++;
+    this.#state.routes.add(route);
+    this.#state.epoch++;
     return route;
   }
 
   removeRoute(route: RouteEntry): void {
-    this.#stack.routes.remove(route);
-    this.#stack.epoch++;
+    this.#state.routes.remove(route);
+    this.#state.epoch++;
   }
 
   setNeighborTimes(reachable: number | null, retransmit: number | null): void {
-    this.#stack.neighbors.setTimes6(reachable ?? REACHABLE_TIME, retransmit ?? RETRANSMIT_TIME);
+    this.#addresses.output.neighbors.setTimes6(reachable ?? REACHABLE_TIME, retransmit ?? RETRANSMIT_TIME);
   }
 
   setMtu(mtu: number | null): void {
-    this.#stack.limitMtu(this, mtu);
+    this.#state.limitMtu(this, mtu);
   }
 
   #addLinkLocal(attempt: number): void {
@@ -167,6 +170,31 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
     if (this.#linkLocal === null) return;
     const own = this.#linkLocal;
     own.route = { prefix: own, gateway: null, metric: 0 };
-    this.#stack.routes.add(own.route);
+    this.#state.routes.add(own.route);
   }
+}
+
+/**
+ * Lets a host make itself addresses; see `Host.slaac`. Rejects with an OptionError, InUseError (it does so already),
+ * TimeoutError, the signal's reason, or what the host was closed with; then nothing is left.
+ */
+export async function startSlaac(addresses: HostAddresses, options: SlaacOptions): Promise<Slaac> {
+  const { state } = addresses;
+  const settings = checkSlaacOptions(options);
+  const { signal, timeout } = settings;
+  state.checkOpen('slaac');
+  signal?.throwIfAborted();
+  if (state.routerListener !== null) throw new InUseError('stateless address configuration of this host');
+  const link = new HostSlaacLink(addresses, settings);
+  const slaac = new Slaac<OwnAddress, RouteEntry>(link, settings);
+  link.open(slaac);
+  const configured = slaac.configured({ timeout, ...(signal === undefined ? {} : { signal }) });
+  slaac.start();
+  try {
+    await configured;
+  } catch (error) {
+    slaac.close();
+    throw error;
+  }
+  return slaac as Slaac;
 }

@@ -37,7 +37,7 @@ function advertisement(
 }
 
 function routerOn(hosts: HostNetwork): { send(packet: Uint8Array): void } {
-  const { ethernet } = hosts.host(1, { addresses: ['fe80::1/64'] }).stack;
+  const { ethernet } = hosts.host(1, { addresses: ['fe80::1/64'] }).stack.state;
   return {
     send(packet) {
       ethernet.trySendPacketTo(packet, EtherType.IPV6, parseMac('33:33:00:00:00:01'));

@@ -5,8 +5,7 @@ import { VirtualClock } from '../../virtual-clock.ts';
 import { formatIp, parseIp } from '../../wire/ip.ts';
 import type { AddressState } from '../ip/addresses.ts';
 import type { AdvertisedPrefix, RouterAdvertisement } from './router-advertisement.ts';
-import { Slaac } from './slaac.ts';
-import type { SlaacLink } from './slaac-link.ts';
+import { Slaac, type SlaacLink } from './slaac.ts';
 import { checkSlaacOptions, type SlaacOptions } from './slaac-options.ts';
 
 interface Address {

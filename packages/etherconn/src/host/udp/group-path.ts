@@ -1,5 +1,5 @@
-import type { Path } from '../egress/output.ts';
 import { AddressKind, isLoopback } from '../ip/addresses.ts';
+import { MTU4_LOCAL, type Path } from '../ip/path.ts';
 
 /** What of a port says how its group datagrams go. */
 export interface GroupSender {
@@ -7,9 +7,6 @@ export interface GroupSender {
   /** Own address that group datagrams of its IP version are sent from, as was chosen; null by default. */
   groupSource(version: 4 | 6): Uint8Array | null;
 }
-
-/** What stays on the host needs no fragments. */
-const MTU_LOCAL = 0xffff;
 
 /**
  * The path of a port's datagrams, made of the host's: those to groups are sent from the address that was chosen for them.
@@ -20,9 +17,9 @@ export function groupPath(path: Path, port: GroupSender): Path {
   const chosen = port.groupSource(path.destination.length === 4 ? 4 : 6);
   const source = chosen ?? path.source;
   if (chosen !== null && isLoopback(chosen)) {
-    return { ...path, source, kind: AddressKind.OWN, mac: null, mtu: MTU_LOCAL };
+    return { ...path, source, kind: AddressKind.OWN, mac: null, mtu: MTU4_LOCAL };
   }
   // Members on the link's interface hear it, on this host alone.
-  if (port.multicastTtl === 0) return { ...path, source, kind: AddressKind.OWN, mtu: MTU_LOCAL };
+  if (port.multicastTtl === 0) return { ...path, source, kind: AddressKind.OWN, mtu: MTU4_LOCAL };
   return chosen === null ? path : { ...path, source };
 }

@@ -1,19 +1,17 @@
 import type { SystemError } from '../../errors.ts';
 import type { BatchStore, BatchTaker } from '../../relay/batch-store.ts';
 import type { RoomQueue } from '../../relay/room-queue.ts';
-import type { UdpEntry } from '../../relay/udp-front.ts';
-import { readU32, sameBytes } from '../../wire/bytes.ts';
 import { isIpv4Mapped, isMulticastIp, isUnspecifiedIp } from '../../wire/ip.ts';
-import type { FrameRecord } from '../../wire/record.ts';
 import { hostError } from '../host-error.ts';
 import { AddressKind, isLinkLocal, isLoopback } from '../ip/addresses.ts';
 import { type Interface, Memberships } from '../multicast/memberships.ts';
-import type { PacketSender } from '../neighbor/neighbor-cache.ts';
-import type { Stack } from '../stack.ts';
-import { type GroupSender, groupPath } from './group-path.ts';
+import type { HostState } from '../state.ts';
+import { ANY4, ANY6, BoundPort } from './bound-port.ts';
+import { groupPath } from './group-path.ts';
 import { PortRoom } from './port-room.ts';
-import { HostUdpDestination } from './udp-destination.ts';
+import { HostUdpDestination, type SendingPort } from './udp-destination.ts';
 import type { UdpDestination, UdpPort, UdpPortOptions, UdpPortUser } from './udp-port.ts';
+import type { UdpPorts } from './udp-ports.ts';
 
 /** RFC 791 §3.1 and RFC 8200: what a packet of ours lives by unless a socket says otherwise. */
 const TTL = 64;
@@ -23,38 +21,17 @@ const MULTICAST_TTL = 1;
 /** The zone of the loopback interface. */
 const LOOPBACK_ZONE = 'lo';
 
-const ANY4 = new Uint8Array(4);
-const ANY6 = new Uint8Array(16);
-
-/** A UDP port of a host, see {@link UdpPort}. Addresses inside are 4 bytes for IPv4, also where the port is of version 6. */
-export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTaker {
-  readonly version: 4 | 6;
-  readonly ipv6Only: boolean;
-  readonly reuseAddr: boolean;
-  readonly reusePort: boolean;
-  readonly multicastAll: boolean;
-  readonly user: UdpPortUser;
-  localPort = 0;
-  /** Own address in the form inside; all zero for every address of the host. */
-  local: Uint8Array;
-  /** Whether `local` is all zero. */
-  wildcard = true;
-  /** Peer of a connected port, in the form inside. */
-  remote: Uint8Array | null = null;
-  remotePort = 0;
+/** A UDP port of a host, see {@link UdpPort}. */
+export class HostUdpPort extends BoundPort implements UdpPort, SendingPort, BatchTaker {
   /** Counts up when what destinations have built is not right any more. */
   epoch = 0;
-  closed = false;
-  /** Where the front for UDP finds it; empty where it has to be looked for. */
-  entries: readonly UdpEntry[] = [];
-  /** Number of the list of its datagrams in the batch under way. */
-  readonly list: number;
   multicastLoopback = true;
   broadcast = false;
   lost = 0;
   /** Sends say that they have succeeded as soon as a datagram waits for its next hop, as Linux's do. */
   readonly reported = true;
-  readonly #stack: Stack;
+  readonly #ports: UdpPorts;
+  readonly #state: HostState;
   /** Chosen by `connect`, so that `disconnect` gives it back. */
   #localByConnect = false;
   #ttl = TTL;
@@ -64,21 +41,15 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
   #groupSource6: Uint8Array | null = null;
   /** Groups of IPv6 need no zone to be connected to. */
   #groupZoneNamed = false;
-  #memberships: Memberships | null = null;
   #room: PortRoom | null = null;
   /** What an ICMP error has brought and nobody has been told yet. */
   #failure: SystemError | null = null;
 
-  constructor(stack: Stack, user: UdpPortUser, options: UdpPortOptions) {
-    this.#stack = stack;
-    this.user = user;
-    this.version = options.version;
-    this.ipv6Only = options.version === 6 && options.ipv6Only === true;
-    this.reuseAddr = options.reuseAddr === true;
-    this.reusePort = options.reusePort === true;
-    this.multicastAll = options.multicastAll !== false;
-    this.local = options.version === 4 ? ANY4 : ANY6;
-    this.list = stack.relay.lists.add(this);
+  constructor(ports: UdpPorts, user: UdpPortUser, options: UdpPortOptions) {
+    super(user, options);
+    this.#ports = ports;
+    this.#state = ports.state;
+    this.list = ports.state.relay.lists.add(this);
   }
 
   get localAddress(): Uint8Array {
@@ -86,7 +57,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
   }
 
   get localZone(): string {
-    return this.local.length === 16 && isLinkLocal(this.local) ? this.#stack.interfaceName : '';
+    return this.local.length === 16 && isLinkLocal(this.local) ? this.#state.interfaceName : '';
   }
 
   get waiting(): RoomQueue {
@@ -95,7 +66,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
 
   /** Made when there is no room for the first time. */
   get room(): PortRoom {
-    this.#room ??= new PortRoom(this.#stack.relay);
+    this.#room ??= new PortRoom(this.#state.relay);
     return this.#room;
   }
 
@@ -125,17 +96,17 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
       throw hostError('EINVAL', 'bind', `the address does not suit IPv${this.version}`);
     }
     if (zone !== undefined && needsZone(local) && !this.#isZone(zone)) {
-      throw hostError('EINVAL', 'bind', `this address needs a zone, '${this.#stack.interfaceName}'`);
+      throw hostError('EINVAL', 'bind', `this address needs a zone, '${this.#state.interfaceName}'`);
     }
     const isElsewhere = zone === LOOPBACK_ZONE && isLinkLocal(local);
-    const kind = this.#stack.addresses.kindOf(local, 0, local.length === 4 ? 4 : 6);
+    const kind = this.#state.addresses.kindOf(local, 0, local.length === 4 ? 4 : 6);
     if (kind === AddressKind.OTHER || isElsewhere) {
       throw hostError('EADDRNOTAVAIL', 'bind', 'the host does not have this address');
     }
     this.local = local;
     this.wildcard = isUnspecifiedIp(local, 0, local.length === 4 ? 4 : 6);
     try {
-      this.localPort = this.#stack.udp.claim(this, port);
+      this.localPort = this.#ports.claim(this, port);
     } catch (error) {
       this.local = this.version === 4 ? ANY4 : ANY6;
       this.wildcard = true;
@@ -148,7 +119,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
     this.checkOpen('connect');
     const remote = this.checkDestination(address, port, zone, 'connect');
     // Connected to "any" means to oneself, as with the system's sockets.
-    const path = groupPath(this.#stack.output.path(remote, 'connect'), this);
+    const path = groupPath(this.#ports.output.path(remote, 'connect'), this);
     if (path.kind === AddressKind.BROADCAST && !this.broadcast) {
       throw hostError('EACCES', 'connect', 'broadcasts are not allowed; set broadcast');
     }
@@ -160,7 +131,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
     }
     this.remote = path.destination;
     this.remotePort = port;
-    this.#stack.udp.changed(this);
+    this.#ports.changed(this);
     this.epoch++;
   }
 
@@ -173,25 +144,21 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
       this.local = this.version === 4 ? ANY4 : ANY6;
       this.wildcard = true;
     }
-    this.#stack.udp.changed(this);
+    this.#ports.changed(this);
     this.epoch++;
   }
 
   destination(address: Uint8Array, port: number, zone: string): UdpDestination {
     this.checkOpen('send');
-    return new HostUdpDestination(
-      this.#stack,
-      this,
-      this.checkDestination(address, port, zone, 'send'),
-      port,
-    );
+    const remote = this.checkDestination(address, port, zone, 'send');
+    return new HostUdpDestination(this.#ports, this, remote, port);
   }
 
   sendGroupsFrom(address: Uint8Array, named = false): void {
     const source = inside(address);
     const version = source.length === 4 ? 4 : 6;
     const isDefault = isUnspecifiedIp(source, 0, version);
-    const kind = this.#stack.addresses.kindOf(source, 0, version);
+    const kind = this.#state.addresses.kindOf(source, 0, version);
     if (!isDefault && kind !== AddressKind.OWN && kind !== AddressKind.LOOPBACK) {
       throw hostError('EADDRNOTAVAIL', 'setMulticastInterface', 'the host does not have this address');
     }
@@ -212,7 +179,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
     const chosen = version === 4 ? this.#groupSource4 : this.#groupSource6;
     if (chosen === null) return null;
     // The host may have lost it since.
-    return this.#stack.addresses.kindOf(chosen, 0, version) === AddressKind.OTHER ? null : chosen;
+    return this.#state.addresses.kindOf(chosen, 0, version) === AddressKind.OTHER ? null : chosen;
   }
 
   join(group: Uint8Array, source: Uint8Array | null, on: Interface | null = null): void {
@@ -222,25 +189,25 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
     if (sender !== null && sender.length !== inner.length) {
       throw hostError('EINVAL', 'addMembership', 'group and source are not of the same version');
     }
-    this.#memberships ??= new Memberships(this.#stack.groups);
-    this.#memberships.join(inner, sender, on);
+    this.memberships ??= new Memberships(this.#ports.groups);
+    this.memberships.join(inner, sender, on);
   }
 
   leave(group: Uint8Array, source: Uint8Array | null, on: Interface | null = null): void {
     this.checkOpen('dropMembership');
     const inner = this.#checkGroup(group, 'dropMembership');
-    this.#memberships ??= new Memberships(this.#stack.groups);
-    this.#memberships.leave(inner, source === null ? null : inside(source), on);
+    this.memberships ??= new Memberships(this.#ports.groups);
+    this.memberships.leave(inner, source === null ? null : inside(source), on);
   }
 
   close(): void {
     if (this.closed) return;
     this.closed = true;
     this.epoch++;
-    this.#memberships?.leaveAll();
+    this.memberships?.leaveAll();
     this.#room?.close();
-    this.#stack.udp.release(this);
-    const missed = this.#stack.relay.lists.remove(this.list);
+    this.#ports.release(this);
+    const missed = this.#state.relay.lists.remove(this.list);
     if (missed > 0) this.user.missed(missed);
   }
 
@@ -286,7 +253,7 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
       const isBound =
         (!this.wildcard && needsZone(this.local)) || (this.#groupZoneNamed && remote[0] === 0xff);
       if (call === 'connect' && !this.#isZone(zone) && !isBound) {
-        throw hostError('EINVAL', call, `this address needs a zone, '${this.#stack.interfaceName}'`);
+        throw hostError('EINVAL', call, `this address needs a zone, '${this.#state.interfaceName}'`);
       }
       if (zone === LOOPBACK_ZONE) {
         throw hostError('ENETUNREACH', call, 'the loopback interface has no such addresses');
@@ -295,54 +262,11 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
     return remote;
   }
 
-  /** How well the port suits a datagram to one of the host's addresses; -1 when it does not. */
-  score(u8: Uint8Array, record: FrameRecord): number {
-    const version = record.ipVersion;
-    let score = this.version === 4 ? 1 : 0;
-    if (!this.takes(version)) return -1;
-    if (!this.wildcard) {
-      if (!this.#isLocal(u8, record.ipDestination, version)) return -1;
-      score += 2;
-    }
-    if (this.remote !== null) {
-      if (!this.#isRemote(u8, record)) return -1;
-      score += 4;
-    }
-    return score;
-  }
-
-  /** Whether the port wants a datagram to a group or a broadcast address, that has come in `on` an interface. */
-  wants(u8: Uint8Array, record: FrameRecord, kind: number, on: Interface): boolean {
-    const version = record.ipVersion;
-    if (!this.takes(version) || (this.remote !== null && !this.#isRemote(u8, record))) return false;
-    if (!this.wildcard && !this.#isLocal(u8, record.ipDestination, version)) return false;
-    if (kind === AddressKind.BROADCAST) return true;
-    const heard = this.#memberships?.hears(u8, record.ipDestination, record.ipSource, version, on);
-    return heard ?? (this.multicastAll && version === this.version);
-  }
-
-  /** Whether packets of an IP version can be for this port at all. */
-  takes(version: number): boolean {
-    if (this.version === 4) return version === 4;
-    if (version === 6) return this.local.length === 16;
-    return !this.ipv6Only && (this.local.length === 4 || this.wildcard);
-  }
-
-  /** Whether datagrams to this address of the host can be for this port. */
-  takesAt(address: Uint8Array, version: 4 | 6): boolean {
-    return this.takes(version) && (this.wildcard || this.#isLocal(address, 0, version));
-  }
-
-  /** Whether it is connected to the address of `version` at `offset` and that port. */
-  isConnectedTo(u8: Uint8Array, offset: number, version: number, port: number): boolean {
-    return this.remote !== null && this.remotePort === port && matches(this.remote, u8, offset, version);
-  }
-
   /** An ICMP error has come; the user is told at the end of the batch unless a send takes it before. */
   fail(error: SystemError): void {
     if (this.remote === null || this.closed) return;
     this.#failure = error;
-    this.#stack.noteFailure(this);
+    this.#ports.noteFailure(this);
   }
 
   /** Whether {@link takeFailure} has something. */
@@ -357,21 +281,11 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
   }
 
   #isZone(zone: string): boolean {
-    return zone === this.#stack.interfaceName || zone === LOOPBACK_ZONE;
+    return zone === this.#state.interfaceName || zone === LOOPBACK_ZONE;
   }
 
   #isBoundTo6(): boolean {
     return !this.wildcard && this.local.length === 16 && !this.#localByConnect;
-  }
-
-  #isLocal(u8: Uint8Array, offset: number, version: number): boolean {
-    return matches(this.local, u8, offset, version);
-  }
-
-  #isRemote(u8: Uint8Array, record: FrameRecord): boolean {
-    return (
-      record.sourcePort === this.remotePort && matches(this.remote!, u8, record.ipSource, record.ipVersion)
-    );
   }
 
   #checkGroup(group: Uint8Array, call: 'addMembership' | 'dropMembership'): Uint8Array {
@@ -384,11 +298,6 @@ export class HostUdpPort implements UdpPort, PacketSender, GroupSender, BatchTak
     }
     return inner;
   }
-}
-
-function matches(address: Uint8Array, u8: Uint8Array, offset: number, version: number): boolean {
-  if (version === 4) return address.length === 4 && readU32(address, 0) === readU32(u8, offset);
-  return address.length === 16 && sameBytes(address, 0, u8, offset, 16);
 }
 
 /** Whether an address means nothing without the zone of an interface: fe80::/10, and groups of interface or link. */

@@ -1,4 +1,5 @@
 import { sendGroup } from '../../conn/send-group.ts';
+import type { SystemError } from '../../errors.ts';
 import type { FrameMemory } from '../../link/link.ts';
 import type { FrameSender } from '../../relay/transmit.ts';
 import { EtherType } from '../../wire/ethertype.ts';
@@ -7,22 +8,45 @@ import { IPV6_HEADER_LENGTH } from '../../wire/ipv6.ts';
 import { macHigh, macLow } from '../../wire/mac.ts';
 import { UDP_HEADER_LENGTH, UDP_PAYLOAD_MAX } from '../../wire/udp.ts';
 import { UdpTemplate } from '../../wire/udp-template.ts';
-import type { Path } from '../egress/output.ts';
+import type { Output } from '../egress/output.ts';
 import { hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
-import { type Neighbor, NeighborState } from '../neighbor/neighbor-cache.ts';
-import type { Stack } from '../stack.ts';
-import { groupPath } from './group-path.ts';
-import type { HostUdpPort } from './host-udp-port.ts';
+import type { Path } from '../ip/path.ts';
+import { type Neighbor, NeighborState, type PacketSender } from '../neighbor/neighbor-cache.ts';
+import type { HostState } from '../state.ts';
+import { type GroupSender, groupPath } from './group-path.ts';
+import type { PortRoom } from './port-room.ts';
 import { udpPacket } from './udp-packet.ts';
 import type { UdpDestination } from './udp-port.ts';
+import type { UdpPorts } from './udp-ports.ts';
 
 const NO_MAC = new Uint8Array(6);
 
+/** What of a port a destination sends with. */
+export interface SendingPort extends PacketSender, GroupSender {
+  /** Counts up when what destinations have built is not right any more. */
+  readonly epoch: number;
+  /** Own address, 4 bytes for IPv4; `wildcard`: every address of the host. */
+  readonly local: Uint8Array;
+  readonly wildcard: boolean;
+  readonly localPort: number;
+  readonly ttl: number;
+  readonly multicastLoopback: boolean;
+  readonly broadcast: boolean;
+  readonly room: PortRoom;
+  /** Whether {@link takeFailure} has something. */
+  readonly failed: boolean;
+  takeFailure(): SystemError | null;
+  checkOpen(call: 'send'): void;
+  bindForSending(): void;
+}
+
 /** See {@link UdpDestination}. */
 export class HostUdpDestination implements UdpDestination {
-  readonly #stack: Stack;
-  readonly #port: HostUdpPort;
+  readonly #ports: UdpPorts;
+  readonly #state: HostState;
+  readonly #output: Output;
+  readonly #port: SendingPort;
   readonly #destination: Uint8Array;
   readonly #destinationPort: number;
   readonly #payloadMax: number;
@@ -38,12 +62,14 @@ export class HostUdpDestination implements UdpDestination {
   #mac: Uint8Array = NO_MAC;
   // What the above has been made for; anything else now, and it is made anew.
   #portEpoch = -1;
-  #stackEpoch = -1;
+  #stateEpoch = -1;
   #relayEpoch = -1;
   #macVersion = -1;
 
-  constructor(stack: Stack, port: HostUdpPort, destination: Uint8Array, destinationPort: number) {
-    this.#stack = stack;
+  constructor(ports: UdpPorts, port: SendingPort, destination: Uint8Array, destinationPort: number) {
+    this.#ports = ports;
+    this.#state = ports.state;
+    this.#output = ports.output;
     this.#port = port;
     this.#destination = destination;
     this.#destinationPort = destinationPort;
@@ -56,14 +82,14 @@ export class HostUdpDestination implements UdpDestination {
   }
 
   get resolving(): boolean {
-    return this.#neighbor !== null && this.#stack.neighbors.isPatient(this.#neighbor);
+    return this.#neighbor !== null && this.#output.neighbors.isPatient(this.#neighbor);
   }
 
   trySend(payload: Uint8Array, start: number, end: number): 0 | 1 {
     const port = this.#port;
-    const stack = this.#stack;
+    const state = this.#state;
     if (port.failed) this.#throwFailure();
-    if (this.#portEpoch !== port.epoch || this.#stackEpoch !== stack.epoch) this.#prepare();
+    if (this.#portEpoch !== port.epoch || this.#stateEpoch !== state.epoch) this.#prepare();
     const length = end - start;
     const isLong = length > this.#wholeMax;
     if (isLong && length > this.#payloadMax) this.#throwTooLong(length);
@@ -72,19 +98,19 @@ export class HostUdpDestination implements UdpDestination {
       throw hostError('EACCES', 'send', 'broadcasts are not allowed; set broadcast');
     }
     if (this.#neighbor !== null && !this.#isResolved(this.#neighbor)) return this.#wait(payload, start, end);
-    if (this.#relayEpoch !== stack.relay.epoch) this.#chooseSender();
+    if (this.#relayEpoch !== state.relay.epoch) this.#chooseSender();
     if (isLong) return this.#sendLong(payload, start, end);
     const template = this.#template!;
     const sender = this.#sender!;
     const frameLength = template.headerLength + length;
     const at = sender.reserve(frameLength);
     if (at < 0) {
-      stack.counters.noRoom++;
+      state.counters.noRoom++;
       return this.#refuse();
     }
     const { memory } = sender;
-    template.write(memory, at, payload, start, end, stack.output.nextIdentification());
-    if (isUnicast) stack.counters.sent++;
+    template.write(memory, at, payload, start, end, this.#output.nextIdentification());
+    if (isUnicast) state.counters.sent++;
     else this.#countGroup(memory, at, frameLength);
     sender.commit(at, frameLength);
     return 1;
@@ -92,37 +118,37 @@ export class HostUdpDestination implements UdpDestination {
 
   trySendGroup(payloads: readonly unknown[], first: number): number {
     const port = this.#port;
-    const stack = this.#stack;
+    const state = this.#state;
     const isMade =
       this.#portEpoch === port.epoch &&
-      this.#stackEpoch === stack.epoch &&
-      this.#relayEpoch === stack.relay.epoch;
+      this.#stateEpoch === state.epoch &&
+      this.#relayEpoch === state.relay.epoch;
     if (!isMade || port.failed || this.#kind !== AddressKind.OTHER) return 0;
     if (this.#neighbor !== null && !this.#isResolved(this.#neighbor)) return 0;
     const { bulk } = this.#sender!;
     if (bulk === undefined) return 0;
-    const { output, counters } = stack;
+    const output = this.#output;
     const sent = sendGroup(bulk, this.#template!, payloads, first, this.#wholeMax, output.identification);
     output.skipIdentifications(sent);
-    counters.sent += sent;
+    state.counters.sent += sent;
     return sent;
   }
 
   /** Counts a frame that is for others here, too: a copy for them, or the frame itself. */
   #countGroup(memory: FrameMemory, at: number, frameLength: number): void {
-    const { counters, loopback } = this.#stack;
+    const { counters } = this.#state;
     if (this.#kind === AddressKind.OWN) {
       counters.sentLocally++;
       return;
     }
     counters.sent++;
-    if (this.#isHeardHere() && !loopback.copy(memory, at, frameLength)) counters.localDropped++;
+    if (this.#isHeardHere() && !this.#output.loopback.copy(memory, at, frameLength)) counters.localDropped++;
   }
 
   /** Whether the MAC address is known; if so, the template has it. */
   #isResolved(neighbor: Neighbor): boolean {
     if (neighbor.state < NeighborState.DELAY) {
-      const { neighbors } = this.#stack;
+      const { neighbors } = this.#output;
       if (neighbor.state === NeighborState.NONE) {
         // It has gone from the cache meanwhile, or was never asked for.
         neighbor = neighbors.want(neighbor.address);
@@ -139,13 +165,15 @@ export class HostUdpDestination implements UdpDestination {
 
   #isHeardHere(): boolean {
     const isWanted = this.#kind === AddressKind.BROADCAST || this.#port.multicastLoopback;
-    return isWanted && this.#stack.udp.hasNumber(this.#destinationPort);
+    return isWanted && this.#ports.hasNumber(this.#destinationPort);
   }
 
   #wait(payload: Uint8Array, start: number, end: number): 0 | 1 {
-    const { neighbors, counters, output } = this.#stack;
-    if (neighbors.isFull(this.#neighbor!, this.#template!.headerLength + end - start, this.#port.room)) {
-      counters.noRoom++;
+    const output = this.#output;
+    if (
+      output.neighbors.isFull(this.#neighbor!, this.#template!.headerLength + end - start, this.#port.room)
+    ) {
+      this.#state.counters.noRoom++;
       return 0;
     }
     return output.send(this.#packet(payload, start, end), this.#path!, this.#port);
@@ -153,13 +181,13 @@ export class HostUdpDestination implements UdpDestination {
 
   /** No room now; the port's writers are told when there is. */
   #refuse(): 0 {
-    if (this.#kind === AddressKind.OWN) this.#stack.loopback.whenRoom(this.#port.room);
+    if (this.#kind === AddressKind.OWN) this.#output.loopback.whenRoom(this.#port.room);
     else this.#port.room.waitForWire();
     return 0;
   }
 
   #sendLong(payload: Uint8Array, start: number, end: number): 0 | 1 {
-    const { output } = this.#stack;
+    const output = this.#output;
     const packet = this.#packet(payload, start, end);
     if (output.send(packet, this.#path!, this.#port) === 0) return this.#refuse();
     if (this.#kind !== AddressKind.OWN && this.#path!.mac !== null && this.#isHeardHere()) {
@@ -169,27 +197,27 @@ export class HostUdpDestination implements UdpDestination {
   }
 
   #packet(payload: Uint8Array, start: number, end: number): Uint8Array {
-    const id = this.#stack.output.nextIdentification();
+    const id = this.#output.nextIdentification();
     return udpPacket(this.#template!, payload, start, end, id, end - start > this.#wholeMax);
   }
 
   #prepare(): void {
     const port = this.#port;
-    const stack = this.#stack;
+    const state = this.#state;
     port.checkOpen('send');
     port.bindForSending();
-    const path = groupPath(stack.output.path(this.#destination, 'send'), port);
+    const path = groupPath(this.#output.path(this.#destination, 'send'), port);
     this.#source = this.#sourceFor(path);
     const isV4 = path.destination.length === 4;
     this.#path = path;
     this.#kind = path.kind;
     this.#ttl = path.kind === AddressKind.MULTICAST ? port.multicastTtl : port.ttl;
     this.#wholeMax = path.mtu - (isV4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH) - UDP_HEADER_LENGTH;
-    this.#neighbor = path.nextHop === null ? null : stack.neighbors.want(path.nextHop);
+    this.#neighbor = path.nextHop === null ? null : this.#output.neighbors.want(path.nextHop);
     this.#macVersion = -1;
-    this.#build(path.mac ?? (path.kind === AddressKind.OWN ? stack.ethernet.macBytes : NO_MAC));
+    this.#build(path.mac ?? (path.kind === AddressKind.OWN ? state.ethernet.macBytes : NO_MAC));
     this.#portEpoch = port.epoch;
-    this.#stackEpoch = stack.epoch;
+    this.#stateEpoch = state.epoch;
   }
 
   /** The port's own address, unless it is one that nothing can be sent from. */
@@ -200,7 +228,7 @@ export class HostUdpDestination implements UdpDestination {
     if (version !== (path.destination.length === 4 ? 4 : 6)) {
       throw hostError('ENETUNREACH', 'send', 'the port is bound to an address of the other IP version');
     }
-    const kind = this.#stack.addresses.kindOf(local, 0, version);
+    const kind = this.#state.addresses.kindOf(local, 0, version);
     if (kind === AddressKind.MULTICAST || kind === AddressKind.BROADCAST) return path.source;
     if (kind === AddressKind.OTHER) {
       throw hostError('EADDRNOTAVAIL', 'send', 'the address that the port is bound to is not ours any more');
@@ -212,7 +240,7 @@ export class HostUdpDestination implements UdpDestination {
   }
 
   #build(mac: Uint8Array): void {
-    const { ethernet } = this.#stack;
+    const { ethernet } = this.#state;
     this.#mac = mac;
     this.#template = new UdpTemplate({
       destinationMac: mac,
@@ -228,10 +256,10 @@ export class HostUdpDestination implements UdpDestination {
   }
 
   #chooseSender(): void {
-    const { relay, ethernet, loopback } = this.#stack;
+    const { relay, ethernet } = this.#state;
     this.#relayEpoch = relay.epoch;
     if (this.#kind === AddressKind.OWN) {
-      this.#sender = loopback;
+      this.#sender = this.#output.loopback;
       return;
     }
     const etherType = this.#destination.length === 4 ? EtherType.IPV4 : EtherType.IPV6;

@@ -1,36 +1,42 @@
+import { udpKey } from '../../conn/claims.ts';
 import { mix } from '../../open-table.ts';
+import { nextTick } from '../../real-time.ts';
 import type { BatchStore } from '../../relay/batch-store.ts';
 import { rethrowLater } from '../../rethrow.ts';
 import { readU32 } from '../../wire/bytes.ts';
 import { ipEquals } from '../../wire/ip.ts';
 import type { FrameRecord } from '../../wire/record.ts';
+import type { Output } from '../egress/output.ts';
 import { hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
+import type { HostGroups } from '../multicast/host-groups.ts';
 import type { Interface } from '../multicast/memberships.ts';
-import type { HostUdpPort } from './host-udp-port.ts';
-import { PortEntries, type PortEntriesPlace } from './port-entries.ts';
+import type { HostState } from '../state.ts';
+import type { BoundPort } from './bound-port.ts';
+import { PortEntries } from './port-entries.ts';
 
 /** Ports that are given to who does not choose, as Linux's ip_local_port_range. */
 const EPHEMERAL_FIRST = 32768;
 const EPHEMERAL_LAST = 60999;
 
-/** Others who may have a UDP port of the host: conns that share it (`register`). */
-export interface OtherClaims {
-  isClaimed(address: Uint8Array, port: number): boolean;
-}
-
 /** The UDP ports of a host: who has which, and whose a datagram is. */
 export class UdpPorts {
   /** Those bound, by number, the newest last. Made when the first is. */
-  #bound: Map<number, HostUdpPort[]> | null = null;
+  #bound: Map<number, BoundPort[]> | null = null;
   /** All that are open, bound or not. */
-  #open: Set<HostUdpPort> | null = null;
+  #open: Set<BoundPort> | null = null;
   readonly entries: PortEntries;
-  readonly #others: OtherClaims;
+  readonly state: HostState;
+  readonly output: Output;
+  readonly groups: HostGroups;
+  /** Ports with an error that their users have not been told. */
+  #failed: BoundPort[] = [];
 
-  constructor(others: OtherClaims & PortEntriesPlace) {
-    this.#others = others;
-    this.entries = new PortEntries(others);
+  constructor(state: HostState, output: Output, groups: HostGroups) {
+    this.state = state;
+    this.output = output;
+    this.groups = groups;
+    this.entries = new PortEntries(state);
   }
 
   /** Ports open now. */
@@ -38,7 +44,7 @@ export class UdpPorts {
     return this.#open === null ? 0 : this.#open.size;
   }
 
-  add(port: HostUdpPort): void {
+  add(port: BoundPort): void {
     this.#open ??= new Set();
     this.#open.add(port);
   }
@@ -59,7 +65,7 @@ export class UdpPorts {
   }
 
   /** Gives `port` its number: the one wanted, or a free one for 0. Throws EADDRINUSE. */
-  claim(port: HostUdpPort, wanted: number): number {
+  claim(port: BoundPort, wanted: number): number {
     const number = wanted === 0 ? this.#free(port) : wanted;
     if (number < 0 || !this.#mayHave(port, number)) {
       throw hostError('EADDRINUSE', 'bind', number < 0 ? 'no port is free' : 'the port is in use');
@@ -74,7 +80,7 @@ export class UdpPorts {
     return number;
   }
 
-  release(port: HostUdpPort): void {
+  release(port: BoundPort): void {
     this.#open?.delete(port);
     const list = this.#bound?.get(port.localPort);
     const place = list?.indexOf(port) ?? -1;
@@ -86,7 +92,7 @@ export class UdpPorts {
   }
 
   /** What a port is bound or connected to has changed. */
-  changed(port: HostUdpPort): void {
+  changed(port: BoundPort): void {
     this.entries.refresh(this.#bound?.get(port.localPort) ?? []);
   }
 
@@ -98,8 +104,7 @@ export class UdpPorts {
   /** Whether a port has this number on this address, or on all. */
   isBound(address: Uint8Array, number: number): boolean {
     const version = address.length === 4 ? 4 : 6;
-    const has = (port: HostUdpPort) =>
-      port.takes(version) && (port.wildcard || ipEquals(port.local, address));
+    const has = (port: BoundPort) => port.takes(version) && (port.wildcard || ipEquals(port.local, address));
     return this.#bound?.get(number)?.some(has) === true;
   }
 
@@ -127,7 +132,7 @@ export class UdpPorts {
   }
 
   /** The port that has sent the packet which an ICMP error quotes, or null. `record` is of the quoted packet. */
-  senderOf(u8: Uint8Array, record: FrameRecord): HostUdpPort | null {
+  senderOf(u8: Uint8Array, record: FrameRecord): BoundPort | null {
     for (const port of this.#bound?.get(record.sourcePort) ?? []) {
       if (port.isConnectedTo(u8, record.ipDestination, record.ipVersion, record.destinationPort)) return port;
     }
@@ -139,14 +144,29 @@ export class UdpPorts {
     return this.#bound?.has(number) === true;
   }
 
-  #give(port: HostUdpPort, store: BatchStore, record: FrameRecord, flags: number): void {
+  /** Tells the port's user of its error, after what is under way, unless a send takes it before. */
+  noteFailure(port: BoundPort): void {
+    if (this.#failed.length === 0) nextTick(tellFailures, this);
+    this.#failed.push(port);
+  }
+
+  tellFailures(): void {
+    const failed = this.#failed;
+    this.#failed = [];
+    for (const port of failed) {
+      const failure = port.takeFailure();
+      if (failure !== null && !port.closed) port.user.failed(failure);
+    }
+  }
+
+  #give(port: BoundPort, store: BatchStore, record: FrameRecord, flags: number): void {
     store.note(port.list, store.append(record, record.payload, record.payloadEnd, flags));
   }
 
   /** The port that suits best; of equal ones the newest, or those that share it in turn by sender. */
-  #best(list: HostUdpPort[], u8: Uint8Array, record: FrameRecord): HostUdpPort | null {
+  #best(list: BoundPort[], u8: Uint8Array, record: FrameRecord): BoundPort | null {
     if (list.length === 1) return list[0].score(u8, record) < 0 ? null : list[0];
-    let best: HostUdpPort | null = null;
+    let best: BoundPort | null = null;
     let bestScore = -1;
     let sharing = 0;
     for (let i = list.length - 1; i >= 0; i--) {
@@ -168,13 +188,14 @@ export class UdpPorts {
     return best;
   }
 
-  #mayHave(port: HostUdpPort, number: number): boolean {
-    if (this.#others.isClaimed(port.local, number)) return false;
+  #mayHave(port: BoundPort, number: number): boolean {
+    // Conns that share the host may have it.
+    if (this.state.claims?.has(udpKey(port.local, number)) === true) return false;
     for (const other of this.#bound?.get(number) ?? []) if (excludes(port, other)) return false;
     return true;
   }
 
-  #free(port: HostUdpPort): number {
+  #free(port: BoundPort): number {
     const count = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
     const start = Math.floor(Math.random() * count);
     for (let i = 0; i < count; i++) {
@@ -185,8 +206,12 @@ export class UdpPorts {
   }
 }
 
+function tellFailures(ports: UdpPorts): void {
+  ports.tellFailures();
+}
+
 /** Whether two ports cannot have the same number. */
-function excludes(a: HostUdpPort, b: HostUdpPort): boolean {
+function excludes(a: BoundPort, b: BoundPort): boolean {
   if ((a.reuseAddr && b.reuseAddr) || (a.reusePort && b.reusePort)) return false;
   const share = (version: number) =>
     a.takes(version) && b.takes(version) && (a.wildcard || b.wildcard || ipEquals(a.local, b.local));

@@ -62,10 +62,10 @@ test('rule 1: what cannot be reached, or does not answer, comes last', async (t)
 
 test('rule 3: an address that would be sent to from a deprecated one comes last', (t) => {
   const host = new HostNetwork(t).host(9, { ...NATIVE, addresses: ['2001:db8:1::9/64', '10.0.0.9/24'] });
-  const own = host.stack.addresses.list[0]!;
+  const own = host.stack.state.addresses.list[0]!;
   const both = ['2600::1', '192.0.2.1'];
   assert.deepEqual(host.sortDestinations(both), both);
-  host.stack.setAddressState(own, 'deprecated');
+  host.stack.addresses.setState(own, 'deprecated');
   assert.deepEqual(host.sortDestinations(both), [...both].reverse());
 });
 

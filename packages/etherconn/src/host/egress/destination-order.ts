@@ -1,8 +1,9 @@
 import { OptionError } from '../../errors.ts';
 import { show } from '../../options.ts';
 import { parseIpWithZone } from '../../wire/ip.ts';
-import type { Stack } from '../stack.ts';
-import { commonBits, policyOf, scopeOf } from './address-policy.ts';
+import { commonBits, policyOf, scopeOf } from '../ip/address-policy.ts';
+import type { Addresses } from '../ip/addresses.ts';
+import type { Output } from './output.ts';
 
 /** An address to send to, and what the host would send from. All addresses have 16 bytes, IPv4 ones are mapped. */
 interface Destination {
@@ -17,22 +18,22 @@ interface Destination {
 }
 
 /** Addresses (text, zones allowed) in the order in which they are to be tried: RFC 6724 §6. Throws an OptionError. */
-export function orderDestinations(stack: Stack, texts: readonly string[]): string[] {
+export function orderDestinations(output: Output, addresses: Addresses, texts: readonly string[]): string[] {
   if (!Array.isArray(texts)) throw new OptionError('addresses', `must be an array, got ${show(texts)}`);
   return texts
-    .map((text) => destinationOf(stack, text))
+    .map((text) => destinationOf(output, addresses, text))
     .sort(compare)
     .map(({ text }) => text);
 }
 
-function destinationOf(stack: Stack, text: string): Destination {
+function destinationOf(output: Output, addresses: Addresses, text: string): Destination {
   const { address } = parseIpWithZone(text);
   const version = address.length === 4 ? 4 : 6;
-  const path = stack.output.findPath(address);
+  const path = output.findPath(address);
   const isDead =
     typeof path === 'string' ||
-    (path.nextHop !== null && stack.neighbors.failedAt(path.nextHop) !== undefined);
-  const own = isDead ? null : stack.addresses.find(path.source, 0, version);
+    (path.nextHop !== null && output.neighbors.failedAt(path.nextHop) !== undefined);
+  const own = isDead ? null : addresses.find(path.source, 0, version);
   return {
     text,
     version,
