@@ -24,9 +24,6 @@ export interface Carrier {
   readonly waiting: RoomQueue;
   /** Which way frames to a destination go. */
   senderFor(macHigh: number, macLow: number, vlanKey: number, etherType: number): FrameSender;
-  /** What is sent from here on leaves together at {@link releaseMany}. */
-  holdMany(): void;
-  releaseMany(): void;
   /** Throws once nothing can be sent any more. */
   checkOpen(operation: string): void;
 }

@@ -66,6 +66,20 @@ const REMOTE = { address: '10.0.0.1', port: 1000 };
 const KEY = '10.0.0.2|17|53';
 
 describe('a SharedRUDPConn over a SharedEthernetConn of somebody else', () => {
+  it('sends many, each by a call of its own, as many as may be under way', async () => {
+    const foreign = new ForeignConn();
+    const conn = new SharedRUDPConn(LOCAL, foreign, { resolveNextHop: () => '02:00:00:00:00:01' });
+    const payloads = Array.from({ length: 70 }, (_, i) => Buffer.from(`number ${i}`));
+    assert.equal(conn.trySendMany(payloads, REMOTE), 64);
+    await settleTurns();
+    assert.equal(conn.trySendMany(payloads.slice(64), REMOTE), 6);
+    assert.deepEqual(
+      foreign.written.map(({ packet }) => packet.toString('latin1', 28)),
+      payloads.map(String),
+    );
+    await conn.close();
+  });
+
   it('sends IP packets through writeIPPktTo', async () => {
     const foreign = new ForeignConn();
     const conn = new SharedRUDPConn(LOCAL, foreign, { resolveNextHop: () => '02:00:00:00:00:01' });

@@ -97,11 +97,6 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
     return this;
   }
 
-  /** Each packet is a call of its own below. */
-  holdMany(): void {}
-
-  releaseMany(): void {}
-
   /** Throws what an earlier packet has failed with, once: it had been taken already when that came to light. */
   checkOpen(): void {
     const failure = this.#failure;
@@ -123,6 +118,16 @@ export class ForeignEthernet implements SharedLower, Carrier, FrameSender {
 
   /** The one slot is free again by itself. */
   cancel(): void {}
+
+  /** Each packet is a call of its own below. */
+  reserveMany(offsets: Int32Array, _count: number, length: number): number {
+    offsets[0] = this.reserve(length);
+    return offsets[0] < 0 ? 0 : 1;
+  }
+
+  commitMany(offsets: Int32Array, lengths: Int32Array): void {
+    this.commit(offsets[0], lengths[0]);
+  }
 
   async #write(packet: Uint8Array, destMac: Uint8Array): Promise<void> {
     try {

@@ -4,6 +4,7 @@ import { MessageTooLongError, OptionError } from '../errors.ts';
 import { Relay, type RelayOptions } from '../relay/relay.ts';
 import { BulkFakeLink } from '../test-support/bulk-fake-link.ts';
 import { FakeLink } from '../test-support/fake-link.ts';
+import { settleTurns } from '../test-support/memory-pair.ts';
 import { EtherConn } from './ether-conn.ts';
 import { RUDPConn } from './rudp-conn.ts';
 
@@ -67,4 +68,36 @@ test('what is in front of a wrong payload is sent', () => {
   assert.equal(conn.stats().sent, 40);
   assert.throws(() => peer.trySendMany(['text' as never]), OptionError);
   assert.equal(link.sent.length, 40);
+});
+
+test('together to conns of the same relay, and to a group: what arrives, and what is counted, is as one by one', async (t) => {
+  const results = [];
+  for (const together of [true, false]) {
+    for (const link of [new BulkFakeLink({ slots: 128 }), new FakeLink({ slots: 128 })]) {
+      const relay = new Relay(link, { hairpin: true });
+      t.after(() => relay.close());
+      const mac = (n: number) => `02:00:00:00:00:0${n}`;
+      const from = new RUDPConn({ address: '10.0.0.1', port: 1000 }, new EtherConn(mac(1), relay), {
+        resolveNextHop: (address) => (address === '10.0.0.2' ? mac(2) : 'ff:ff:ff:ff:ff:ff'),
+      });
+      const lower = new EtherConn(mac(2), relay, undefined, { receiveMulticast: true });
+      const to = new RUDPConn({ address: '10.0.0.2', port: 2000 }, lower, { acceptAny: true });
+      const received: string[] = [];
+      to.on('message', (message) => received.push(message.toString()));
+      let taken = 0;
+      for (const address of ['10.0.0.2', '10.0.0.255']) {
+        const peer = from.peer({ address, port: 2000 });
+        if (together) taken += peer.trySendMany(payloads);
+        else for (const payload of payloads) taken += peer.trySend(payload);
+        await settleTurns();
+      }
+      const { sent, hairpinned, hairpinDropped } = relay.stats();
+      results.push({ taken, received, sent, hairpinned, hairpinDropped, wire: seen(link) });
+    }
+  }
+  const [first] = results;
+  assert.equal(first!.taken, 200);
+  assert.deepEqual(first!.received, [...payloads, ...payloads].map(String));
+  assert.deepEqual([first!.wire.length, first!.sent, first!.hairpinned], [100, 200, 200]);
+  for (const other of results) assert.deepEqual(other, first);
 });

@@ -1,7 +1,7 @@
-import type { BulkSender } from '../relay/transmit.ts';
+import type { FrameSender } from '../relay/transmit.ts';
 import type { UdpTemplate } from '../wire/udp-template.ts';
 
-/** Datagrams that are sent in one go: as many as the kernel takes at once. */
+/** Datagrams that are sent in one go: as many as the kernel takes at once, and as gather otherwise. */
 const GROUP = 32;
 // The slots of one go; of all senders of the thread, for nothing else runs meanwhile.
 const offsets = new Int32Array(GROUP);
@@ -13,7 +13,7 @@ const lengths = new Int32Array(GROUP);
  * other one more.
  */
 export function sendGroup(
-  bulk: BulkSender,
+  sender: FrameSender,
   template: UdpTemplate,
   payloads: readonly unknown[],
   first: number,
@@ -31,8 +31,8 @@ export function sendGroup(
     lengths[count] = length;
     if (length > longest) longest = length;
   }
-  const taken = count === 0 ? 0 : bulk.reserveMany(offsets, count, longest);
-  const { memory } = bulk;
+  const taken = count === 0 ? 0 : sender.reserveMany(offsets, count, longest);
+  const { memory } = sender;
   let written = 0;
   try {
     for (; written < taken; written++) {
@@ -42,8 +42,8 @@ export function sendGroup(
     }
   } finally {
     // Less than all only when something has thrown.
-    for (let i = written; i < taken; i++) bulk.cancel(offsets[i]);
-    if (written > 0) bulk.commitMany(offsets, lengths, written);
+    for (let i = written; i < taken; i++) sender.cancel(offsets[i]);
+    if (written > 0) sender.commitMany(offsets, lengths, written);
   }
   return written;
 }

@@ -96,7 +96,6 @@ export class UdpPeer {
     writer.checkOpen('send');
     let sent = 0;
     let bytes = 0;
-    carrier.holdMany();
     try {
       while (sent < count) {
         // Sending has the interface looked at, which may close everything or move the destination here.
@@ -104,25 +103,16 @@ export class UdpPeer {
           checkPayload(payloads[sent], this.maxPayload);
           if (!this.#prepare()) break;
         }
-        const { bulk } = this.#sender!;
-        const before = sent;
-        if (bulk === undefined) {
-          const length = this.#send(payloads[sent]);
-          if (length >= 0) {
-            sent++;
-            bytes += length;
-          }
-        } else {
-          sent += sendGroup(bulk, this.#template!, payloads, sent, this.maxPayload, this.#id);
-          this.#id = (this.#id + sent - before) & 0xffff;
-          for (let i = before; i < sent; i++) bytes += payloads[i].length;
+        const group = sendGroup(this.#sender!, this.#template!, payloads, sent, this.maxPayload, this.#id);
+        if (group === 0) {
           // Those before a wrong one are sent; it is told when it is the first.
-          if (sent === before) checkPayload(payloads[sent], this.maxPayload);
+          checkPayload(payloads[sent], this.maxPayload);
+          break;
         }
-        if (sent === before) break;
+        this.#id = (this.#id + group) & 0xffff;
+        for (let i = 0; i < group; i++) bytes += payloads[sent++].length;
       }
     } finally {
-      carrier.releaseMany();
       if (sent > 0) writer.count(sent, bytes);
     }
     if (sent < count) writer.count(0, 0);

@@ -1,7 +1,7 @@
 import { allocateFrameMemory, copyFrame } from '../link/frame-memory.ts';
 import type { FrameMemory, LinkReceiver } from '../link/link.ts';
 import { clearImmediate, setImmediate } from '../real-time.ts';
-import type { FrameSender } from './transmit.ts';
+import { commitEach, type FrameSender, reserveEach } from './transmit.ts';
 
 /** Frames that may be on their way between conns of one relay. The more, the longer a burst that fits. */
 const SLOTS = 512;
@@ -52,6 +52,14 @@ export class Hairpin implements FrameSender {
 
   cancel(offset: number): void {
     this.#free[this.#freeCount++] = offset;
+  }
+
+  reserveMany(offsets: Int32Array, count: number, length: number): number {
+    return reserveEach(this, offsets, count, length);
+  }
+
+  commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
+    commitEach(this, offsets, lengths, count);
   }
 
   /** Copies a frame that also goes to the wire; drops and counts it when full. */
@@ -123,5 +131,15 @@ export class WireAndHairpin implements FrameSender {
 
   cancel(offset: number): void {
     this.#wire.cancel(offset);
+  }
+
+  reserveMany(offsets: Int32Array, count: number, length: number): number {
+    return this.#wire.reserveMany(offsets, count, length);
+  }
+
+  commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
+    const { memory } = this.#wire;
+    for (let i = 0; i < count; i++) this.#hairpin.copy(memory, offsets[i], lengths[i]);
+    this.#wire.commitMany(offsets, lengths, count);
   }
 }

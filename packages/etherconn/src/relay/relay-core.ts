@@ -274,16 +274,6 @@ export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay 
     return this.#transmitter.senderFor(macHigh, macLow, vlanKey, etherType, gathering);
   }
 
-  /** @internal Frames are handed over together at {@link releaseMany}, or when a batch is full. */
-  holdMany(): void {
-    this.#transmitter.holdMany();
-  }
-
-  /** @internal */
-  releaseMany(): void {
-    this.#transmitter.releaseMany();
-  }
-
   /** Hands over what has gathered; returns how many frames the interface took. */
   flush(): number {
     return this.#transmitter.flush();

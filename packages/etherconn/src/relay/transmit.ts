@@ -10,19 +10,36 @@ export interface FrameSender {
   reserve(length: number): number;
   commit(offset: number, length: number): void;
   cancel(offset: number): void;
-  /** The same way for many frames in one go, if it has that. */
-  readonly bulk?: BulkSender | undefined;
-}
-
-/** A way that takes many frames in one go: what is asked and noted once a frame elsewhere is so once for all here. */
-export interface BulkSender {
-  readonly memory: FrameMemory;
   /**
    * As `reserve` for up to `count` frames of up to `length` bytes each: writes the offsets of their slots, and returns how
-   * many there is room for now.
+   * many. Less than `count` does not say that there is no more room; 0 does.
    */
   reserveMany(offsets: Int32Array, count: number, length: number): number;
   /** Commits the slots `offsets[0, count)`, in this order, with frames of `lengths[0, count)` bytes. */
   commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void;
-  cancel(offset: number): void;
+}
+
+/** `reserveMany` of who has no quicker way. */
+export function reserveEach(
+  to: { reserve(length: number): number },
+  offsets: Int32Array,
+  count: number,
+  length: number,
+): number {
+  for (let i = 0; i < count; i++) {
+    const offset = to.reserve(length);
+    if (offset < 0) return i;
+    offsets[i] = offset;
+  }
+  return count;
+}
+
+/** `commitMany` of who has no quicker way. */
+export function commitEach(
+  to: { commit(offset: number, length: number): void },
+  offsets: Int32Array,
+  lengths: Int32Array,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) to.commit(offsets[i], lengths[i]);
 }

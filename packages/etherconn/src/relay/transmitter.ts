@@ -10,25 +10,25 @@ import { FrameRecord } from '../wire/record.ts';
 import { atTurnsEnd } from './batches.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import { type Hairpin, WireAndHairpin } from './hairpin.ts';
-import type { BulkSender, FrameSender } from './transmit.ts';
+import { commitEach, type FrameSender, reserveEach } from './transmit.ts';
 
 /** Frames that gather in 'batch' mode before they are flushed: the kernel's own transmit budget is 32. */
 const BATCH = 32;
 
 /** The way to the wire, which all conns of a relay share, and the choice between it and the hairpin. */
-export class Transmitter implements FrameSender, BulkSender {
+export class Transmitter implements FrameSender {
   readonly memory: FrameMemory;
-  /** The same way for frames that gather in every sending mode. */
-  readonly gathering: FrameSender;
-  readonly bulk: BulkSender | undefined;
   /** Frames committed. */
   sent = 0;
   /** Set when the relay stops: nothing is flushed any more. */
   stopped = false;
-  readonly #link: Link;
-  #tx: LinkTx;
+  /** The link's, or what shows a tap what goes there. */
+  tx: LinkTx;
   /** Longest frame with this type field behind its addresses; see `Link.maxFrameLengthOf`. */
   readonly longestOf: (type: number) => number;
+  readonly #link: Link;
+  /** The same way for frames that gather in every sending mode. */
+  readonly #gathering: FrameSender;
   readonly #batching: boolean;
   readonly #table: EndpointTable;
   readonly #hairpin: Hairpin | null;
@@ -41,7 +41,7 @@ export class Transmitter implements FrameSender, BulkSender {
 
   constructor(link: Link, batching: boolean, table: EndpointTable, hairpin: Hairpin | null) {
     this.#link = link;
-    this.#tx = link.tx;
+    this.tx = link.tx;
     const { maxFrameLength } = link;
     this.longestOf = link.maxFrameLengthOf?.bind(link) ?? (() => maxFrameLength);
     this.memory = link.tx.memory;
@@ -49,8 +49,7 @@ export class Transmitter implements FrameSender, BulkSender {
     this.#table = table;
     this.#hairpin = hairpin;
     this.#wireAndHairpin = hairpin === null ? null : new WireAndHairpin(this, hairpin);
-    this.bulk = link.tx.reserveMany === undefined || link.tx.commitMany === undefined ? undefined : this;
-    this.gathering = new Gathering(this);
+    this.#gathering = new Gathering(this);
     this.#flushTick = () => {
       this.#flushScheduled = false;
       this.flush();
@@ -68,69 +67,58 @@ export class Transmitter implements FrameSender, BulkSender {
     etherType: number,
     gathering = false,
   ): FrameSender {
-    if (this.#hairpin === null) return gathering ? this.gathering : this;
+    if (this.#hairpin === null) return gathering ? this.#gathering : this;
     if (((macHigh >>> 24) & 1) === 1) return this.#wireAndHairpin!;
     if (this.#table.get(macHigh, macLow, vlanKey, etherType) >= 0) return this.#hairpin;
-    return gathering ? this.gathering : this;
+    return gathering ? this.#gathering : this;
   }
 
   /** Shows `sink` what is sent from now on; null ends that. */
   show(sink: FrameSink | null): void {
-    this.#tx = sink === null ? this.#link.tx : new CaptureTx(this.#link, sink);
+    this.tx = sink === null ? this.#link.tx : new CaptureTx(this.#link, sink);
   }
 
   reserve(length: number): number {
-    const offset = this.#tx.reserve(length);
+    const offset = this.tx.reserve(length);
     if (offset >= 0 || this.#unflushed === 0) return offset;
     // The room may be taken by frames that only gather.
     this.flush();
-    return this.#tx.reserve(length);
+    return this.tx.reserve(length);
+  }
+
+  reserveMany(offsets: Int32Array, count: number, length: number): number {
+    const taken = reserveMany(this.tx, offsets, count, length);
+    if (taken > 0 || this.#unflushed === 0) return taken;
+    this.flush();
+    return reserveMany(this.tx, offsets, count, length);
   }
 
   commit(offset: number, length: number): void {
-    if (this.#batching || this.#holds > 0) {
-      this.gather(offset, length);
-      return;
-    }
-    this.sent++;
-    this.#tx.commit(offset, length);
-    this.flush();
+    this.tx.commit(offset, length);
+    this.#committed(1);
   }
 
   commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
+    commitMany(this.tx, offsets, lengths, count);
+    this.#committed(count);
+  }
+
+  cancel(offset: number): void {
+    this.tx.cancel(offset);
+  }
+
+  #committed(frames: number): void {
     if (this.#batching || this.#holds > 0) {
-      this.gatherMany(offsets, lengths, count);
-      return;
+      this.gathered(frames);
+    } else {
+      this.sent += frames;
+      this.flush();
     }
-    this.sent += count;
-    this.#tx.commitMany!(offsets, lengths, count);
-    this.flush();
   }
 
-  /** As {@link gather}. */
-  gatherMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
-    this.sent += count;
-    this.#tx.commitMany!(offsets, lengths, count);
-    this.#gathered(count);
-  }
-
-  /** See `BulkSender`. */
-  reserveMany(offsets: Int32Array, count: number, length: number): number {
-    const taken = this.#tx.reserveMany!(offsets, count, length);
-    if (taken > 0 || this.#unflushed === 0) return taken;
-    // The room may be taken by frames that only gather.
-    this.flush();
-    return this.#tx.reserveMany!(offsets, count, length);
-  }
-
-  /** Commits a frame that may wait for others, in every sending mode: until a batch is full or the turn ends. */
-  gather(offset: number, length: number): void {
-    this.sent++;
-    this.#tx.commit(offset, length);
-    this.#gathered(1);
-  }
-
-  #gathered(frames: number): void {
+  /** So many committed frames may wait for others, in every sending mode: until a batch is full or the turn ends. */
+  gathered(frames: number): void {
+    this.sent += frames;
     this.#unflushed += frames;
     if (this.#unflushed >= BATCH) {
       this.flush();
@@ -149,24 +137,11 @@ export class Transmitter implements FrameSender, BulkSender {
     if (--this.#holds === 0 && this.#unflushed > 0) this.flush();
   }
 
-  /** As {@link hold}, for who sends many at once: in 'batch' mode frames gather anyway, and may wait for later ones. */
-  holdMany(): void {
-    if (!this.#batching) this.hold();
-  }
-
-  releaseMany(): void {
-    if (!this.#batching) this.release();
-  }
-
-  cancel(offset: number): void {
-    this.#tx.cancel(offset);
-  }
-
   /** Hands over what has gathered; returns how many frames the interface took. */
   flush(): number {
     this.#unflushed = 0;
     if (this.stopped) return 0;
-    return this.#tx.flush();
+    return this.tx.flush();
   }
 
   /** Sends a whole frame as it is, the way its destination says. 1, or 0 without room. Throws MessageTooLongError. */
@@ -201,15 +176,13 @@ export class Transmitter implements FrameSender, BulkSender {
   }
 }
 
-/** See {@link Transmitter.gather}. */
-class Gathering implements FrameSender, BulkSender {
+/** See {@link Transmitter.gathered}. */
+class Gathering implements FrameSender {
   readonly memory: FrameMemory;
-  readonly bulk: BulkSender | undefined;
   readonly #transmitter: Transmitter;
 
   constructor(transmitter: Transmitter) {
     this.memory = transmitter.memory;
-    this.bulk = transmitter.bulk === undefined ? undefined : this;
     this.#transmitter = transmitter;
   }
 
@@ -217,19 +190,33 @@ class Gathering implements FrameSender, BulkSender {
     return this.#transmitter.reserve(length);
   }
 
-  commit(offset: number, length: number): void {
-    this.#transmitter.gather(offset, length);
-  }
-
   reserveMany(offsets: Int32Array, count: number, length: number): number {
     return this.#transmitter.reserveMany(offsets, count, length);
   }
 
+  commit(offset: number, length: number): void {
+    const transmitter = this.#transmitter;
+    transmitter.tx.commit(offset, length);
+    transmitter.gathered(1);
+  }
+
   commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
-    this.#transmitter.gatherMany(offsets, lengths, count);
+    const transmitter = this.#transmitter;
+    commitMany(transmitter.tx, offsets, lengths, count);
+    transmitter.gathered(count);
   }
 
   cancel(offset: number): void {
     this.#transmitter.cancel(offset);
   }
+}
+
+function reserveMany(tx: LinkTx, offsets: Int32Array, count: number, length: number): number {
+  if (tx.reserveMany === undefined) return reserveEach(tx, offsets, count, length);
+  return tx.reserveMany(offsets, count, length);
+}
+
+function commitMany(tx: LinkTx, offsets: Int32Array, lengths: Int32Array, count: number): void {
+  if (tx.commitMany === undefined) commitEach(tx, offsets, lengths, count);
+  else tx.commitMany(offsets, lengths, count);
 }

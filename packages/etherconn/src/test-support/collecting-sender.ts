@@ -1,6 +1,6 @@
 import { allocateFrameMemory } from '../link/frame-memory.ts';
 import type { FrameMemory } from '../link/link.ts';
-import type { FrameSender } from '../relay/transmit.ts';
+import { commitEach, type FrameSender, reserveEach } from '../relay/transmit.ts';
 
 /** A sender whose frames a test looks at. Slots are never free again. */
 export class CollectingSender implements FrameSender {
@@ -26,6 +26,14 @@ export class CollectingSender implements FrameSender {
 
   commit(offset: number, length: number): void {
     this.sent.push(this.memory.u8.slice(offset, offset + length));
+  }
+
+  reserveMany(offsets: Int32Array, count: number, length: number): number {
+    return reserveEach(this, offsets, count, length);
+  }
+
+  commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void {
+    commitEach(this, offsets, lengths, count);
   }
 
   cancel(_offset: number): void {

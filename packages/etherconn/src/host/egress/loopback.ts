@@ -170,8 +170,17 @@ export class LoopbackSender implements FrameSender {
     this.#loopback.commit(this.#receiver, offset, length);
   }
 
-  /** What was reserved last is not there until it is committed. */
+  /** What was reserved last is not there until it is committed: so there is one at a time. */
   cancel(): void {}
+
+  reserveMany(offsets: Int32Array, _count: number, length: number): number {
+    offsets[0] = this.reserve(length);
+    return offsets[0] < 0 ? 0 : 1;
+  }
+
+  commitMany(offsets: Int32Array, lengths: Int32Array): void {
+    this.commit(offsets[0], lengths[0]);
+  }
 
   whenRoom(listener: RoomListener): void {
     this.#loopback.whenRoom(listener);

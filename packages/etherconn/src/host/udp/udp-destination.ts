@@ -125,10 +125,9 @@ export class HostUdpDestination implements UdpDestination {
       this.#relayEpoch === state.relay.epoch;
     if (!isMade || port.failed || this.#kind !== AddressKind.OTHER) return 0;
     if (this.#neighbor !== null && !this.#isResolved(this.#neighbor)) return 0;
-    const { bulk } = this.#sender!;
-    if (bulk === undefined) return 0;
     const output = this.#output;
-    const sent = sendGroup(bulk, this.#template!, payloads, first, this.#wholeMax, output.identification);
+    const id = output.identification;
+    const sent = sendGroup(this.#sender!, this.#template!, payloads, first, this.#wholeMax, id);
     output.skipIdentifications(sent);
     state.counters.sent += sent;
     return sent;
