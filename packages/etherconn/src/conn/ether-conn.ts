@@ -9,7 +9,7 @@ import { readU16, readU32, writeU16 } from '../wire/bytes.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import type { Batch } from './batch.ts';
 import { checkPacket, type EthernetOptions, EthernetPort } from './ethernet-port.ts';
-import { Inbox, type InboxOwner } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 import { messages } from './message-slab.ts';
 import { checkBuffer, type ReadInto, readInto } from './read-into.ts';
 import { ReadIterator } from './read-iterator.ts';
@@ -41,7 +41,7 @@ export interface ConnStats extends ReceiveCounters, WriteCounters {}
  * to the listeners of 'message' (`(data: Buffer, remote: L2Endpoint, truncated: boolean)`), else to who reads. Also emits 'replaced' (a key of ours was registered by
  * somebody else) and 'close' (the conn or its relay was closed).
  */
-export class EtherConn extends EthernetPort implements InboxOwner<Packet> {
+export class EtherConn extends EthernetPort {
   readonly #inbox: Inbox<Packet>;
   /** Has taken over receiving: the RUDPConn on this conn. */
   #user: FrameReceiver | null = null;

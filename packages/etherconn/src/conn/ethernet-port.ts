@@ -72,14 +72,12 @@ const NO_OPTIONS: CallOptions = Object.freeze({});
  * What EtherConn and SharedEtherConn have in common: one MAC address with its VLANs and EtherTypes, registered
  * with a relay, and the sending side.
  */
-export abstract class EthernetPort
-  extends MessageEmitter<PortEvents>
-  implements FrameReceiver, ReplySource, AsyncDisposable
-{
+export abstract class EthernetPort extends MessageEmitter<PortEvents> implements AsyncDisposable {
   /** @internal */
   readonly relay: RelayCore;
   /** @internal Own address as numbers, see Station. */
   readonly macHigh: number;
+  /** @internal */
   readonly macLow: number;
   readonly vlans: readonly Vlan[];
   /** @internal */
@@ -283,7 +281,7 @@ export abstract class EthernetPort
     return this.#registration.lost ?? [];
   }
 
-  /** From now on frames go to `user`, without a detour by us, who are still told of the registration's life. */
+  /** @internal From now on frames go to `user`, without a detour by us, who are still told of the registration's life. */
   protected handFramesTo(user: FrameReceiver): void {
     this.#registration.owner = this;
     this.#registration.receiver = user;

@@ -10,7 +10,7 @@ import type { FrameRecord } from '../wire/record.ts';
 import { ClaimedEndpoint, Claims } from './claims.ts';
 import { type EthernetOptions, EthernetPort } from './ethernet-port.ts';
 import type { L4HashKey } from './l4-hash-key.ts';
-import type { L4Registration, SharedEthernetConn, SharedLower } from './shared-ethernet.ts';
+import type { L4Registration, SharedEthernetConn } from './shared-ethernet.ts';
 
 /** Counters of a SharedEtherConn. */
 export interface SharedEtherConnStats {
@@ -35,7 +35,7 @@ const DEFAULT_SHARED_ETHER_TYPES: readonly number[] = Object.freeze([EtherType.I
  * One MAC address (with its VLANs) shared by many conns: frames are handed out by destination IP address,
  * protocol and port. A key with the address 0.0.0.0 or :: takes what no other key does.
  */
-export class SharedEtherConn extends EthernetPort implements SharedEthernetConn, SharedLower {
+export class SharedEtherConn extends EthernetPort implements SharedEthernetConn {
   readonly #claims = new Claims();
   #claimed = 0;
   readonly #past = new UdpTally();

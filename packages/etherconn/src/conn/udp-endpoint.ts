@@ -4,7 +4,6 @@ import { checkBoolean, checkInteger, checkOneOf } from '../options.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
 import { nextTick } from '../real-time.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
-import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { UdpEntry, UdpEntryOptions } from '../relay/udp-front.ts';
 import { formatIp } from '../wire/ip.ts';
 import type { FrameRecord } from '../wire/record.ts';
@@ -12,7 +11,7 @@ import type { Vlan } from '../wire/vlan.ts';
 import type { Batch } from './batch.ts';
 import type { Carrier } from './carrier.ts';
 import type { ConnStats } from './ether-conn.ts';
-import { Inbox, type InboxOwner } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 import { MessageEmitter } from './message-emitter.ts';
 import { messages } from './message-slab.ts';
 import type { NextHopResolver } from './next-hop.ts';
@@ -26,7 +25,6 @@ import type { UdpConnOptions } from './udp-options.ts';
 import type { UdpPeer } from './udp-peer.ts';
 import { checkResolver, UdpPeers } from './udp-peers.ts';
 import { UdpReplier } from './udp-reply.ts';
-import type { UdpSource } from './udp-source.ts';
 import type { Writer } from './writer.ts';
 
 export { type Datagram, UdpRemote } from './udp-datagram.ts';
@@ -63,10 +61,7 @@ const NO_OPTIONS: CallOptions = Object.freeze({});
  * {@link UdpEndpoint.onBatch} callback if there is one, else to the listeners of 'message'
  * (`(data: Buffer, remote: UdpRemote)`), else to who reads. Also emits 'close' (the conn or its relay was closed).
  */
-export abstract class UdpEndpoint
-  extends MessageEmitter<UdpEvents>
-  implements FrameReceiver, InboxOwner<Datagram>, UdpSource, ReplySource, AsyncDisposable
-{
+export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements AsyncDisposable {
   /** @internal */
   readonly carrier: Carrier;
   /** @internal */

@@ -55,7 +55,7 @@ type WithInfo = DgramSocketOptions & { receiveInfo: true };
 /** A socket made with `receiveInfo: true`: its listeners get a {@link ReceivedMessageInfo}. */
 export type InformedSocket = InformedEvents & DgramSocket;
 
-/** @internal The methods of an event emitter that take a listener, for 'message'. */
+/** The methods of an event emitter that take a listener, for 'message'. */
 export interface InformedEvents {
   on(event: 'message', listener: MessageInfoListener): this;
   once(event: 'message', listener: MessageInfoListener): this;

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Carrier } from '../conn/carrier.ts';
 import { ClaimedEndpoint } from '../conn/claims.ts';
 import type { L4HashKey } from '../conn/l4-hash-key.ts';
-import type { L4Registration, SharedEthernetConn, SharedLower } from '../conn/shared-ethernet.ts';
+import type { L4Registration, SharedEthernetConn } from '../conn/shared-ethernet.ts';
 import { toIpBytes } from '../conn/udp-address.ts';
 import { OptionError } from '../errors.ts';
 import {
@@ -50,11 +50,11 @@ import {
 import type { HostStats } from './host-stats.ts';
 import type { PingOptions, PingResult } from './icmp/pings.ts';
 import { AddressKind, type HostAddress, isLinkLocal, type OwnAddress } from './ip/addresses.ts';
-import { type LinkWatcher, unwatchLink, watchLink } from './link-watch.ts';
+import { unwatchLink, watchLink } from './link-watch.ts';
 import { startSlaac } from './slaac/host-slaac-link.ts';
 import type { Slaac } from './slaac/slaac.ts';
 import type { SlaacOptions } from './slaac/slaac-options.ts';
-import { Stack, type StackListener } from './stack.ts';
+import { Stack } from './stack.ts';
 import { HostUdpPort } from './udp/host-udp-port.ts';
 import type { UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from './udp/udp-port.ts';
 
@@ -112,10 +112,7 @@ const conflictChannel = channel('etherconn:host:conflict');
  * Emits 'conflict' ({@link AddressConflict}), 'replaced' (an L2EndpointKey) and 'close'. Whether the process stays alive is the relay's business
  * (`relay.unref()`) and that of referenced sockets.
  */
-export class Host
-  extends EventEmitter<HostEvents>
-  implements UdpHost, SharedEthernetConn, SharedLower, StackListener, LinkWatcher
-{
+export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEthernetConn {
   /** @internal */
   readonly stack: Stack;
   readonly #detectDuplicates: DetectDuplicates;

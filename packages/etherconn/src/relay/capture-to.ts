@@ -6,7 +6,6 @@ import type { FrameSink } from '../link/middleware/frame-sink.ts';
 import { checkInteger, checkKnown, checkOneOf, show } from '../options.ts';
 import { nextTick } from '../real-time.ts';
 import { Relay } from './relay.ts';
-import type { Tap } from './taps.ts';
 
 /** Options of {@link captureTo}. */
 export interface CaptureToOptions {
@@ -49,7 +48,7 @@ export function captureTo(relay: Relay, path: string | URL, options: CaptureToOp
 }
 
 /** A capture under way; see {@link captureTo}. */
-export class RelayCapture implements Tap, AsyncDisposable {
+export class RelayCapture implements AsyncDisposable {
   /** Frames captured. */
   frames = 0;
   /** What has ended the capture before its time; null while nothing has. */

@@ -2,7 +2,6 @@ import { EtherConn } from '../../conn/ether-conn.ts';
 import type { EthernetOptions } from '../../conn/ethernet-port.ts';
 import { checkKnown } from '../../options.ts';
 import type { BatchStore } from '../../relay/batch-store.ts';
-import type { FrameReceiver } from '../../relay/frame-receiver.ts';
 import type { MacAddress } from '../../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../../relay/packet-relay.ts';
 import { EtherType } from '../../wire/ethertype.ts';
@@ -35,7 +34,7 @@ export interface ArpResolverOptions extends ResolverOptions {
  * });
  * ```
  */
-export class ArpResolver extends NeighborResolver implements FrameReceiver {
+export class ArpResolver extends NeighborResolver {
   readonly #conn: EtherConn;
   readonly #arp: Arp;
 

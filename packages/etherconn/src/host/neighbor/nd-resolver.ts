@@ -3,7 +3,6 @@ import { SharedEtherConn } from '../../conn/shared-ether-conn.ts';
 import { OptionError } from '../../errors.ts';
 import { checkKnown, show } from '../../options.ts';
 import type { BatchStore } from '../../relay/batch-store.ts';
-import type { FrameReceiver } from '../../relay/frame-receiver.ts';
 import { ChecksumState } from '../../wire/checksum.ts';
 import { solicitedNodeAddress } from '../../wire/mac.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
@@ -29,7 +28,7 @@ import {
  * const conn = new SharedRUDPConn({ address: '2001:db8::5', port: 7 }, shared, { resolveNextHop: nd.resolve });
  * ```
  */
-export class NdResolver extends NeighborResolver implements FrameReceiver {
+export class NdResolver extends NeighborResolver {
   readonly #conn: SharedEtherConn;
   readonly #nd: Nd;
   readonly #keys: readonly L4HashKey[];

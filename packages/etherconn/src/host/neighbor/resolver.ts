@@ -6,8 +6,7 @@ import { formatIp, type IpPrefix, parseIp, prefixContains } from '../../wire/ip.
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
 import { parseGateway, parseHostAddress } from '../host-options.ts';
 import { Addresses, AddressKind, OwnAddress } from '../ip/addresses.ts';
-import type { ConflictListener } from './arp.ts';
-import { type Neighbor, NeighborCache, type NeighborOwner } from './neighbor-cache.ts';
+import { type Neighbor, NeighborCache } from './neighbor-cache.ts';
 
 /** Options that all resolvers have. */
 export interface ResolverOptions {
@@ -32,7 +31,7 @@ export interface ResolverStats {
 }
 
 /** What ArpResolver and NdResolver have in common: one address, and the neighbours around it. */
-export abstract class NeighborResolver implements NeighborOwner, ConflictListener, AsyncDisposable {
+export abstract class NeighborResolver implements AsyncDisposable {
   /**
    * For the option `resolveNextHop` of conns: the next hop's MAC address at once when it is known, else a promise of it,
    * or of null when nobody answers for three seconds.

@@ -9,7 +9,7 @@ import { checkImpairments, flipBit, type Impairer, type Impairments } from '../i
 import type { FrameMemory } from '../link.ts';
 import { MacTable } from './mac-table.ts';
 import type { MemoryLink, MemoryPortOptions } from './memory-link.ts';
-import { Port, type Switch } from './port.ts';
+import { Port } from './port.ts';
 import { PortFifo } from './port-fifo.ts';
 
 /** Options of a {@link MemoryNetwork}. */
@@ -87,7 +87,7 @@ const FOREVER = 0x7fffffff;
  * Frames under way keep the process alive, delayed ones too. A port by itself does not, unless its `ref` is called:
  * nobody outside of this process can reach it, so once nothing else is left to run, nothing can happen on it any more.
  */
-export class MemoryNetwork implements Switch {
+export class MemoryNetwork {
   readonly clock: Clock;
   readonly seed: number;
 
