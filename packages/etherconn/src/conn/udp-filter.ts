@@ -2,6 +2,7 @@ import { FrameFlag, type FrameMemory } from '../link/link.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import { readU32 } from '../wire/bytes.ts';
 import { ChecksumState } from '../wire/checksum.ts';
+import { isLimitedBroadcast, isMulticastIp } from '../wire/ip.ts';
 import { ipv4ChecksumState } from '../wire/ipv4.ts';
 import { plainUdpIsGood } from '../wire/plain-udp.ts';
 import { IpProtocol } from '../wire/protocol.ts';
@@ -151,8 +152,5 @@ export class UdpFilter {
 /** Whether the source is an address that nobody can send from (RFC 1122 §3.2.1.3, RFC 4291 §2.7): a group's, or all ones. */
 function isGroupSource(u8: Uint8Array, record: FrameRecord): boolean {
   const at = record.ipSource;
-  const first = u8[at];
-  if (first < 224) return false;
-  if (record.ipVersion === 6) return first === 0xff;
-  return first < 240 || (first & u8[at + 1] & u8[at + 2] & u8[at + 3]) === 0xff;
+  return isMulticastIp(u8, at, record.ipVersion) || (record.ipVersion === 4 && isLimitedBroadcast(u8, at));
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { SystemError } from '../errors.ts';
-import { formatIp, isUnspecifiedIp, parseIpWithZone } from '../wire/ip.ts';
+import { formatIp, isLinkLocalIpv6, isUnspecifiedIp, parseIpWithZone } from '../wire/ip.ts';
 import { errnoOf } from './system-errors.ts';
 
 /** An address literal as the socket's version takes it. */
@@ -26,11 +26,6 @@ export function parseLiteral(text: unknown, version: 0 | 4 | 6, syscall: string)
   return { bytes: address, zone };
 }
 
-/** Whether the 16 bytes at `offset` begin with fe80::/10. */
-export function isLinkLocal(u8: Uint8Array, offset: number): boolean {
-  return u8[offset] === 0xfe && (u8[offset + 1]! & 0xc0) === 0x80;
-}
-
 /** 127.0.0.1 for 0.0.0.0, ::1 for ::, else the address: that is where Linux sends to when nobody is named. */
 export function orLoopback(address: Uint8Array): Uint8Array {
   if (!isUnspecifiedIp(address, 0, address.length === 4 ? 4 : 6)) return address;
@@ -40,13 +35,8 @@ export function orLoopback(address: Uint8Array): Uint8Array {
   return loopback;
 }
 
-/** Whether a group address: 224.0.0.0/4, ff00::/8. */
-export function isGroup(address: Uint8Array): boolean {
-  return address.length === 4 ? address[0]! >> 4 === 0xe : address[0] === 0xff;
-}
-
 /** Text of an address as node:dgram shows it: zone behind link-local ones. */
 export function addressText(address: Uint8Array, zone: string): string {
   const text = formatIp(address);
-  return address.length === 16 && zone !== '' && isLinkLocal(address, 0) ? `${text}%${zone}` : text;
+  return address.length === 16 && zone !== '' && isLinkLocalIpv6(address) ? `${text}%${zone}` : text;
 }

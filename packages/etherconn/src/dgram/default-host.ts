@@ -4,7 +4,7 @@ import type { HostOptions } from '../host/host-options.ts';
 import { duplicateOf, whyNoHostAddress } from '../host/ip/host-address.ts';
 import { show } from '../options.ts';
 import { MemoryNetwork } from '../relay/memory-relay.ts';
-import { formatPrefix, type IpPrefix, parseIp, parsePrefix, prefixContains } from '../wire/ip.ts';
+import { formatPrefix, type IpPrefix, isLinkLocalIpv6, parsePrefix } from '../wire/ip.ts';
 import { Host } from './host.ts';
 
 let current: Host | null = null;
@@ -38,8 +38,6 @@ function makeDefaultHost(): Host {
   return Host.createNow(relay, { ...likeThisMachine(), detectDuplicates: 'off' });
 }
 
-const LINK_LOCAL = parsePrefix('fe80::/10');
-
 function likeThisMachine(): HostOptions {
   let name = 'eth0';
   let mac: string | undefined;
@@ -52,10 +50,11 @@ function likeThisMachine(): HostOptions {
       mac = external[0].mac;
     }
     for (const { cidr } of external) {
-      // Link-local addresses of other interfaces would be of another zone.
-      if (interfaceName !== name && isLinkLocal(cidr!)) continue;
-      // An interface of the kernel's may have what a host may not: a network's address, one address twice.
       const prefix = parsePrefix(cidr!);
+      // Link-local addresses of other interfaces would be of another zone.
+      const isLinkLocal = prefix.address.length === 16 && isLinkLocalIpv6(prefix.address);
+      if (interfaceName !== name && isLinkLocal) continue;
+      // An interface of the kernel's may have what a host may not: a network's address, one address twice.
       if (whyNoHostAddress(prefix) !== null || duplicateOf([...addresses, prefix]) !== null) continue;
       addresses.push(prefix);
     }
@@ -65,9 +64,4 @@ function likeThisMachine(): HostOptions {
     interfaceName: name,
     addresses: addresses.length === 0 ? ['10.0.0.1/24'] : addresses.map(formatPrefix),
   };
-}
-
-function isLinkLocal(cidr: string): boolean {
-  const address = parseIp(cidr.slice(0, cidr.indexOf('/')));
-  return address.length === 16 && prefixContains(LINK_LOCAL, address);
 }

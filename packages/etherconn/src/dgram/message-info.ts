@@ -1,8 +1,8 @@
 import { addressTexts } from '../conn/address-texts.ts';
 import { type BatchStore, Field } from '../relay/batch-store.ts';
 import { frameVlans } from '../relay/l2-endpoint.ts';
+import { isLinkLocalIpv6 } from '../wire/ip.ts';
 import { formatMac } from '../wire/mac.ts';
-import { isLinkLocal } from './address.ts';
 
 /** Who sent a message: Node's `rinfo`. */
 export interface MessageInfo {
@@ -67,5 +67,5 @@ export function shownAddress(
   if (version === 4) {
     return socketVersion === 4 ? addressTexts.text(u8, offset, 4, '') : addressTexts.mapped(u8, offset);
   }
-  return addressTexts.text(u8, offset, 6, isLinkLocal(u8, offset) ? zone : '');
+  return addressTexts.text(u8, offset, 6, isLinkLocalIpv6(u8, offset) ? zone : '');
 }

@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events';
-import { isLoopback, LOOPBACK6 } from '../host/ip/addresses.ts';
+import { LOOPBACK6 } from '../host/ip/addresses.ts';
 import type { Interface } from '../host/multicast/memberships.ts';
-import { isUnspecifiedIp } from '../wire/ip.ts';
-import { isGroup, parseLiteral, systemError } from './address.ts';
+import { isLoopbackIp, isMulticastIp, isUnspecifiedIp } from '../wire/ip.ts';
+import { parseLiteral, systemError } from './address.ts';
 import type { SocketHandle } from './handle.ts';
 import { missingArgument } from './node-errors.ts';
 import { runningHandle } from './socket-state.ts';
@@ -59,7 +59,8 @@ function change(
   interfaceAddress: unknown,
 ): void {
   handle.bindIfUnbound();
-  if (!isGroup(group)) throw systemError('EINVAL', syscall, 'this is not a multicast address');
+  if (!isMulticastIp(group, 0, group.length === 4 ? 4 : 6))
+    throw systemError('EINVAL', syscall, 'this is not a multicast address');
   // Who is a member on no such interface is no member there.
   const missing = action === 'leave' && source === null && group.length === 4 ? 'EADDRNOTAVAIL' : 'ENODEV';
   const on = findInterface(handle, syscall, group.length === 4 ? 4 : 6, interfaceAddress, missing);
@@ -81,7 +82,7 @@ function findInterface(
 ): Interface | null {
   if (address === undefined || address === null) return null;
   const { bytes, zone } = parseLiteral(String(address), version, syscall);
-  if (isLoopback(bytes) || zone === 'lo') return 'loopback';
+  if (isLoopbackIp(bytes, 0, version) || zone === 'lo') return 'loopback';
   if (version === 6) return zone === handle.host.interfaceName ? 'link' : null;
   if (isUnspecifiedIp(bytes, 0, 4)) return null;
   if (handle.host.hasAddress(bytes)) return 'link';

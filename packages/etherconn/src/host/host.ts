@@ -21,7 +21,15 @@ import { nextTick } from '../real-time.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { L2EndpointKey, MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
-import { formatIp, formatPrefix, type IpPrefix, ipEquals, parseIp, parseIpWithZone } from '../wire/ip.ts';
+import {
+  formatIp,
+  formatPrefix,
+  type IpPrefix,
+  ipEquals,
+  isLinkLocalIpv6,
+  parseIp,
+  parseIpWithZone,
+} from '../wire/ip.ts';
 import { formatMac, linkLocalAddress } from '../wire/mac.ts';
 import type { Vlan } from '../wire/vlan.ts';
 import {
@@ -49,7 +57,7 @@ import {
 } from './host-options.ts';
 import type { HostStats } from './host-stats.ts';
 import type { PingOptions, PingResult } from './icmp/pings.ts';
-import { AddressKind, type HostAddress, isLinkLocal, type OwnAddress } from './ip/addresses.ts';
+import { AddressKind, type HostAddress, type OwnAddress } from './ip/addresses.ts';
 import { unwatchLink, watchLink } from './link-watch.ts';
 import { startSlaac } from './slaac/host-slaac-link.ts';
 import type { Slaac } from './slaac/slaac.ts';
@@ -540,7 +548,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
 function withLinkLocal(options: CheckedHostOptions, mac: Uint8Array): readonly IpPrefix[] {
   const { addresses, linkLocal } = options;
   const six = addresses.filter(({ address }) => address.length === 16);
-  const isWanted = linkLocal ?? (six.length > 0 && !six.some(({ address }) => isLinkLocal(address)));
+  const isWanted = linkLocal ?? (six.length > 0 && !six.some(({ address }) => isLinkLocalIpv6(address)));
   const own = { address: linkLocalAddress(mac), length: 64 };
   return isWanted && !six.some(({ address }) => ipEquals(address, own.address))
     ? [...addresses, own]

@@ -10,7 +10,15 @@ import { withRouteSocket } from '../link/xdp/rtnetlink.ts';
 import { type Addon, loadAddon, type NativeSocket } from '../native/addon.ts';
 import { during } from '../native/system-error.ts';
 import { checkBoolean, checkKnown, requireInteger, show } from '../options.ts';
-import { formatIp, isMulticastIp, isUnspecifiedIp, parseIp } from '../wire/ip.ts';
+import {
+  formatIp,
+  isIpv4Mapped,
+  isLimitedBroadcast,
+  isLoopbackIp,
+  isMulticastIp,
+  isUnspecifiedIp,
+  parseIp,
+} from '../wire/ip.ts';
 import type { Service, ServiceOptions } from './service.ts';
 
 const ANSWER_SIZE = 4096;
@@ -178,25 +186,14 @@ function checkAddress(value: unknown): Uint8Array {
   const version = bytes.length === 4 ? 4 : 6;
   if (isUnspecifiedIp(bytes, 0, version)) throw notOne(bytes, 'no address');
   if (isMulticastIp(bytes, 0, version)) throw notOne(bytes, 'a multicast address');
-  if (version === 4 && bytes.every((byte) => byte === 255)) throw notOne(bytes, 'a broadcast address');
-  if (isLoopback(bytes)) throw notOne(bytes, 'a loopback address, which never comes over an interface');
-  if (isMapped(bytes))
+  if (version === 4 && isLimitedBroadcast(bytes)) throw notOne(bytes, 'a broadcast address');
+  if (isLoopbackIp(bytes, 0, version))
+    throw notOne(bytes, 'a loopback address, which never comes over an interface');
+  if (version === 6 && isIpv4Mapped(bytes))
     throw notOne(bytes, `an IPv4 address written as IPv6: give ${formatIp(bytes.slice(12))}`);
   return Uint8Array.from(bytes);
 }
 
 function notOne(address: Uint8Array, what: string): OptionError {
   return new OptionError('address', `must be one address of the machine; ${formatIp(address)} is ${what}`);
-}
-
-/** 127.0.0.0/8 (RFC 1122 §3.2.1.3), ::1 (RFC 4291 §2.5.3). */
-function isLoopback(address: Uint8Array): boolean {
-  if (address.length === 4) return address[0] === 127;
-  return address[15] === 1 && address.subarray(0, 15).every((byte) => byte === 0);
-}
-
-/** ::ffff:0:0/96 (RFC 4291 §2.5.5.2). */
-function isMapped(address: Uint8Array): boolean {
-  if (address.length === 4) return false;
-  return address.subarray(0, 10).every((byte) => byte === 0) && address[10] === 255 && address[11] === 255;
 }

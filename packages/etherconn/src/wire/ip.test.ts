@@ -8,7 +8,11 @@ import {
   formatIp,
   formatPrefix,
   ipEquals,
+  isAllHostsIp,
   isIp,
+  isLimitedBroadcast,
+  isLinkLocalIpv6,
+  isLoopbackIp,
   isMulticastIp,
   isUnspecifiedIp,
   parseIp,
@@ -171,6 +175,30 @@ test('prefixes', () => {
   ]) {
     assert.throws(() => parsePrefix(text, 'addresses'), { name: 'OptionError', option: 'addresses' }, text);
   }
+});
+
+test('addresses that mean something of their own', () => {
+  const texts = (
+    is: (u8: Uint8Array, offset: number, version: number) => boolean,
+    candidates: readonly string[],
+  ) =>
+    candidates.filter((text) => {
+      const bytes = parseIp(text);
+      // At an offset, as in a frame, and with what follows it.
+      return is(Uint8Array.of(1, ...bytes, 1), 1, bytes.length === 4 ? 4 : 6);
+    });
+  const all = [
+    ...['127.0.0.1', '127.255.255.255', '126.0.0.1', '128.0.0.1', '::1', '::2', '1::1', '::ffff:127.0.0.1'],
+    ...['224.0.0.1', '224.0.0.2', '224.1.0.1', 'ff01::1', 'ff02::1', 'ff05::1', 'ff02::2', 'ff02::1:0:1'],
+    ...['255.255.255.255', '255.255.255.254', '0.0.0.0', '::'],
+  ];
+  assert.deepEqual(texts(isLoopbackIp, all), ['127.0.0.1', '127.255.255.255', '::1']);
+  assert.deepEqual(texts(isAllHostsIp, all), ['224.0.0.1', 'ff01::1', 'ff02::1']);
+  assert.deepEqual(texts(isUnspecifiedIp, all), ['0.0.0.0', '::']);
+  const four = all.filter((text) => text.includes('.') && !text.includes(':'));
+  assert.deepEqual(texts(isLimitedBroadcast, four), ['255.255.255.255']);
+  const six = ['fe80::1', 'febf::1', 'fec0::1', 'fe7f::1', 'fd80::1', '::fe80'];
+  assert.deepEqual(texts(isLinkLocalIpv6, six), ['fe80::1', 'febf::1']);
 });
 
 test('kinds and order', () => {

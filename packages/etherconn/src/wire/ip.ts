@@ -1,6 +1,6 @@
 import { OptionError } from '../errors.ts';
 import { show } from '../options.ts';
-import { readU16, sameBytes } from './bytes.ts';
+import { readU16, readU32, sameBytes } from './bytes.ts';
 
 /** IP addresses and prefixes as bytes and as text. IPv6 text: RFC 4291 §2.2 in, RFC 5952 out; zones: RFC 4007 §11. */
 
@@ -100,8 +100,38 @@ export function isMulticastIp(u8: Uint8Array, offset: number, version: number): 
 
 /** Whether the address of `version` 4 or 6 at `offset` is the unspecified one: 0.0.0.0 or ::. */
 export function isUnspecifiedIp(u8: Uint8Array, offset: number, version: number): boolean {
-  const end = offset + (version === 4 ? 4 : 16);
-  for (let i = offset; i < end; i++) if (u8[i] !== 0) return false;
+  return isZero(u8, offset, offset + (version === 4 ? 4 : 16));
+}
+
+/** Whether the address of `version` 4 or 6 at `offset` is of 127.0.0.0/8 (RFC 1122 §3.2.1.3), or ::1 (RFC 4291 §2.5.3). */
+export function isLoopbackIp(u8: Uint8Array, offset: number, version: number): boolean {
+  if (version === 4) return u8[offset] === 127;
+  return u8[offset + 15] === 1 && isZero(u8, offset, offset + 15);
+}
+
+/** Whether the 16 bytes at `offset` are a link-local address, fe80::/10 (RFC 4291 §2.5.6). */
+export function isLinkLocalIpv6(u8: Uint8Array, offset = 0): boolean {
+  return u8[offset] === 0xfe && (u8[offset + 1] & 0xc0) === 0x80;
+}
+
+/** Whether the 4 bytes at `offset` are the limited broadcast address, 255.255.255.255 (RFC 919 §7). */
+export function isLimitedBroadcast(u8: Uint8Array, offset = 0): boolean {
+  return readU32(u8, offset) === 0xffffffff;
+}
+
+/**
+ * Whether the address of `version` 4 or 6 at `offset` is the group of all hosts: 224.0.0.1 (RFC 1112 §4), ff02::1 on the
+ * link, or ff01::1 on the interface (RFC 4291 §2.7.1).
+ */
+export function isAllHostsIp(u8: Uint8Array, offset: number, version: number): boolean {
+  if (version === 4) return readU32(u8, offset) === 0xe0000001;
+  const start = readU16(u8, offset);
+  if (start !== 0xff02 && start !== 0xff01) return false;
+  return u8[offset + 15] === 1 && isZero(u8, offset + 2, offset + 15);
+}
+
+function isZero(u8: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (u8[i] !== 0) return false;
   return true;
 }
 

@@ -11,7 +11,7 @@ import {
   readGroupRecords,
 } from './group-record.ts';
 import { icmpv6Code, icmpv6Type } from './icmpv6.ts';
-import { formatIp } from './ip.ts';
+import { formatIp, isLinkLocalIpv6, isUnspecifiedIp } from './ip.ts';
 import { findIpv6Extension, ipv6HopLimit } from './ipv6.ts';
 import { IpProtocol } from './protocol.ts';
 import { Fragment, type FrameRecord } from './record.ts';
@@ -72,10 +72,8 @@ export function isValidMld(u8: Uint8Array, record: FrameRecord): boolean {
   if (!isMld(u8, record) || icmpv6Code(u8, record.l4) !== 0 || ipv6HopLimit(u8, record.l3) !== 1)
     return false;
   const source = record.ipSource;
-  const isLinkLocal = u8[source] === 0xfe && (u8[source + 1] & 0xc0) === 0x80;
-  if (!isLinkLocal) {
-    if (icmpv6Type(u8, record.l4) === MldType.QUERY) return false;
-    for (let i = 0; i < 16; i++) if (u8[source + i] !== 0) return false;
+  if (!isLinkLocalIpv6(u8, source)) {
+    if (icmpv6Type(u8, record.l4) === MldType.QUERY || !isUnspecifiedIp(u8, source, 6)) return false;
   }
   return hasRouterAlert(u8, record);
 }

@@ -2,7 +2,7 @@ import { checkBoolean, checkInteger } from '../options.ts';
 import { checkBytes, checkRoom, readU16, readU32, writeU16, writeU32 } from './bytes.ts';
 import { formatDomainNames, parseDomainNames } from './domain-names.ts';
 import { icmpv6Code, icmpv6Type } from './icmpv6.ts';
-import { formatIp, isMulticastIp, isUnspecifiedIp } from './ip.ts';
+import { formatIp, isLinkLocalIpv6, isMulticastIp, isUnspecifiedIp } from './ip.ts';
 import { ipv6HopLimit } from './ipv6.ts';
 import { formatMac, MAC_LENGTH } from './mac.ts';
 import { ParseError } from './parse-error.ts';
@@ -134,7 +134,7 @@ export function isValidNd(u8: Uint8Array, record: FrameRecord): boolean {
     case NdType.ROUTER_SOLICITATION:
       return !(unspecifiedSource && hasSourceMac);
     case NdType.ROUTER_ADVERTISEMENT:
-      return u8[record.ipSource] === 0xfe && (u8[record.ipSource + 1] & 0xc0) === 0x80;
+      return isLinkLocalIpv6(u8, record.ipSource);
     case NdType.NEIGHBOR_SOLICITATION:
       if (isMulticastIp(u8, record.l4 + ND_TARGET, 6)) return false;
       return !unspecifiedSource || (!hasSourceMac && isSolicitedNode(u8, record.ipDestination));

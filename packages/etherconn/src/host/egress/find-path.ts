@@ -1,6 +1,7 @@
+import { isLinkLocalIpv6 } from '../../wire/ip.ts';
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
 import type { HostErrorCode } from '../host-error.ts';
-import { AddressKind, isLinkLocal, LOOPBACK6 } from '../ip/addresses.ts';
+import { AddressKind, LOOPBACK6 } from '../ip/addresses.ts';
 import { MTU4_LOCAL, MTU6_LOCAL, type Path } from '../ip/path.ts';
 import type { RouteChoice } from '../ip/route-choice.ts';
 import { localSource, sourceAddress } from '../ip/source-address.ts';
@@ -35,7 +36,7 @@ export function findPath(
 }
 
 function unicast(state: HostState, routeChoice: RouteChoice, destination: Uint8Array): Path | HostErrorCode {
-  const isOnLink = destination.length === 16 && isLinkLocal(destination);
+  const isOnLink = destination.length === 16 && isLinkLocalIpv6(destination);
   const route = isOnLink ? null : routeChoice.find(destination);
   if (route === null && !isOnLink) return 'ENETUNREACH';
   const gateway = route?.gateway ?? null;

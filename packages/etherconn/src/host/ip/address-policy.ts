@@ -1,5 +1,4 @@
-import { parsePrefix, prefixContains } from '../../wire/ip.ts';
-import { isLinkLocal, isLoopback } from './addresses.ts';
+import { isIpv4Mapped, isLinkLocalIpv6, isLoopbackIp, parsePrefix, prefixContains } from '../../wire/ip.ts';
 
 /** RFC 4007 §6, RFC 4291 §2.7. */
 const SCOPE_LINK = 2;
@@ -29,14 +28,11 @@ export function policyOf(address: Uint8Array): { readonly precedence: number; re
 /** The scope of 16 bytes: RFC 6724 §3.1, §3.2 for IPv4-mapped ones. */
 export function scopeOf(address: Uint8Array): number {
   if (address[0] === 0xff) return address[1] & 0x0f;
-  if (isLinkLocal(address) || isLoopback(address)) return SCOPE_LINK;
+  if (isLinkLocalIpv6(address) || isLoopbackIp(address, 0, 6)) return SCOPE_LINK;
   if (address[0] === 0xfe && (address[1] & 0xc0) === 0xc0) return SCOPE_SITE;
-  const isMapped = address[10] === 0xff && address[11] === 0xff && commonBits(address, NONE) >= 80;
   const isLocal4 = address[12] === 127 || (address[12] === 169 && address[13] === 254);
-  return isMapped && isLocal4 ? SCOPE_LINK : SCOPE_GLOBAL;
+  return isIpv4Mapped(address) && isLocal4 ? SCOPE_LINK : SCOPE_GLOBAL;
 }
-
-const NONE = new Uint8Array(16);
 
 /** The number of leading bits that are the same in both, of 16 bytes each. */
 export function commonBits(a: Uint8Array, b: Uint8Array): number {

@@ -1,5 +1,5 @@
 import { readU32, sameBytes } from '../../wire/bytes.ts';
-import { formatIp } from '../../wire/ip.ts';
+import { formatIp, isLinkLocalIpv6 } from '../../wire/ip.ts';
 import type { RouteEntry } from './routes.ts';
 
 /** How far an address of a host may be used. */
@@ -164,24 +164,14 @@ export class Addresses {
   /** The first usable link-local IPv6 address, or null. */
   linkLocal(): Uint8Array | null {
     return (
-      this.list.find((one) => one.version === 6 && one.usable && isLinkLocal(one.address))?.address ?? null
+      this.list.find((one) => one.version === 6 && one.usable && isLinkLocalIpv6(one.address))?.address ??
+      null
     );
   }
 }
 
 /** ::1. Shared: do not write to it. */
 export const LOOPBACK6: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
-
-/** Whether an address (4 or 16 bytes) is of 127.0.0.0/8, or ::1. */
-export function isLoopback(address: Uint8Array): boolean {
-  if (address.length === 4) return address[0] === 127;
-  return address[15] === 1 && address.every((byte, i) => i === 15 || byte === 0);
-}
-
-/** Whether 16 bytes are in fe80::/10, RFC 4291 §2.5.6. */
-export function isLinkLocal(address: Uint8Array, offset = 0): boolean {
-  return address[offset] === 0xfe && (address[offset + 1] & 0xc0) === 0x80;
-}
 
 function bytesOf(word: number): Uint8Array {
   return Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word);

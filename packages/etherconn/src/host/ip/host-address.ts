@@ -3,11 +3,14 @@ import {
   type IpPrefix,
   ipEquals,
   isIpv4Mapped,
+  isLimitedBroadcast,
+  isLinkLocalIpv6,
+  isLoopbackIp,
   isMulticastIp,
   isUnspecifiedIp,
   prefixContains,
 } from '../../wire/ip.ts';
-import { isLinkLocal, isLoopback } from './addresses.ts';
+
 import type { RouteEntry } from './routes.ts';
 
 /**
@@ -18,9 +21,9 @@ export function whyNoStation(address: Uint8Array): string | null {
   const version = address.length === 4 ? 4 : 6;
   if (isMulticastIp(address, 0, version)) return 'a multicast address';
   if (isUnspecifiedIp(address, 0, version)) return 'the unspecified address';
-  if (isLoopback(address)) return 'a loopback address';
+  if (isLoopbackIp(address, 0, version)) return 'a loopback address';
   if (version === 6) return isIpv4Mapped(address) ? 'an IPv4-mapped address' : null;
-  return readU32(address, 0) === 0xffffffff ? 'the broadcast address' : null;
+  return isLimitedBroadcast(address) ? 'the broadcast address' : null;
 }
 
 /** As {@link whyNoStation}, and the two addresses that an IPv4 network keeps for itself (RFC 3021: not /31 and /32). */
@@ -44,9 +47,9 @@ export function isReachableGateway(
   routes: readonly RouteEntry[],
 ): boolean {
   const isSix = gateway.length === 16;
-  if (isSix && isLinkLocal(gateway)) return true;
+  if (isSix && isLinkLocalIpv6(gateway)) return true;
   const told = own.filter(
-    ({ address }) => address.length === gateway.length && !(isSix && isLinkLocal(address)),
+    ({ address }) => address.length === gateway.length && !(isSix && isLinkLocalIpv6(address)),
   );
   if (told.length === 0) return true;
   const isIn = (prefix: IpPrefix) =>

@@ -1,5 +1,5 @@
 import type { Clock, ClockTimer } from '../../clock.ts';
-import { type IpKey, ipKey } from '../ip-key.ts';
+import { type IpKey, ipKey } from './ip-key.ts';
 
 const ENTRIES_MAX = 256;
 

@@ -11,7 +11,7 @@ import {
   igmpType,
   isIgmp,
 } from '../../wire/igmp.ts';
-import { isMulticastIp, isUnspecifiedIp } from '../../wire/ip.ts';
+import { isAllHostsIp, isMulticastIp, isUnspecifiedIp } from '../../wire/ip.ts';
 import {
   isValidMld,
   MLD_GROUP,
@@ -69,14 +69,14 @@ export class Groups {
    * every host listens to it.
    */
   isMember(u8: Uint8Array, offset: number, version: number): boolean {
-    if (version === 4) return isAllSystems(u8, offset) || this.#ipv4.isMember(u8, offset);
-    return isAllNodes(u8, offset) || this.#ipv6.isMember(u8, offset);
+    if (version === 4) return isAllHostsIp(u8, offset, 4) || this.#ipv4.isMember(u8, offset);
+    return isAllHostsIp(u8, offset, 6) || this.#ipv6.isMember(u8, offset);
   }
 
   /** As {@link isMember}, for what the sender at `source` sends. */
   accepts(u8: Uint8Array, offset: number, source: number, version: number): boolean {
-    if (version === 4) return isAllSystems(u8, offset) || this.#ipv4.accepts(u8, offset, source);
-    return isAllNodes(u8, offset) || this.#ipv6.accepts(u8, offset, source);
+    if (version === 4) return isAllHostsIp(u8, offset, 4) || this.#ipv4.accepts(u8, offset, source);
+    return isAllHostsIp(u8, offset, 6) || this.#ipv6.accepts(u8, offset, source);
   }
 
   /** Tells routers of all groups of a version again: the interface came up, or the host has an address now. */
@@ -172,17 +172,4 @@ function addresses(u8: Uint8Array, count: number, offset: number, length: number
   return Array.from({ length: count }, (_, index) =>
     u8.slice(offset + index * length, offset + (index + 1) * length),
   );
-}
-
-/** 224.0.0.1. */
-function isAllSystems(u8: Uint8Array, offset: number): boolean {
-  return u8[offset] === 224 && u8[offset + 1] === 0 && u8[offset + 2] === 0 && u8[offset + 3] === 1;
-}
-
-/** ff02::1, and ff01::1 of the host's own interface (RFC 4291 §2.8). */
-function isAllNodes(u8: Uint8Array, offset: number): boolean {
-  if (u8[offset] !== 0xff || u8[offset + 15] !== 1) return false;
-  if (u8[offset + 1] !== 1 && u8[offset + 1] !== 2) return false;
-  for (let i = 2; i < 15; i++) if (u8[offset + i] !== 0) return false;
-  return true;
 }

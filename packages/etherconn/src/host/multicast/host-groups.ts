@@ -1,11 +1,11 @@
 import type { Clock } from '../../clock.ts';
+import { isAllHostsIp } from '../../wire/ip.ts';
 import { IPV4_DESTINATION } from '../../wire/ipv4.ts';
 import { IPV6_DESTINATION } from '../../wire/ipv6.ts';
 import { ipv4MulticastMac, ipv6MulticastMac, solicitedNodeAddress } from '../../wire/mac.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 import type { Output } from '../egress/output.ts';
 import type { OwnAddress } from '../ip/addresses.ts';
-import { isAllHosts } from '../ip/all-hosts.ts';
 import type { HostState } from '../state.ts';
 import { GroupSelection } from './group-selection.ts';
 import { type GroupCarrier, Groups } from './groups.ts';
@@ -74,14 +74,14 @@ export class HostGroups implements GroupCarrier, MembershipCounter {
   /** Whether the host takes packets to the group of `version` at `offset`. */
   isMember(u8: Uint8Array, offset: number, version: number): boolean {
     return this.#groups === null
-      ? isAllHosts(u8, offset, version)
+      ? isAllHostsIp(u8, offset, version)
       : this.#groups.isMember(u8, offset, version);
   }
 
   /** Whether the host takes what the sender at `source` sends to the group at `offset`, of what comes in `on` an interface. */
   accepts(u8: Uint8Array, offset: number, source: number, version: number, on: Interface): boolean {
     if (on === 'loopback' && this.#loopback?.accepts(u8, offset, source, version)) return true;
-    if (on === 'loopback' || this.#groups === null) return isAllHosts(u8, offset, version);
+    if (on === 'loopback' || this.#groups === null) return isAllHostsIp(u8, offset, version);
     return this.#groups.accepts(u8, offset, source, version);
   }
 

@@ -1,5 +1,6 @@
 import type { GroupRecord } from '../../wire/group-record.ts';
 import { emitIgmp, emitIgmpV3Report, IGMP_LENGTH, IgmpType, igmpRecordLength } from '../../wire/igmp.ts';
+import { isAllHostsIp } from '../../wire/ip.ts';
 import { emitIpv4, IPV4_HEADER_LENGTH } from '../../wire/ipv4.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 import { packRecords } from './group-records.ts';
@@ -39,7 +40,7 @@ export class IgmpMessages implements GroupMessages {
 
   /** All but the all-systems group, 224.0.0.1. */
   isReported(group: Uint8Array): boolean {
-    return !(group[0] === 224 && group[1] === 0 && group[2] === 0 && group[3] === 1);
+    return !isAllHostsIp(group, 0, 4);
   }
 
   sendReport(records: readonly GroupRecord[]): void {

@@ -1,5 +1,6 @@
 import type { GroupRecord } from '../../wire/group-record.ts';
 import { fillIcmpv6Checksum } from '../../wire/icmpv6.ts';
+import { isAllHostsIp } from '../../wire/ip.ts';
 import {
   emitIpv6,
   emitIpv6Extension,
@@ -45,10 +46,7 @@ export class MldMessages implements GroupMessages {
 
   /** All but ff02::1, and groups of scope 0 or 1, which do not leave the host (RFC 3810 §6). */
   isReported(group: Uint8Array): boolean {
-    if ((group[1] & 0x0f) < 2) return false;
-    if (group[1] !== 2 || group[15] !== 1) return true;
-    for (let i = 2; i < 15; i++) if (group[i] !== 0) return true;
-    return false;
+    return (group[1] & 0x0f) >= 2 && !isAllHostsIp(group, 0, 6);
   }
 
   sendReport(records: readonly GroupRecord[]): void {

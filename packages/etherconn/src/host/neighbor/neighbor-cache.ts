@@ -1,7 +1,7 @@
 import type { Clock, ClockTimer } from '../../clock.ts';
 import { nextTick } from '../../real-time.ts';
 import { sameBytes } from '../../wire/bytes.ts';
-import { type IpKey, ipKey } from '../ip-key.ts';
+import { type IpKey, ipKey } from '../ip/ip-key.ts';
 
 /** States of a neighbour, RFC 4861 §7.3.2, for ARP too. The order counts: from STALE on the MAC address is known. */
 export const NeighborState = {

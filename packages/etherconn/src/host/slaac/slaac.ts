@@ -3,7 +3,7 @@ import type { Clock, ClockTimer } from '../../clock.ts';
 import { ClosedError } from '../../errors.ts';
 import { PendingCall } from '../../pending.ts';
 import { nextTick } from '../../real-time.ts';
-import { formatIp, ipEquals, isMulticastIp } from '../../wire/ip.ts';
+import { formatIp, ipEquals, isLinkLocalIpv6, isMulticastIp } from '../../wire/ip.ts';
 import type { AddressState } from '../ip/addresses.ts';
 import { RoutePreference } from '../ip/routes.ts';
 import { NeighborTimes } from './neighbor-times.ts';
@@ -277,8 +277,7 @@ export class Slaac<Address = unknown, Route = unknown>
   }
 
   #prefix(prefix: AdvertisedPrefix, router: Uint8Array, now: number): void {
-    const isLinkLocal = prefix.prefix[0] === 0xfe && (prefix.prefix[1] & 0xc0) === 0x80;
-    if (isLinkLocal || isMulticastIp(prefix.prefix, 0, 6)) {
+    if (isLinkLocalIpv6(prefix.prefix) || isMulticastIp(prefix.prefix, 0, 6)) {
       this.#stats.prefixesIgnored++;
       return;
     }

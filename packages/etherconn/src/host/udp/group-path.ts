@@ -1,4 +1,5 @@
-import { AddressKind, isLoopback } from '../ip/addresses.ts';
+import { isLoopbackIp } from '../../wire/ip.ts';
+import { AddressKind } from '../ip/addresses.ts';
 import { MTU4_LOCAL, type Path } from '../ip/path.ts';
 
 /** What of a port says how its group datagrams go. */
@@ -14,9 +15,10 @@ export interface GroupSender {
  */
 export function groupPath(path: Path, port: GroupSender): Path {
   if (path.kind !== AddressKind.MULTICAST) return path;
-  const chosen = port.groupSource(path.destination.length === 4 ? 4 : 6);
+  const version = path.destination.length === 4 ? 4 : 6;
+  const chosen = port.groupSource(version);
   const source = chosen ?? path.source;
-  if (chosen !== null && isLoopback(chosen)) {
+  if (chosen !== null && isLoopbackIp(chosen, 0, version)) {
     return { ...path, source, kind: AddressKind.OWN, mac: null, mtu: MTU4_LOCAL };
   }
   // Members on the link's interface hear it, on this host alone.

@@ -1,9 +1,15 @@
 import type { SystemError } from '../../errors.ts';
 import type { BatchStore, BatchTaker } from '../../relay/batch-store.ts';
 import type { RoomQueue } from '../../relay/room-queue.ts';
-import { isIpv4Mapped, isMulticastIp, isUnspecifiedIp } from '../../wire/ip.ts';
+import {
+  isIpv4Mapped,
+  isLinkLocalIpv6,
+  isLoopbackIp,
+  isMulticastIp,
+  isUnspecifiedIp,
+} from '../../wire/ip.ts';
 import { hostError } from '../host-error.ts';
-import { AddressKind, isLinkLocal, isLoopback } from '../ip/addresses.ts';
+import { AddressKind } from '../ip/addresses.ts';
 import { type Interface, Memberships } from '../multicast/memberships.ts';
 import type { HostState } from '../state.ts';
 import { ANY4, ANY6, BoundPort } from './bound-port.ts';
@@ -57,7 +63,7 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort, Batc
   }
 
   get localZone(): string {
-    return this.local.length === 16 && isLinkLocal(this.local) ? this.#state.interfaceName : '';
+    return this.local.length === 16 && isLinkLocalIpv6(this.local) ? this.#state.interfaceName : '';
   }
 
   get waiting(): RoomQueue {
@@ -98,7 +104,7 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort, Batc
     if (zone !== undefined && needsZone(local) && !this.#isZone(zone)) {
       throw hostError('EINVAL', 'bind', `this address needs a zone, '${this.#state.interfaceName}'`);
     }
-    const isElsewhere = zone === LOOPBACK_ZONE && isLinkLocal(local);
+    const isElsewhere = zone === LOOPBACK_ZONE && isLinkLocalIpv6(local);
     const kind = this.#state.addresses.kindOf(local, 0, local.length === 4 ? 4 : 6);
     if (kind === AddressKind.OTHER || isElsewhere) {
       throw hostError('EADDRNOTAVAIL', 'bind', 'the host does not have this address');
@@ -175,7 +181,8 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort, Batc
   /** What a port is bound to comes first; a loopback address keeps its group datagrams inside, as with Linux. */
   groupSource(version: 4 | 6): Uint8Array | null {
     const { local } = this;
-    if (!this.wildcard && local.length === (version === 4 ? 4 : 16) && isLoopback(local)) return local;
+    if (!this.wildcard && local.length === (version === 4 ? 4 : 16) && isLoopbackIp(local, 0, version))
+      return local;
     const chosen = version === 4 ? this.#groupSource4 : this.#groupSource6;
     if (chosen === null) return null;
     // The host may have lost it since.
@@ -304,7 +311,7 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort, Batc
 function needsZone(address: Uint8Array): boolean {
   if (address.length === 4) return false;
   const scope = address[1] & 0xf;
-  return isLinkLocal(address) || (address[0] === 0xff && (scope === 1 || scope === 2));
+  return isLinkLocalIpv6(address) || (address[0] === 0xff && (scope === 1 || scope === 2));
 }
 
 /** The form inside: an IPv4-mapped address as its 4 bytes. Always new bytes. */

@@ -2,7 +2,7 @@ import type { Clock, ClockTimer } from '../../clock.ts';
 import { SystemError } from '../../errors.ts';
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { during } from '../../native/system-error.ts';
-import { isMulticastIp, parseIp } from '../../wire/ip.ts';
+import { isLimitedBroadcast, isLinkLocalIpv6, isMulticastIp, parseIp } from '../../wire/ip.ts';
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
 import { openRouteSocket } from '../xdp/rtnetlink.ts';
 import {
@@ -177,8 +177,7 @@ export class KernelNextHops {
 
 /** Addresses that mean something on a link only: fe80::/10 (RFC 4291 §2.5.6) and 255.255.255.255 (RFC 919 §7). */
 function isOfThisLink(address: Uint8Array): boolean {
-  if (address.length === 16) return address[0] === 0xfe && (address[1] & 0xc0) === 0x80;
-  return address.every((byte) => byte === 255);
+  return address.length === 16 ? isLinkLocalIpv6(address) : isLimitedBroadcast(address);
 }
 
 const NO_TIMER: ClockTimer = { cancel() {} };

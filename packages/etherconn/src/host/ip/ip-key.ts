@@ -1,4 +1,4 @@
-import { readU16, readU32 } from '../wire/bytes.ts';
+import { readU16, readU32 } from '../../wire/bytes.ts';
 
 /** An address as the key of a Map: a number for IPv4, 8 characters for IPv6. */
 export type IpKey = number | string;
