@@ -13,9 +13,8 @@ import { parseFrame } from '../../wire/parse.ts';
 import { FrameRecord } from '../../wire/record.ts';
 import { transportChecksumState } from '../../wire/transport-checksum.ts';
 import { sendFragments } from './fragment.ts';
-import { Reassembly, type TimeExceeded } from './reassembly.ts';
+import { Reassembly, type ReassemblyOptions, type ReassemblyStats, type TimeExceeded } from './reassembly.ts';
 import type { ReassembledFrame } from './reassembly-datagram.ts';
-import type { ReassemblyOptions, ReassemblyStats } from './reassembly-options.ts';
 
 const MACS = { sourceMac: '02:00:00:00:00:01', destinationMac: '02:00:00:00:00:02' };
 const PORTS = { sourcePort: 7, destinationPort: 9 };

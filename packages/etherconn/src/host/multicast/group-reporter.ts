@@ -38,6 +38,17 @@ export interface GroupTiming {
   random(): number;
 }
 
+/** Counters of IGMP and MLD together. */
+export interface GroupStats {
+  /** Packets sent: reports, leaves and dones. */
+  reportsSent: number;
+  queriesReceived: number;
+  /** Reports and dones of others. */
+  reportsReceived: number;
+  /** Messages that are not whole, have a bad checksum, or that no router may send so; dropped. */
+  malformed: number;
+}
+
 /** RFC 3376 §8.1, §8.2, §8.11; RFC 3810 §9.1, §9.2, §9.11. */
 const ROBUSTNESS = 2;
 const QUERY_INTERVAL = 125_000;
@@ -330,4 +341,35 @@ export class GroupReporter {
       this.#messages.sendOldReport(group.address, this.#age);
     }
   }
+}
+
+/**
+ * Divides records among reports of at most `limit` bytes of records each, those with many sources as well
+ * (RFC 3376 §4.2.16: a record of sources that are included may be split).
+ */
+export function packRecords(
+  records: readonly GroupRecord[],
+  lengthOf: (sources: number) => number,
+  limit: number,
+  send: (records: GroupRecord[], bytes: number) => void,
+): void {
+  let packed: GroupRecord[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    let from = 0;
+    do {
+      let count = record.sources.length - from;
+      while (lengthOf(count) > limit) count--;
+      const length = lengthOf(count);
+      if (bytes + length > limit) {
+        send(packed, bytes);
+        packed = [];
+        bytes = 0;
+      }
+      packed.push({ ...record, sources: record.sources.slice(from, from + count) });
+      bytes += length;
+      from += count;
+    } while (from < record.sources.length);
+  }
+  if (packed.length > 0) send(packed, bytes);
 }

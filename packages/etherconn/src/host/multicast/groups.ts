@@ -24,8 +24,7 @@ import {
   mldSourceCount,
 } from '../../wire/mld.ts';
 import type { FrameRecord } from '../../wire/record.ts';
-import { type GroupQuery, GroupReporter, type GroupTiming } from './group-reporter.ts';
-import type { GroupStats } from './group-stats.ts';
+import { type GroupQuery, GroupReporter, type GroupStats, type GroupTiming } from './group-reporter.ts';
 import { type IgmpCarrier, IgmpMessages } from './igmp-messages.ts';
 import { type MldCarrier, MldMessages } from './mld-messages.ts';
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import { isAllHostsIp } from '../../wire/ip.ts';
+import { ipEquals, isAllHostsIp } from '../../wire/ip.ts';
 import { IPV4_DESTINATION } from '../../wire/ipv4.ts';
 import { IPV6_DESTINATION } from '../../wire/ipv6.ts';
 import { ipv4MulticastMac, ipv6MulticastMac, solicitedNodeAddress } from '../../wire/mac.ts';
@@ -8,8 +8,8 @@ import type { Output } from '../egress/output.ts';
 import type { OwnAddress } from '../ip/addresses.ts';
 import type { HostState } from '../state.ts';
 import { GroupSelection } from './group-selection.ts';
+import { GroupState, groupHash } from './group-state.ts';
 import { type GroupCarrier, Groups } from './groups.ts';
-import { LoopbackGroups } from './loopback-groups.ts';
 import type { Interface, MembershipCounter } from './memberships.ts';
 
 /** The groups of a host: those that its ports have joined, and those that IPv6 addresses need. */
@@ -119,5 +119,34 @@ export class HostGroups implements GroupCarrier, MembershipCounter {
 
   random(): number {
     return this.#state.random();
+  }
+}
+
+/** The groups that ports have joined on the loopback interface: nobody else is told of them. */
+class LoopbackGroups {
+  readonly #groups: GroupState[] = [];
+
+  join(group: Uint8Array, source: Uint8Array | null): void {
+    let state = this.#groups.find(({ address }) => ipEquals(address, group));
+    if (state === undefined) {
+      state = new GroupState(group.slice(), groupHash(group, 0, group.length));
+      this.#groups.push(state);
+    }
+    state.join(source, 0);
+  }
+
+  leave(group: Uint8Array, source: Uint8Array | null): void {
+    const place = this.#groups.findIndex(({ address }) => ipEquals(address, group));
+    if (place < 0) return;
+    this.#groups[place].leave(source, 0);
+    if (!this.#groups[place].isMember) this.#groups.splice(place, 1);
+  }
+
+  /** Whether somebody has joined the group at `group` for what the sender at `source` sends. */
+  accepts(u8: Uint8Array, group: number, source: number, version: number): boolean {
+    const length = version === 4 ? 4 : 16;
+    return this.#groups.some(
+      (state) => state.address.length === length && state.isAt(u8, group) && state.accepts(u8, source),
+    );
   }
 }

@@ -3,9 +3,7 @@ import { emitIgmp, emitIgmpV3Report, IGMP_LENGTH, IgmpType, igmpRecordLength } f
 import { isAllHostsIp } from '../../wire/ip.ts';
 import { emitIpv4, IPV4_HEADER_LENGTH } from '../../wire/ipv4.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
-import { packRecords } from './group-records.ts';
-import type { GroupMessages } from './group-reporter.ts';
-import type { GroupStats } from './group-stats.ts';
+import { type GroupMessages, type GroupStats, packRecords } from './group-reporter.ts';
 
 /** 224.0.0.22, where version 3 reports go, and 224.0.0.2, where leaves go. */
 const V3_ROUTERS = Uint8Array.of(224, 0, 0, 22);

@@ -10,9 +10,7 @@ import {
 } from '../../wire/ipv6.ts';
 import { emitMld, emitMldV2Report, MLD_LENGTH, MldType, mldRecordLength } from '../../wire/mld.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
-import { packRecords } from './group-records.ts';
-import type { GroupMessages } from './group-reporter.ts';
-import type { GroupStats } from './group-stats.ts';
+import { type GroupMessages, type GroupStats, packRecords } from './group-reporter.ts';
 
 /** ff02::16, where version 2 reports go, and ff02::2, where dones go. */
 const V2_ROUTERS = linkLocalGroup(0x16);
