@@ -94,6 +94,11 @@ export class Bench {
     return new Child(command, { core, namespace: side === 'near' ? this.near : this.far });
   }
 
+  /** Has the far interface take xdp_frames though it has no XDP program: veth does that with GRO alone. */
+  takeXdpFrames() {
+    this.far.run('ethtool', '-K', FAR, 'gro', 'on');
+  }
+
   /** Something on the far side that answers one ARP request for the address that nobody has. */
   answerArp() {
     return this.script('far', 'answer-arp', { address: NOBODY, mac: NOBODY_MAC });

@@ -1,6 +1,7 @@
 // Generator of xdp_frames: BPF_PROG_TEST_RUN runs a program over live frames and redirects each into the veth, with
-// neither a socket nor an sk_buff, so that the receiver is the limit. Every frame goes to a station at random.
-// if=NAME payload=BYTES endpoints=N ms=MILLISECONDS
+// neither a socket nor an sk_buff, so that the receiver is the limit. Every frame goes to a station at random; with
+// endpoints=0 all go to one MAC address.
+// if=NAME payload=BYTES endpoints=N mac=ADDRESS ms=MILLISECONDS
 #include "xsk.h"
 
 int main(int argc, char **argv) {
@@ -30,7 +31,10 @@ int main(int argc, char **argv) {
       INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect),
       INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
   };
-  int fd = load_xdp(program, sizeof program / sizeof *program);
+  int count = sizeof program / sizeof *program;
+  // What comes before the last five sets the station.
+  int first = endpoints == 0 ? count - 5 : 0;
+  int fd = load_xdp(program + first, count - first);
   uint8_t header[HEADERS], payload[2048], frame[2048];
   header_template(header);
   memset(payload, 0x5a, sizeof payload);
