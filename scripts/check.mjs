@@ -1,7 +1,8 @@
-/** `npm run check`: format and lint, types, layers, and the packages as they would be published. */
+/** `npm run check`: format and lint, types, layers, circles, and the packages as they would be published. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { checkCircles } from './check-circles.mjs';
 import { checkLayers } from './check-layers.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -11,6 +12,10 @@ const steps = [
   ['format and lint', () => npx('biome', 'ci', '--colors=off', '--error-on-warnings', '.')],
   ['types', () => PACKAGES.every((folder) => npx('tsc', '-p', folder))],
   ['imports point down', () => checkLayers(root)],
+  [
+    'no files import each other in a circle',
+    () => PACKAGES.map((folder) => checkCircles(`${root}/${folder}/src`)).every(Boolean),
+  ],
   ['steering program is of its sources', () => node('scripts/build-bpf.mjs', '--check')],
   ['checksum module is of its source', () => node('scripts/build-wasm.mjs', '--check')],
   [
