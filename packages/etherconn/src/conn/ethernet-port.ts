@@ -293,6 +293,11 @@ export abstract class EthernetPort extends MessageEmitter<PortEvents> implements
     return this.relay.openUdp(this.#registration, address, port, options);
   }
 
+  /** @internal Datagrams that the front for UDP has taken for this conn, where they are counted. */
+  get takenByFront(): number {
+    return this.#registration.entries?.taken ?? 0;
+  }
+
   /** @internal */
   abstract frame(store: BatchStore, record: FrameRecord, flags: number): void;
 

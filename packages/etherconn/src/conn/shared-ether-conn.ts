@@ -4,7 +4,7 @@ import type { BatchStore } from '../relay/batch-store.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
-import { type UdpEntry, type UdpEntryOptions, UdpTally } from '../relay/udp-front.ts';
+import type { UdpEntry, UdpEntryOptions } from '../relay/udp-front.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import { ClaimedEndpoint, Claims } from './claims.ts';
@@ -38,7 +38,6 @@ const DEFAULT_SHARED_ETHER_TYPES: readonly number[] = Object.freeze([EtherType.I
 export class SharedEtherConn extends EthernetPort implements SharedEthernetConn {
   readonly #claims = new Claims();
   #claimed = 0;
-  readonly #past = new UdpTally();
   #unclaimed = 0;
 
   constructor(
@@ -74,7 +73,7 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn 
 
   /** @internal */
   override openUdp(address: Uint8Array, port: number, options: UdpEntryOptions): UdpEntry | null {
-    return super.openUdp(address, port, { ...options, tally: this.#past });
+    return super.openUdp(address, port, { ...options, counted: true });
   }
 
   /** @internal Claims a key for a conn above. */
@@ -86,7 +85,7 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn 
   stats(): SharedEtherConnStats {
     const { sent, sentBytes, noRoom } = this.writer;
     return {
-      claimed: this.#claimed + this.#past.taken,
+      claimed: this.#claimed + this.takenByFront,
       unclaimed: this.#unclaimed,
       registrations: this.#claims.size,
       sent,

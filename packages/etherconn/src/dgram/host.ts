@@ -14,7 +14,7 @@ export class Host extends CoreHost {
 
   /** What this host has in place of the module node:dgram: `{ createSocket, Socket }`. */
   get dgram(): DgramModule {
-    this.#dgram ??= dgramModule(() => this);
+    this.#dgram ??= dgramModule(this);
     return this.#dgram;
   }
 }

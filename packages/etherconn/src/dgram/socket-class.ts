@@ -82,8 +82,8 @@ export interface DgramModule {
 /** Where a module keeps what its sockets are made by. */
 const MAKER = Symbol('maker');
 
-/** `host` is asked when a socket is made, so a module may exist before its host. */
-export function dgramModule(host: () => UdpHost): DgramModule {
+/** A function is asked for the host when a socket is made, so a module may exist before its host. */
+export function dgramModule(host: UdpHost | (() => UdpHost)): DgramModule {
   const maker = new Maker(host);
   // Node's may be called with `new`, too, and is in the wild; a method or an arrow function may not.
   function createSocket(type: unknown, listener?: unknown): EventEmitter {
@@ -105,11 +105,15 @@ const SOCKET: PropertyDescriptor & ThisType<Record<symbol, Maker>> = {
 };
 
 class Maker implements SocketMaker {
-  readonly host: () => UdpHost;
+  readonly #host: UdpHost | (() => UdpHost);
   #class: DgramSocketClass | null = null;
 
-  constructor(host: () => UdpHost) {
-    this.host = host;
+  constructor(host: UdpHost | (() => UdpHost)) {
+    this.#host = host;
+  }
+
+  host(): UdpHost {
+    return typeof this.#host === 'function' ? this.#host() : this.#host;
   }
 
   get Socket(): DgramSocketClass {

@@ -11,7 +11,7 @@ export const ConnectState = { DISCONNECTED: 0, CONNECTING: 1, CONNECTED: 2 } as 
 /** What sockets are made by: what stands in for the module node:dgram. */
 export interface SocketMaker {
   /** The host of the sockets that are made now. */
-  readonly host: () => UdpHost;
+  host(): UdpHost;
   /** The class that programs see, made when it is first asked for. */
   readonly Socket: unknown;
 }

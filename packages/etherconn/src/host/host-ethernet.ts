@@ -1,8 +1,7 @@
 import { type EthernetOptions, EthernetPort } from '../conn/ethernet-port.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
-import type { MacAddress } from '../relay/l2-endpoint.ts';
+import type { L2EndpointKey, MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
-import { EtherType } from '../wire/ethertype.ts';
 import type { FrameRecord } from '../wire/record.ts';
 
 /** Takes what a host receives. */
@@ -12,12 +11,11 @@ export interface HostReceiver {
   localFrame(store: BatchStore, record: FrameRecord, flags: number): void;
 }
 
-/** Told when a host's Ethernet side has been closed. */
+/** Told of the life of a host's Ethernet side. */
 export interface HostEthernetOwner {
+  keyReplaced(key: L2EndpointKey): void;
   ethernetClosed(error: Error): void;
 }
-
-const ETHER_TYPES = [EtherType.ARP, EtherType.IPV4, EtherType.IPV6];
 
 /** The Ethernet side of a host: its MAC address and VLANs, registered for ARP and IP with group frames. */
 export class HostEthernet extends EthernetPort {
@@ -25,12 +23,17 @@ export class HostEthernet extends EthernetPort {
   owner: HostEthernetOwner | null = null;
 
   constructor(mac: MacAddress, relay: PacketRelay, options: Pick<EthernetOptions, 'vlans' | 'exclusive'>) {
-    super(mac, relay, ETHER_TYPES, { ...options, receiveMulticast: true });
+    super(mac, relay, { ...options, receiveMulticast: true }, undefined);
   }
 
   /** @internal */
   frame(store: BatchStore, record: FrameRecord, flags: number): void {
     this.receiver?.frame(store, record, flags);
+  }
+
+  /** @internal */
+  override keyReplaced(key: L2EndpointKey): void {
+    this.owner?.keyReplaced(key);
   }
 
   protected override shutdown(error: Error): void {

@@ -142,7 +142,6 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
       void ethernet.close();
       throw new OptionError('mtu', `must be at most ${ethernet.mtu} on this relay, got ${mtu}`);
     }
-    ethernet.on('replaced', (key) => this.emit('replaced', key));
     this.#detectDuplicates = checked.detectDuplicates;
     this.stack = new Stack(ethernet, checked.interfaceName, mtu, checked.neighbors, this);
     for (const route of checked.routes) this.stack.state.routes.add(route);
@@ -468,7 +467,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     const { stack } = this;
     const { neighbors } = stack.output;
     // Datagrams that came by the front for UDP, of which the host has seen nothing.
-    const past = stack.ports.entries.tally.taken;
+    const past = stack.state.ethernet.takenByFront;
     return {
       ...stack.state.counters,
       received: stack.state.counters.received + past,
@@ -519,6 +518,11 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
   }
 
   /** @internal */
+  keyReplaced(key: L2EndpointKey): void {
+    nextTick(() => this.emit('replaced', key));
+  }
+
+  /** @internal */
   stackClosed(error: Error): void {
     unwatchLink(this.stack.state.relay, this);
     for (; this.#sockets > 0; this.#sockets--) keepAlive(-1);
@@ -536,7 +540,8 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     throw new OptionError('address', `is one of this host's already: ${formatIp(address)}`);
   }
 
-  #settle(settled: Promise<void>): void {
+  #settle(settled: Promise<void> | null): void {
+    if (settled === null) return;
     // Who does not ask learns of it by 'conflict'.
     settled.catch(() => undefined);
     this.#settling ??= [];

@@ -44,7 +44,7 @@ export class Input implements HostReceiver, BatchSequel {
   /** Made when the first packet has been put together. */
   #wholeStore: BatchStore | null = null;
   /** Put together in the batch under way. */
-  #whole: ReassembledFrame[] = [];
+  #whole: ReassembledFrame[] | null = null;
   /** The packet at hand came in fragments. */
   #isReassembled = false;
 
@@ -230,15 +230,19 @@ export class Input implements HostReceiver, BatchSequel {
       this.#icmp.errors.sendError(memory.u8, wholeRecord, wholeRecord.ipVersion === 4 ? 11 : 3, 1, 0);
     });
     const whole = this.#reassembly.add(store.memory!, record, flags);
-    if (whole !== null && this.#whole.push(whole) === 1) store.afterwards(this);
+    if (whole !== null) {
+      if (this.#whole === null) store.afterwards(this);
+      this.#whole ??= [];
+      this.#whole.push(whole);
+    }
     const { problem } = this.#reassembly;
     if (problem >= 0) this.#icmp.errors.parameterProblem(store.memory!.u8, record, problem);
   }
 
   /** User code may run only now, and a packet that was put together lies in a memory of its own. */
   batchTold(): void {
-    const frames = this.#whole;
-    this.#whole = [];
+    const frames = this.#whole ?? [];
+    this.#whole = null;
     if (this.#wholeStore === null) {
       this.#wholeStore = new BatchStore(this.#state.relay.lists);
       this.#wholeStore.local = true;
@@ -291,8 +295,8 @@ export class Input implements HostReceiver, BatchSequel {
   }
 
   close(): void {
-    for (const frame of this.#whole) this.#reassembly?.release(frame);
-    this.#whole = [];
+    for (const frame of this.#whole ?? []) this.#reassembly?.release(frame);
+    this.#whole = null;
     this.#reassembly?.close();
   }
 }

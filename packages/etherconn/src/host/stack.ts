@@ -2,6 +2,7 @@ import { Claims, checkKey } from '../conn/claims.ts';
 import type { L4HashKey } from '../conn/l4-hash-key.ts';
 import { ClosedError, InUseError } from '../errors.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
+import type { L2EndpointKey } from '../relay/l2-endpoint.ts';
 import { isIpv4Mapped } from '../wire/ip.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { type AddressConflictListener, HostAddresses } from './config/host-addresses.ts';
@@ -16,6 +17,8 @@ import { UdpPorts } from './udp/udp-ports.ts';
 
 /** What a stack tells the host above it. */
 export interface StackListener extends AddressConflictListener {
+  /** Somebody else has registered a key of the host. */
+  keyReplaced(key: L2EndpointKey): void;
   /** The Ethernet side has been closed, or its relay. */
   stackClosed(error: Error): void;
 }
@@ -98,6 +101,10 @@ export class Stack implements ConflictListener, HostEthernetOwner {
       if (drained !== null) await drained;
     }
     await state.ethernet.close();
+  }
+
+  keyReplaced(key: L2EndpointKey): void {
+    this.#listener.keyReplaced(key);
   }
 
   ethernetClosed(error: Error): void {

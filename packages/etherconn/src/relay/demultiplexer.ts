@@ -7,7 +7,7 @@ import type { EndpointTable } from './endpoint-table.ts';
 import type { GroupListeners } from './group-listeners.ts';
 import { groupSelector, NO_SELECTOR, secondGroupSelector } from './group-selector.ts';
 import type { RelayStats } from './packet-relay.ts';
-import type { RelayRegistration } from './registration.ts';
+import { RelayRegistration } from './registration.ts';
 import type { Registry } from './registry.ts';
 import type { TakerLists } from './taker-lists.ts';
 import type { UdpFront } from './udp-front.ts';
@@ -206,18 +206,26 @@ export class Demultiplexer implements LinkReceiver {
 
   /** Delivers a group frame to all of a list but who has sent it, and `except`; returns how many took it. */
   #copy(
-    listeners: ReadonlySet<RelayRegistration>,
+    listeners: RelayRegistration | ReadonlySet<RelayRegistration>,
     record: FrameRecord,
     flags: number,
-    except: ReadonlySet<RelayRegistration> | null = null,
+    except: RelayRegistration | ReadonlySet<RelayRegistration> | null = null,
   ): number {
+    if (listeners instanceof RelayRegistration) return this.#copyTo(listeners, record, flags, except);
     let copies = 0;
-    for (const listener of listeners) {
-      if (except?.has(listener)) continue;
-      if (this.#store.local && isOwn(listener, this.#store.memory!.u8, record)) continue;
-      if (this.#deliver(listener, record, flags)) copies++;
-    }
+    for (const listener of listeners) copies += this.#copyTo(listener, record, flags, except);
     return copies;
+  }
+
+  #copyTo(
+    listener: RelayRegistration,
+    record: FrameRecord,
+    flags: number,
+    except: RelayRegistration | ReadonlySet<RelayRegistration> | null,
+  ): number {
+    if (except !== null && (except === listener || (except instanceof Set && except.has(listener)))) return 0;
+    if (this.#store.local && isOwn(listener, this.#store.memory!.u8, record)) return 0;
+    return this.#deliver(listener, record, flags) ? 1 : 0;
   }
 
   /** Offers a frame to catch-all receivers; returns how many took it. */

@@ -6,6 +6,9 @@ import type { RelayRegistration } from './registration.ts';
 const GROUP_HIGH = -1;
 const GROUP_LOW = 0xffff;
 
+/** One, or several: a set takes four times as much as what is in it where that is one, and most select one of each. */
+type Some<T> = T | Set<T>;
+
 const NOBODY: ReadonlySet<RelayRegistration> = new Set();
 
 /**
@@ -16,8 +19,8 @@ export class GroupList {
   /** Those of `all` who have made no selection. */
   readonly #unselective = new Set<RelayRegistration>();
   /** What the others have selected, and who has selected what. */
-  readonly #selections = new Map<RelayRegistration, Set<number>>();
-  readonly #bySelector = new Map<number, Set<RelayRegistration>>();
+  readonly #selections = new Map<RelayRegistration, Some<number>>();
+  readonly #bySelector = new Map<number, Some<RelayRegistration>>();
 
   /** Whether anybody has made a selection. */
   get selective(): boolean {
@@ -30,7 +33,7 @@ export class GroupList {
   }
 
   /** Who has selected this one. */
-  selected(selector: number): ReadonlySet<RelayRegistration> {
+  selected(selector: number): RelayRegistration | ReadonlySet<RelayRegistration> {
     return this.#bySelector.get(selector) ?? NOBODY;
   }
 
@@ -54,7 +57,8 @@ export class GroupList {
       return;
     }
     this.#unselective.delete(registration);
-    this.#selections.set(registration, new Set());
+    // Nobody selects it, so it stands for nothing.
+    this.#selections.set(registration, NO_SELECTOR);
     for (const selector of selectors) this.change(registration, selector, true);
   }
 
@@ -63,26 +67,45 @@ export class GroupList {
     const own = this.#selections.get(registration);
     const number = selector | 0;
     if (own === undefined || number === NO_SELECTOR) return;
-    if (!isWanted) {
-      own.delete(number);
+    if (isWanted) {
+      this.#selections.set(registration, own === NO_SELECTOR ? number : withOne(own, number));
+      const others = this.#bySelector.get(number);
+      this.#bySelector.set(number, others === undefined ? registration : withOne(others, registration));
+    } else {
+      this.#selections.set(registration, without(own, number) ?? NO_SELECTOR);
       this.#unlist(registration, number);
-      return;
     }
-    own.add(number);
-    const set = this.#bySelector.get(number);
-    if (set === undefined) this.#bySelector.set(number, new Set([registration]));
-    else set.add(registration);
   }
 
   #forget(registration: RelayRegistration): void {
-    for (const selector of this.#selections.get(registration) ?? []) this.#unlist(registration, selector);
+    const own = this.#selections.get(registration);
+    if (own === undefined) return;
     this.#selections.delete(registration);
+    if (!(own instanceof Set)) this.#unlist(registration, own);
+    else for (const selector of own) this.#unlist(registration, selector);
   }
 
   #unlist(registration: RelayRegistration, selector: number): void {
-    const set = this.#bySelector.get(selector);
-    if (set?.delete(registration) && set.size === 0) this.#bySelector.delete(selector);
+    const others = this.#bySelector.get(selector);
+    if (others === undefined) return;
+    const left = without(others, registration);
+    if (left === undefined) this.#bySelector.delete(selector);
+    else if (left !== others) this.#bySelector.set(selector, left);
   }
+}
+
+function withOne<T>(some: Some<T>, one: T): Some<T> {
+  if (some === one) return some;
+  if (!(some instanceof Set)) return new Set([some, one]);
+  some.add(one);
+  return some;
+}
+
+/** Undefined when nothing is left. */
+function without<T>(some: Some<T>, one: T): Some<T> | undefined {
+  if (!(some instanceof Set)) return some === one ? undefined : some;
+  some.delete(one);
+  return some.size === 0 ? undefined : some;
 }
 
 /** Who hears broadcast and multicast: by (VLANs, EtherType), so that a frame is offered only to those who may want it. */

@@ -1,7 +1,7 @@
 import type { Station } from '../link/link.ts';
 import type { FrameReceiver } from './frame-receiver.ts';
 import type { L2EndpointKey } from './l2-endpoint.ts';
-import type { UdpEntry } from './udp-front.ts';
+import type { UdpEntries } from './udp-front.ts';
 
 /** What part of the traffic a registration gets. */
 export type RegistrationRole =
@@ -38,7 +38,7 @@ export class RelayRegistration {
   /** Keys taken over by others, made when the first is. */
   lost: L2EndpointKey[] | null = null;
   /** Its endpoints in the front for UDP, made when the first is. */
-  entries: Set<UdpEntry> | null = null;
+  entries: UdpEntries | null = null;
   readonly #closer: RegistrationCloser;
 
   constructor(

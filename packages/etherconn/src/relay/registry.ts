@@ -7,7 +7,7 @@ import { GroupListeners } from './group-listeners.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
 import { type RegistrationCloser, type RegistrationRole, RelayRegistration } from './registration.ts';
 import type { TakerLists } from './taker-lists.ts';
-import { type UdpEntry, type UdpEntryOptions, UdpFront } from './udp-front.ts';
+import { UdpEntries, type UdpEntry, type UdpEntryOptions, UdpFront } from './udp-front.ts';
 
 /** Ids are generation × 2^24 + place, so an id of the past never names a registration of today. */
 const ID_PLACES = 2 ** 24;
@@ -163,16 +163,12 @@ export class Registry {
     const { macHigh, macLow, vlanKey } = station;
     const etherType = address.length === 4 ? EtherType.IPV4 : EtherType.IPV6;
     if (this.table.get(macHigh, macLow, vlanKey, etherType) !== registration.index) return null;
-    const entry = this.front.open({ macHigh, macLow, vlanKey, address, port }, options);
-    if (entry === null) return null;
-    registration.entries ??= new Set();
-    registration.entries.add(entry);
-    return entry;
+    registration.entries ??= new UdpEntries();
+    return this.front.open({ macHigh, macLow, vlanKey, address, port }, options, registration.entries);
   }
 
   #closeEntries(registration: RelayRegistration): void {
-    for (const entry of registration.entries ?? []) entry.close();
-    registration.entries = null;
+    registration.entries?.closeAll();
   }
 
   /** Whether a registration keeps another key of the same VLANs and EtherType. */

@@ -28,8 +28,8 @@ export interface UdpEntryOptions {
    * At most {@link NEVER_MAX}. What comes from one goes through the layers, and so does what comes from the key's.
    */
   readonly never?: readonly Uint8Array[];
-  /** Who counts what is taken past him. */
-  readonly tally?: UdpTally;
+  /** Whether what is taken is counted, see {@link UdpEntries.taken}. Default false. */
+  readonly counted?: boolean;
 }
 
 /** How many addresses {@link UdpEntryOptions.never} may have. */
@@ -99,8 +99,8 @@ export class UdpFront {
     return this.#entries.length - this.#free.length;
   }
 
-  /** Gives datagrams for `key` to a list. Null where that cannot be: somebody has the key, or the machine is big-endian. */
-  open(key: UdpKey, options: UdpEntryOptions): UdpEntry | null {
+  /** Gives datagrams for `key` to a list; the entry is one of `all`. Null where that cannot be: somebody has the key, or the machine is big-endian. */
+  open(key: UdpKey, options: UdpEntryOptions, all: UdpEntries): UdpEntry | null {
     if (!LITTLE_ENDIAN) return null;
     const index = this.#free.pop() ?? this.#entries.length;
     while (index << ROW_SHIFT >= this.#rows.length) this.#growRows();
@@ -111,7 +111,7 @@ export class UdpFront {
       if (index < this.#entries.length) this.#free.push(index);
       return null;
     }
-    const entry = new UdpEntry(this, index, options.tally ?? null);
+    const entry = new UdpEntry(this, index, all);
     this.#entries[index] = entry;
     if (options.remote !== undefined) this.#writeRemote(index, options.remote);
     if (this.size * 2 > this.#mask) this.#growSlots();
@@ -381,14 +381,14 @@ export class UdpFront {
     );
   }
 
-  #write(row: number, key: UdpKey, { list, verify, remote, never = [], tally }: UdpEntryOptions): void {
+  #write(row: number, key: UdpKey, { list, verify, remote, never = [], counted }: UdpEntryOptions): void {
     const rows = this.#rows;
     const { address, macHigh, macLow } = key;
     const version = address.length === 4 ? 4 : 6;
     rows[row + Row.MAC] = swap32((macHigh << 16) | macLow);
     rows[row + Row.MAC_AND_PORT] = swap16(macHigh >>> 16) | (swap16(key.port) << 16);
     rows[row + Row.VLAN_KEY] = key.vlanKey;
-    const flags = (verify ? VERIFY : 0) | (remote ? CONNECTED : 0) | (tally ? COUNTED : 0);
+    const flags = (verify ? VERIFY : 0) | (remote ? CONNECTED : 0) | (counted ? COUNTED : 0);
     rows[row + Row.KIND] = version | flags;
     for (let i = 0; i < 4; i++)
       rows[row + Row.ADDRESS + i] = 4 * i < address.length ? wordAt(address, 4 * i) : 0;
@@ -470,17 +470,20 @@ const KEY = [
 /** An endpoint's place in the front. */
 export class UdpEntry {
   readonly #front: UdpFront;
-  readonly #tally: UdpTally | null;
+  readonly #all: UdpEntries;
   #index: number;
+  /** Its neighbors among those of its registration. */
+  next: UdpEntry | null = null;
+  previous: UdpEntry | null = null;
 
-  constructor(front: UdpFront, index: number, tally: UdpTally | null) {
+  constructor(front: UdpFront, index: number, all: UdpEntries) {
     this.#front = front;
     this.#index = index;
-    this.#tally = tally;
-    tally?.opened(this);
+    this.#all = all;
+    all.opened(this);
   }
 
-  /** Datagrams taken, while it is open. */
+  /** Datagrams taken, while it is open; 0 where they are not counted. */
   get taken(): number {
     return this.#index < 0 ? 0 : this.#front.taken(this.#index);
   }
@@ -490,28 +493,38 @@ export class UdpEntry {
     if (this.#index < 0) return;
     const taken = this.#front.close(this.#index);
     this.#index = -1;
-    this.#tally?.closed(this, taken);
+    this.#all.closed(this, taken);
   }
 }
 
-/** How many datagrams the front has taken for several endpoints, those closed since included. */
-export class UdpTally {
-  readonly #open = new Set<UdpEntry>();
-  #closed = 0;
+/** The open entries of a registration, and how many datagrams the front has taken for all that it ever had. */
+export class UdpEntries {
+  #first: UdpEntry | null = null;
+  #past = 0;
 
   get taken(): number {
-    let sum = this.#closed;
-    for (const entry of this.#open) sum += entry.taken;
+    let sum = this.#past;
+    for (let entry = this.#first; entry !== null; entry = entry.next) sum += entry.taken;
     return sum;
   }
 
   opened(entry: UdpEntry): void {
-    this.#open.add(entry);
+    entry.next = this.#first;
+    if (this.#first !== null) this.#first.previous = entry;
+    this.#first = entry;
   }
 
   closed(entry: UdpEntry, taken: number): void {
-    this.#open.delete(entry);
-    this.#closed += taken;
+    this.#past += taken;
+    if (entry.previous === null) this.#first = entry.next;
+    else entry.previous.next = entry.next;
+    if (entry.next !== null) entry.next.previous = entry.previous;
+    entry.next = null;
+    entry.previous = null;
+  }
+
+  closeAll(): void {
+    while (this.#first !== null) this.#first.close();
   }
 }
 

@@ -10,14 +10,14 @@ import type { HostAddresses } from './host-addresses.ts';
 export type DetectDuplicates = 'optimistic' | 'wait' | 'off';
 
 /**
- * Gives a host an address. Resolves when it is in use: at once, but for 'wait'. Rejects with a SystemError EADDRINUSE
+ * Gives a host an address. It is in use at once (null), but for 'wait': resolves when it is. Rejects with a SystemError EADDRINUSE
  * when somebody else turns out to have it before, EADDRNOTAVAIL when it is removed before, or what the host was closed with.
  */
 export function configureAddress(
   addresses: HostAddresses,
   prefix: IpPrefix,
   detect: DetectDuplicates,
-): Promise<void> {
+): Promise<void> | null {
   const { address, length } = prefix;
   const version = address.length === 4 ? 4 : 6;
   if (detect === 'wait') {
@@ -33,7 +33,7 @@ export function configureAddress(
   const isOptimistic = detect === 'optimistic' && version === 6;
   const own = addresses.add(address, length, isOptimistic ? 'optimistic' : 'preferred');
   if (isOptimistic) probe(addresses, own, true, () => undefined);
-  return Promise.resolve();
+  return null;
 }
 
 /**

@@ -39,14 +39,14 @@ export class Output implements NeighborLink, NeighborOwner {
   #identification: number;
   #identification6 = 0;
   #line: SendLine | null = null;
+  /** Made when the first question comes. */
+  #answers: AnswerLink | null = null;
 
   constructor(state: HostState, neighborsMax: number, conflicts: ConflictListener) {
     const { addresses, clock, routes } = state;
     this.#state = state;
     this.neighbors = new NeighborCache(clock, this, neighborsMax);
-    this.routeChoice = new RouteChoice(routes, this.neighbors, clock, () => {
-      state.epoch++;
-    });
+    this.routeChoice = new RouteChoice(routes, this.neighbors, clock, state);
     this.arp = new Arp(this, addresses, this.neighbors, conflicts);
     this.nd = new Nd(this, addresses, this.neighbors, conflicts);
     // Begins anywhere, so that hosts that start together do not use the same ones (RFC 6864 §4).
@@ -143,19 +143,10 @@ export class Output implements NeighborLink, NeighborOwner {
   }
 
   /** The way of answers to neighbours' questions. */
-  readonly answers: AnswerLink = {
-    hasRoom: () => {
-      const hasRoom = !this.#sendLine.answersFull;
-      if (!hasRoom) this.#state.counters.noRoomDropped++;
-      return hasRoom;
-    },
-    trySendPacketTo: (packet, etherType, destMac) => {
-      const { counters, ethernet } = this.#state;
-      const attempt = () => ethernet.trySendPacketTo(packet, etherType, destMac) === 1;
-      this.#sendLine.answer(attempt, () => counters.noRoomDropped++);
-      return 1;
-    },
-  };
+  get answers(): AnswerLink {
+    this.#answers ??= new Answers(this.#state, this.#sendLine);
+    return this.#answers;
+  }
 
   /** Sends a packet by `attempt` (true: sent) now, or as soon as there is room; dropped when too many wait already. */
   sendOrWait(attempt: () => boolean): void {
@@ -237,6 +228,30 @@ export class Output implements NeighborLink, NeighborOwner {
     if (!isV4) this.#identification6 = (this.#identification6 + 1) >>> 0;
     const identification = isV4 ? this.nextIdentification() : this.#identification6;
     return sendFragments(sender, scratch, 2, l3, l3 + packet.length, mtu, identification);
+  }
+}
+
+/** The way of answers to neighbors' questions: a lane of their own in the line for room. */
+class Answers implements AnswerLink {
+  readonly #state: HostState;
+  readonly #line: SendLine;
+
+  constructor(state: HostState, line: SendLine) {
+    this.#state = state;
+    this.#line = line;
+  }
+
+  hasRoom(): boolean {
+    const hasRoom = !this.#line.answersFull;
+    if (!hasRoom) this.#state.counters.noRoomDropped++;
+    return hasRoom;
+  }
+
+  trySendPacketTo(packet: Uint8Array, etherType: number, destMac: Uint8Array): number {
+    const { counters, ethernet } = this.#state;
+    const attempt = () => ethernet.trySendPacketTo(packet, etherType, destMac) === 1;
+    this.#line.answer(attempt, () => counters.noRoomDropped++);
+    return 1;
   }
 }
 

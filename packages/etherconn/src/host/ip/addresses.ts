@@ -22,6 +22,8 @@ export interface HostAddress {
   readonly state: AddressState;
 }
 
+const NONE: readonly never[] = Object.freeze([]);
+
 /** Finding out whether an address is unique. */
 export interface OngoingProbe {
   /** Somebody has it. */
@@ -41,7 +43,7 @@ export class OwnAddress {
   /** While it is being found out whether it is unique. */
   probe: OngoingProbe | null = null;
   /** Routers (16 bytes) that have told of its prefix. */
-  advertisers: readonly Uint8Array[] = [];
+  advertisers: readonly Uint8Array[] = NONE;
   /** It is in use, and yet it is being found out whether somebody else has it since the link was down. */
   confirming = false;
   /** When it was last defended against somebody else who uses it. */
@@ -78,18 +80,16 @@ export const AddressKind = {
   UNSPECIFIED: 5,
 } as const;
 
-const NO_WORDS = new Int32Array(0);
-
 /** The addresses of a host, as objects and (for the receive path) as numbers. */
 export class Addresses {
-  list: readonly OwnAddress[] = [];
-  #own4: Int32Array = NO_WORDS;
+  list: readonly OwnAddress[] = NONE;
+  #own4: readonly number[] = NONE;
   /** Broadcast addresses of our networks; RFC 3021: /31 and /32 have none. */
-  #broadcast4: Int32Array = NO_WORDS;
-  #own6: Uint8Array[] = [];
+  #broadcast4: readonly number[] = NONE;
+  #own6: readonly Uint8Array[] = NONE;
 
   add(address: OwnAddress): void {
-    this.list = [...this.list, address];
+    this.list = this.list.concat(address);
     this.changed();
   }
 
@@ -102,13 +102,11 @@ export class Addresses {
   changed(): void {
     const usable = this.list.filter((one) => one.usable);
     const v4 = usable.filter((one) => one.version === 4);
-    this.#own4 = Int32Array.from(v4, (one) => readU32(one.address, 0) | 0);
+    this.#own4 = v4.map((one) => readU32(one.address, 0) | 0);
     const networks = v4.filter((one) => one.length < 31);
-    this.#broadcast4 = Int32Array.from(
-      networks,
-      (one) => readU32(one.address, 0) | (0xffffffff >>> one.length),
-    );
-    this.#own6 = usable.filter((one) => one.version === 6).map((one) => one.address);
+    this.#broadcast4 = networks.map((one) => readU32(one.address, 0) | (0xffffffff >>> one.length));
+    const v6 = usable.filter((one) => one.version === 6);
+    this.#own6 = v6.length === 0 ? NONE : v6.map((one) => one.address);
   }
 
   /**

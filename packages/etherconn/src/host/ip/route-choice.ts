@@ -12,6 +12,12 @@ export interface RouterReachability {
   probe(address: Uint8Array): void;
 }
 
+/** Learns when ways have to be looked for again, so that a silent router is asked again. */
+export interface RouteWatcher {
+  /** Counted up then. */
+  epoch: number;
+}
+
 /**
  * Chooses among the routes of a host by whether their routers answer: RFC 4861 §6.3.6, RFC 4191 §3.2 and, for IPv4, RFC
  * 1122 §3.3.1.6. As with Linux a router counts as reachable until it has not answered; of IPv4 routes only default ones
@@ -21,15 +27,14 @@ export class RouteChoice {
   readonly #routes: Routes;
   readonly #routers: RouterReachability;
   readonly #clock: Clock;
-  readonly #changed: () => void;
+  readonly #watcher: RouteWatcher;
   #timer: ClockTimer | null = null;
 
-  /** `changed` is called when a way has to be looked for anew, so that a silent router is asked again. */
-  constructor(routes: Routes, routers: RouterReachability, clock: Clock, changed: () => void) {
+  constructor(routes: Routes, routers: RouterReachability, clock: Clock, watcher: RouteWatcher) {
     this.#routes = routes;
     this.#routers = routers;
     this.#clock = clock;
-    this.#changed = changed;
+    this.#watcher = watcher;
   }
 
   /** The route to take to an address (4 or 16 bytes) now, or null. */
@@ -67,13 +72,13 @@ export class RouteChoice {
     const due = this.#failedAt(route)! + PROBE_INTERVAL;
     const left = due - this.#clock.now();
     if (left <= 0) this.#routers.probe(route.gateway!);
-    else this.#timer ??= this.#clock.setTimer(this.#again, left, true);
+    else this.#timer ??= this.#clock.setTimer(() => this.#again(), left, true);
   }
 
-  readonly #again = (): void => {
+  #again(): void {
     this.#timer = null;
-    this.#changed();
-  };
+    this.#watcher.epoch++;
+  }
 
   #failedAt(route: RouteEntry): number | undefined {
     return route.gateway === null ? undefined : this.#routers.failedAt(route.gateway);

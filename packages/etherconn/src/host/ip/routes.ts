@@ -20,12 +20,14 @@ export class Routes {
 
   add(route: RouteEntry): void {
     // Stable: of equal ones the first added counts.
-    this.list = [...this.list, route].sort(
-      (a, b) =>
-        b.prefix.length - a.prefix.length ||
-        a.metric - b.metric ||
-        (b.preference ?? RoutePreference.MEDIUM) - (a.preference ?? RoutePreference.MEDIUM),
-    );
+    this.list = this.list
+      .concat(route)
+      .sort(
+        (a, b) =>
+          b.prefix.length - a.prefix.length ||
+          a.metric - b.metric ||
+          (b.preference ?? RoutePreference.MEDIUM) - (a.preference ?? RoutePreference.MEDIUM),
+      );
   }
 
   remove(route: RouteEntry): void {

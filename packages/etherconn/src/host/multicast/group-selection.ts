@@ -22,9 +22,9 @@ const ALL_NODES6 = 1;
 export class GroupSelection {
   readonly #port: SelectingPort;
   readonly #addresses: Addresses;
-  /** How often groups have been joined that have this selector. */
-  readonly #counts4 = new Map<number, number>([[ALL_HOSTS4, 1]]);
-  readonly #counts6 = new Map<number, number>([[ALL_NODES6, 1]]);
+  /** How often groups of each IP version have been joined that have this selector. Made when the first is. */
+  #counts4: Map<number, number> | null = null;
+  #counts6: Map<number, number> | null = null;
 
   constructor(port: SelectingPort, addresses: Addresses) {
     this.#port = port;
@@ -45,13 +45,23 @@ export class GroupSelection {
   /** A group (4 or 16 bytes) has been joined once more (1) or less (-1). */
   groupChanged(group: Uint8Array, change: 1 | -1): void {
     const isV4 = group.length === 4;
-    const counts = isV4 ? this.#counts4 : this.#counts6;
+    const counts = isV4 ? this.#joined4() : this.#joined6();
     const selector = groupSelectorOf(group);
     const count = (counts.get(selector) ?? 0) + change;
     if (count > 0) counts.set(selector, count);
     else counts.delete(selector);
     if (count > 1 || (count === 1 && change === -1)) return;
     this.#port.selectGroup(isV4 ? EtherType.IPV4 : EtherType.IPV6, selector, change === 1);
+  }
+
+  #joined4(): Map<number, number> {
+    this.#counts4 ??= new Map([[ALL_HOSTS4, 1]]);
+    return this.#counts4;
+  }
+
+  #joined6(): Map<number, number> {
+    this.#counts6 ??= new Map([[ALL_NODES6, 1]]);
+    return this.#counts6;
   }
 }
 

@@ -29,6 +29,9 @@ export abstract class BoundPort {
   remote: Uint8Array | null = null;
   remotePort = 0;
   closed = false;
+  /** Its neighbors among the open ports of its host, in the order in which they were opened. */
+  next: BoundPort | null = null;
+  previous: BoundPort | null = null;
   /** Where the front for UDP finds it; empty where it has to be looked for. */
   entries: readonly UdpEntry[] = [];
   /** Number of the list of its datagrams in the batch under way. */

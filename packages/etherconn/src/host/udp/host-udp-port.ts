@@ -109,8 +109,9 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort, Batc
     if (kind === AddressKind.OTHER || isElsewhere) {
       throw hostError('EADDRNOTAVAIL', 'bind', 'the host does not have this address');
     }
-    this.local = local;
     this.wildcard = isUnspecifiedIp(local, 0, local.length === 4 ? 4 : 6);
+    if (!this.wildcard) this.local = local;
+    else this.local = local.length === 4 ? ANY4 : ANY6;
     try {
       this.localPort = this.#ports.claim(this, port);
     } catch (error) {

@@ -1,4 +1,4 @@
-import { NEVER_MAX, type UdpEntry, UdpTally } from '../../relay/udp-front.ts';
+import { NEVER_MAX, type UdpEntry } from '../../relay/udp-front.ts';
 import type { HostState } from '../state.ts';
 import type { BoundPort } from './bound-port.ts';
 
@@ -8,8 +8,6 @@ import type { BoundPort } from './bound-port.ts';
  * of a host that conns share.
  */
 export class PortEntries {
-  /** Datagrams that the host has not seen. */
-  readonly tally: UdpTally = new UdpTally();
   readonly #state: HostState;
 
   constructor(state: HostState) {
@@ -29,11 +27,12 @@ export class PortEntries {
       const { list, remote, remotePort } = port;
       if (remote !== null && remote.length !== address.length) continue;
       const peer = remote === null ? {} : { remote: { address: remote, port: remotePort } };
-      const options = { list, verify: true, never, tally: this.tally, ...peer };
+      const options = { list, verify: true, never, counted: true, ...peer };
       const entry = this.#state.ethernet.openUdp(address, port.localPort, options);
       if (entry !== null) entries.push(entry);
     }
-    port.entries = entries;
+    // As long as it has to be: an array that has grown has room for many more.
+    port.entries = entries.slice();
   }
 
   close(port: BoundPort): void {

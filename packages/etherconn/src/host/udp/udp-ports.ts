@@ -23,14 +23,17 @@ const EPHEMERAL_LAST = 60999;
 export class UdpPorts {
   /** Those bound, by number, the newest last. Made when the first is. */
   #bound: Map<number, BoundPort[]> | null = null;
-  /** All that are open, bound or not. */
-  #open: Set<BoundPort> | null = null;
+  /** All that are open, bound or not: a list, for most hosts have one. */
+  #first: BoundPort | null = null;
+  #last: BoundPort | null = null;
+  /** Ports open now. */
+  size = 0;
   readonly entries: PortEntries;
   readonly state: HostState;
   readonly output: Output;
   readonly groups: HostGroups;
   /** Ports with an error that their users have not been told. */
-  #failed: BoundPort[] = [];
+  #failed: BoundPort[] | null = null;
 
   constructor(state: HostState, output: Output, groups: HostGroups) {
     this.state = state;
@@ -39,21 +42,19 @@ export class UdpPorts {
     this.entries = new PortEntries(state);
   }
 
-  /** Ports open now. */
-  get size(): number {
-    return this.#open === null ? 0 : this.#open.size;
-  }
-
   add(port: BoundPort): void {
-    this.#open ??= new Set();
-    this.#open.add(port);
+    port.previous = this.#last;
+    if (this.#last === null) this.#first = port;
+    else this.#last.next = port;
+    this.#last = port;
+    this.size++;
   }
 
   /** Closes all, and tells their users. */
   closeAll(error: Error): void {
-    const ports = this.#open;
-    if (ports === null) return;
-    for (const port of [...ports]) {
+    const ports: BoundPort[] = [];
+    for (let port = this.#first; port !== null; port = port.next) ports.push(port);
+    for (const port of ports) {
       port.close();
       port.rejectWaiting(error);
       try {
@@ -81,7 +82,13 @@ export class UdpPorts {
   }
 
   release(port: BoundPort): void {
-    this.#open?.delete(port);
+    if (port.previous === null) this.#first = port.next;
+    else port.previous.next = port.next;
+    if (port.next === null) this.#last = port.previous;
+    else port.next.previous = port.previous;
+    port.next = null;
+    port.previous = null;
+    this.size--;
     const list = this.#bound?.get(port.localPort);
     const place = list?.indexOf(port) ?? -1;
     if (place < 0) return;
@@ -146,13 +153,16 @@ export class UdpPorts {
 
   /** Tells the port's user of its error, after what is under way, unless a send takes it before. */
   noteFailure(port: BoundPort): void {
-    if (this.#failed.length === 0) nextTick(tellFailures, this);
+    if (this.#failed === null) {
+      this.#failed = [];
+      nextTick(tellFailures, this);
+    }
     this.#failed.push(port);
   }
 
   tellFailures(): void {
-    const failed = this.#failed;
-    this.#failed = [];
+    const failed = this.#failed ?? [];
+    this.#failed = null;
     for (const port of failed) {
       const failure = port.takeFailure();
       if (failure !== null && !port.closed) port.user.failed(failure);
