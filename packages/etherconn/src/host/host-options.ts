@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { OptionError } from '../errors.ts';
 import { checkBoolean, checkInteger, checkKnown, checkOneOf, show } from '../options.ts';
 import { type MacAddress, toMac } from '../relay/l2-endpoint.ts';
-import { formatIp, type IpPrefix, parseIp, parsePrefix } from '../wire/ip.ts';
+import { formatIp, type IpPrefix, parsePrefix } from '../wire/ip.ts';
 import type { Vlan } from '../wire/vlan.ts';
 import type { DetectDuplicates } from './config/address-config.ts';
-import { duplicateOf, isReachableGateway, whyNoHostAddress, whyNoStation } from './ip/host-address.ts';
+import { duplicateOf, isReachableGateway, parseGateway, parseHostAddress } from './ip/host-address.ts';
 import type { RouteEntry } from './ip/routes.ts';
 
 /** A route as the API takes and shows it. */
@@ -123,17 +123,6 @@ export function checkHostOptions(options: HostOptions): CheckedHostOptions {
   };
 }
 
-/** An address that a host can have, with its prefix length; of one IP version, if said. Throws an OptionError. */
-export function parseHostAddress(text: string, option = 'addresses', only?: 4 | 6): IpPrefix {
-  const prefix = parsePrefix(text, option);
-  checkVersion(prefix.address, option, only);
-  const why = whyNoHostAddress(prefix);
-  if (why !== null) {
-    throw new OptionError(option, `must be the address of one host, got ${show(text)}: ${why}`);
-  }
-  return prefix;
-}
-
 /** Throws an OptionError. */
 export function parseRoute(route: HostRoute): RouteEntry {
   if (typeof route !== 'object' || route === null) {
@@ -146,16 +135,6 @@ export function parseRoute(route: HostRoute): RouteEntry {
     throw new OptionError('gateway', `must be of the destination's IP version, got ${show(route.gateway)}`);
   }
   return { prefix, gateway, metric: checkInteger('metric', route.metric, 0, 0x7fffffff, 0) };
-}
-
-/** A router's address; of one IP version, if said. Throws an OptionError. */
-export function parseGateway(text: string, option: string, only?: 4 | 6): Uint8Array {
-  const gateway = parseIp(text, option);
-  checkVersion(gateway, option, only);
-  const why = whyNoStation(gateway);
-  if (why !== null)
-    throw new OptionError(option, `must be the address of a router, got ${show(text)}: ${why}`);
-  return gateway;
 }
 
 /** Throws an OptionError unless a router is on the link, by the host's addresses and routes. */
@@ -174,12 +153,6 @@ export function checkGateway(
 /** The route for all that no other route is for. */
 export function defaultRoute(gateway: Uint8Array): RouteEntry {
   return { prefix: { address: new Uint8Array(gateway.length), length: 0 }, gateway, metric: 0 };
-}
-
-function checkVersion(address: Uint8Array, option: string, only: 4 | 6 | undefined): 4 | 6 {
-  const version = address.length === 4 ? 4 : 6;
-  if (only === undefined || version === only) return version;
-  throw new OptionError(option, `must be an IPv${only} address, got ${formatIp(address)}`);
 }
 
 function checkList(name: string, value: unknown): readonly unknown[] {

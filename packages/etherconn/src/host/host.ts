@@ -51,13 +51,12 @@ import {
   defaultRoute,
   type HostOptions,
   type HostRoute,
-  parseGateway,
-  parseHostAddress,
   parseRoute,
 } from './host-options.ts';
 import type { HostStats } from './host-stats.ts';
 import type { PingOptions, PingResult } from './icmp/pings.ts';
 import { AddressKind, type HostAddress, type OwnAddress } from './ip/addresses.ts';
+import { parseGateway, parseHostAddress } from './ip/host-address.ts';
 import { unwatchLink, watchLink } from './link-watch.ts';
 import { startSlaac } from './slaac/host-slaac-link.ts';
 import type { Slaac } from './slaac/slaac.ts';

@@ -1,5 +1,8 @@
+import { OptionError } from '../../errors.ts';
+import { show } from '../../options.ts';
 import { readU32 } from '../../wire/bytes.ts';
 import {
+  formatIp,
   type IpPrefix,
   ipEquals,
   isIpv4Mapped,
@@ -8,6 +11,8 @@ import {
   isLoopbackIp,
   isMulticastIp,
   isUnspecifiedIp,
+  parseIp,
+  parsePrefix,
   prefixContains,
 } from '../../wire/ip.ts';
 
@@ -34,6 +39,27 @@ export function whyNoHostAddress({ address, length }: IpPrefix): string | null {
   const host = (readU32(address, 0) & mask) >>> 0;
   if (host === 0) return `the address of its network itself`;
   return host === mask ? `the broadcast address of its network` : null;
+}
+
+/** An address that a host can have, with its prefix length; of one IP version, if said. Throws an OptionError. */
+export function parseHostAddress(text: string, option = 'addresses', only?: 4 | 6): IpPrefix {
+  const prefix = parsePrefix(text, option);
+  checkVersion(prefix.address, option, only);
+  const why = whyNoHostAddress(prefix);
+  if (why !== null) {
+    throw new OptionError(option, `must be the address of one host, got ${show(text)}: ${why}`);
+  }
+  return prefix;
+}
+
+/** A router's address; of one IP version, if said. Throws an OptionError. */
+export function parseGateway(text: string, option: string, only?: 4 | 6): Uint8Array {
+  const gateway = parseIp(text, option);
+  checkVersion(gateway, option, only);
+  const why = whyNoStation(gateway);
+  if (why !== null)
+    throw new OptionError(option, `must be the address of a router, got ${show(text)}: ${why}`);
+  return gateway;
 }
 
 /**
@@ -63,4 +89,10 @@ export function duplicateOf(prefixes: readonly IpPrefix[]): Uint8Array | null {
     if (prefixes.slice(0, i).some((before) => ipEquals(before.address, address))) return address;
   }
   return null;
+}
+
+function checkVersion(address: Uint8Array, option: string, only: 4 | 6 | undefined): 4 | 6 {
+  const version = address.length === 4 ? 4 : 6;
+  if (only === undefined || version === only) return version;
+  throw new OptionError(option, `must be an IPv${only} address, got ${formatIp(address)}`);
 }

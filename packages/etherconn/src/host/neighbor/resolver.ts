@@ -4,8 +4,8 @@ import { checkInteger } from '../../options.ts';
 import type { Relay } from '../../relay/relay.ts';
 import { formatIp, type IpPrefix, parseIp, prefixContains } from '../../wire/ip.ts';
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
-import { parseGateway, parseHostAddress } from '../host-options.ts';
 import { Addresses, AddressKind, OwnAddress } from '../ip/addresses.ts';
+import { parseGateway, parseHostAddress } from '../ip/host-address.ts';
 import { type Neighbor, NeighborCache } from './neighbor-cache.ts';
 
 /** Options that all resolvers have. */

@@ -4,21 +4,23 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { checkCircles } from '../scripts/check-circles.mjs';
+import { checkLayers } from '../scripts/check-layers.mjs';
 
 /**
- * What the check says of a folder of these files, and what it prints.
+ * What a check says of a folder of these files, and what it prints.
  * @param {import('node:test').TestContext} t
  * @param {Record<string, string>} files
+ * @param {(folder: string) => boolean} run
  */
-function check(t, files) {
-  const folder = mkdtempSync(join(tmpdir(), 'etherconn-circles-'));
+function check(t, files, run = checkCircles) {
+  const folder = mkdtempSync(join(tmpdir(), 'etherconn-imports-'));
   t.after(() => rmSync(folder, { recursive: true }));
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), text);
   }
   const log = t.mock.method(console, 'log', () => undefined);
-  const isClean = checkCircles(folder);
+  const isClean = run(folder);
   log.mock.restore();
   return [isClean, ...log.mock.calls.map(({ arguments: [line] }) => line)];
 }
@@ -76,4 +78,24 @@ test('nothing of ours imports in a circle', () => {
     const source = new URL(`../packages/${name}/src`, import.meta.url);
     assert.ok(checkCircles(source.pathname), name);
   }
+});
+
+test('imports that point up are refused and named, among floors and among the rooms of a host', (t) => {
+  const source = 'packages/etherconn/src';
+  const files = {
+    [`${source}/wire/ip.ts`]: "import { b } from '../host/ip/b.ts';\n",
+    [`${source}/host/ip/b.ts`]:
+      "import { state } from '../state.ts';\nimport { ip } from '../../wire/ip.ts';\n",
+    [`${source}/host/udp/c.ts`]: "import { Stack } from '../stack.ts';\nimport { b } from '../ip/b.ts';\n",
+    [`${source}/host/host.ts`]: "import { Stack } from './stack.ts';\n",
+    [`${source}/host/stack.ts`]: "import { c } from './udp/c.ts';\nimport '../options.ts';\n",
+    [`${source}/host/state.ts`]: LEAF,
+    [`${source}/index.ts`]: "export * from './host/host.ts';\n",
+  };
+  assert.deepEqual(check(t, files, checkLayers), [
+    false,
+    `${source}: wire/ip.ts imports host/ip/b.ts`,
+    `${source}: host/ip/b.ts imports host/state.ts`,
+    `${source}: host/udp/c.ts imports host/stack.ts`,
+  ]);
 });
