@@ -7,25 +7,25 @@ import {
   wallNow,
 } from './real-time.ts';
 /**
- * Time, as everything above the links sees it. A relay has exactly one clock (its link's), and all
- * deadlines, retries and ageing go by it: over a memory network with virtual time a lease of an hour
- * expires in a microsecond, and a test replays exactly.
+ * The time of everything above the links. A relay has exactly one clock, that of its link. All deadlines, retries
+ * and expiries use it: on a memory network with virtual time, a lease of an hour expires in a microsecond, and a
+ * test replays exactly.
  */
 export interface Clock {
-  /** Milliseconds (with a fraction) since some fixed point; never runs backwards. */
+  /** Milliseconds, with a fraction, since a fixed point. Never runs backwards. */
   now(): number;
-  /** Milliseconds since the Unix epoch, for timestamps in captures and for deadlines given as a Date. */
+  /** Milliseconds since the Unix epoch, for timestamps of captures and for deadlines given as a Date. */
   wallTime(): number;
   /**
-   * Calls `callback` once, after `delay` milliseconds. Never calls it synchronously.
-   * With `unref` (default false) the timer does not keep the process alive.
+   * Calls `callback` once after `delay` milliseconds, never synchronously. With `unref` (default false) the timer
+   * does not keep the process alive.
    */
   setTimer(callback: () => void, delay: number, unref?: boolean): ClockTimer;
 }
 
 /** A pending timer of a {@link Clock}. */
 export interface ClockTimer {
-  /** Cancels it; harmless when it has fired. */
+  /** Cancels the timer. Harmless if it has fired. */
   cancel(): void;
 }
 

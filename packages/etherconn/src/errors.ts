@@ -1,6 +1,6 @@
 /**
- * Every error that etherconn throws has a stable `code`. Errors of the operating system keep Node's shape
- * (`code` 'EPERM', `errno`, `syscall`) and their message says what to do.
+ * Every error that etherconn throws has a stable `code`. Errors of the operating system have Node's shape (`code`
+ * 'EPERM', `errno`, `syscall`), and their message says what to do.
  */
 export class EtherconnError extends Error {
   readonly code: string;
@@ -41,7 +41,7 @@ export class ClosedError extends EtherconnError {
   }
 }
 
-/** An option or argument is wrong; `option` names it. Thrown before anything is opened. */
+/** An option or argument is invalid; `option` names it. Thrown before anything is opened. */
 export class OptionError extends EtherconnError {
   readonly option: string;
 
@@ -51,14 +51,14 @@ export class OptionError extends EtherconnError {
   }
 }
 
-/** `exclusive: true` was asked for a key (or address and port) that somebody else holds. */
+/** A key, or an address and port, requested with `exclusive: true` has another owner. */
 export class InUseError extends EtherconnError {
   constructor(what: string) {
     super('ERR_ETHERCONN_IN_USE', `${what} is already registered`);
   }
 }
 
-/** No room to send, and as many writers as the send depth allows are waiting already. */
+/** There is no room to send, and as many writers as `sendDepth` allows already wait. */
 export class NoRoomError extends EtherconnError {
   constructor(operation: string) {
     super(
@@ -69,7 +69,7 @@ export class NoRoomError extends EtherconnError {
   }
 }
 
-/** The frame does not fit the link. `code` is 'EMSGSIZE', as of the kernel's sockets. */
+/** The frame is too long for the link. `code` is 'EMSGSIZE', as with kernel sockets. */
 export class MessageTooLongError extends EtherconnError {
   constructor(operation: string, length: number, limit: number) {
     super('EMSGSIZE', `${operation}: ${length} bytes do not fit, the most here is ${limit}`);
@@ -88,7 +88,7 @@ export class SystemError extends EtherconnError {
   }
 }
 
-/** The next-hop resolver knows no way to an address. `code` is 'EHOSTUNREACH'. */
+/** The next-hop resolver found no next hop for an address. `code` is 'EHOSTUNREACH'. */
 export class NoNextHopError extends EtherconnError {
   constructor(address: string) {
     super('EHOSTUNREACH', `send: no next hop towards ${address}`);

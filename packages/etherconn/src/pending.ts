@@ -3,11 +3,14 @@ import { OptionError, TimeoutError } from './errors.ts';
 import { checkObject, show } from './options.ts';
 import { programNow } from './real-time.ts';
 
-/** Options of every call that may wait. */
+/** Options of all calls that may wait. */
 export interface CallOptions {
   /** Aborting it rejects the call with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds that this call may wait; default: only the conn's deadline counts. 0 fails at once if it would wait. */
+  /**
+   * Milliseconds that this call may wait. 0 fails at once instead of waiting. By default only the conn's deadline
+   * applies.
+   */
   timeout?: number | undefined;
 }
 
@@ -23,7 +26,7 @@ function checkCallOptions(options: CallOptions): void {
   }
 }
 
-/** A point in time for `setDeadline`: a Date, milliseconds since the epoch, or null for none. */
+/** A point in time for `setDeadline`: a Date, milliseconds since the Unix epoch, or null for no deadline. */
 export type DeadlineTime = Date | number | null;
 
 /** A call that waits. It is settled once; a settled one is skipped where it still stands in a queue. */

@@ -6,7 +6,7 @@ import { rethrowLater } from './rethrow.ts';
 
 /** Options of a {@link VirtualClock}. */
 export interface VirtualClockOptions {
-  /** Wall time at the start, milliseconds since the Unix epoch. Default 2000-01-01T00:00Z. */
+  /** Wall time at the start, in milliseconds since the Unix epoch. Default 2000-01-01T00:00Z. */
   wallTime?: number;
   /** See {@link VirtualClock.autoAdvance}. Default false. */
   autoAdvance?: boolean;
@@ -23,12 +23,12 @@ const RESOLUTION = 0.001;
 const QUIET_TURNS = 3;
 
 /**
- * Time that goes on only when told to, and then in no time. It starts at 0.
+ * A clock that advances only when told to, without waiting. It starts at 0.
  *
- * Between two timers, also those due at the same moment, it lets everything run that is ready in the event loop:
- * microtasks, `nextTick`s, immediates, and frames on their way in a memory network. So what a timer sets off has
- * happened before the next one fires. Things outside of the process (other sockets, files, child processes,
- * workers) are not waited for.
+ * Between two timers, even if both are due at the same moment, it runs everything that is ready in the event loop:
+ * microtasks, `nextTick`s, immediates, and frames under way in a memory network. The effects of a timer are
+ * therefore complete before the next timer fires. The clock does not wait for anything outside the process (other
+ * sockets, files, child processes, workers).
  */
 export class VirtualClock implements Clock {
   #now = 0;
@@ -74,15 +74,15 @@ export class VirtualClock implements Clock {
     return timer;
   }
 
-  /** Timers that have not fired. */
+  /** The number of timers that have not fired. */
   get pendingTimers(): number {
     return this.#timers.length;
   }
 
   /**
-   * Whether the clock jumps to the next timer by itself whenever the event loop is quiet, as long as there is
-   * one that was not made with `unref` (so that `await conn.readFrom()` with a deadline of an hour takes a
-   * moment). Programs with periodic timers never come to rest then: switch it off, or close them.
+   * Whether the clock jumps to the next timer by itself whenever the event loop is idle, as long as there is a
+   * timer that was not created with `unref`. `await conn.readFrom()` with a deadline of an hour then takes a
+   * moment. A program with periodic timers never becomes idle: disable this, or close them.
    */
   get autoAdvance(): boolean {
     return this.#autoAdvance;
@@ -94,9 +94,9 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Lets `ms` milliseconds pass: runs the timers that come due, in order. Calls follow each other; it rejects
-   * with what a timer's callback throws. Do not await it inside of what another call has to wait for.
-   * Rejects with an OptionError when `ms` is not a finite number, 0 or more.
+   * Advances the clock by `ms` milliseconds and runs the timers that become due, in order. Concurrent calls run one
+   * after another. Rejects with the exception of a timer's callback, or with an OptionError if `ms` is not a finite
+   * number of 0 or more. Do not await it inside an operation that another call waits for.
    */
   async advance(ms: number): Promise<void> {
     requireNumber('ms', ms, 0, Number.MAX_VALUE);
@@ -109,8 +109,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Runs timers until `predicate` holds, which is asked whenever the event loop is quiet. False when nothing is
-   * left that could happen, or when `limit` milliseconds (default: unlimited) have passed before.
+   * Runs timers until `predicate` returns true; it is called whenever the event loop is idle. Resolves with false
+   * if nothing is left to happen, or if `limit` milliseconds (default: unlimited) have passed before.
    */
   async runUntil(predicate: () => boolean, limit: number = Infinity): Promise<boolean> {
     requireFunction('predicate', predicate);
@@ -129,14 +129,14 @@ export class VirtualClock implements Clock {
     });
   }
 
-  /** Lets everything run that is ready, without time going on. */
+  /** Runs everything that is ready, without advancing the clock. */
   settle(): Promise<void> {
     return this.#drive(() => this.#quiet());
   }
 
   /**
-   * Adds something that time has to wait for: while `busy` returns true, the event loop is not quiet. Returns
-   * how to take it away again.
+   * Adds an activity that the clock waits for: while `busy` returns true, the event loop counts as active. Returns
+   * a function that removes the activity.
    */
   addActivity(busy: () => boolean): () => void {
     requireFunction('busy', busy);

@@ -16,8 +16,8 @@ export interface Replier {
 const NO_ROW = new Int32Array(16);
 
 /**
- * A reusable cursor over the packets that one wake-up brought to one conn. Everything is numbers until text
- * or a copy is asked for; the bytes are those of the ring itself. It is valid only inside the callback.
+ * A reusable cursor over the packets of one wake-up for one conn. Its values are numbers until the program requests
+ * text or a copy; the bytes are those of the ring itself. It is valid only inside the callback.
  *
  * ```ts
  * conn.onBatch((batch) => {
@@ -26,7 +26,7 @@ const NO_ROW = new Int32Array(16);
  * ```
  */
 export class Batch {
-  /** Packets in this batch. */
+  /** Number of packets in this batch. */
   length = 0;
   #memory: FrameMemory | null = null;
   /** Rows of this batch; `#words` is the same while the cursor stands on a packet. */
@@ -63,8 +63,8 @@ export class Batch {
   }
 
   /**
-   * Moves to the next packet (to the first at the beginning); false when there is none. Closing the conn or the relay
-   * inside the callback does not cut the batch short: its packets are there until the callback returns.
+   * Moves to the next packet, at the beginning to the first one. Returns false if there is none. Closing the conn
+   * or the relay inside the callback does not end the batch: its packets stay until the callback returns.
    */
   next(): boolean {
     const at = this.#next;
@@ -75,7 +75,7 @@ export class Batch {
     return true;
   }
 
-  /** The memory that all offsets of this batch are in. */
+  /** The memory to which all offsets of this batch refer. */
   get memory(): FrameMemory {
     if (this.#memory === null)
       throw new EtherconnError(
@@ -98,7 +98,10 @@ export class Batch {
     return this.#words[this.#at + Field.END] - this.#words[this.#at + Field.START];
   }
 
-  /** Offset of the payload: of UDP for UDP conns, of Ethernet for an EtherConn. Cut by the headers' own lengths. */
+  /**
+   * Offset of the payload: the UDP payload for UDP conns, the Ethernet payload for an EtherConn. The length fields
+   * of the headers limit it.
+   */
   get payloadOffset(): number {
     return this.#words[this.#at + Field.PAYLOAD];
   }
@@ -111,7 +114,7 @@ export class Batch {
     return this.#words[this.#at + Field.ETHER_TYPE];
   }
 
-  /** VLAN tags, all of them. */
+  /** Number of VLAN tags. */
   get vlanCount(): number {
     return this.#words[this.#at + Field.VLAN_COUNT];
   }
@@ -121,7 +124,7 @@ export class Batch {
     return this.#words[this.#at + Field.L3];
   }
 
-  /** Offset of the transport header, 0 when there is none. */
+  /** Offset of the transport header, 0 if there is none. */
   get transportOffset(): number {
     return this.#words[this.#at + Field.L4];
   }
@@ -141,12 +144,12 @@ export class Batch {
     return this.#words[this.#at + Field.KINDS] >> 13;
   }
 
-  /** The link could not receive the whole frame: its end is missing. (UDP conns get no datagram that is not whole.) */
+  /** Whether the link could receive only the beginning of the frame. (UDP conns receive complete datagrams only.) */
   get truncated(): boolean {
     return (this.flags & FrameFlag.TRUNCATED) !== 0;
   }
 
-  /** Source port; meaningful where the protocol has ports. */
+  /** Source port, if the protocol has ports. */
   get remotePort(): number {
     return this.#words[this.#at + Field.PORTS] >>> 16;
   }
@@ -164,17 +167,17 @@ export class Batch {
     return this.#words[this.#at + Field.IP_DESTINATION];
   }
 
-  /** Source IP address as text; makes a string. */
+  /** Source IP address as text. Creates a string. */
   remoteAddress(): string {
     return formatIp(this.u8, this.remoteAddressOffset, this.ipVersion);
   }
 
-  /** Destination IP address as text; makes a string. */
+  /** Destination IP address as text. Creates a string. */
   localAddress(): string {
     return formatIp(this.u8, this.localAddressOffset, this.ipVersion);
   }
 
-  /** Source MAC address as text; makes a string. */
+  /** Source MAC address as text. Creates a string. */
   remoteMac(): string {
     return formatMac(this.u8, this.frameOffset + 6);
   }
@@ -184,25 +187,26 @@ export class Batch {
     return this.#words[this.#at + Field.VLAN_KEY];
   }
 
-  /** VLAN ids, outermost first; makes an array. */
+  /** VLAN ids, outermost first. Creates an array. */
   vlans(): readonly number[] {
     return frameVlans(this.u8, this.frameOffset, this.vlanCount);
   }
 
-  /** Source side of the frame as an object. */
+  /** The source of the frame as an object. */
   remoteEndpoint(): L2Endpoint {
     const at = this.frameOffset + 6;
     return new L2Endpoint(this.u8.subarray(at, at + 6), this.etherType, this.vlans());
   }
 
-  /** A copy of the payload, to keep. */
+  /** A copy of the payload that the program may keep. */
   copyPayload(): Buffer {
     return messages.copy(this.memory, this.payloadOffset, this.payloadOffset + this.payloadLength);
   }
 
   /**
-   * Sends `payload` back to where this packet came from: addresses and ports swapped, in the conn's VLANs (those of
-   * the frame for a catch-all conn). 1, or 0 when there is no room now. Throws as the conn's trySend does.
+   * Sends `payload` back to the source of this packet: addresses and ports are swapped, the VLANs are those of the
+   * conn (for a catch-all conn, those of the frame). Returns 1, or 0 if there is no room now. Throws the same
+   * errors as the conn's trySend.
    */
   reply(payload: Uint8Array): number {
     if (this.#replier === null || this.#words === NO_ROW) {

@@ -24,11 +24,11 @@ const LENGTH_8023_MAX = 1500;
 
 /** A received Ethernet payload. */
 export interface Packet {
-  /** The payload, cut by the network layer's own length, never with Ethernet padding behind an IP packet. */
+  /** The payload, limited by the length field of the network layer, so without Ethernet padding after an IP packet. */
   data: Buffer;
-  /** Who sent it. */
+  /** The sender. */
   remote: L2Endpoint;
-  /** The link could not receive the whole frame: the end of `data` is missing. */
+  /** Whether the link could receive only the beginning of the frame, so that the end of `data` is missing. */
   truncated: boolean;
 }
 
@@ -36,10 +36,11 @@ export interface Packet {
 export interface ConnStats extends ReceiveCounters, WriteCounters {}
 
 /**
- * Sends and receives Ethernet payloads from one MAC address (with its VLANs and EtherTypes), without any of
- * them existing in the operating system. Packets go to the {@link EtherConn.onBatch} callback if there is one, else
- * to the listeners of 'message' (`(data: Buffer, remote: L2Endpoint, truncated: boolean)`), else to who reads. Also emits 'replaced' (a key of ours was registered by
- * somebody else) and 'close' (the conn or its relay was closed).
+ * Sends and receives Ethernet payloads with one MAC address, its VLANs and EtherTypes. The operating system does
+ * not know this address. Packets go to the {@link EtherConn.onBatch} callback if there is one, otherwise to the
+ * listeners of 'message' (`(data: Buffer, remote: L2Endpoint, truncated: boolean)`), otherwise to readers. Also
+ * emits 'replaced' (another owner has registered a key of this conn) and 'close' (the conn or its relay was
+ * closed).
  */
 export class EtherConn extends EthernetPort {
   readonly #inbox: Inbox<Packet>;
@@ -47,10 +48,10 @@ export class EtherConn extends EthernetPort {
   #user: FrameReceiver | null = null;
 
   /**
-   * @param mac own address, text or 6 bytes
-   * @param relay where frames are sent and received
-   * @param etherTypes what to receive (0x0600 to 0xffff); empty: ARP, IPv4 and IPv6, for roles 'default' and
-   *   'mirror' everything. The options may come in their place
+   * @param mac own MAC address, text or 6 bytes
+   * @param relay sends and receives the frames
+   * @param etherTypes EtherTypes to receive (0x0600 to 0xffff). Empty: ARP, IPv4 and IPv6; for the roles 'default'
+   * and 'mirror' all. The options may take their place
    */
   constructor(
     mac: MacAddress,
@@ -62,33 +63,33 @@ export class EtherConn extends EthernetPort {
     this.#inbox = new Inbox<Packet>(this.relay, this.receiveDepth, this);
   }
 
-  /** The next packet. Rejects with TimeoutError, ClosedError, RelayStoppedError or the signal's reason. */
+  /** Reads the next packet. Rejects with TimeoutError, ClosedError, RelayStoppedError or the signal's reason. */
   readPacket(options: CallOptions = {}): Promise<Packet> {
     return this.#inbox.queue.shift(options);
   }
 
-  /** Copies the next packet's payload to `buffer`. */
+  /** Reads the next packet and copies its payload to `buffer`. */
   async readPacketFrom(buffer: Uint8Array, options: CallOptions = {}): Promise<ReadInto<L2Endpoint>> {
     checkBuffer(buffer);
     return readInto(await this.#inbox.queue.shift(options), buffer);
   }
 
-  /** A packet that is queued already, or undefined. */
+  /** Returns a packet that is already queued, or undefined. */
   tryReadPacket(): Packet | undefined {
     return this.#inbox.queue.tryShift();
   }
 
-  /** Packets until the conn is closed, for `for await`; `options` are those of each read. */
+  /** Yields packets until the conn is closed, for `for await`. `options` apply to each read. */
   packets(options: CallOptions = {}): AsyncGenerator<Packet, void, undefined> {
     return new ReadIterator((each) => this.readPacket(each), options);
   }
 
-  /** As {@link packets}. */
+  /** Same as {@link packets}. */
   [Symbol.asyncIterator](): AsyncGenerator<Packet, void, undefined> {
     return this.packets();
   }
 
-  /** Calls back with all packets of a wake-up at once, by a cursor that is valid only inside; null to stop. */
+  /** Sets a callback for all packets of a wake-up. Its cursor is valid only inside the callback. null removes it. */
   onBatch(callback: ((batch: Batch) => void) | null): void {
     this.#inbox.onBatch(callback);
   }
@@ -97,7 +98,7 @@ export class EtherConn extends EthernetPort {
     this.#inbox.queue.setDeadline(time);
   }
 
-  /** Both deadlines. A time in the past fails waiting and later calls at once; null clears. */
+  /** Sets both deadlines. A time in the past fails waiting and later calls at once. null clears them. */
   setDeadline(time: DeadlineTime): void {
     this.setReadDeadline(time);
     this.setWriteDeadline(time);

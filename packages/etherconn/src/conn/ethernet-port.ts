@@ -40,28 +40,31 @@ export interface EthernetOptions {
   /** Also receives broadcast and multicast frames (Go: WithReceiveMulticast). Default false. */
   receiveMulticast?: boolean;
   /**
-   * VLAN tags, outermost first, at most two: ids (0 to 4094) or { id, pcp, dei, tpid }. Frames are sent with
-   * them and received by their ids. Default none.
+   * At most two VLAN tags, outermost first: ids (0 to 4094) or { id, pcp, dei, tpid }. The conn sends frames with
+   * these tags and receives frames with their ids. Default none.
    */
   vlans?: readonly (number | Vlan)[];
-  /** Packets queued for readers; when full the oldest is dropped. 1 to 1,048,576, default the relay's (1024). */
+  /**
+   * Number of packets queued for readers. When the queue is full, the oldest packet is dropped. 1 to 1,048,576;
+   * default that of the relay (1024).
+   */
   receiveDepth?: number;
-  /** Throw InUseError instead of overriding when the endpoint is registered already. Default false. */
+  /** Throws InUseError if the endpoint is already registered, instead of overriding the registration. Default false. */
   exclusive?: boolean;
   /**
-   * 'endpoint': frames to the own MAC address (the default). 'default': frames that no other conn of the
-   * relay wants, whatever their MAC address and VLANs. 'mirror': a copy of every frame that comes in. The
-   * latter two see group frames if `receiveMulticast` is true.
+   * 'endpoint' (the default): frames for the own MAC address. 'default': frames that no other conn of the relay
+   * receives, whatever their MAC address and VLANs. 'mirror': a copy of every received frame. The latter two
+   * receive group frames if `receiveMulticast` is true.
    */
   role?: RegistrationRole;
 }
 
 /** Events of conns on the Ethernet layer. */
 export interface PortEvents {
-  /** A key of this conn was registered by somebody else; its frames go there now. */
+  /** Another owner has registered a key of this conn and now receives its frames. */
   replaced: [L2EndpointKey];
   close: [];
-  /** An Ethernet payload (a copy, to keep), who sent it, and whether its end is missing. */
+  /** An Ethernet payload (a copy), its sender, and whether its end is missing. */
   message: [Buffer, L2Endpoint, boolean];
 }
 
@@ -69,8 +72,8 @@ const NO_ETHER_TYPES: readonly number[] = Object.freeze([]);
 const NO_OPTIONS: CallOptions = Object.freeze({});
 
 /**
- * What EtherConn and SharedEtherConn have in common: one MAC address with its VLANs and EtherTypes, registered
- * with a relay, and the sending side.
+ * The common part of EtherConn and SharedEtherConn: one MAC address with its VLANs and EtherTypes, registered with
+ * a relay, and the sending side.
  */
 export abstract class EthernetPort extends MessageEmitter<PortEvents> implements AsyncDisposable {
   /** @internal */
@@ -148,12 +151,12 @@ export abstract class EthernetPort extends MessageEmitter<PortEvents> implements
     return Uint8Array.of(high >>> 24, high >>> 16, high >>> 8, high, this.macLow >>> 8, this.macLow);
   }
 
-  /** For people: 'EtherConn l2ep&02:00:00:00:00:01#0x0806 on eth0'. */
+  /** Text for people: 'EtherConn l2ep&02:00:00:00:00:01#0x0806 on eth0'. */
   override toString(): string {
     return `${this.constructor.name} ${this.localAddr()} on ${this.relay.interfaceName()}`;
   }
 
-  /** The own side: MAC address, VLAN ids and the first EtherType. */
+  /** The own endpoint: MAC address, VLAN ids and the first EtherType. */
   localAddr(): L2Endpoint {
     return new L2Endpoint(
       this.macBytes,
@@ -162,7 +165,10 @@ export abstract class EthernetPort extends MessageEmitter<PortEvents> implements
     );
   }
 
-  /** Largest Ethernet payload, in bytes: the interface's MTU, or less where its frames have no room for all our tags. */
+  /**
+   * Longest Ethernet payload in bytes: the MTU of the interface, or less if its frames have no room for all tags of
+   * this conn.
+   */
   get mtu(): number {
     return this.relay.mtuBehind(this.headerLength, outerType(this.vlans));
   }
@@ -183,8 +189,8 @@ export abstract class EthernetPort extends MessageEmitter<PortEvents> implements
   }
 
   /**
-   * Sends an Ethernet payload of `etherType` to `destMac`. Waits for room if there is none; resolves with
-   * the bytes sent. `packet` must not change until then.
+   * Sends an Ethernet payload of `etherType` to `destMac`. Waits for room if necessary, and resolves with the
+   * number of bytes sent. `packet` must not change until then.
    */
   async writePacketTo(
     packet: Uint8Array,
@@ -199,7 +205,7 @@ export abstract class EthernetPort extends MessageEmitter<PortEvents> implements
     return this.writer.write(packet.length, attempt, options);
   }
 
-  /** As {@link writePacketTo} without waiting: 1, or 0 when there is no room now. */
+  /** Same as {@link writePacketTo} without waiting. Returns 1, or 0 if there is no room now. */
   trySendPacketTo(packet: Uint8Array, etherType: number, destMac: MacAddress): number {
     this.writer.checkOpen('write');
     this.#check(packet, etherType);
@@ -221,7 +227,7 @@ export abstract class EthernetPort extends MessageEmitter<PortEvents> implements
     return this.writer.count(1, packet.length);
   }
 
-  /** Sends a whole IPv4 or IPv6 packet to `destMac`; the EtherType is told by its version. */
+  /** Sends a complete IPv4 or IPv6 packet to `destMac`. Its version determines the EtherType. */
   async writeIPData(
     packet: Uint8Array,
     destMac: MacAddress,
@@ -230,7 +236,7 @@ export abstract class EthernetPort extends MessageEmitter<PortEvents> implements
     return this.writePacketTo(packet, ipEtherType(packet), destMac, options);
   }
 
-  /** As {@link writeIPData} without waiting. */
+  /** Same as {@link writeIPData} without waiting. */
   trySendIPData(packet: Uint8Array, destMac: MacAddress): number {
     return this.trySendPacketTo(packet, ipEtherType(packet), destMac);
   }
@@ -240,12 +246,12 @@ export abstract class EthernetPort extends MessageEmitter<PortEvents> implements
     return ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH * this.vlans.length;
   }
 
-  /** Writes that wait, and later ones, fail with TimeoutError at this time; null for none. */
+  /** At this time, waiting and later writes fail with TimeoutError. null clears the deadline. */
   setWriteDeadline(time: DeadlineTime): void {
     this.writer.setDeadline(time);
   }
 
-  /** Gives the registration back and fails readers and writers that wait with ClosedError, at once. */
+  /** Closes the registration. Waiting readers and writers fail at once with ClosedError. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#registration.close();
@@ -276,7 +282,7 @@ export abstract class EthernetPort extends MessageEmitter<PortEvents> implements
     nextTick(() => this.emit('replaced', key));
   }
 
-  /** Keys of this conn that somebody else has registered since. */
+  /** Keys of this conn that another owner has registered since. */
   get replaced(): readonly L2EndpointKey[] {
     return this.#registration.lost ?? [];
   }

@@ -6,8 +6,8 @@ import { IpProtocol } from '../wire/protocol.ts';
 import { toIpBytes, toUdpAddress, type UdpAddress } from './udp-address.ts';
 
 /**
- * Identifies a transport endpoint: 19 bytes, the IP address (16, IPv4 in its mapped form ::ffff:a.b.c.d), the
- * IP protocol, and the port, big endian. Protocols without ports have port 0. Go: L4HashKey.
+ * Identifies a transport endpoint by 19 bytes: the IP address (16 bytes, IPv4 in its mapped form ::ffff:a.b.c.d),
+ * the IP protocol, and the port in big endian. Protocols without ports have port 0. Go: L4HashKey.
  */
 export class L4HashKey {
   readonly bytes: Uint8Array;
@@ -31,7 +31,7 @@ export class L4HashKey {
     return new L4HashKey(bytes, IpProtocol.UDP, port);
   }
 
-  /** The key of a received frame's own side, of any IP protocol. Go: NewL4HashKeyWithEthernet. */
+  /** The key of the receiver of a frame, for any IP protocol. Go: NewL4HashKeyWithEthernet. */
   static withEthernet(response: EthernetResponse): L4HashKey {
     if (!(response instanceof EthernetResponse))
       throw new OptionError('response', `must be an EthernetResponse, got ${show(response)}`);

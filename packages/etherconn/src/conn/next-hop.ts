@@ -5,8 +5,8 @@ import { BROADCAST } from '../wire/mac.ts';
 export const BroadCastMAC: Uint8Array = Uint8Array.from(BROADCAST);
 
 /**
- * Gives the MAC address of the next hop towards an IP address (canonical text). It may answer later, with a
- * promise; `trySend…` then returns 0 until it is there. Throwing, rejecting or a null fails the write.
+ * Returns the MAC address of the next hop for an IP address (canonical text), or a promise of it; until that
+ * resolves, `trySend…` returns 0. An exception, a rejection or null fails the write.
  */
 export type NextHopResolver = (address: string) => MacAddress | null | Promise<MacAddress | null>;
 

@@ -1,15 +1,15 @@
 import type { Clock } from '../clock.ts';
 import { type CallOptions, type DeadlineTime, PendingCalls } from '../pending.ts';
 
-/** The ledger of one conn's receiving side: at any time `enqueued = read + dropped + queued`. */
+/** Counters of the receiving side of a conn. At any time, `enqueued = read + dropped + queued`. */
 export interface ReceiveCounters {
   /** Packets accepted for this conn. */
   enqueued: number;
-  /** Packets handed to the program, in whichever form. */
+  /** Packets passed to the program, in any form. */
   read: number;
-  /** Packets dropped because the queue was full (the oldest goes) or the conn was closed. */
+  /** Packets dropped because the queue was full (the oldest is dropped) or the conn was closed. */
   dropped: number;
-  /** Packets that wait to be read. */
+  /** Packets waiting to be read. */
   queued: number;
 }
 

@@ -11,14 +11,13 @@ export interface RUDPConnOptions extends UdpConnOptions {
 }
 
 /**
- * Sends and receives UDP datagrams from one IP address and port over an EtherConn of its own. The address need
- * not exist in the operating system; 0.0.0.0 and :: receive what is sent to any address. Closing it closes the
- * EtherConn.
+ * Sends and receives UDP datagrams with one IP address and port over its own EtherConn. The operating system need
+ * not have the address. 0.0.0.0 and :: receive datagrams for any address. Closing the conn closes the EtherConn.
  */
 export class RUDPConn extends UdpEndpoint {
   readonly #conn: EtherConn;
 
-  /** Takes over what `conn` receives. Throws InUseError when it has an RUDPConn already. */
+  /** Receives in place of `conn`. Throws InUseError if `conn` already has an RUDPConn. */
   constructor(source: UdpAddress, conn: EtherConn, options: RUDPConnOptions = {}) {
     const local = toUdpAddress('source', source);
     if (!(conn instanceof EtherConn))

@@ -14,17 +14,17 @@ import type { L4Registration, SharedEthernetConn } from './shared-ethernet.ts';
 
 /** Counters of a SharedEtherConn. */
 export interface SharedEtherConnStats {
-  /** Frames handed on to who has claimed their address, protocol and port. */
+  /** Frames passed to the owner of their address, protocol and port. */
   claimed: number;
-  /** Frames that nobody had claimed; dropped. */
+  /** Dropped frames: their address, protocol and port have no owner. */
   unclaimed: number;
-  /** Keys claimed now. */
+  /** Number of keys that are claimed now. */
   registrations: number;
-  /** Packets sent by this conn itself; conns on it have counters of their own. */
+  /** Packets sent by this conn itself. Conns on it have their own counters. */
   sent: number;
   /** Payload bytes. */
   sentBytes: number;
-  /** Tries to send that found no room. */
+  /** Attempts to send that found no room. */
   noRoom: number;
 }
 
@@ -32,8 +32,8 @@ export interface SharedEtherConnStats {
 const DEFAULT_SHARED_ETHER_TYPES: readonly number[] = Object.freeze([EtherType.IPV4, EtherType.IPV6]);
 
 /**
- * One MAC address (with its VLANs) shared by many conns: frames are handed out by destination IP address,
- * protocol and port. A key with the address 0.0.0.0 or :: takes what no other key does.
+ * One MAC address, with its VLANs, shared by many conns. Frames are passed on by destination IP address, protocol
+ * and port. A key with the address 0.0.0.0 or :: receives what no other key receives.
  */
 export class SharedEtherConn extends EthernetPort implements SharedEthernetConn {
   readonly #claims = new Claims();
@@ -53,7 +53,7 @@ export class SharedEtherConn extends EthernetPort implements SharedEthernetConn 
     return new ClaimedEndpoint(this, key, this.relay.ethernetTypes);
   }
 
-  /** Frees a key, whoever has it. A key that nobody has is ignored. */
+  /** Releases a key, whoever owns it. A key without an owner is ignored. */
   unregister(key: L4HashKey): void {
     this.release(key, undefined);
   }

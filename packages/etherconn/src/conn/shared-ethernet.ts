@@ -7,28 +7,31 @@ import type { UdpEntry, UdpEntryOptions } from '../relay/udp-front.ts';
 import type { L4HashKey } from './l4-hash-key.ts';
 import type { UdpLower } from './udp-endpoint.ts';
 
-/** Hold on a transport endpoint of a SharedEthernetConn. */
+/** A claim on a transport endpoint of a SharedEthernetConn. */
 export interface L4Registration {
   readonly key: L4HashKey;
-  /** Called with every frame for the key; each response is a copy that may be kept. null to stop. */
+  /**
+   * Sets a callback for every frame for the key. Each response is a copy that the program may keep. null removes
+   * it.
+   */
   receive(callback: ((response: EthernetResponse) => void) | null): void;
-  /** Gives the key back. */
+  /** Releases the key. */
   close(): void;
 }
 
 /**
- * A connection over which many others may be open at once. {@link SharedEtherConn} is one; a SharedRUDPConn works over
- * any other, too.
+ * A connection that many other conns share. {@link SharedEtherConn} is one. A SharedRUDPConn also works over any
+ * other implementation.
  */
 export interface SharedEthernetConn {
-  /** Longest IP packet, in bytes; 1500 when it does not say. */
+  /** Longest IP packet in bytes. Default 1500. */
   readonly mtu?: number;
-  /** What deadlines go by; the machine's time when it does not say. */
+  /** The clock for deadlines. Default the system clock. */
   readonly clock?: Clock;
-  /** Claims a transport endpoint. Throws InUseError when somebody has it. */
+  /** Claims a transport endpoint. Throws InUseError if it has an owner. */
   register(key: L4HashKey): L4Registration;
   unregister(key: L4HashKey): void;
-  /** Sends a whole IP packet to `destMac`; resolves with its bytes. */
+  /** Sends a complete IP packet to `destMac`. Resolves with its number of bytes. */
   writeIPPktTo(packet: Uint8Array, destMac: MacAddress, options?: CallOptions): Promise<number>;
   setWriteDeadline(time: DeadlineTime): void;
 }

@@ -9,16 +9,16 @@ import { UDP_CONN_OPTIONS, type UdpConnOptions, UdpEndpoint } from './udp-endpoi
 import { Writer } from './writer.ts';
 
 /**
- * Sends and receives UDP datagrams from one IP address and port over a SharedEtherConn, beside others. Closing
- * it frees its key and leaves the shared conn open.
+ * Sends and receives UDP datagrams with one IP address and port over a SharedEtherConn, as one of many. Closing it
+ * releases its key and leaves the shared conn open.
  */
 export class SharedRUDPConn extends UdpEndpoint {
   readonly #lower: SharedLower;
   readonly #key: L4HashKey;
 
   /**
-   * Throws InUseError when the address and port are taken on this conn. Over a SharedEthernetConn that is neither a
-   * SharedEtherConn nor a Host, a packet that it fails to send makes the next write fail.
+   * Throws InUseError if the address and port have an owner on this conn. If a SharedEthernetConn that is neither a
+   * SharedEtherConn nor a Host fails to send a packet, the next write fails.
    */
   constructor(source: UdpAddress, conn: SharedEthernetConn, options: UdpConnOptions = {}) {
     const local = toUdpAddress('source', source);
@@ -30,7 +30,7 @@ export class SharedRUDPConn extends UdpEndpoint {
     this.openAbove(lower, () => lower.claim(this.#key, this));
   }
 
-  /** Frees the address and port. */
+  /** Releases the address and port. */
   async close(): Promise<void> {
     if (this.closed) return;
     this.#lower.release(this.#key, this);

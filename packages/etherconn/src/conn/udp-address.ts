@@ -2,9 +2,9 @@ import { OptionError } from '../errors.ts';
 import { checkInteger, show } from '../options.ts';
 import { isUnspecifiedIp, parseIp } from '../wire/ip.ts';
 
-/** A UDP address as the API takes it. Go: net.UDPAddr. */
+/** A UDP address as an argument. Go: net.UDPAddr. */
 export interface UdpAddress {
-  /** IPv4 or IPv6, text or 4 or 16 bytes. */
+  /** IPv4 or IPv6 address: text, 4 or 16 bytes. */
   address: string | Uint8Array;
   /** 0 to 65535. */
   port: number;

@@ -4,14 +4,14 @@ import { readU16 } from '../wire/bytes.ts';
 import { formatMac } from '../wire/mac.ts';
 import { addressTexts } from './address-texts.ts';
 
-/** Who sent a datagram: Node's `rinfo` and more. */
+/** The sender of a datagram: Node's `rinfo` and more. */
 export class UdpRemote {
   readonly address: string;
   readonly family: 'IPv4' | 'IPv6';
   readonly port: number;
-  /** Bytes of the payload. */
+  /** Number of bytes of the payload. */
   readonly size: number;
-  /** The address that the datagram was sent to. */
+  /** The destination address of the datagram. */
   readonly localAddress: string;
   readonly localPort: number;
   readonly #macHigh: number;
@@ -38,7 +38,7 @@ export class UdpRemote {
     this.vlans = frameVlans(u8, start, words[at + Field.VLAN_COUNT]);
   }
 
-  /** MAC address that the frame came from, text. */
+  /** MAC address of the sender, as text. */
   get mac(): string {
     const high = this.#macHigh;
     return formatMac(
@@ -46,7 +46,7 @@ export class UdpRemote {
     );
   }
 
-  /** For people: '10.0.0.2:7', '[2001:db8::2]:7'. */
+  /** Text for people: '10.0.0.2:7', '[2001:db8::2]:7'. */
   toString(): string {
     return this.family === 'IPv6' ? `[${this.address}]:${this.port}` : `${this.address}:${this.port}`;
   }
@@ -54,7 +54,7 @@ export class UdpRemote {
 
 /** A received datagram. */
 export interface Datagram {
-  /** The payload, a copy. */
+  /** A copy of the payload. */
   data: Buffer;
   remote: UdpRemote;
 }

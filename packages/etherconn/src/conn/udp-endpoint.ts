@@ -57,9 +57,9 @@ export interface UdpEvents {
 const NO_OPTIONS: CallOptions = Object.freeze({});
 
 /**
- * One UDP endpoint: the machinery under RUDPConn and SharedRUDPConn. Datagrams go to the
- * {@link UdpEndpoint.onBatch} callback if there is one, else to the listeners of 'message'
- * (`(data: Buffer, remote: UdpRemote)`), else to who reads. Also emits 'close' (the conn or its relay was closed).
+ * One UDP endpoint: the common part of RUDPConn and SharedRUDPConn. Datagrams go to the {@link UdpEndpoint.onBatch}
+ * callback if there is one, otherwise to the listeners of 'message' (`(data: Buffer, remote: UdpRemote)`),
+ * otherwise to readers. Also emits 'close' (the conn or its relay was closed).
  */
 export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements AsyncDisposable {
   /** @internal */
@@ -119,7 +119,7 @@ export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements A
     this.inbox = new Inbox<Datagram>(this.carrier, depth, this);
   }
 
-  /** Whether this conn, or what is below it, has been closed. */
+  /** Whether this conn, its EtherConn or its relay has been closed. */
   get closed(): boolean {
     return this.inbox.closed;
   }
@@ -134,22 +134,22 @@ export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements A
     return this.#lower.tagBytes;
   }
 
-  /** For people: 'RUDPConn 10.0.0.1:53'. */
+  /** Text for people: 'RUDPConn 10.0.0.1:53'. */
   override toString(): string {
     const { address, port, family } = this.localAddr();
     return `${this.constructor.name} ${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 
-  /** Own address and port; Node's shape. */
+  /** Own address and port, in Node's shape. */
   localAddr(): { address: string; port: number; family: 'IPv4' | 'IPv6' } {
     const { bytes, version, port } = this.local;
     return { address: formatIp(bytes, 0, version), port, family: version === 4 ? 'IPv4' : 'IPv6' };
   }
 
   /**
-   * Sends a datagram. Waits for room (and an asynchronous next hop); resolves with the bytes of `payload`, which must
-   * not change until then. Rejects with MessageTooLongError over the MTU, TimeoutError, NoRoomError, ClosedError,
-   * RelayStoppedError, or what the resolver fails with.
+   * Sends a datagram. Waits for room and for an asynchronous next hop. Resolves with the number of bytes of
+   * `payload`, which must not change until then. Rejects with MessageTooLongError if the datagram exceeds the MTU,
+   * TimeoutError, NoRoomError, ClosedError, RelayStoppedError, or the error of the resolver.
    */
   async writeTo(
     payload: Uint8Array,
@@ -159,19 +159,19 @@ export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements A
     return this.#openPeers('write').get(destination).send(payload, options);
   }
 
-  /** As {@link writeTo} without waiting: 1, or 0 when there is no room now (or no next hop yet). */
+  /** Same as {@link writeTo} without waiting. Returns 1, or 0 if there is no room now or no next hop yet. */
   trySendTo(payload: Uint8Array, destination: UdpAddress): number {
     return this.#openPeers('send').get(destination).trySend(payload);
   }
 
-  /** Sends datagrams to one destination, in order; returns how many were taken before the room ended. */
+  /** Sends datagrams to one destination, in order. Returns how many there was room for. */
   trySendMany(payloads: readonly Uint8Array[], destination: UdpAddress): number {
     return this.#openPeers('send').get(destination).trySendMany(payloads);
   }
 
   /**
-   * A destination to keep: sending to it again and again costs no look-up. The next hop is asked for now and not
-   * again; if that fails, make another.
+   * Returns a destination for repeated sends without look-ups. Its next hop is resolved now and not again. If that
+   * fails, create another one.
    */
   peer(destination: UdpAddress): UdpPeer {
     return this.#openPeers('peer').make(destination);
@@ -188,7 +188,7 @@ export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements A
     return this.#peers;
   }
 
-  /** The next datagram; with a `buffer`, copied there and said whether it was truncated. */
+  /** Reads the next datagram. With a `buffer`, copies it there and reports whether it was truncated. */
   readFrom(options?: CallOptions): Promise<Datagram>;
   readFrom(buffer: Uint8Array, options?: CallOptions): Promise<ReadInto<UdpRemote>>;
   async readFrom(
@@ -200,22 +200,22 @@ export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements A
     return this.inbox.queue.shift(first);
   }
 
-  /** A datagram that is queued already, or undefined. */
+  /** Returns a datagram that is already queued, or undefined. */
   tryRead(): Datagram | undefined {
     return this.inbox.queue.tryShift();
   }
 
-  /** Datagrams until the conn is closed, for `for await`; `options` are those of each read. */
+  /** Yields datagrams until the conn is closed, for `for await`. `options` apply to each read. */
   datagrams(options: CallOptions = NO_OPTIONS): AsyncGenerator<Datagram, void, undefined> {
     return new ReadIterator((each) => this.inbox.queue.shift(each), options);
   }
 
-  /** As {@link datagrams}. */
+  /** Same as {@link datagrams}. */
   [Symbol.asyncIterator](): AsyncGenerator<Datagram, void, undefined> {
     return this.datagrams();
   }
 
-  /** Calls back with all datagrams of a wake-up at once, by a cursor that is valid only inside; null to stop. */
+  /** Sets a callback for all datagrams of a wake-up. Its cursor is valid only inside the callback. null removes it. */
   onBatch(callback: ((batch: Batch) => void) | null): void {
     this.inbox.onBatch(callback);
   }
@@ -224,7 +224,7 @@ export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements A
     this.inbox.queue.setDeadline(time);
   }
 
-  /** Both deadlines. A time in the past fails waiting and later calls at once; null clears. */
+  /** Sets both deadlines. A time in the past fails waiting and later calls at once. null clears them. */
   setDeadline(time: DeadlineTime): void {
     this.setReadDeadline(time);
     this.setWriteDeadline(time);

@@ -13,13 +13,13 @@ import { checkPayload, maxUdpPayload, type UdpSource } from './udp-source.ts';
 import { outerType } from './vlans-option.ts';
 
 /**
- * One destination of a UDP endpoint, as a header template that is made once; see {@link UdpTemplate} for what a send
- * does then.
+ * One destination of a UDP endpoint, as a header template that is built once. {@link UdpTemplate} describes what a
+ * send then does.
  */
 export class UdpPeer {
   readonly #source: UdpSource;
   readonly #destination: UdpEndpointAddress;
-  /** Longest payload that fits one packet here, in bytes; there is no fragmentation at this layer. */
+  /** Longest payload that fits into one packet, in bytes. This layer does not fragment. */
   readonly maxPayload: number;
   #mac: Uint8Array | null = null;
   /** Made when the MAC address is known. */
@@ -75,7 +75,7 @@ export class UdpPeer {
       .finally(done);
   }
 
-  /** Sends one datagram: 1, or 0 when there is no room now (or the next hop is still being resolved). */
+  /** Sends one datagram. Returns 1, or 0 if there is no room now or the next hop is not resolved yet. */
   trySend(payload: Uint8Array): number {
     const { writer } = this.#source;
     writer.checkOpen('send');
@@ -87,7 +87,7 @@ export class UdpPeer {
     return length < 0 ? writer.count(0, 0) : writer.count(1, length);
   }
 
-  /** Sends datagrams in order until there is no room; returns how many were taken. */
+  /** Sends datagrams in order. Returns how many there was room for. */
   trySendMany(payloads: readonly Uint8Array[]): number {
     const { writer, carrier } = this.#source;
     requireArray('payloads', payloads);
@@ -119,7 +119,10 @@ export class UdpPeer {
     return sent;
   }
 
-  /** As {@link trySend}, waiting for room and for the next hop; resolves with the bytes of the payload. */
+  /**
+   * Same as {@link trySend}, but waits for room and for the next hop. Resolves with the number of bytes of the
+   * payload.
+   */
   async send(payload: Uint8Array, options: CallOptions = {}): Promise<number> {
     // What is wrong must not wait its turn to be told so.
     checkPayload(payload, this.maxPayload);

@@ -12,7 +12,7 @@ import { UDP_CONN_OPTIONS } from './udp-options.ts';
 
 /** Options of {@link UdpService.open}. */
 export interface UdpServiceOptions extends UdpConnOptions {
-  /** See `ServiceOptions.reserve`. Default true. */
+  /** Reserves the port at the kernel, see `ServiceOptions.reserve`. Default true. */
   reserve?: boolean;
 }
 
@@ -27,8 +27,8 @@ interface Host {
 const hosts = new WeakMap<KernelRelay, Host>();
 
 /**
- * A UDP server on one of the machine's own addresses, past the kernel, while everything else on that address stays the
- * kernel's.
+ * A UDP server on one of the machine's own addresses that bypasses the kernel. All other traffic of that address
+ * stays with the kernel.
  *
  * ```ts
  * const relay = await XDPRelay.open('eth0');
@@ -36,8 +36,8 @@ const hosts = new WeakMap<KernelRelay, Host>();
  * service.onBatch((batch) => { while (batch.next()) batch.reply(answer(batch)); });
  * ```
  *
- * Answers (`batch.reply`) go back to the MAC address that asked; what is written to other addresses goes where the
- * kernel would send it (its routes and neighbours), unless `resolveNextHop` says otherwise.
+ * Answers (`batch.reply`) go to the MAC address that sent the request. Other datagrams go where the kernel would
+ * send them, by its routes and neighbors, unless `resolveNextHop` is set.
  */
 export class UdpService extends SharedRUDPConn {
   readonly #service: Service;
@@ -49,7 +49,10 @@ export class UdpService extends SharedRUDPConn {
     this.#service = service;
   }
 
-  /** Rejects as `relay.registerService` throws, and with an InUseError where the own MAC address is registered already. */
+  /**
+   * Rejects with the errors of `relay.registerService`, and with an InUseError if the own MAC address is already
+   * registered.
+   */
   static async open(
     relay: KernelRelay,
     address: UdpAddress,
@@ -77,7 +80,7 @@ export class UdpService extends SharedRUDPConn {
     }
   }
 
-  /** The datagrams are the kernel's again. */
+  /** Closes the service. The kernel receives the datagrams again. */
   override async close(): Promise<void> {
     if (this.closed) return;
     this.#service.close();
