@@ -3,14 +3,13 @@ import process from 'node:process';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Prng } from '../link/impairments/prng.ts';
+import { intOption, SOCK_RAW } from '../link/kernel/socket-numbers.ts';
 import {
   AF_PACKET,
   bindAddress,
-  intOption,
   PACKET_RX_RING,
   PACKET_VERSION,
   ringRequestV2,
-  SOCK_RAW,
   SOL_PACKET,
 } from '../link/packet/if-packet.ts';
 import {

@@ -1,10 +1,8 @@
 import type { Addon, NativePoll, NativeSocket } from '../../native/addon.ts';
 import { during } from '../../native/system-error.ts';
-import { queryLink } from '../xdp/rtnetlink.ts';
+import { queryLink } from './interface-netlink.ts';
+import { groupAddress, openRouteSocket } from './netlink.ts';
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const NETLINK_ROUTE = 0;
 const RTMGRP_LINK = 1; // linux/rtnetlink.h
 
 /** What an {@link InterfaceMonitor} has found. */
@@ -32,7 +30,7 @@ export class InterfaceMonitor {
   constructor(addon: Addon, namespaceFd: number, index: number) {
     this.#addon = addon;
     this.#index = index;
-    this.#socket = addon.socketOpen(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, namespaceFd);
+    this.#socket = openRouteSocket(addon, namespaceFd);
     try {
       addon.socketBind(this.#socket, groupAddress(RTMGRP_LINK));
       this.#carrierDowns = this.#askCarrierDowns();
@@ -89,12 +87,4 @@ export class InterfaceMonitor {
     if (this.#poll !== undefined) this.#addon.pollClose(this.#poll);
     this.#addon.socketClose(this.#socket);
   }
-}
-
-/** struct sockaddr_nl: any port, the multicast groups of a mask. */
-function groupAddress(groups: number): Uint8Array {
-  const address = new Uint8Array(12);
-  new Uint16Array(address.buffer, 0, 1)[0] = AF_NETLINK;
-  new Uint32Array(address.buffer, 8, 1)[0] = groups;
-  return address;
 }

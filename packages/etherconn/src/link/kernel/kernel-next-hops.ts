@@ -4,18 +4,17 @@ import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { during } from '../../native/system-error.ts';
 import { isLimitedBroadcast, isLinkLocalIpv6, isMulticastIp, parseIp } from '../../wire/ip.ts';
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
-import { openRouteSocket } from '../xdp/rtnetlink.ts';
 import {
   errnoName,
   type KernelNeighbour,
   type KernelRoute,
   neighbourRequest,
-  parseAcknowledgement,
   parseNeighbour,
   parseRoute,
   routeRequest,
   useNeighbourRequest,
 } from './neighbor-netlink.ts';
+import { openRouteSocket, parseAcknowledgement } from './netlink.ts';
 
 /** Milliseconds for which an answer is believed: what the kernel learns is known here no later. */
 const BELIEVED = 2000;

@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   neighbourRequest,
-  parseAcknowledgement,
   parseNeighbour,
   parseRoute,
   routeRequest,
   useNeighbourRequest,
 } from './neighbor-netlink.ts';
+import { parseAcknowledgement } from './netlink.ts';
 
 /** Bytes from hexadecimal text. */
 function hex(text: string): Uint8Array {

@@ -1,14 +1,17 @@
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { during, withAdvice } from '../../native/system-error.ts';
 import { formatIp } from '../../wire/ip.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  intOption,
+  SO_BINDTODEVICE,
+  SO_REUSEPORT,
+  SOCK_DGRAM,
+  SOL_SOCKET,
+} from './socket-numbers.ts';
 
-// asm-generic/socket.h, linux/in.h, linux/in6.h
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_DGRAM = 2;
-const SOL_SOCKET = 1;
-const SO_REUSEPORT = 15;
-const SO_BINDTODEVICE = 25;
+// linux/in6.h
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 
@@ -45,7 +48,7 @@ export function reserveUdpPort(
   return withAdvice(`reserving UDP ${text}`, advise, () => {
     const socket = addon.socketOpen(isV4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0, namespaceFd);
     try {
-      const on = new Uint32Array([1]);
+      const on = intOption(1);
       addon.socketAttachFilter(socket, REJECT_ALL);
       if (joins) addon.socketSetOption(socket, SOL_SOCKET, SO_REUSEPORT, on);
       if (!isV4) addon.socketSetOption(socket, IPPROTO_IPV6, IPV6_V6ONLY, on);
@@ -64,9 +67,7 @@ export function reserveUdpPort(
  * that somebody else has bound so.
  */
 export function shareUdpPort(addon: Addon, socket: NativeSocket): void {
-  during('sharing a UDP port', () =>
-    addon.socketSetOption(socket, SOL_SOCKET, SO_REUSEPORT, new Uint32Array([1])),
-  );
+  during('sharing a UDP port', () => addon.socketSetOption(socket, SOL_SOCKET, SO_REUSEPORT, intOption(1)));
 }
 
 /** struct sockaddr_in. */

@@ -1,18 +1,12 @@
 /**
- * The kernel's AF_PACKET interface: numbers and structures of linux/if_packet.h, asm-generic/socket.h and
- * linux/if_ether.h, as they are on x86-64 and arm64. Structures are in the machine's own byte order.
+ * The kernel's AF_PACKET interface: numbers and structures of linux/if_packet.h and linux/if_ether.h,
+ * as they are on x86-64 and arm64. Structures are in the machine's own byte order.
  */
 
 import { networkOrder16 } from '../../wire/byte-order.ts';
 
 export const AF_PACKET = 17;
-export const SOCK_RAW = 3;
 const ETH_P_ALL = 0x0003;
-
-export const SOL_SOCKET = 1;
-export const SO_ERROR = 4;
-export const SO_SNDBUF = 7;
-export const SO_SNDBUFFORCE = 32;
 
 export const SOL_PACKET = 263;
 export const PACKET_ADD_MEMBERSHIP = 1;
@@ -37,11 +31,6 @@ export const TP_STATUS_CSUM_VALID: number = 1 << 7;
 export const PACKET_OUTGOING = 4;
 
 const PACKET_MR_PROMISC = 1;
-
-/** An option's value of type int. */
-export function intOption(value: number): Uint32Array {
-  return new Uint32Array([value]);
-}
 
 /** struct sockaddr_ll that binds to an interface, and to all its protocols; with protocol 0 only to send. */
 export function bindAddress(interfaceIndex: number, protocol: number = ETH_P_ALL): Uint8Array {

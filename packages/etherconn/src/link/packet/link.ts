@@ -10,6 +10,7 @@ import { formatMac } from '../../wire/mac.ts';
 import { checkStart } from '../check-link.ts';
 import { allocateSummableMemory, detachFrameMemory, viewsOver } from '../frame-memory.ts';
 import { doAll } from '../kernel/do-all.ts';
+import { EAGAIN, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENOMEM, ENXIO } from '../kernel/errno.ts';
 import { Holdings } from '../kernel/holdings.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface.ts';
 import { InterfaceState } from '../kernel/interface-monitor.ts';
@@ -28,7 +29,6 @@ import { PacketTx, Refusal } from './transmit.ts';
 
 const ETHERNET_HEADER = 14;
 const VLAN_TAG = 4;
-const EMSGSIZE = -90;
 
 const DEFAULT_RECEIVE_RING = 4096;
 const DEFAULT_RECEIVE_BYTES = 32 << 20;
@@ -309,13 +309,13 @@ export class PacketLink implements Link {
       if (!this.closed) {
         void this.close();
         const what = `interface '${this.interfaceName}' was deleted, or moved to another network namespace`;
-        this.#receiver?.error(systemError(-19, 'poll', what));
+        this.#receiver?.error(systemError(-ENODEV, 'poll', what));
       }
     }
   }
 
   #tellRefused(errno: number, frames: number): void {
-    const why = errno === EMSGSIZE ? "longer than the interface's MTU allows by now" : 'not to be sent';
+    const why = errno === -EMSGSIZE ? "longer than the interface's MTU allows by now" : 'not to be sent';
     const what = `'${this.interfaceName}' has refused ${frames === 1 ? 'a frame' : `${frames} frames`}: ${why}`;
     this.#receiver?.refused?.(systemError(errno, 'sendmmsg', what), frames);
   }
@@ -323,14 +323,14 @@ export class PacketLink implements Link {
   /** What becomes of a frame that the kernel has refused with a negative errno. */
   #refused(errno: number): number {
     switch (errno) {
-      case -11: // EAGAIN: the send buffer is full
-      case -12: // ENOMEM
+      case -EAGAIN: // the send buffer is full
+      case -ENOMEM:
         return Refusal.AGAIN;
-      case -105: // ENOBUFS: the interface's queue is full, or it has no carrier and drops everything
-      case -100: // ENETDOWN: now, or since the last call
+      case -ENOBUFS: // the interface's queue is full, or it has no carrier and drops everything
+      case -ENETDOWN: // now, or since the last call
         return this.#socket.monitor.state() === InterfaceState.UP ? Refusal.AGAIN : Refusal.ALL;
-      case -6: // ENXIO: deleted under us; the monitor tells the receiver
-      case -19: // ENODEV
+      case -ENXIO: // deleted under us; the monitor tells the receiver
+      case -ENODEV:
         return Refusal.ALL;
       default:
         this.#refusals.add(errno);

@@ -6,9 +6,16 @@ import { Holdings } from '../kernel/holdings.ts';
 import { isEthernet } from '../kernel/interface.ts';
 import { InterfaceMonitor } from '../kernel/interface-monitor.ts';
 import {
+  intOption,
+  SO_ERROR,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOCK_RAW,
+  SOL_SOCKET,
+} from '../kernel/socket-numbers.ts';
+import {
   AF_PACKET,
   bindAddress,
-  intOption,
   PACKET_ADD_MEMBERSHIP,
   PACKET_IGNORE_OUTGOING,
   PACKET_QDISC_BYPASS,
@@ -20,12 +27,7 @@ import {
   type RingGeometry,
   ringRequestV2,
   ringRequestV3,
-  SO_ERROR,
-  SO_SNDBUF,
-  SO_SNDBUFFORCE,
-  SOCK_RAW,
   SOL_PACKET,
-  SOL_SOCKET,
   TPACKET_V2,
   TPACKET_V3,
   VLAN_RESERVE,

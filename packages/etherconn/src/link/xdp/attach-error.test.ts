@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AttachedProgram, LinkDetails } from '../kernel/interface-netlink.ts';
 import { attachError } from './attach-error.ts';
-import type { AttachedProgram, LinkDetails } from './rtnetlink.ts';
 
 function details(name: string, programs: readonly AttachedProgram[] = [], kind = 'veth'): LinkDetails {
   return {

@@ -1,6 +1,7 @@
 import { SystemError } from '../../errors.ts';
+import { EBUSY, ENODEV } from '../kernel/errno.ts';
+import type { AttachedProgram, LinkDetails } from '../kernel/interface-netlink.ts';
 import { explainRefusal, privilegeFacts } from './privileges.ts';
-import type { AttachedProgram, LinkDetails } from './rtnetlink.ts';
 
 /**
  * Why a program could not be attached. The kernel gives only an errno; which one means what was read off net/core/dev.c
@@ -9,9 +10,6 @@ import type { AttachedProgram, LinkDetails } from './rtnetlink.ts';
 
 /** How a program is attached: in the driver, or behind it on every interface alike. */
 export type AttachMode = 'native' | 'generic';
-
-const EBUSY = 16;
-const ENODEV = 19;
 
 /** An interface as far as it is known when attaching has failed. */
 export interface AttachTarget {

@@ -14,11 +14,13 @@ import type { SteeringWorker } from '../../test-support/hold-steering.ts';
 import { FAR, NEAR, openVethBench, type VethBench } from '../../test-support/veth-links.ts';
 import { requireBpfMount } from '../../test-support/xdp-bench.ts';
 import { orSkip } from '../../testing/strict.ts';
+import { type AttachedProgram, queryLink } from '../kernel/interface-netlink.ts';
+import { openRouteSocket } from '../kernel/netlink.ts';
+import { SOCK_RAW } from '../kernel/socket-numbers.ts';
 import type { Station } from '../link.ts';
 import type { AttachMode } from './attach-error.ts';
-import { AF_XDP, SOCK_RAW } from './if-xdp.ts';
+import { AF_XDP } from './if-xdp.ts';
 import { queueMask, SteeringProgram } from './program.ts';
-import { type AttachedProgram, openRouteSocket, queryLink } from './rtnetlink.ts';
 
 /** The steering program on interfaces: attached, refused, shared, and gone when its holder is. */
 

@@ -1,10 +1,9 @@
 /**
- * The kernel's AF_XDP interface: numbers and structures of linux/if_xdp.h and asm-generic/socket.h, as they are on
- * x86-64 and arm64. Structures are in the machine's own byte order, which is little-endian on both.
+ * The kernel's AF_XDP interface: numbers and structures of linux/if_xdp.h, as they are on x86-64 and
+ * arm64. Structures are in the machine's own byte order, which is little-endian on both.
  */
 
 export const AF_XDP = 44; // linux/socket.h
-export const SOCK_RAW = 3;
 
 /** Level of the options below (linux/socket.h). */
 export const SOL_XDP = 283;

@@ -6,6 +6,7 @@ import { rethrowLater } from '../../rethrow.ts';
 import { formatMac, macHigh, macLow } from '../../wire/mac.ts';
 import { checkStart } from '../check-link.ts';
 import { doAll } from '../kernel/do-all.ts';
+import { ENODEV } from '../kernel/errno.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface.ts';
 import { InterfaceState } from '../kernel/interface-monitor.ts';
 import { BUDGET, Polling } from '../kernel/polling.ts';
@@ -452,7 +453,7 @@ export class XdpLink implements Link {
       if (!this.closed) {
         void this.close();
         const what = `interface '${this.interfaceName}' was deleted, or moved to another network namespace`;
-        this.#receiver?.error(systemError(-19, 'poll', what));
+        this.#receiver?.error(systemError(-ENODEV, 'poll', what));
       }
     }
   }

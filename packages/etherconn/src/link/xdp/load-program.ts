@@ -2,6 +2,7 @@ import { OptionError } from '../../errors.ts';
 import type { Addon } from '../../native/addon.ts';
 import type { NativeBpf } from '../../native/bpf.ts';
 import { during, withAdvice } from '../../native/system-error.ts';
+import { EACCES, EINVAL } from '../kernel/errno.ts';
 import {
   BPF_F_XDP_HAS_FRAGS,
   BPF_MAP_TYPE_ARRAY,
@@ -30,9 +31,6 @@ const INSTRUCTION = 8; // struct bpf_insn
 const PSEUDO_MAP_FD = 1 << 4;
 const VERIFIER_LOG = 1 << 16;
 const VERIFIER_LINES = 5;
-
-const EACCES = 13;
-const EINVAL = 22;
 
 /** UDP services on one interface. */
 export const MAX_SERVICES = 1024;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AttachedProgram } from '../kernel/interface-netlink.ts';
 import { viewProgram } from './program-view.ts';
-import type { AttachedProgram } from './rtnetlink.ts';
 
 const NATIVE: AttachedProgram = { id: 41, mode: 'native' };
 const GENERIC: AttachedProgram = { id: 42, mode: 'generic' };

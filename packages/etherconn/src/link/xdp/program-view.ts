@@ -1,5 +1,5 @@
+import type { AttachedProgram } from '../kernel/interface-netlink.ts';
 import type { AttachMode } from './attach-error.ts';
-import type { AttachedProgram } from './rtnetlink.ts';
 
 /** The program that gives a link its frames, as the kernel shows it on the interface. */
 export interface ProgramView {

@@ -11,8 +11,9 @@ import { parseFrame } from '../../wire/parse.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 import { Fragment, FrameRecord } from '../../wire/record.ts';
 import { vlanKey } from '../../wire/vlan.ts';
+import { SOCK_RAW } from '../kernel/socket-numbers.ts';
 import type { Station } from '../link.ts';
-import { AF_XDP, SOCK_RAW } from './if-xdp.ts';
+import { AF_XDP } from './if-xdp.ts';
 import { queueMask, type SteeringCounters, SteeringProgram } from './program.ts';
 import type { Service } from './steer-maps.ts';
 

@@ -3,7 +3,10 @@ import type { Addon } from '../../native/addon.ts';
 import type { BpfDescription, NativeBpf } from '../../native/bpf.ts';
 import { during, withAdvice } from '../../native/system-error.ts';
 import { doAll } from '../kernel/do-all.ts';
+import { E2BIG } from '../kernel/errno.ts';
 import { Holdings } from '../kernel/holdings.ts';
+import { queryLink } from '../kernel/interface-netlink.ts';
+import { withRouteSocket } from '../kernel/netlink.ts';
 import type { Station } from '../link.ts';
 import { type AttachMode, type AttachTarget, attachError } from './attach-error.ts';
 import { XDP_ACTIONS, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, type XdpAction } from './bpf.ts';
@@ -15,7 +18,6 @@ import {
   type SteeringMaps,
   type SteeringProgramOptions,
 } from './load-program.ts';
-import { queryLink, withRouteSocket } from './rtnetlink.ts';
 import {
   adoptFd,
   openXskMap,
@@ -28,7 +30,6 @@ import {
 import { DISPOSITIONS, encodeMask, encodeService, MASK_QUEUES, type Service } from './steer-maps.ts';
 import { Steering } from './steering.ts';
 
-const E2BIG = 7;
 const ALL_QUEUES: bigint = (1n << BigInt(MASK_QUEUES)) - 1n;
 
 /** What became of the frames that the program has seen since it was loaded, on all queues. */

@@ -1,7 +1,8 @@
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { during, withAdvice } from '../../native/system-error.ts';
-import { intOption, SO_SNDBUF, SO_SNDBUFFORCE, SOL_SOCKET } from '../packet/if-packet.ts';
+import { intOption, SO_SNDBUF, SO_SNDBUFFORCE, SOCK_RAW, SOL_SOCKET } from '../kernel/socket-numbers.ts';
+
 import {
   ADDRESS_SIZE,
   AF_XDP,
@@ -12,7 +13,6 @@ import {
   type RingOffsets,
   readMappingOffsets,
   readStatistics,
-  SOCK_RAW,
   SOL_XDP,
   STATISTICS_SIZE,
   XDP_MMAP_OFFSETS,

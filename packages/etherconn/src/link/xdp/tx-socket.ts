@@ -1,10 +1,10 @@
 import type { Addon, NativeSocket } from '../../native/addon.ts';
-import { intOption } from '../packet/if-packet.ts';
+import { intOption, SOCK_RAW } from '../kernel/socket-numbers.ts';
+
 import {
   AF_XDP,
   BindFlag,
   bindAddress,
-  SOCK_RAW,
   SOL_XDP,
   STATISTICS_SIZE,
   XDP_TX_RING,

@@ -1,4 +1,5 @@
 import { clearImmediate, setImmediate } from '../../real-time.ts';
+import { EAGAIN, EBUSY, ENOBUFS, ENOMEM } from '../kernel/errno.ts';
 import { Attempt, RoomRetry } from '../kernel/room.ts';
 import type { FrameMemory, LinkTx } from '../link.ts';
 import { XDP_PKT_CONTD } from './if-xdp.ts';
@@ -8,11 +9,6 @@ import { ChunkState, type Umem } from './umem.ts';
 const MIN_FRAME = 14;
 /** A frame starts 2 bytes into its chunk, so that an IP header behind an untagged Ethernet header is aligned. */
 export const SLOT_START = 2;
-
-const EAGAIN = -11;
-const ENOMEM = -12;
-const EBUSY = -16;
-const ENOBUFS = -105;
 
 /** What sending needs to know of its socket and interface. */
 export interface TxPort {
@@ -329,20 +325,20 @@ export class XdpTx implements LinkTx {
       const visible = this.#ring.waiting;
       if (visible < this.#waiting) this.#waiting = visible;
       // The kernel does not show at once that it took a frame when it dropped the first one of a call.
-      else if (result === EBUSY) this.#waiting -= this.#descriptorsOfNext();
+      else if (result === -EBUSY) this.#waiting -= this.#descriptorsOfNext();
       else {
         this.#heed(result);
         break;
       }
-      if (result === EBUSY) this.#dropped();
+      if (result === -EBUSY) this.#dropped();
       else this.#heed(result);
     }
     return this.#waiting < before;
   }
 
   #heed(result: number): void {
-    const again = result >= 0 || result === EAGAIN || result === EBUSY || result === ENOBUFS;
-    if (!again && result !== ENOMEM) this.#port.refused(result);
+    const again = result >= 0 || result === -EAGAIN || result === -EBUSY || result === -ENOBUFS;
+    if (!again && result !== -ENOMEM) this.#port.refused(result);
   }
 
   /** Descriptors of the frame that the kernel takes next. */

@@ -4,8 +4,9 @@ import { after, before, describe, test } from 'node:test';
 import { loadAddon, type NativeSocket } from '../../native/addon.ts';
 import { FAR, NEAR, openVethBench, type VethBench } from '../../test-support/veth-links.ts';
 import { addVethPair, requireCommand, requireNamespaces } from '../../testing/namespaces.ts';
-import { countQueues, readFeatures, switchFeature } from './ethtool.ts';
-import { type LinkDetails, openRouteSocket, queryLink } from './rtnetlink.ts';
+import { countQueues, readFeatures, switchFeature } from '../kernel/ethtool.ts';
+import { type LinkDetails, queryLink } from '../kernel/interface-netlink.ts';
+import { openRouteSocket } from '../kernel/netlink.ts';
 import { setVlanOffload, vlanOffloadOf } from './vlan-offload.ts';
 
 const skip = requireNamespaces();

@@ -3,9 +3,16 @@ import { EtherconnError, OptionError } from '../../errors.ts';
 import { type Addon, loadAddon, type NativeSocket } from '../../native/addon.ts';
 import { withAdvice } from '../../native/system-error.ts';
 import { checkKnown, show } from '../../options.ts';
+import {
+  type Feature,
+  RX_VLAN_FEATURES,
+  readFeatures,
+  switchFeature,
+  TX_VLAN_FEATURES,
+} from '../kernel/ethtool.ts';
 import { checkInterfaceName } from '../kernel/interface.ts';
-import { type Feature, RX_VLAN_FEATURES, readFeatures, switchFeature, TX_VLAN_FEATURES } from './ethtool.ts';
-import { type LinkDetails, queryLink, withRouteSocket } from './rtnetlink.ts';
+import { type LinkDetails, queryLink } from '../kernel/interface-netlink.ts';
+import { withRouteSocket } from '../kernel/netlink.ts';
 
 /**
  * An interface that takes the VLAN tag out of received frames does so before the XDP program sees them: tagged frames

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseLink } from './rtnetlink.ts';
+import { parseLink } from '../kernel/interface-netlink.ts';
 
 /** An attribute (struct rtattr), padded to 4 bytes. */
 function attribute(type: number, payload: Buffer): Buffer {

@@ -1,5 +1,5 @@
 import type { Addon, NativeSocket } from '../../native/addon.ts';
-import type { LinkDetails } from './rtnetlink.ts';
+import type { LinkDetails } from '../kernel/interface-netlink.ts';
 
 /** What an interface's driver tells and lets be changed: linux/ethtool.h. All is asked on any socket of its namespace. */
 
