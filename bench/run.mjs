@@ -4,8 +4,10 @@
  * `--quick` takes under two minutes, and says little; `--json` keeps the results, and after a complete run that was not
  * quick writes docs/performance.md; `--nice` goes before what else the machine does; `--repetitions N` of each case.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { takePrecedence } from './lib/child.mjs';
 import { chooseCores, describeMachine } from './lib/machine.mjs';
@@ -38,6 +40,10 @@ if (!Number.isInteger(repetitions) || repetitions < 1) {
 const names = positionals.length > 0 ? positionals : BENCHES;
 if (values.nice) takePrecedence();
 
+// What is missing and cannot be installed is named here, and its cases are skipped.
+spawnSync('sh', [fileURLToPath(new URL('../scripts/setup-tools.sh', import.meta.url)), '--bench'], {
+  stdio: 'inherit',
+});
 const machine = describeMachine();
 const cores = chooseCores();
 console.log(`${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}`);

@@ -2,7 +2,9 @@
 # Installs what the tests and the demo can use and what is missing here: on Debian and its kin, as root. What
 # cannot be installed is named, one line each, and the tests that need it are skipped. Never fails its caller.
 #
-#   setup-tools.sh [--daemons]   --daemons: also packages that bring a running service with them (for CI machines)
+#   setup-tools.sh [--daemons | --bench]
+#   --daemons: also packages that bring a running service with them (for CI machines)
+#   --bench: also what the programs that benches compare with are built by
 
 # Command, the Debian package it comes in, and what it is for.
 tools='gcc:gcc:compiling the native addon
@@ -18,6 +20,11 @@ ndisc6:ndisc6:tests of hosts
 clang:clang:the in-kernel program'
 [ "${1:-}" = --daemons ] && tools="$tools
 snmpd:snmpd:tests of SNMP from a host"
+[ "${1:-}" = --bench ] && tools="$tools
+g++:g++:building rivals
+make:make:building rivals
+python3:python3:building rivals
+pcap-config:libpcap-dev:building rivals"
 
 PATH="$PATH:/usr/sbin:/sbin"
 
