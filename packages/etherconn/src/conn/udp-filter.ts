@@ -1,13 +1,10 @@
 import { FrameFlag, type FrameMemory } from '../link/link.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import { readU32 } from '../wire/bytes.ts';
-import { ChecksumState } from '../wire/checksum.ts';
+import { ChecksumVerdict, udpChecksumVerdict } from '../wire/checksum-policy.ts';
 import { isLimitedBroadcast, isMulticastIp } from '../wire/ip.ts';
-import { ipv4ChecksumState } from '../wire/ipv4.ts';
-import { plainUdpIsGood } from '../wire/plain-udp.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { Fragment, type FrameRecord } from '../wire/record.ts';
-import { transportChecksumStateIn } from '../wire/transport-checksum.ts';
 import { isWildcard, type UdpEndpointAddress } from './udp-address.ts';
 
 /** Why frames were not delivered to a UDP conn, and what was let pass. */
@@ -136,16 +133,12 @@ export class UdpFilter {
   }
 
   #verified(memory: FrameMemory, record: FrameRecord, flags: number): boolean {
-    if (plainUdpIsGood(memory, record)) return true;
-    if (ipv4ChecksumState(memory.u8, record) === ChecksumState.BAD) return false;
-    if ((flags & FrameFlag.CHECKSUM_VALID) !== 0) return true;
-    const state = transportChecksumStateIn(memory, record);
-    if (state === ChecksumState.GOOD) return true;
-    if (state === ChecksumState.ZERO) return record.ipVersion === 4;
-    if (state !== ChecksumState.PARTIAL || this.#verify === 'strict') return false;
-    if ((flags & FrameFlag.CHECKSUM_PARTIAL) === 0 && !this.#partialChecksums) return false;
-    this.#partialChecksum++;
-    return true;
+    const isVerified = (flags & FrameFlag.CHECKSUM_VALID) !== 0;
+    const mayBePartial =
+      this.#verify !== 'strict' && (this.#partialChecksums || (flags & FrameFlag.CHECKSUM_PARTIAL) !== 0);
+    const verdict = udpChecksumVerdict(memory, record, isVerified, mayBePartial);
+    if (verdict === ChecksumVerdict.ACCEPTED_PARTIAL) this.#partialChecksum++;
+    return verdict !== ChecksumVerdict.REFUSED;
   }
 }
 

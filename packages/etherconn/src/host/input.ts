@@ -1,6 +1,7 @@
 import { FrameFlag } from '../link/link.ts';
 import { type BatchSequel, BatchStore } from '../relay/batch-store.ts';
 import { ChecksumState } from '../wire/checksum.ts';
+import { ChecksumVerdict, transportChecksumVerdict } from '../wire/checksum-policy.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { isIpv4Mapped } from '../wire/ip.ts';
 import { IPV4_HEADER_LENGTH, ipv4ChecksumState } from '../wire/ipv4.ts';
@@ -12,7 +13,6 @@ import { ParseError } from '../wire/parse-error.ts';
 import { plainUdpIsGood } from '../wire/plain-udp.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { Fragment, FrameRecord } from '../wire/record.ts';
-import { transportChecksumStateIn } from '../wire/transport-checksum.ts';
 import type { Output } from './egress/output.ts';
 import type { HostReceiver } from './host-ethernet.ts';
 import type { Icmp } from './icmp/icmp.ts';
@@ -268,17 +268,13 @@ export class Input implements HostReceiver, BatchSequel {
   }
 
   #verified(store: BatchStore, record: FrameRecord, flags: number): boolean {
-    if ((flags & FrameFlag.CHECKSUM_VALID) !== 0) return true;
-    const state = transportChecksumStateIn(store.memory!, record);
-    if (state === ChecksumState.GOOD) return true;
-    if (state === ChecksumState.ZERO && record.ipVersion === 4) return true;
-    const mayBePartial = (flags & FrameFlag.CHECKSUM_PARTIAL) !== 0 || this.#state.relay.partialChecksums;
-    if (state === ChecksumState.PARTIAL && mayBePartial) {
-      this.#state.counters.partialChecksum++;
-      return true;
-    }
-    this.#state.counters.badChecksum++;
-    return false;
+    const { counters, relay } = this.#state;
+    const isVerified = (flags & FrameFlag.CHECKSUM_VALID) !== 0;
+    const mayBePartial = relay.partialChecksums || (flags & FrameFlag.CHECKSUM_PARTIAL) !== 0;
+    const verdict = transportChecksumVerdict(store.memory!, record, isVerified, mayBePartial);
+    if (verdict === ChecksumVerdict.REFUSED) counters.badChecksum++;
+    else if (verdict === ChecksumVerdict.ACCEPTED_PARTIAL) counters.partialChecksum++;
+    return verdict !== ChecksumVerdict.REFUSED;
   }
 
   #isFromUs(u8: Uint8Array, record: FrameRecord): boolean {
