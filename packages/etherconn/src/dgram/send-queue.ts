@@ -1,5 +1,4 @@
 import type { UdpDestination } from '../host/udp/udp-port.ts';
-import { clearImmediate, setImmediate } from '../real-time.ts';
 import type { RoomCall, RoomQueue } from '../relay/room-queue.ts';
 import type { SendCallback } from './callbacks.ts';
 
@@ -30,8 +29,7 @@ export interface SendQueueOwner {
 
 /**
  * Datagrams of one socket that found no room, in order. Those whose next hop is still being asked for stand aside, so that
- * they hold up nobody else's. One place in the relay's line stands for all of them; when that line is full, too, the socket
- * comes back every turn of the event loop.
+ * they hold up nobody else's. One place in the port's line stands for all of them.
  */
 export class SendQueue implements RoomCall {
   settled = true;
@@ -45,7 +43,6 @@ export class SendQueue implements RoomCall {
   /** Those that wait for a hop, by its identity. */
   #aside: Map<object, PendingSend[]> | null = null;
   #asideCount = 0;
-  #poll: NodeJS.Immediate | null = null;
   /** Whether a caller that kept its datagrams wants to hear when there is room. */
   #wanted = false;
 
@@ -167,23 +164,12 @@ export class SendQueue implements RoomCall {
   }
 
   #stand(): void {
-    if (!this.settled || this.#poll !== null) return;
-    if (this.#line.full) {
-      this.#poll = setImmediate(this.#again);
-      return;
-    }
+    if (!this.settled) return;
     this.settled = false;
-    this.#line.add(this);
+    this.#line.stand(this);
   }
 
-  readonly #again = (): void => {
-    this.#poll = null;
-    if (!this.attempt()) this.#stand();
-  };
-
   #settle(): void {
-    if (this.#poll !== null) clearImmediate(this.#poll);
-    this.#poll = null;
     if (this.settled) return;
     this.settled = true;
     const { onSettled } = this;

@@ -174,4 +174,41 @@ describe('RoomQueue', () => {
     await assert.rejects(bad.promise, /broken/);
     assert.deepEqual(log, [1]);
   });
+
+  it('has who is not to be refused try again every turn while the line is full', async () => {
+    const calls = new PendingCalls<number>(new VirtualClock());
+    const queue = new RoomQueue(1);
+    const room = { left: 0 };
+    const log: number[] = [];
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    queue.add(waiter(calls, room, log, 0));
+    for (let i = 1; i < 4; i++) {
+      const call = waiter(calls, room, log, i);
+      queue.stand(call);
+      queue.stand(call);
+    }
+    await turn();
+    assert.deepEqual([log, queue.size], [[], 1]);
+    room.left = 2;
+    await turn();
+    await turn();
+    assert.deepEqual([log, queue.size], [[1, 2], 1], 'without a word that there is room');
+    room.left = 1;
+    queue.retry();
+    assert.deepEqual([log, queue.size], [[1, 2, 0], 0]);
+    await turn();
+    assert.deepEqual([log, queue.size], [[1, 2, 0], 1], 'the line has a place now');
+    room.left = 1;
+    queue.retry();
+    assert.deepEqual([log, queue.size], [[1, 2, 0, 3], 0]);
+  });
+
+  it('rejects those outside of the line, too', async () => {
+    const calls = new PendingCalls<number>(new VirtualClock());
+    const queue = new RoomQueue(1);
+    const both = [0, 1].map((name) => waiter(calls, { left: 0 }, [], name));
+    for (const call of both) queue.stand(call);
+    queue.rejectAll(new Error('closed'));
+    for (const call of both) await assert.rejects(call.promise, { message: 'closed' });
+  });
 });

@@ -1,3 +1,5 @@
+import { setImmediate } from '../real-time.ts';
+
 /** A call that waits for room; `PendingCall` is one. */
 export interface RoomCall {
   readonly settled: boolean;
@@ -23,6 +25,8 @@ export class RoomQueue {
   #retrying = false;
   /** Room came up while writers were trying. */
   #again = false;
+  /** Who found the line full and is not to be refused. Made when the first does. */
+  #outside: Set<RoomCall> | null = null;
 
   constructor(depth: number) {
     this.#depth = depth;
@@ -54,6 +58,17 @@ export class RoomQueue {
     this.#calls.push(call);
   }
 
+  /** As {@link add}, for who is not to be refused: while the line is full, he tries again every turn of the event loop. */
+  stand(call: RoomCall): void {
+    if (!this.full) {
+      this.add(call);
+      return;
+    }
+    this.#outside ??= new Set();
+    if (this.#outside.size === 0) setImmediate(retryOutside, this);
+    this.#outside.add(call);
+  }
+
   /** Lets writers try again, oldest first, until one finds no room. May be called from inside of a try. */
   retry(): void {
     this.#again = true;
@@ -81,9 +96,27 @@ export class RoomQueue {
     this.#calls.splice(0, done);
   }
 
+  /** A turn of the event loop later. */
+  retryOutside(): void {
+    const calls = [...this.#outside!];
+    this.#outside!.clear();
+    for (const call of calls) {
+      try {
+        if (!call.settled && call.attempt?.() === false) this.stand(call);
+      } catch (error) {
+        call.reject(error);
+      }
+    }
+  }
+
   rejectAll(error: Error): void {
-    const calls = this.#calls;
+    const calls = [...this.#calls, ...(this.#outside ?? [])];
     this.#calls = [];
+    this.#outside?.clear();
     for (const call of calls) call.reject(error);
   }
+}
+
+function retryOutside(queue: RoomQueue): void {
+  queue.retryOutside();
 }

@@ -1,4 +1,4 @@
-import { clearTimeout, setImmediate, setTimeout } from '../../real-time.ts';
+import { clearTimeout, setTimeout } from '../../real-time.ts';
 import type { Relay } from '../../relay/relay.ts';
 import type { RoomCall } from '../../relay/room-queue.ts';
 
@@ -133,14 +133,7 @@ export class SendLine implements RoomCall {
     this.settled = false;
     this.onSettled = null;
     this.#hold ??= setTimeout(() => undefined, HOLD_TIME);
-    const line = this.#relay.waiting;
-    if (!line.full) {
-      line.add(this);
-      return;
-    }
-    setImmediate(() => {
-      if (!this.attempt()) this.#standInLine();
-    });
+    this.#relay.waiting.stand(this);
   }
 
   #settle(): void {

@@ -1,4 +1,3 @@
-import { setImmediate } from '../../real-time.ts';
 import type { Relay } from '../../relay/relay.ts';
 import { type RoomCall, RoomQueue } from '../../relay/room-queue.ts';
 import { keepAlive } from '../egress/keep-alive.ts';
@@ -31,15 +30,10 @@ export class PortRoom implements RoomListener, RoomCall {
   waitForWire(): void {
     this.#blocked = true;
     if (!this.settled) return;
-    const line = this.#relay.waiting;
-    if (line.full) {
-      setImmediate(retry, this.queue);
-      return;
-    }
     this.settled = false;
     this.onSettled = null;
     this.#hold(true);
-    line.add(this);
+    this.#relay.waiting.stand(this);
   }
 
   /** There may be room again. */
@@ -73,8 +67,4 @@ export class PortRoom implements RoomListener, RoomCall {
     this.#holding = hold;
     keepAlive(hold ? 1 : -1);
   }
-}
-
-function retry(queue: RoomQueue): void {
-  queue.retry();
 }
