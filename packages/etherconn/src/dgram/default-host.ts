@@ -35,7 +35,10 @@ export function setDefaultHost(host: Host | null): Host | null {
 
 function makeDefaultHost(): Host {
   const relay = new MemoryNetwork().relay({ hairpin: true });
-  return Host.createNow(relay, { ...likeThisMachine(), detectDuplicates: 'off' });
+  const host = Host.createNow(relay, { ...likeThisMachine(), detectDuplicates: 'off' });
+  // Programs that know only node:dgram rely on it.
+  host.socketsHold = true;
+  return host;
 }
 
 function likeThisMachine(): HostOptions {

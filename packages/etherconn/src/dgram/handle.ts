@@ -68,7 +68,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   #bufferSizes: BufferSizes | null = null;
   #queue: SendQueue | null = null;
   #peer: SocketAddress | null = null;
-  #refed = true;
+  #refed: boolean;
   /** Whether this handle keeps the host, and with it the process, alive. */
   #holding = false;
 
@@ -76,6 +76,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     this.#host = host;
     this.#socket = socket;
     this.version = options.version;
+    this.#refed = host.socketsHold;
     this.#multicastAll = options.multicastAll;
     this.#lookup = options.lookup;
     this.#blockList = options.sendBlockList;

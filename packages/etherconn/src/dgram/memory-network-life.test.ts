@@ -145,11 +145,68 @@ describe('a process with a memory network', () => {
     assert.equal(run(answered), 'answer\n0');
   });
 
-  it('stays for a bound socket until the network is closed, and ends without a warning', () => {
-    const closed = `const host = await Host.create(relay, { addresses: ['10.0.0.1/24'] });
-      host.dgram.createSocket('udp4').bind(0, () => {
-        setTimeout(() => { console.log('here'); network.close(); }, 100).unref();
-      }).on('close', () => console.log('closed'));`;
-    assert.equal(run(closed), 'here\nclosed\n0');
+  it('ends with a bound socket, unless its ref is called, once nothing can happen on it any more', () => {
+    const bound = `const host = await Host.create(relay, { addresses: ['10.0.0.1/24'] });
+      const socket = host.dgram.createSocket('udp4').on('message', (data) => console.log(String(data)));
+      socket.bind(7, () => console.log('bound'));`;
+    assert.equal(run(bound), 'bound\n0');
+    const closed = `${bound}
+      socket.ref().on('close', () => console.log('closed'));
+      setTimeout(() => { console.log('here'); network.close(); }, 100).unref();`;
+    assert.equal(run(closed), 'bound\nhere\nclosed\n0');
+    assert.equal(run(`${bound} socket.unref(); setTimeout(() => socket.unref(), 50);`), 'bound\n0');
+  });
+
+  it('stays for datagrams under way: on the wire, between hosts of one relay, to the host itself, in fragments', () => {
+    const sent = (address: string, relays: string) => `
+      const relays = ${relays};
+      const hosts = await Promise.all(['10.0.0.1/24', '10.0.0.2/24'].map((one, i) =>
+        Host.create(relays[i], { addresses: [one] })));
+      const [a, b] = hosts.map((host) => host.dgram.createSocket('udp4'));
+      a.on('message', (data) => console.log('a', data.length)).bind(7, '10.0.0.1');
+      b.on('message', (data, { port, address }) => {
+        console.log('b', data.length);
+        b.send(data, port, address);
+      }).bind(7);
+      a.on('listening', () => a.send(Buffer.alloc(5000), 7, '${address}'));`;
+    const other = sent('10.0.0.2', '[network.relay(), network.relay()]');
+    assert.equal(run(other), 'b 5000\na 5000\n0');
+    const hairpin = sent(
+      '10.0.0.2',
+      '[0, 0].map(function () { return this; }, network.relay({ hairpin: true }))',
+    );
+    assert.equal(run(hairpin), 'b 5000\na 5000\n0');
+    assert.equal(run(sent('10.0.0.1', '[network.relay(), network.relay()]')), 'a 5000\n0');
+  });
+
+  it('of node:test: a test that fails with everything open does not keep its file', () => {
+    const program = `
+      import { test } from 'node:test';
+      import { Host, MemoryNetwork, RUDPConn, EtherConn } from ${JSON.stringify(index)};
+      for (const time of ['real', 'virtual']) test('fails', async () => {
+        const network = new MemoryNetwork({ time });
+        const host = await Host.create(network.relay(), { addresses: ['10.0.0.1/24', '2001:db8::1/64'] });
+        const socket = host.dgram.createSocket('udp4').bind(7);
+        await new Promise((resolve) => socket.once('listening', resolve));
+        const conn = new RUDPConn({ address: '10.0.0.9', port: 9 }, new EtherConn('${MAC}', network.relay()));
+        void conn.readFrom();
+        throw new Error('as it should');
+      });`;
+    const options = { timeout: 20_000, encoding: 'utf8' } as const;
+    const { signal, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], options);
+    assert.deepEqual([signal, status], [null, 1]);
+  });
+});
+
+describe('a process with the default host', () => {
+  it('stays for a bound socket, as with node:dgram', () => {
+    const module = new URL('./index.js', import.meta.url).href;
+    const program = `
+      import { createSocket } from ${JSON.stringify(module)};
+      const socket = createSocket('udp4').bind(0);
+      setTimeout(() => { console.log('here'); socket.unref(); }, 50).unref();`;
+    const options = { timeout: 20_000, encoding: 'utf8' } as const;
+    const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], options);
+    assert.deepEqual([stdout, status], ['here\n', 0]);
   });
 });

@@ -117,7 +117,7 @@ const conflictChannel = channel('etherconn:host:conflict');
  * ```
  *
  * Emits 'conflict' ({@link AddressConflict}), 'replaced' (an L2EndpointKey) and 'close'. Whether the process stays alive is the relay's business
- * (`relay.unref()`) and that of referenced sockets.
+ * (`relay.unref()`) and that of referenced sockets; those on a memory network are unreferenced from the start.
  */
 export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEthernetConn {
   /** @internal */
@@ -126,6 +126,11 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
   /** Addresses of 'wait' that are not in use yet. */
   #settling: Promise<void>[] | null = null;
   #sockets = 0;
+  /**
+   * @internal Whether sockets keep the process alive unless they are told otherwise: where frames can come from outside of
+   * this process. On a memory network nothing can happen any more once nothing else is left to run.
+   */
+  socketsHold: boolean;
 
   /** See {@link Host.createNow}. */
   constructor(relay: PacketRelay, options: HostOptions = {}) {
@@ -149,6 +154,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     }
     if (checked.announce)
       for (const own of this.stack.state.addresses.list) if (own.usable) this.stack.addresses.announce(own);
+    this.socketsHold = this.stack.state.relay.reachable;
     watchLink(this.stack.state.relay, this);
     if (opened.hasSubscribers) opened.publish({ host: this });
   }

@@ -131,6 +131,11 @@ export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay 
     return this.link.partialChecksums;
   }
 
+  /** @internal Whether frames can come from outside of this process. */
+  get reachable(): boolean {
+    return this.link.kind !== 'memory';
+  }
+
   /** The interface's own MAC address, 6 bytes. */
   get hardwareAddress(): Uint8Array {
     return this.link.hardwareAddress;

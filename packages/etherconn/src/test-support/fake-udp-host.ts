@@ -32,6 +32,7 @@ export class FakeUdpHost implements UdpHost {
   readonly lists: TakerLists<BatchTaker> = new TakerLists();
   readonly #store = new BatchStore(this.lists);
   #queue: Datagram[] = [];
+  socketsHold = true;
   #nextPort = 40000;
 
   openUdpPort(user: UdpPortUser, options: UdpPortOptions): UdpPort {

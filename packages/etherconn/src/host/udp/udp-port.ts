@@ -107,6 +107,8 @@ export interface UdpHost {
   /** The name that zones and interface arguments go by: 'eth0'. */
   readonly interfaceName: string;
   openUdpPort(user: UdpPortUser, options: UdpPortOptions): UdpPort;
+  /** Whether its sockets keep the process alive from the start, or only after `ref`. */
+  readonly socketsHold: boolean;
   /** Whether `address` (4 or 16 bytes) is one of the host's own. */
   hasAddress(address: Uint8Array): boolean;
   /** Keeps the process alive for one more socket, or one less. */
