@@ -59,7 +59,7 @@ test('the demo over the relay that is asked for', { skip: skipAsRootOnly() }, ()
   }
 });
 
-test('the demo with more machines than the kernel would learn neighbours', { skip: skipAsRootOnly() }, () => {
+test('the demo with more machines than the kernel would learn neighbors', { skip: skipAsRootOnly() }, () => {
   const run = demo('--json', '--machines', '3000', '--requests', '1', '--relay', 'packet');
   assert.equal(run.status, 0, run.stderr);
   const { answered, misdelivered } = JSON.parse(run.stdout);

@@ -63,11 +63,11 @@ export async function run(context) {
     );
     // The server's answers go to whoever has the relay agent's address.
     const ours = (/** @type {string} */ transport) => async () => {
-      bench.setFarNeighbour(SENDER_ADDRESS, SENDER);
+      bench.setFarNeighbor(SENDER_ADDRESS, SENDER);
       try {
         return await dhcp({ transport, ...xdp })();
       } finally {
-        bench.setFarNeighbour(SENDER_ADDRESS, NEAR_MAC);
+        bench.setFarNeighbor(SENDER_ADDRESS, NEAR_MAC);
       }
     };
     const fleet = await measure(

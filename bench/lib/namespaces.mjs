@@ -49,10 +49,10 @@ export class Bench {
       { namespace: far, name: FAR, mac: FAR_MAC, addresses: [`${RECEIVER_ADDRESS}/24`] },
       { queues },
     );
-    const neighbours = { [RECEIVER_ADDRESS]: FAR_MAC, [NOBODY]: NOBODY_MAC, [STATION_ADDRESS]: STATION };
-    for (const [address, mac] of Object.entries(neighbours)) setNeighbour(near, NEAR, address, mac);
+    const neighbors = { [RECEIVER_ADDRESS]: FAR_MAC, [NOBODY]: NOBODY_MAC, [STATION_ADDRESS]: STATION };
+    for (const [address, mac] of Object.entries(neighbors)) setNeighbor(near, NEAR, address, mac);
     const bench = new Bench(near, far, cores);
-    bench.setFarNeighbour(SENDER_ADDRESS, NEAR_MAC);
+    bench.setFarNeighbor(SENDER_ADDRESS, NEAR_MAC);
     return bench;
   }
 
@@ -109,8 +109,8 @@ export class Bench {
    * @param {string} address
    * @param {string} mac
    */
-  setFarNeighbour(address, mac) {
-    setNeighbour(this.far, FAR, address, mac);
+  setFarNeighbor(address, mac) {
+    setNeighbor(this.far, FAR, address, mac);
   }
 
   /** Frames that the far interface has received, as the kernel counts. */
@@ -133,6 +133,6 @@ export class Bench {
  * @param {string} address
  * @param {string} mac
  */
-function setNeighbour(namespace, name, address, mac) {
-  namespace.run('ip', 'neighbour', 'replace', address, 'lladdr', mac, 'dev', name, 'nud', 'permanent');
+function setNeighbor(namespace, name, address, mac) {
+  namespace.run('ip', 'neighbor', 'replace', address, 'lladdr', mac, 'dev', name, 'nud', 'permanent');
 }

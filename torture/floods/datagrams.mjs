@@ -9,6 +9,6 @@ export const engines = KERNEL_ENGINES;
 /** @param {import('../lib/part.mjs').Part} part */
 export function run(part) {
   const maker = new FrameMaker(part.random, TARGET);
-  // Half of them come from a neighbour that the host knows, and can be answered.
+  // Half of them come from a neighbor that the host knows, and can be answered.
   return flood(part, (random) => maker.whole('UDP in IPv4', random.once(2) ? FRIEND : undefined));
 }

@@ -83,7 +83,7 @@ async function passing(clock, promise) {
   await promise;
 }
 
-/** A neighbour that is new on the wire has to reach the host, whatever it was told before. */
+/** A neighbor that is new on the wire has to reach the host, whatever it was told before. */
 async function examine(part, network, victim) {
   const clock = network.virtualClock;
   await victim.restore();

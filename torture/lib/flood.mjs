@@ -6,13 +6,13 @@ import { Sender } from './sender.mjs';
 import { VICTIM, Victim } from './target.mjs';
 import { Wire } from './wire.mjs';
 
-/** The neighbour that goes on asking during a flood. */
+/** The neighbor that goes on asking during a flood. */
 export const FRIEND = { mac: parseMac('02:00:00:00:01:01'), address: parseIp('10.9.0.250') };
 
 /** Frames that are made before the flood, and sent in turn. */
 const DIFFERENT = 4096;
 const BURST = 256;
-/** Milliseconds between two pings of a neighbour during the flood. */
+/** Milliseconds between two pings of a neighbor during the flood. */
 const PING_EVERY = 250;
 /** Frames that a host may send of its own accord during a flood: what it asks itself, and its limited errors. */
 const OWN = 20_000;
@@ -87,8 +87,8 @@ export async function flood(part, make) {
     'dropped by the kernel': link.rxDropped,
     'frames that the host has sent': heard,
     'bytes sent by the host, of those sent to it': `${((100 * heardBytes) / sender.bytes).toFixed(0)} %`,
-    'pings of a neighbour answered meanwhile': `${answered} of ${pings}`,
-    'neighbours, reassemblies, packets that wait': `${neighbors}, ${reassembling}, ${waiting}`,
+    'pings of a neighbor answered meanwhile': `${answered} of ${pings}`,
+    'neighbors, reassemblies, packets that wait': `${neighbors}, ${reassembling}, ${waiting}`,
     'MiB of memory more': ((process.memoryUsage.rss() - before) / 2 ** 20).toFixed(0),
   });
   await friend.close();

@@ -150,7 +150,7 @@ export class FrameMaker {
     'IPv6 extension headers': () => this.#extended(),
     ICMPv4: () => this.#ipv4(1, () => this.#icmp4()),
     ICMPv6: () => this.#ipv6(58, () => this.#icmp6()),
-    'neighbour discovery': () => this.#nd(),
+    'neighbor discovery': () => this.#nd(),
     'router advertisements': () => this.#ra(),
     IGMP: () => this.#ipv4(2, () => this.#igmp()),
     MLD: () => this.#mld(),

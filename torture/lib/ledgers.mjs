@@ -48,7 +48,7 @@ export function checkHost(part, host) {
   const stats = /** @type {any} */ (host.stats());
   const came = stats.received + stats.receivedLocally + stats.reassembled;
   part.equal(sum(stats, HOST), came, `${host}: dispositions of received packets`);
-  part.check(stats.neighbors <= 2 * 1024, `${stats.neighbors} neighbours`);
+  part.check(stats.neighbors <= 2 * 1024, `${stats.neighbors} neighbors`);
   part.check(stats.waiting <= 64 * 2048, `${stats.waiting} packets wait`);
 }
 

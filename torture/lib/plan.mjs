@@ -9,7 +9,7 @@ export const PARTS = [
   ['fuzz/host', 4],
   ['fuzz/wire', 3],
   ['floods/arp', 1],
-  ['floods/neighbour-discovery', 1],
+  ['floods/neighbor-discovery', 1],
   ['floods/router-advertisements', 1],
   ['floods/pings', 1],
   ['floods/datagrams', 1],

@@ -5,7 +5,7 @@ const MAC = '02:00:00:00:00:05';
 const V4 = '10.9.0.5';
 const V6 = '2001:db8::5';
 const LINK_LOCAL = 'fe80::ff:fe00:5';
-/** The address of a conn that shares the host's MAC address' neighbour in the table, on a MAC address of its own. */
+/** The address of a conn that shares the host's MAC address' neighbor in the table, on a MAC address of its own. */
 const CONN_MAC = '02:00:00:00:00:06';
 const CONN_V4 = '10.9.0.6';
 const GROUPS = ['239.1.2.3', '232.1.1.1', 'ff02::1:3', 'ff05::5'];

@@ -1,4 +1,4 @@
-/* Netlink requests that are answered with one message: asking rtnetlink about one interface or neighbour. */
+/* Netlink requests that are answered with one message: asking rtnetlink about one interface or neighbor. */
 #include <errno.h>
 #include <sys/socket.h>
 

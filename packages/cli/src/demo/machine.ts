@@ -39,7 +39,7 @@ export class Machine {
     });
   }
 
-  /** Asks for the MAC address of a neighbour, by ARP, until it answers. */
+  /** Asks for the MAC address of a neighbor, by ARP, until it answers. */
   async resolve(ip: Uint8Array): Promise<string> {
     const answered = new Promise<string>((resolve) => {
       this.#waiting = { ip, resolve };

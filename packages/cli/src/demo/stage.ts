@@ -58,7 +58,7 @@ export async function kernelStage(engine: RelayEngine, machines: number): Promis
 }
 
 /**
- * Enters the machines in the neighbour table of the server's kernel. By ARP it would learn 1,024 of them at most
+ * Enters the machines in the neighbor table of the server's kernel. By ARP it would learn 1,024 of them at most
  * (net.ipv4.neigh.default.gc_thresh3), less what all other network namespaces of the system have learned, and drop its
  * answers to the rest. Permanent entries do not count.
  */

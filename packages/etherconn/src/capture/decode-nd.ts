@@ -22,7 +22,7 @@ import {
 } from '../wire/nd.ts';
 import type { FrameRecord } from '../wire/record.ts';
 
-/** Fields of whole neighbour discovery messages. */
+/** Fields of whole neighbor discovery messages. */
 export interface DecodedNd {
   'icmpv6.nd.ns.target_address'?: string;
   'icmpv6.nd.na.target_address'?: string;

@@ -135,8 +135,8 @@ const SAMPLES: Readonly<Record<string, Uint8Array>> = {
   'ICMPv6 echo request': frames.icmpv6Echo,
   'ICMPv6 echo reply': icmp6(129, 0, 0xfedc_0001),
   'ICMPv6 packet too big': icmp6(2, 0, 1400),
-  'neighbour solicitation': frames.neighborSolicitation,
-  'neighbour advertisement': frames.neighborAdvertisement,
+  'neighbor solicitation': frames.neighborSolicitation,
+  'neighbor advertisement': frames.neighborAdvertisement,
   'router solicitation': frames.routerSolicitation,
   'router advertisement': frames.routerAdvertisement,
   'router advertisement with two prefixes': over(6, IpProtocol.ICMPV6, (u8, at) =>

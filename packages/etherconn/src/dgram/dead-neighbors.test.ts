@@ -25,7 +25,7 @@ async function openPair(t: TestContext) {
 const DEAD = '10.0.0.99';
 const ALIVE = '10.0.0.2';
 
-test('a neighbour that does not answer holds up nothing that is for others', async (t) => {
+test('a neighbor that does not answer holds up nothing that is for others', async (t) => {
   const { net, near, sender, got } = await openPair(t);
   let called = 0;
   for (let i = 0; i < 200; i++) {
@@ -56,7 +56,7 @@ test('a neighbour that does not answer holds up nothing that is for others', asy
   assert.deepEqual([got.at(-1), sender.getSendQueueCount(), near.stats().waiting], ['still', 0, 64]);
 });
 
-test('a first burst to a neighbour, of several sockets and to several ports, is not lost and keeps its order', async (t) => {
+test('a first burst to a neighbor, of several sockets and to several ports, is not lost and keeps its order', async (t) => {
   const { net, near, far, sender, got, bound } = await openPair(t);
   const others = await bound(far, 8);
   const gotOther: string[] = [];

@@ -16,7 +16,7 @@ import { Host } from './host.ts';
 const MAC = '02:00:00:00:00:01';
 const NEIGHBOR = '02:00:00:00:00:02';
 
-/** What the neighbour says when it is asked for its address. */
+/** What the neighbor says when it is asked for its address. */
 function arpReply(): Uint8Array {
   const frame = new Uint8Array(60);
   const at = emitEthernet(frame, 0, {
@@ -35,7 +35,7 @@ function arpReply(): Uint8Array {
   return frame;
 }
 
-/** A socket that is connected to the neighbour, whose MAC address is known. */
+/** A socket that is connected to the neighbor, whose MAC address is known. */
 async function open(link: FakeLink) {
   const relay = new Relay(link);
   const host = await Host.create(relay, {

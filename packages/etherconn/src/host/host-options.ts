@@ -47,11 +47,11 @@ export interface HostOptions {
    * too (RFC 5227), which takes seconds; `create` resolves after that. 'off': nothing.
    */
   detectDuplicates?: DetectDuplicates;
-  /** Tell the neighbours of the addresses at once (gratuitous ARP, unsolicited advertisements). Default false. */
+  /** Tell the neighbors of the addresses at once (gratuitous ARP, unsolicited advertisements). Default false. */
   announce?: boolean;
   /** Throw InUseError instead of overriding when the MAC address is registered already. Default false. */
   exclusive?: boolean;
-  /** Neighbours that are remembered, of each IP version. 16 to 65,536, default 1024. */
+  /** Neighbors that are remembered, of each IP version. 16 to 65,536, default 1024. */
   neighbors?: number;
 }
 

@@ -30,14 +30,14 @@ export class HostCounters {
   reassembled = 0;
   /** ARP packets. */
   arp = 0;
-  /** Neighbour discovery messages. */
+  /** Neighbor discovery messages. */
   neighborDiscovery = 0;
-  /** ICMP messages, without neighbour discovery. */
+  /** ICMP messages, without neighbor discovery. */
   icmp = 0;
   /** IGMP and MLD messages. */
   groupMessages = 0;
   /**
-   * Of ARP packets, neighbour discovery, ICMP and group messages those that were not valid, or about nothing of ours;
+   * Of ARP packets, neighbor discovery, ICMP and group messages those that were not valid, or about nothing of ours;
    * dropped.
    */
   ignored = 0;
@@ -82,9 +82,9 @@ export interface HostStats extends Readonly<HostCounters> {
   readonly queueDropped: number;
   /** Packets that waited for a next hop that never answered; dropped. */
   readonly unreachable: number;
-  /** Entries of the neighbour cache given up for newer ones. */
+  /** Entries of the neighbor cache given up for newer ones. */
   readonly neighborsEvicted: number;
-  /** Entries in the neighbour cache now. */
+  /** Entries in the neighbor cache now. */
   readonly neighbors: number;
   /** Packets that wait for their next hop now. */
   readonly waiting: number;

@@ -107,7 +107,7 @@ const closedChannel = channel('etherconn:host:close');
 const conflictChannel = channel('etherconn:host:conflict');
 
 /**
- * A whole machine on a relay: it has addresses, answers ARP, neighbour discovery and ping, finds its way by routes and
+ * A whole machine on a relay: it has addresses, answers ARP, neighbor discovery and ping, finds its way by routes and
  * next hops, fragments and reassembles, and has UDP ports for sockets. None of it exists in the operating system.
  * Many hosts may be on one relay.
  *
@@ -244,7 +244,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
   }
 
   /**
-   * Asks on the link whether anybody has an address (text) that is not ours: ARP probes (RFC 5227), neighbour discovery
+   * Asks on the link whether anybody has an address (text) that is not ours: ARP probes (RFC 5227), neighbor discovery
    * (RFC 4862 §5.4). Resolves with the other's MAC address, or null when nobody has answered; rejects when the host is
    * closed meanwhile.
    */

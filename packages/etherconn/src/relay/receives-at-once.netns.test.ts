@@ -35,7 +35,7 @@ async function withRelays(
   try {
     bench.near.run('ip', 'address', 'add', '10.0.0.1/24', 'dev', NEAR);
     bench.near.run('ip', 'route', 'add', '224.0.0.0/4', 'dev', NEAR);
-    bench.near.run('ip', 'neighbour', 'add', '10.0.0.5', 'lladdr', B, 'dev', NEAR);
+    bench.near.run('ip', 'neighbor', 'add', '10.0.0.5', 'lladdr', B, 'dev', NEAR);
     await using near = await Relay.open(NEAR, { ...options, netns: bench.near.path });
     await using far = await Relay.open(FAR, { ...options, netns: bench.far.path });
     await body(near, far, bench);

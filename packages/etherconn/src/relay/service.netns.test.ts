@@ -158,7 +158,7 @@ for (const [name, open, skip] of ENGINES) {
       });
     });
 
-    test('what is written goes where the kernel’s routes and neighbours say', async () => {
+    test('what is written goes where the kernel’s routes and neighbors say', async () => {
       await withBench(open, async ({ near, far, relay }) => {
         near.run('ip', 'address', 'add', '192.0.2.1/32', 'dev', 'lo');
         near.run('ip', '-6', 'address', 'add', '2001:db8::1/128', 'dev', 'lo', 'nodad');
@@ -199,7 +199,7 @@ for (const [name, open, skip] of ENGINES) {
       });
     });
 
-    test('a neighbour that does not answer: EHOSTUNREACH, and the next write asks again', async () => {
+    test('a neighbor that does not answer: EHOSTUNREACH, and the next write asks again', async () => {
       await withBench(open, async ({ near, far, relay }) => {
         far.run('sh', '-c', `echo 100 > /proc/sys/net/ipv4/neigh/${FAR}/retrans_time_ms`);
         const service = await UdpService.open(relay, SERVICE);
@@ -212,7 +212,7 @@ for (const [name, open, skip] of ENGINES) {
       });
     });
 
-    test('closing while a neighbour is being asked for ends the wait', async () => {
+    test('closing while a neighbor is being asked for ends the wait', async () => {
       await withBench(open, async ({ relay }) => {
         const before = openDescriptors();
         const service = await UdpService.open(relay, SERVICE);

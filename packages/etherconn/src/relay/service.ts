@@ -20,7 +20,7 @@ export interface Service {
   readonly closed: boolean;
   /**
    * For the option `resolveNextHop` of conns: the MAC address to which the kernel would send, by its routes and
-   * neighbours. A neighbour that it does not know is asked for by the kernel; null when there is no way there, or no
+   * neighbors. A neighbor that it does not know is asked for by the kernel; null when there is no way there, or no
    * answer within 4 s.
    */
   readonly resolveNextHop: (address: string) => Uint8Array | null | Promise<Uint8Array | null>;

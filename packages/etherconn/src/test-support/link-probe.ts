@@ -46,7 +46,7 @@ export function sendFrame(link: Link, frame: Uint8Array): boolean {
 
 /**
  * A receiver that checks the order of the calls it gets, and keeps copies of the test frames. Other frames on the
- * wire (a kernel's neighbour discovery) are only counted.
+ * wire (a kernel's neighbor discovery) are only counted.
  */
 export class LinkProbe implements LinkReceiver {
   /** Copies of the test frames received. */

@@ -20,12 +20,12 @@ export const TARGET = {
   ip6: '20010db8000000000000000000000009',
 } as const;
 
-/** Neighbour and multicast listener discovery go on by themselves. */
+/** Neighbor and multicast listener discovery go on by themselves. */
 const ND_MLD = new Set([130, 131, 132, 133, 134, 135, 136, 137, 143]);
 
 /**
  * A station that sends IP packets written by hand to one other, {@link TARGET}, a host or the kernel, and notes which
- * ICMP and UDP packets come back. It answers ARP and neighbour discovery, and pings, as a host does.
+ * ICMP and UDP packets come back. It answers ARP and neighbor discovery, and pings, as a host does.
  */
 export class ProbeStation {
   readonly #relay: Relay;

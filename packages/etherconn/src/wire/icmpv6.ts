@@ -6,7 +6,7 @@ import { IpProtocol } from './protocol.ts';
 import { Fragment, type FrameRecord } from './record.ts';
 
 /**
- * ICMP for IPv6: RFC 4443. Neighbour discovery, which is carried in it, is in nd.ts. Offsets are from the start of
+ * ICMP for IPv6: RFC 4443. Neighbor discovery, which is carried in it, is in nd.ts. Offsets are from the start of
  * the header.
  */
 

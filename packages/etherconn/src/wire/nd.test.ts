@@ -65,7 +65,7 @@ function rewritten(frame: Uint8Array, emit: (u8: Uint8Array) => number): Uint8Ar
   return u8;
 }
 
-test('neighbour solicitation', () => {
+test('neighbor solicitation', () => {
   const u8 = frames.neighborSolicitation;
   const record = parsed(u8);
   assert.ok(isNd(u8, record) && isValidNd(u8, record));
@@ -85,7 +85,7 @@ test('neighbour solicitation', () => {
   );
 });
 
-test('neighbour advertisement', () => {
+test('neighbor advertisement', () => {
   const u8 = frames.neighborAdvertisement;
   const record = parsed(u8);
   assert.ok(isValidNd(u8, record));
@@ -157,7 +157,7 @@ test('messages and options that are not whole', () => {
       const record = parsed(cut);
       const fixed = { 133: 8, 134: 16, 135: 24, 136: 24 }[cut[L4]!]!;
       const text = parseErrorText(record.error);
-      if (length < fixed) assert.equal(text, 'icmpv6: neighbour discovery message is not whole');
+      if (length < fixed) assert.equal(text, 'icmpv6: neighbor discovery message is not whole');
       else if ((length - fixed) % 8 !== 0) assert.match(text, /option has no valid length/);
       assert.equal(isNd(cut, record), record.error === 0);
     }

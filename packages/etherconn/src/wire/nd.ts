@@ -10,7 +10,7 @@ import { IpProtocol } from './protocol.ts';
 import { Fragment, type FrameRecord } from './record.ts';
 
 /**
- * Neighbour discovery for IPv6: RFC 4861 (messages in ICMPv6); router preferences and more specific routes: RFC 4191; DNS
+ * Neighbor discovery for IPv6: RFC 4861 (messages in ICMPv6); router preferences and more specific routes: RFC 4191; DNS
  * servers and search list: RFC 8106. Offsets are from the start of the ICMPv6 header, those of options from the start of
  * the option.
  */
@@ -34,7 +34,7 @@ export const NdOption = {
   DNS_SEARCH: 31,
 } as const;
 
-/** Offset of the target address in neighbour solicitations, neighbour advertisements and redirects. */
+/** Offset of the target address in neighbor solicitations, neighbor advertisements and redirects. */
 export const ND_TARGET = 8;
 /** Offset of the address in a link-layer address option. */
 export const ND_LINK_LAYER_ADDRESS = 2;
@@ -45,7 +45,7 @@ const ND_ROUTE_PREFIX = 8;
 /** Offset of the first address in a recursive DNS server option, and of the names in a search list option. */
 export const ND_DNS = 8;
 
-/** Bits of byte 4 of a neighbour advertisement. */
+/** Bits of byte 4 of a neighbor advertisement. */
 export const NdNeighborFlag = { ROUTER: 0x80, SOLICITED: 0x40, OVERRIDE: 0x20 } as const;
 /** Bits of byte 5 of a router advertisement. */
 export const NdRouterFlag = { MANAGED: 0x80, OTHER: 0x40 } as const;
@@ -62,7 +62,7 @@ const NEIGHBOR_LENGTH = 24;
 const REDIRECT_LENGTH = 40;
 const PREFIX_OPTION_LENGTH = 32;
 
-/** Bytes of a message before its options, 0 for a type that is not neighbour discovery. */
+/** Bytes of a message before its options, 0 for a type that is not neighbor discovery. */
 function fixedLength(type: number): number {
   switch (type) {
     case NdType.ROUTER_SOLICITATION:
@@ -87,7 +87,7 @@ function optionLengthMin(kind: number): number {
 }
 
 /**
- * Checks that a neighbour discovery message at `record.l4` is whole and that its options' lengths lead to its end
+ * Checks that a neighbor discovery message at `record.l4` is whole and that its options' lengths lead to its end
  * (RFC 4861 §4.6: a length of 0 is invalid). Other ICMPv6 messages and fragments are left alone.
  */
 export function parseNd(u8: Uint8Array, record: FrameRecord): void {
@@ -110,7 +110,7 @@ export function parseNd(u8: Uint8Array, record: FrameRecord): void {
   }
 }
 
-/** Whether a parsed frame is a whole neighbour discovery message: then the accessors below are in bounds. */
+/** Whether a parsed frame is a whole neighbor discovery message: then the accessors below are in bounds. */
 export function isNd(u8: Uint8Array, record: FrameRecord): boolean {
   return (
     record.error === 0 &&
@@ -156,7 +156,7 @@ function isSolicitedNode(u8: Uint8Array, offset: number): boolean {
   return u8[offset + 11] === 1 && u8[offset + 12] === 0xff;
 }
 
-/** {@link NdNeighborFlag} bits of the neighbour advertisement at `offset`. */
+/** {@link NdNeighborFlag} bits of the neighbor advertisement at `offset`. */
 export function ndNeighborFlags(u8: Uint8Array, offset: number): number {
   return u8[offset + 4];
 }
@@ -344,7 +344,7 @@ export interface RouterAdvertisementFields {
 /** Writes the part all messages share, with checksum 0 and the rest of the fixed part zero. */
 function emitFixed(u8: Uint8Array, offset: number, type: number): number {
   const length = fixedLength(type);
-  checkRoom('neighbour discovery message', u8, offset, length);
+  checkRoom('neighbor discovery message', u8, offset, length);
   u8.fill(0, offset, offset + length);
   u8[offset] = type;
   return offset + length;
@@ -366,7 +366,7 @@ function emitLinkLayerOption(
 }
 
 /**
- * Writes a neighbour solicitation with checksum 0 at `offset`; returns the offset behind it, for
+ * Writes a neighbor solicitation with checksum 0 at `offset`; returns the offset behind it, for
  * `fillIcmpv6Checksum`.
  */
 export function emitNeighborSolicitation(
@@ -379,7 +379,7 @@ export function emitNeighborSolicitation(
   return emitLinkLayerOption(u8, options, NdOption.SOURCE_LINK_LAYER, 'sourceMac', fields.sourceMac);
 }
 
-/** Writes a neighbour advertisement with checksum 0 at `offset`; returns the offset behind it. */
+/** Writes a neighbor advertisement with checksum 0 at `offset`; returns the offset behind it. */
 export function emitNeighborAdvertisement(
   u8: Uint8Array,
   offset: number,

@@ -58,8 +58,8 @@ const TEXTS: readonly string[] = [
   'sctp: header is not whole (under 12 bytes)',
   'icmpv4: header is not whole (under 8 bytes)',
   'icmpv6: header is not whole (under 4 bytes)',
-  'icmpv6: neighbour discovery message is not whole',
-  'icmpv6: neighbour discovery option has no valid length',
+  'icmpv6: neighbor discovery message is not whole',
+  'icmpv6: neighbor discovery option has no valid length',
   'ipv4: total length is 0, as segmentation offload leaves it',
 ];
 

@@ -307,7 +307,7 @@ describe('ICMP redirects', () => {
     }
   });
 
-  it('of others, to others than a neighbour, and about nothing of ours are dropped', async (t) => {
+  it('of others, to others than a neighbor, and about nothing of ours are dropped', async (t) => {
     const { net, station, via, host } = await openWithRouters(t);
     const { ignored } = host.stats();
     const bad = [

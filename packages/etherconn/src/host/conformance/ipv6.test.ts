@@ -109,7 +109,7 @@ describe('IPv6 packets that come', () => {
   });
 });
 
-describe('Neighbour discovery in IPv6 extension headers', () => {
+describe('Neighbor discovery in IPv6 extension headers', () => {
   it('is answered behind options, and dropped in fragments, even when there is but one', async (t) => {
     const { net, host, station, tap } = open(t);
     const solicitation = text(ip6('3a', `8700 0000 00000000 ${TARGET.ip6} 0101 020000000001`).subarray(40));

@@ -20,7 +20,7 @@ export interface DhcpLink {
   random(): number;
   /**
    * Sends a datagram from port 68 to port 67: from `source` (text) or, null, 0.0.0.0, to `server` or, null, by
-   * broadcast; to this MAC address (6 bytes), or, null, to where the host's routes and neighbours say. False when the
+   * broadcast; to this MAC address (6 bytes), or, null, to where the host's routes and neighbors say. False when the
    * host knows no way.
    */
   send(payload: Uint8Array, source: string | null, server: string | null, mac: Uint8Array | null): boolean;

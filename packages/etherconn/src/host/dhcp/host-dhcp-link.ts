@@ -24,7 +24,7 @@ const LIMITED_BROADCAST = Uint8Array.of(255, 255, 255, 255);
 const DEFAULT_ROUTE = { address: ANY, length: 0 };
 const TTL = 64;
 
-/** One question, and half a second for the answer: neighbours on a link answer within milliseconds. */
+/** One question, and half a second for the answer: neighbors on a link answer within milliseconds. */
 const PROBES = 1;
 const PROBE_TIME = 500;
 

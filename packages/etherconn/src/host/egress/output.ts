@@ -133,7 +133,7 @@ export class Output implements NeighborLink, NeighborOwner {
   }
 
   /**
-   * Sends an ARP or neighbour discovery message, in memory that is from now on ours. It waits for room: when many hosts
+   * Sends an ARP or neighbor discovery message, in memory that is from now on ours. It waits for room: when many hosts
    * ask, or are asked, at once, those whose message was lost would fall silent for a second.
    */
   trySendPacketTo(packet: Uint8Array, etherType: number, destMac: Uint8Array): number {
@@ -142,7 +142,7 @@ export class Output implements NeighborLink, NeighborOwner {
     return 1;
   }
 
-  /** The way of answers to neighbours' questions. */
+  /** The way of answers to neighbors' questions. */
   get answers(): AnswerLink {
     this.#answers ??= new Answers(this.#state, this.#sendLine);
     return this.#answers;

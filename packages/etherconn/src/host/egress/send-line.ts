@@ -2,11 +2,11 @@ import { clearTimeout, setTimeout } from '../../real-time.ts';
 import type { Relay } from '../../relay/relay.ts';
 import type { RoomCall } from '../../relay/room-queue.ts';
 
-/** Packets that may wait, answers of neighbours and others each. */
+/** Packets that may wait, answers of neighbors and others each. */
 const DEPTH = 16_384;
 /** Packets that are sent before others in the relay's line have their turn. */
 const TURN = 32;
-/** Milliseconds for which the process stays alive for what waits: as long as for a neighbour that does not answer. */
+/** Milliseconds for which the process stays alive for what waits: as long as for a neighbor that does not answer. */
 const HOLD_TIME = 3000;
 
 interface WaitingSend {
@@ -58,11 +58,11 @@ class Lane {
 }
 
 /**
- * Where packets of all hosts of a relay, other than those of ports, wait for room: questions and answers of ARP, neighbour
+ * Where packets of all hosts of a relay, other than those of ports, wait for room: questions and answers of ARP, neighbor
  * discovery, groups and pings. Thousands of hosts may ask, or be asked, at once. In the relay's own line, where conns
  * stand, all of them have one place. Sending one may make another (a question for its next hop), which goes to the end.
  *
- * Answers to neighbours' questions have a lane of their own, for anybody can ask for any number: the lanes take turns, and
+ * Answers to neighbors' questions have a lane of their own, for anybody can ask for any number: the lanes take turns, and
  * so does the relay's line.
  */
 export class SendLine implements RoomCall {
@@ -91,7 +91,7 @@ export class SendLine implements RoomCall {
     this.#wait(this.#lane, { attempt, dropped });
   }
 
-  /** As {@link send}, for an answer to a neighbour's question. */
+  /** As {@link send}, for an answer to a neighbor's question. */
   answer(attempt: () => boolean, dropped: () => void): void {
     if (this.#lane.length === 0 && this.#answers.length === 0 && attempt()) return;
     this.#wait(this.#answers, { attempt, dropped });

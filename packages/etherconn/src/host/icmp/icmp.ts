@@ -52,7 +52,7 @@ const NO_OPTIONS = new Uint8Array(0);
 /** The packet that an error quotes. Used at once. */
 const quoted = new FrameRecord();
 
-/** ICMP and ICMPv6 that come to a host, without neighbour discovery: RFC 792, RFC 1122 §3.2.2, RFC 4443. */
+/** ICMP and ICMPv6 that come to a host, without neighbor discovery: RFC 792, RFC 1122 §3.2.2, RFC 4443. */
 export class Icmp {
   readonly #state: HostState;
   readonly #output: Output;
@@ -101,7 +101,7 @@ export class Icmp {
     else counters.ignored++;
   }
 
-  /** Takes an ICMPv6 message that is neither neighbour discovery nor multicast listener discovery. */
+  /** Takes an ICMPv6 message that is neither neighbor discovery nor multicast listener discovery. */
   input6(store: BatchStore, record: FrameRecord, kind: number): void {
     const { counters } = this.#state;
     const u8 = store.memory!.u8;

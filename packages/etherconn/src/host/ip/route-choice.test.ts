@@ -231,7 +231,7 @@ describe('routes that routers tell of', () => {
 });
 
 describe('times that routers tell of', () => {
-  it('the time between questions, and how long a neighbour counts as reachable', async (t) => {
+  it('the time between questions, and how long a neighbor counts as reachable', async (t) => {
     const { net, a } = open(t);
     const { port } = hostOf(net);
     // Reachable 10 s, 250 ms between questions.

@@ -16,7 +16,7 @@ import type { FrameRecord } from '../../wire/record.ts';
 import type { Addresses } from '../ip/addresses.ts';
 import { type NeighborCache, NeighborState } from './neighbor-cache.ts';
 
-/** What ARP and neighbour discovery send through. */
+/** What ARP and neighbor discovery send through. */
 export interface NeighborLink {
   /** Own MAC address, 6 bytes. */
   readonly macBytes: Uint8Array;
@@ -26,7 +26,7 @@ export interface NeighborLink {
   readonly answers?: AnswerLink;
 }
 
-/** What answers to neighbours' questions are sent through, where anybody may ask for any number. */
+/** What answers to neighbors' questions are sent through, where anybody may ask for any number. */
 export interface AnswerLink {
   /** Whether there is room for another answer. If not, it is counted as one that was not sent, and not even made. */
   hasRoom(): boolean;

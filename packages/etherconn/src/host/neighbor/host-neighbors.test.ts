@@ -58,7 +58,7 @@ function overhear(
   return { relay, seen };
 }
 
-describe('a host among its neighbours', () => {
+describe('a host among its neighbors', () => {
   it('answers ARP for its own addresses, and for no other', async (t) => {
     const net = new HostNetwork(t);
     const host = net.host(1);
@@ -77,7 +77,7 @@ describe('a host among its neighbours', () => {
     assert.equal(host.stats().neighbors, 1, 'who asks is remembered, who probes has no address yet');
   });
 
-  it('keeps no neighbour that it has not asked for, however loud', async (t) => {
+  it('keeps no neighbor that it has not asked for, however loud', async (t) => {
     const net = new HostNetwork(t);
     const host = net.host(1, { neighbors: 16 });
     const { relay } = overhear(net);
@@ -205,7 +205,7 @@ describe('a host among its neighbours', () => {
     assert.deepEqual(server.user.texts, ['y']);
   });
 
-  it('follows a neighbour whose MAC address changes', async (t) => {
+  it('follows a neighbor whose MAC address changes', async (t) => {
     const net = new HostNetwork(t);
     const host = net.host(1);
     const client = new TestPort(host).bind('');

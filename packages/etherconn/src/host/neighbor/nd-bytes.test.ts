@@ -6,7 +6,7 @@ import { icmpv6Frame, Station } from '../../test-support/station.ts';
 import { formatIp } from '../../wire/ip.ts';
 import type { Host } from '../host.ts';
 
-/** Neighbour discovery byte by byte: RFC 4861. The host is 2001:db8::9 and fe80::ff:fe00:9, the other one fe80::7. */
+/** Neighbor discovery byte by byte: RFC 4861. The host is 2001:db8::9 and fe80::ff:fe00:9, the other one fe80::7. */
 
 const OURS = '20010db8000000000000000000000009';
 const THEIRS = 'fe800000000000000000000000000007';
@@ -54,7 +54,7 @@ class Bench {
   }
 }
 
-describe('neighbour solicitations', () => {
+describe('neighbor solicitations', () => {
   it('are answered from the address asked for: solicited, override, with the MAC address', async (t) => {
     const bench = new Bench(t);
     // Reserved bits and an unknown option say nothing.
@@ -120,7 +120,7 @@ describe('neighbour solicitations', () => {
     assert.deepEqual([bench.sent(135).length, bench.host.stats().unreachable], [3, 1]);
   });
 
-  it('ours go to the neighbour alone when it is probed', async (t) => {
+  it('ours go to the neighbor alone when it is probed', async (t) => {
     const bench = new Bench(t);
     await bench.ask();
     await bench.send(`8800 0000 60000000 ${THEIRS} ${TARGET_MAC}`, HERE);
@@ -135,7 +135,7 @@ describe('neighbour solicitations', () => {
   });
 });
 
-describe('neighbour advertisements', () => {
+describe('neighbor advertisements', () => {
   it('resolve who is asked for; all that waits is sent', async (t) => {
     const bench = new Bench(t);
     await bench.ask();

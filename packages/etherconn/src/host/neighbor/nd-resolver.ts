@@ -18,7 +18,7 @@ import {
 } from './resolver.ts';
 
 /**
- * Finds next hops by neighbour discovery, for conns on a SharedEtherConn, and answers for their address. ICMPv6 comes
+ * Finds next hops by neighbor discovery, for conns on a SharedEtherConn, and answers for their address. ICMPv6 comes
  * with the same EtherType as the conns' datagrams, so it shares their SharedEtherConn, which must have
  * `receiveMulticast: true` to hear what others ask:
  *

@@ -39,7 +39,7 @@ const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 
 const ALL_ROUTERS = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2);
 
 /**
- * Neighbour discovery of one station: answers for its addresses, asks for others', notices conflicts. RFC 4861 §7.2,
+ * Neighbor discovery of one station: answers for its addresses, asks for others', notices conflicts. RFC 4861 §7.2,
  * RFC 4862 §5.4 (duplicate address detection), RFC 4429 (optimistic addresses).
  */
 export class Nd {
@@ -55,7 +55,7 @@ export class Nd {
     this.#conflicts = conflicts;
   }
 
-  /** Takes a received neighbour solicitation or advertisement; false when it is neither, or not valid. */
+  /** Takes a received neighbor solicitation or advertisement; false when it is neither, or not valid. */
   input(u8: Uint8Array, record: FrameRecord): boolean {
     if (!isValidNd(u8, record)) return false;
     // Our own, given back by a hub or a mirror.

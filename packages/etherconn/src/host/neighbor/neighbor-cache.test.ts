@@ -112,7 +112,7 @@ describe('NeighborCache', () => {
     assert.notEqual(neighbor.version, version);
   });
 
-  it('keeps at most 64 packets for one neighbour, the newest', () => {
+  it('keeps at most 64 packets for one neighbor, the newest', () => {
     const { cache, sent, learn } = open();
     const neighbor = cache.want(ADDRESS);
     cache.use(neighbor);
@@ -126,7 +126,7 @@ describe('NeighborCache', () => {
     assert.equal(cache.waiting, 4);
   });
 
-  it('keeps at most 16 MiB for all neighbours together, and counts what goes', () => {
+  it('keeps at most 16 MiB for all neighbors together, and counts what goes', () => {
     const { cache, sent, learn } = open(1024);
     for (let n = 0; n < 300; n++) {
       const neighbor = cache.want(address(n));
@@ -176,7 +176,7 @@ describe('NeighborCache', () => {
     cache.clear();
   });
 
-  it('is bounded: strangers take free places only, and our own needs take those of idle neighbours', () => {
+  it('is bounded: strangers take free places only, and our own needs take those of idle neighbors', () => {
     const { cache, learn } = open(16);
     const ours: Neighbor[] = [];
     for (let n = 0; n < 8; n++) {

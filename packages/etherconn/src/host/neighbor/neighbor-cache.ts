@@ -3,7 +3,7 @@ import { nextTick } from '../../real-time.ts';
 import { sameBytes } from '../../wire/bytes.ts';
 import { type IpKey, ipKey } from '../ip/ip-key.ts';
 
-/** States of a neighbour, RFC 4861 §7.3.2, for ARP too. The order counts: from STALE on the MAC address is known. */
+/** States of a neighbor, RFC 4861 §7.3.2, for ARP too. The order counts: from STALE on the MAC address is known. */
 export const NeighborState = {
   /** Not in the cache (any more). */
   NONE: 0,
@@ -23,7 +23,7 @@ export const RETRANSMIT_TIME = 1000;
 const DELAY_TIME = 5000;
 const SOLICITATIONS = 3;
 
-/** Packets and bytes that wait for one neighbour; beyond, the oldest are dropped. */
+/** Packets and bytes that wait for one neighbor; beyond, the oldest are dropped. */
 const QUEUE_PACKETS = 64;
 const QUEUE_BYTES = 256 * 1024;
 /**
@@ -34,7 +34,7 @@ const PATIENCE4 = 1;
 const PATIENCE6 = 2;
 /** Milliseconds for which it is remembered that nobody has answered. */
 const FAILURE_TIME = 60_000;
-/** Bytes that wait for all neighbours: answers to strangers who are not there must not fill the memory. */
+/** Bytes that wait for all neighbors: answers to strangers who are not there must not fill the memory. */
 const WAITING_BYTES = 16 << 20;
 
 /** An IP packet that waits, and what is to be told when it cannot be sent. */
@@ -61,7 +61,7 @@ export interface RoomListener {
   roomAgain(): void;
 }
 
-/** One neighbour on the link. */
+/** One neighbor on the link. */
 export class Neighbor {
   /** 4 or 16 bytes. */
   readonly address: Uint8Array;
@@ -94,7 +94,7 @@ export class Neighbor {
 /** What a cache needs of its owner. */
 export interface NeighborOwner {
   /**
-   * Asks for the neighbour's MAC address, of the neighbour itself if `mac` is known, else of all. False when there is no
+   * Asks for the neighbor's MAC address, of the neighbor itself if `mac` is known, else of all. False when there is no
    * address to ask from.
    */
   solicit(neighbor: Neighbor, mac: Uint8Array | null): boolean;
@@ -102,11 +102,11 @@ export interface NeighborOwner {
   sendWaiting(neighbor: Neighbor, packet: Uint8Array): void;
   /** A station has not answered, or is heard of again after that. */
   reachabilityChanged(address: Uint8Array): void;
-  /** A neighbour says that it is no router (RFC 4861 §7.2.5). */
+  /** A neighbor says that it is no router (RFC 4861 §7.2.5). */
   isNoRouter(address: Uint8Array): void;
 }
 
-/** How a message about a neighbour is to be taken, RFC 4861 §7.2.5. */
+/** How a message about a neighbor is to be taken, RFC 4861 §7.2.5. */
 export interface Learning {
   /** It answers a question of ours. */
   readonly solicited: boolean;
@@ -119,7 +119,7 @@ export interface Learning {
 }
 
 /**
- * The MAC addresses of neighbours, by IP address: resolved when needed, probed again when in use, forgotten when
+ * The MAC addresses of neighbors, by IP address: resolved when needed, probed again when in use, forgotten when
  * silent. Bounded, for each IP version, so that neither a scan of ours nor strangers who ask can fill the memory. There is a timer only
  * while an entry is being resolved, is in use or has been within the last 30 s.
  */
@@ -170,7 +170,7 @@ export class NeighborCache {
     return this.#entries === null ? [] : this.#entries.values();
   }
 
-  /** Sets, for IPv6, how long a neighbour counts as reachable and the time between questions, in milliseconds. */
+  /** Sets, for IPv6, how long a neighbor counts as reachable and the time between questions, in milliseconds. */
   setTimes6(reachable: number, retransmit: number): void {
     this.#reachableTime6 = reachable;
     this.#retransmitTime6 = retransmit;
@@ -235,7 +235,7 @@ export class NeighborCache {
   }
 
   /**
-   * Whether senders to a neighbour are made to wait: it is asked for the first time, and has not had long to answer. To
+   * Whether senders to a neighbor are made to wait: it is asked for the first time, and has not had long to answer. To
    * others as many packets as have a place are kept, and the rest is dropped.
    */
   isPatient(neighbor: Neighbor): boolean {

@@ -28,7 +28,7 @@ function request(i: number): Uint8Array {
 
 describe('a flood of questions for an address', () => {
   for (const [title, question, address] of [
-    ['by neighbour discovery', solicitation, '2001:db8::9'],
+    ['by neighbor discovery', solicitation, '2001:db8::9'],
     ['by ARP', request, '10.0.0.9'],
   ] as const) {
     it(`${title} costs neither pings nor conns their turn`, async (t) => {

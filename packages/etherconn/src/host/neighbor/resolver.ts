@@ -14,7 +14,7 @@ export interface ResolverOptions {
   address: string;
   /** Router for addresses outside of that network. Without one they have no next hop. */
   gateway?: string;
-  /** Neighbours that are remembered. 16 to 65,536, default 1024. */
+  /** Neighbors that are remembered. 16 to 65,536, default 1024. */
   neighbors?: number;
 }
 
@@ -23,14 +23,14 @@ export const RESOLVER_OPTIONS: readonly string[] = ['address', 'gateway', 'neigh
 
 /** What a resolver holds and has counted. */
 export interface ResolverStats {
-  /** Neighbours known, or being asked for, now. */
+  /** Neighbors known, or being asked for, now. */
   readonly neighbors: number;
   readonly neighborsEvicted: number;
   /** Packets of others that use our address. */
   readonly conflicts: number;
 }
 
-/** What ArpResolver and NdResolver have in common: one address, and the neighbours around it. */
+/** What ArpResolver and NdResolver have in common: one address, and the neighbors around it. */
 export abstract class NeighborResolver implements AsyncDisposable {
   /**
    * For the option `resolveNextHop` of conns: the next hop's MAC address at once when it is known, else a promise of it,

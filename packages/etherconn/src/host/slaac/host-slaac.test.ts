@@ -45,7 +45,7 @@ function routerOn(hosts: HostNetwork): { send(packet: Uint8Array): void } {
   };
 }
 
-test('addresses by EUI-64, routes, neighbour, MTU, and all gone afterwards', async (t) => {
+test('addresses by EUI-64, routes, neighbor, MTU, and all gone afterwards', async (t) => {
   const hosts = new HostNetwork(t);
   const router = routerOn(hosts);
   const host = hosts.host(9, { addresses: [] });

@@ -8,9 +8,9 @@ const RETRANSMIT_MAX = 60_000;
 /** RFC 4861 §6.3.4: the random factor is another at least every few hours. */
 const CHOICE_AGE = 7_200_000;
 
-/** The times of neighbour discovery that routers have told of: RFC 4861 §6.3.2, §6.3.4. */
+/** The times of neighbor discovery that routers have told of: RFC 4861 §6.3.2, §6.3.4. */
 export class NeighborTimes {
-  /** Milliseconds for which a neighbour counts as reachable; null while no router says. */
+  /** Milliseconds for which a neighbor counts as reachable; null while no router says. */
   reachable: number | null = null;
   /** Milliseconds between questions; null while no router says. */
   retransmit: number | null = null;

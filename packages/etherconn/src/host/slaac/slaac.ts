@@ -32,7 +32,7 @@ export interface SlaacLink<Address, Route> {
   /** A network on the link, or (`gateway`) behind a router, with the router's RoutePreference. */
   addRoute(prefix: Uint8Array, length: number, gateway: Uint8Array | null, preference: number): Route;
   removeRoute(route: Route): void;
-  /** Milliseconds for which a neighbour counts as reachable, and between questions; null: as without us. */
+  /** Milliseconds for which a neighbor counts as reachable, and between questions; null: as without us. */
   setNeighborTimes(reachable: number | null, retransmit: number | null): void;
   /** Null: as without us. */
   setMtu(mtu: number | null): void;

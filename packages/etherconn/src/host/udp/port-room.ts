@@ -8,8 +8,8 @@ const DEPTH = 1024;
 
 /**
  * Those who wait until a port can send again, whatever it was that had no room: the wire, the way to the host itself, or
- * the queue of a neighbour that is being asked for. Each port has a line of its own, because one that waits for a silent
- * neighbour must not hold up the whole relay.
+ * the queue of a neighbor that is being asked for. Each port has a line of its own, because one that waits for a silent
+ * neighbor must not hold up the whole relay.
  */
 export class PortRoom implements RoomListener, RoomCall {
   readonly queue: RoomQueue = new RoomQueue(DEPTH);

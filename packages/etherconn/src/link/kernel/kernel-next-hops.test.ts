@@ -11,12 +11,12 @@ const REACHABLE = 0x02;
 const STALE = 0x04;
 const FAILED = 0x20;
 
-/** A kernel with one route, to everything on the link of interface 7, and the neighbours of a table. */
+/** A kernel with one route, to everything on the link of interface 7, and the neighbors of a table. */
 class FakeKernel {
   /** State by address. */
-  readonly neighbours = new Map<string, number>();
+  readonly neighbors = new Map<string, number>();
   readonly asked: string[] = [];
-  /** Errno of having a neighbour asked for. */
+  /** Errno of having a neighbor asked for. */
   refusal = 0;
   open = 0;
 
@@ -51,8 +51,8 @@ class FakeKernel {
         return end(36, 24);
       case 30: {
         // RTM_GETNEIGH
-        this.asked.push(`neighbour ${address}`);
-        const state = this.neighbours.get(address);
+        this.asked.push(`neighbor ${address}`);
+        const state = this.neighbors.get(address);
         if (state === undefined) {
           view.setInt32(16, -2, true);
           return end(20, 2);
@@ -63,7 +63,7 @@ class FakeKernel {
       }
       default: // RTM_NEWNEIGH
         this.asked.push(`use ${address}`);
-        if (this.refusal === 0 && !this.neighbours.has(address)) this.neighbours.set(address, INCOMPLETE);
+        if (this.refusal === 0 && !this.neighbors.has(address)) this.neighbors.set(address, INCOMPLETE);
         view.setInt32(16, -this.refusal, true);
         return end(20, 2);
     }
@@ -83,25 +83,25 @@ function setUp(): { kernel: FakeKernel; clock: VirtualClock; hops: KernelNextHop
 
 test('what the kernel knows is given at once, and believed for two seconds', async () => {
   const { kernel, clock, hops } = setUp();
-  kernel.neighbours.set('10.0.0.1', REACHABLE);
+  kernel.neighbors.set('10.0.0.1', REACHABLE);
   assert.deepEqual(hops.resolve('10.0.0.1'), MAC);
-  assert.deepEqual(kernel.take(), ['route 10.0.0.1', 'neighbour 10.0.0.1']);
+  assert.deepEqual(kernel.take(), ['route 10.0.0.1', 'neighbor 10.0.0.1']);
   await clock.advance(1999);
   assert.deepEqual(hops.resolve('10.0.0.1'), MAC);
   assert.deepEqual(kernel.take(), []);
   await clock.advance(1);
-  kernel.neighbours.set('10.0.0.1', STALE);
+  kernel.neighbors.set('10.0.0.1', STALE);
   assert.deepEqual(hops.resolve('10.0.0.1'), MAC);
-  assert.deepEqual(kernel.take(), ['route 10.0.0.1', 'neighbour 10.0.0.1', 'use 10.0.0.1']);
+  assert.deepEqual(kernel.take(), ['route 10.0.0.1', 'neighbor 10.0.0.1', 'use 10.0.0.1']);
 });
 
-test('a neighbour that the kernel does not know is asked for once, for all who wait', async () => {
+test('a neighbor that the kernel does not know is asked for once, for all who wait', async () => {
   const { kernel, clock, hops } = setUp();
   const first = hops.resolve('10.0.0.1') as Promise<Uint8Array | null>;
   assert.equal(hops.resolve('10.0.0.1'), first);
-  assert.deepEqual(kernel.take(), ['route 10.0.0.1', 'neighbour 10.0.0.1', 'use 10.0.0.1']);
+  assert.deepEqual(kernel.take(), ['route 10.0.0.1', 'neighbor 10.0.0.1', 'use 10.0.0.1']);
   await clock.advance(50);
-  kernel.neighbours.set('10.0.0.1', REACHABLE);
+  kernel.neighbors.set('10.0.0.1', REACHABLE);
   await clock.advance(100);
   assert.deepEqual(await first, MAC);
   kernel.take();
@@ -109,16 +109,16 @@ test('a neighbour that the kernel does not know is asked for once, for all who w
   assert.deepEqual(kernel.take(), []);
 });
 
-test('a neighbour that fails, or never answers, is null, and asked for anew the next time', async () => {
+test('a neighbor that fails, or never answers, is null, and asked for anew the next time', async () => {
   const { kernel, clock, hops } = setUp();
   const failing = hops.resolve('10.0.0.1') as Promise<Uint8Array | null>;
-  kernel.neighbours.set('10.0.0.1', FAILED);
+  kernel.neighbors.set('10.0.0.1', FAILED);
   await clock.advance(100);
   assert.equal(await failing, null);
-  kernel.neighbours.clear();
+  kernel.neighbors.clear();
   kernel.take();
   const silent = hops.resolve('10.0.0.1') as Promise<Uint8Array | null>;
-  assert.deepEqual(kernel.take().slice(0, 3), ['route 10.0.0.1', 'neighbour 10.0.0.1', 'use 10.0.0.1']);
+  assert.deepEqual(kernel.take().slice(0, 3), ['route 10.0.0.1', 'neighbor 10.0.0.1', 'use 10.0.0.1']);
   let ended = false;
   void silent.then(() => {
     ended = true;
@@ -129,10 +129,10 @@ test('a neighbour that fails, or never answers, is null, and asked for anew the 
   assert.equal(await silent, null);
 });
 
-test('without CAP_NET_ADMIN known neighbours do, unknown ones are an error', () => {
+test('without CAP_NET_ADMIN known neighbors do, unknown ones are an error', () => {
   const { kernel, hops } = setUp();
   kernel.refusal = 1;
-  kernel.neighbours.set('10.0.0.1', STALE);
+  kernel.neighbors.set('10.0.0.1', STALE);
   assert.deepEqual(hops.resolve('10.0.0.1'), MAC);
   assert.throws(() => hops.resolve('10.0.0.2'), { code: 'EPERM', message: /CAP_NET_ADMIN/ });
 });
@@ -152,11 +152,11 @@ test('no more than 4096 answers are kept', () => {
   const { kernel, hops } = setUp();
   for (let n = 0; n < 5000; n++) {
     const address = `10.0.${n >> 8}.${n & 255}`;
-    kernel.neighbours.set(address, REACHABLE);
+    kernel.neighbors.set(address, REACHABLE);
     hops.resolve(address);
   }
   kernel.take();
   hops.resolve('10.0.0.0');
   hops.resolve('10.0.19.135');
-  assert.deepEqual(kernel.take(), ['route 10.0.0.0', 'neighbour 10.0.0.0']);
+  assert.deepEqual(kernel.take(), ['route 10.0.0.0', 'neighbor 10.0.0.0']);
 });

@@ -6,19 +6,19 @@ import { isLimitedBroadcast, isLinkLocalIpv6, isMulticastIp, parseIp } from '../
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
 import {
   errnoName,
-  type KernelNeighbour,
+  type KernelNeighbor,
   type KernelRoute,
-  neighbourRequest,
-  parseNeighbour,
+  neighborRequest,
+  parseNeighbor,
   parseRoute,
   routeRequest,
-  useNeighbourRequest,
+  useNeighborRequest,
 } from './neighbor-netlink.ts';
 import { openRouteSocket, parseAcknowledgement } from './netlink.ts';
 
 /** Milliseconds for which an answer is believed: what the kernel learns is known here no later. */
 const BELIEVED = 2000;
-/** Milliseconds between looks at a neighbour that is being asked for: from the first to the last. */
+/** Milliseconds between looks at a neighbor that is being asked for: from the first to the last. */
 const FIRST_LOOK = 1;
 const LAST_LOOK = 64;
 /** Milliseconds after which nobody waits any more; the kernel itself gives up after three requests, one a second. */
@@ -36,8 +36,8 @@ interface Known {
 }
 
 /**
- * The MAC addresses to which the kernel itself would send, out of one interface: its routes and neighbour tables,
- * asked for by rtnetlink. A neighbour that the kernel does not know is asked for by the kernel, and waited for.
+ * The MAC addresses to which the kernel itself would send, out of one interface: its routes and neighbor tables,
+ * asked for by rtnetlink. A neighbor that the kernel does not know is asked for by the kernel, and waited for.
  */
 export class KernelNextHops {
   readonly #addon: Addon;
@@ -59,8 +59,8 @@ export class KernelNextHops {
 
   /**
    * The next hop towards an IP address (text): at once if the kernel knows it, else a promise. Null when there is no
-   * way there: no route, the machine's own address, or a neighbour that does not answer within 4 s. Throws a
-   * SystemError: EPERM when the kernel does not know the neighbour, and CAP_NET_ADMIN is missing to have it ask.
+   * way there: no route, the machine's own address, or a neighbor that does not answer within 4 s. Throws a
+   * SystemError: EPERM when the kernel does not know the neighbor, and CAP_NET_ADMIN is missing to have it ask.
    */
   resolve(address: string): NextHop {
     if (this.#closed) return null;
@@ -74,7 +74,7 @@ export class KernelNextHops {
     const route = this.#route(bytes);
     if (route?.kind === 'broadcast') return BROADCAST;
     if (route?.kind !== 'unicast') return null;
-    return this.#neighbour(address, route.gateway ?? bytes);
+    return this.#neighbor(address, route.gateway ?? bytes);
   }
 
   /** Whoever waits is given null. Harmless when repeated. */
@@ -105,10 +105,10 @@ export class KernelNextHops {
     return ask(this.#interfaceIndex);
   }
 
-  #neighbour(address: string, hop: Uint8Array): NextHop {
+  #neighbor(address: string, hop: Uint8Array): NextHop {
     const found = this.#look(hop);
     if (found?.mac !== undefined) {
-      // Without the right to change neighbours the kernel confirms it some other time.
+      // Without the right to change neighbors the kernel confirms it some other time.
       if (found.stale) this.#use(hop);
       return this.#keep(address, found.mac);
     }
@@ -145,14 +145,14 @@ export class KernelNextHops {
     });
   }
 
-  #look(hop: Uint8Array): KernelNeighbour | undefined {
-    const answer = parseNeighbour(this.#ask(neighbourRequest(this.#interfaceIndex, hop)));
+  #look(hop: Uint8Array): KernelNeighbor | undefined {
+    const answer = parseNeighbor(this.#ask(neighborRequest(this.#interfaceIndex, hop)));
     return 'value' in answer ? answer.value : undefined;
   }
 
   /** Returns the errno, 0 for success. */
   #use(hop: Uint8Array): number {
-    return parseAcknowledgement(this.#ask(useNeighbourRequest(this.#interfaceIndex, hop)));
+    return parseAcknowledgement(this.#ask(useNeighborRequest(this.#interfaceIndex, hop)));
   }
 
   #keep(address: string, mac: Uint8Array): Uint8Array {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
-  neighbourRequest,
-  parseNeighbour,
+  neighborRequest,
+  parseNeighbor,
   parseRoute,
   routeRequest,
-  useNeighbourRequest,
+  useNeighborRequest,
 } from './neighbor-netlink.ts';
 import { parseAcknowledgement } from './netlink.ts';
 
@@ -28,17 +28,17 @@ test('requests, as rtnetlink(7) lays them out', () => {
     hex('24000000 1a00 0100 00000000 00000000  02 20 00 00 00 00 00 00 00000000  0800 0100 c0000201'),
   );
   assert.deepEqual(
-    neighbourRequest(7, GATEWAY),
+    neighborRequest(7, GATEWAY),
     hex('24000000 1e00 0100 00000000 00000000  02 00 0000 07000000 0000 00 00  0800 0100 0a000001'),
   );
   // NLM_F_ACK and NLM_F_CREATE; NTF_USE.
   assert.deepEqual(
-    useNeighbourRequest(7, GATEWAY),
+    useNeighborRequest(7, GATEWAY),
     hex('24000000 1c00 0504 00000000 00000000  02 00 0000 07000000 0000 01 00  0800 0100 0a000001'),
   );
   const address6 = hex('fd000000000000000000000000000001');
   assert.deepEqual(
-    neighbourRequest(7, address6),
+    neighborRequest(7, address6),
     hex(`30000000 1e00 0100 00000000 00000000  0a 00 0000 07000000 0000 00 00
          1400 0100 fd000000000000000000000000000001`),
   );
@@ -79,9 +79,9 @@ test('routes', () => {
   assert.deepEqual(parseRoute(answer('0200', '9bffffff', '')), { errno: 101 });
 });
 
-test('neighbours by their state', () => {
-  const neighbour = (state: string, attributes = '0a00 0200 020000000001 0000') =>
-    parseNeighbour(answer('1c00', `02 00 0000 07000000 ${state} 00 01`, attributes));
+test('neighbors by their state', () => {
+  const neighbor = (state: string, attributes = '0a00 0200 020000000001 0000') =>
+    parseNeighbor(answer('1c00', `02 00 0000 07000000 ${state} 00 01`, attributes));
   const mac = hex('020000000001');
   for (const [state, expected] of [
     ['0200', { mac, pending: false, stale: false }], // REACHABLE
@@ -92,10 +92,10 @@ test('neighbours by their state', () => {
     ['0100', { mac: undefined, pending: true, stale: false }], // INCOMPLETE
     ['2000', { mac: undefined, pending: false, stale: false }], // FAILED
   ] as const) {
-    assert.deepEqual(neighbour(state), { value: expected }, state);
+    assert.deepEqual(neighbor(state), { value: expected }, state);
   }
-  assert.deepEqual(neighbour('0200', ''), { value: { mac: undefined, pending: false, stale: false } });
-  assert.deepEqual(parseNeighbour(answer('0200', 'feffffff', '')), { errno: 2 });
+  assert.deepEqual(neighbor('0200', ''), { value: { mac: undefined, pending: false, stale: false } });
+  assert.deepEqual(parseNeighbor(answer('0200', 'feffffff', '')), { errno: 2 });
 });
 
 test('acknowledgements', () => {
@@ -106,10 +106,10 @@ test('acknowledgements', () => {
 test('an answer that is no whole message is an error, whatever its bytes', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
-      for (const parse of [parseRoute, parseNeighbour]) parse(bytes);
+      for (const parse of [parseRoute, parseNeighbor]) parse(bytes);
       parseAcknowledgement(bytes);
     }),
   );
   assert.deepEqual(parseRoute(new Uint8Array(3)), { errno: 74 });
-  assert.deepEqual(parseNeighbour(answer('1800', '', '00000000')), { errno: 74 });
+  assert.deepEqual(parseNeighbor(answer('1800', '', '00000000')), { errno: 74 });
 });

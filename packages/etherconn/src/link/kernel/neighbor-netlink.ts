@@ -11,7 +11,7 @@ import {
 } from './netlink.ts';
 import { AF_INET, AF_INET6 } from './socket-numbers.ts';
 
-/** Messages to rtnetlink about routes and neighbours, and its answers: linux/rtnetlink.h, linux/neighbour.h. */
+/** Messages to rtnetlink about routes and neighbors, and its answers: linux/rtnetlink.h, linux/neighbor.h. */
 
 const RTM_NEWROUTE = 24;
 const RTM_GETROUTE = 26;
@@ -20,10 +20,10 @@ const RTM_GETNEIGH = 30;
 
 const ROUTE_HEADER = 12; // struct rtmsg
 const ROUTE_TYPE = 7;
-const NEIGHBOUR_HEADER = 12; // struct ndmsg
-const NEIGHBOUR_INDEX = 4;
-const NEIGHBOUR_STATE = 8;
-const NEIGHBOUR_FLAGS = 10;
+const NEIGHBOR_HEADER = 12; // struct ndmsg
+const NEIGHBOR_INDEX = 4;
+const NEIGHBOR_STATE = 8;
+const NEIGHBOR_FLAGS = 10;
 
 const RTA_DST = 1;
 const RTA_OIF = 4;
@@ -45,7 +45,7 @@ const NUD_DELAY = 0x08;
 const NUD_PROBE = 0x10;
 const NUD_NOARP = 0x40;
 const NUD_PERMANENT = 0x80;
-/** States with a link-layer address that may be used (NUD_VALID of net/neighbour.h). */
+/** States with a link-layer address that may be used (NUD_VALID of net/neighbor.h). */
 const NUD_VALID: number = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY;
 
 /** Where the kernel would send packets for an address. */
@@ -58,8 +58,8 @@ export interface KernelRoute {
   readonly interfaceIndex: number;
 }
 
-/** An entry of the kernel's neighbour table. */
-export interface KernelNeighbour {
+/** An entry of the kernel's neighbor table. */
+export interface KernelNeighbor {
   /** 6 bytes; undefined while it is not known. */
   readonly mac: Uint8Array | undefined;
   /** It is being asked for. */
@@ -97,25 +97,25 @@ export function parseRoute(answer: Uint8Array): Answer<KernelRoute> {
   };
 }
 
-/** Asks for a neighbour. */
-export function neighbourRequest(interfaceIndex: number, address: Uint8Array): Uint8Array {
-  return buildRequest(RTM_GETNEIGH, 0, neighbourHeader(interfaceIndex, address, 0), [[NDA_DST, address]]);
+/** Asks for a neighbor. */
+export function neighborRequest(interfaceIndex: number, address: Uint8Array): Uint8Array {
+  return buildRequest(RTM_GETNEIGH, 0, neighborHeader(interfaceIndex, address, 0), [[NDA_DST, address]]);
 }
 
-/** Has the kernel do what it does when it sends to a neighbour: ask for its address, or confirm a stale one. */
-export function useNeighbourRequest(interfaceIndex: number, address: Uint8Array): Uint8Array {
-  const header = neighbourHeader(interfaceIndex, address, NTF_USE);
+/** Has the kernel do what it does when it sends to a neighbor: ask for its address, or confirm a stale one. */
+export function useNeighborRequest(interfaceIndex: number, address: Uint8Array): Uint8Array {
+  const header = neighborHeader(interfaceIndex, address, NTF_USE);
   return buildRequest(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE, header, [[NDA_DST, address]]);
 }
 
-export function parseNeighbour(answer: Uint8Array): Answer<KernelNeighbour> {
-  const errno = errnoOf(answer, RTM_NEWNEIGH, NEIGHBOUR_HEADER);
+export function parseNeighbor(answer: Uint8Array): Answer<KernelNeighbor> {
+  const errno = errnoOf(answer, RTM_NEWNEIGH, NEIGHBOR_HEADER);
   if (errno !== undefined) return { errno };
   const state = new DataView(answer.buffer, answer.byteOffset).getUint16(
-    MESSAGE_HEADER + NEIGHBOUR_STATE,
+    MESSAGE_HEADER + NEIGHBOR_STATE,
     true,
   );
-  const address = attributesOf(answer, NEIGHBOUR_HEADER).get(NDA_LLADDR);
+  const address = attributesOf(answer, NEIGHBOR_HEADER).get(NDA_LLADDR);
   return {
     value: {
       mac: (state & NUD_VALID) !== 0 && address?.length === 6 ? address.slice() : undefined,
@@ -141,10 +141,10 @@ function familyOf(address: Uint8Array): number {
   return address.length === 4 ? AF_INET : AF_INET6;
 }
 
-function neighbourHeader(interfaceIndex: number, address: Uint8Array, flags: number): Uint8Array {
-  const header = new Uint8Array(NEIGHBOUR_HEADER);
+function neighborHeader(interfaceIndex: number, address: Uint8Array, flags: number): Uint8Array {
+  const header = new Uint8Array(NEIGHBOR_HEADER);
   header[0] = familyOf(address);
-  header.set(numberValue(interfaceIndex), NEIGHBOUR_INDEX);
-  header[NEIGHBOUR_FLAGS] = flags;
+  header.set(numberValue(interfaceIndex), NEIGHBOR_INDEX);
+  header[NEIGHBOR_FLAGS] = flags;
   return header;
 }

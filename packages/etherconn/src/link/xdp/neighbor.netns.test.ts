@@ -166,12 +166,12 @@ for (const mode of ['native', 'generic'] as const) {
           const list = Array.from({ length: STATIONS }, (_, n) => station(n));
           link.steer(list, [], { all: false, group: true });
 
-          const neighbours = list.map(({ macLow: n }) => {
+          const neighbors = list.map(({ macLow: n }) => {
             const [high, low] = [n >> 8, n & 255].map((byte) => byte.toString(16).padStart(2, '0'));
             return `neigh add 10.1.${n >> 8}.${n & 255} lladdr 02:ee:00:00:${high}:${low} dev ${NEAR}`;
           });
           bench.near.run('ip', 'route', 'add', '10.1.0.0/16', 'dev', NEAR);
-          bench.near.run('sh', '-c', `ip -batch - <<'END'\n${neighbours.join('\n')}\nEND`);
+          bench.near.run('sh', '-c', `ip -batch - <<'END'\n${neighbors.join('\n')}\nEND`);
 
           const server = await startNode(bench.far, TCP_SERVER);
           assert.equal(stations.arpRequests, 0);
