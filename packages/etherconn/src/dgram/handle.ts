@@ -6,7 +6,6 @@ import { DestinationCache } from '../conn/destination-cache.ts';
 import type { SystemError } from '../errors.ts';
 import type { UdpDestination, UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp/udp-port.ts';
 import { nextTick } from '../real-time.ts';
-import type { BatchStore } from '../relay/batch-store.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { addressText, orLoopback, parseLiteral, systemError } from './address.ts';
 import { type CallbackOwner, callBackFailed, callBackLater, type SendCallback } from './callbacks.ts';
@@ -45,11 +44,7 @@ export interface HandleOptions extends ReceiverOptions {
  * What a socket holds of its host, as Node's sockets hold a UDP handle of libuv's: address literals in, system
  * errors out, no events and no names. Opens the host's port when it is bound.
  */
-export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner {
-  /** A simulated host has no descriptors; programs log this. */
-  readonly fd: number = -1;
-  readonly version: 4 | 6;
-  readonly receiver: Receiver;
+export class SocketHandle extends Receiver implements UdpPortUser, SendQueueOwner, CallbackOwner {
   /** Datagrams that the host has taken, and those that could not be sent. */
   sent = 0;
   sendFailures = 0;
@@ -59,7 +54,6 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   readonly #lookup: Lookup;
   readonly #blockList: BlockList | undefined;
   readonly #host: UdpHost;
-  readonly #socket: EventEmitter;
   readonly #multicastAll: boolean;
   #port: UdpPort | null = null;
   readonly #hostClosed: (socket: EventEmitter, error: Error) => void;
@@ -73,15 +67,18 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   #holding = false;
 
   constructor(host: UdpHost, socket: EventEmitter, options: HandleOptions) {
+    super(socket, options);
     this.#host = host;
-    this.#socket = socket;
-    this.version = options.version;
     this.#refed = host.socketsHold;
     this.#multicastAll = options.multicastAll;
     this.#lookup = options.lookup;
     this.#blockList = options.sendBlockList;
     this.#hostClosed = options.hostClosed;
-    this.receiver = new Receiver(socket, this, options);
+  }
+
+  /** A simulated host has no descriptors; programs log this. */
+  get fd(): number {
+    return -1;
   }
 
   /** Finds the address of a name; '' stands for the loopback address. */
@@ -146,12 +143,12 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   }
 
   startReceiving(): void {
-    this.receiver.receiving = true;
+    this.receiving = true;
     this.#hold();
   }
 
   stopReceiving(): void {
-    this.receiver.receiving = false;
+    this.receiving = false;
     this.#hold();
   }
 
@@ -303,7 +300,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   /** Gives everything back. Datagrams that still wait fail with ECANCELED. */
   close(): void {
     this.closed = true;
-    this.receiver.close();
+    this.endReceiving();
     this.#hold();
     if (this.#queue !== null && this.#queue.count > 0 && !this.#queue.attempt()) {
       this.#queue.reject(systemError('ECANCELED', 'send', 'the socket was closed before it was sent'));
@@ -315,14 +312,6 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
     this.#port = null;
   }
 
-  batchEnd(store: BatchStore, head: number, count: number): void {
-    this.receiver.batchEnd(store, head, count);
-  }
-
-  missed(count: number): void {
-    this.receiver.counters.droppedClosed += count;
-  }
-
   failed(error: SystemError): void {
     this.onmessage(error.errno, this, error);
   }
@@ -331,7 +320,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   onmessage(count: number, _handle: unknown, cause: unknown): void {
     if (count >= 0) return;
     try {
-      this.#socket.emit('error', errnoException(getSystemErrorName(count), 'recvmsg', cause));
+      this.socket.emit('error', errnoException(getSystemErrorName(count), 'recvmsg', cause));
     } catch (thrown) {
       rethrowLater(thrown);
     }
@@ -339,7 +328,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
 
   hostClosed(error: Error): void {
     this.#queue?.reject(error);
-    this.#hostClosed(this.#socket, error);
+    this.#hostClosed(this.socket, error);
   }
 
   sendDone(entry: PendingSend): void {
@@ -354,7 +343,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   }
 
   roomAgain(): void {
-    nextTick(() => this.#socket.emit('drain'));
+    nextTick(() => this.socket.emit('drain'));
   }
 
   /**
@@ -384,7 +373,7 @@ export class SocketHandle implements UdpPortUser, SendQueueOwner, CallbackOwner 
   }
 
   #hold(): void {
-    const hold = this.#refed && this.receiver.receiving;
+    const hold = this.#refed && this.receiving;
     if (hold === this.#holding) return;
     this.#holding = hold;
     if (hold) this.#host.refSocket();

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { BlockList } from 'node:net';
 import { Batch, type Replier } from '../conn/batch.ts';
 import { messages } from '../conn/message-slab.ts';
-import { type BatchStore, Field } from '../relay/batch-store.ts';
+import { type BatchStore, type BatchTaker, Field } from '../relay/batch-store.ts';
 import { rethrowLater } from '../rethrow.ts';
 import { runTicks } from '../ticks.ts';
 import { HeldMessages } from './held-messages.ts';
@@ -41,18 +41,12 @@ export interface ReceiveCounters {
  * As with Node's sockets, ticks and microtasks run behind each message, also when nobody awaits anything: so a listener
  * that answers from a promise has answered before the next message comes. The batch callback is for who wants none of it.
  */
-export class Receiver {
-  readonly counters: ReceiveCounters = {
-    received: 0,
-    droppedNoListener: 0,
-    droppedBlocked: 0,
-    droppedClosed: 0,
-    droppedHeld: 0,
-  };
+export abstract class Receiver implements BatchTaker, Replier, ReceiveCounters {
+  // What is read for each message comes first, so that it lies together in memory.
   receiving = false;
-  readonly #socket: EventEmitter;
-  readonly #replier: Replier;
-  readonly #version: 4 | 6;
+  readonly version: 4 | 6;
+  received = 0;
+  protected readonly socket: EventEmitter;
   readonly #receiveInfo: boolean;
   readonly #blockList: BlockList | undefined;
   readonly #zone: string;
@@ -61,11 +55,14 @@ export class Receiver {
   #onBatch: ((batch: Batch) => void) | null = null;
   /** Only where ticks cannot be had run. */
   readonly #held: HeldMessages | null;
+  droppedNoListener = 0;
+  droppedBlocked = 0;
+  droppedClosed = 0;
+  droppedHeld = 0;
 
-  constructor(socket: EventEmitter, replier: Replier, options: ReceiverOptions) {
-    this.#socket = socket;
-    this.#replier = replier;
-    this.#version = options.version;
+  constructor(socket: EventEmitter, options: ReceiverOptions) {
+    this.socket = socket;
+    this.version = options.version;
     this.#receiveInfo = options.receiveInfo;
     this.#blockList = options.blockList;
     this.#zone = options.zone;
@@ -77,25 +74,36 @@ export class Receiver {
   }
 
   batchEnd(store: BatchStore, head: number, count: number): void {
-    if (!this.receiving) this.counters.droppedClosed += count;
+    if (!this.receiving) this.droppedClosed += count;
     else if (this.#onBatch !== null) this.#runBatch(store, head, count, this.#onBatch);
     else this.#emitAll(store, head, count);
   }
 
+  abstract reply(batch: Batch, payload: Uint8Array): number;
+
+  missed(count: number): void {
+    this.droppedClosed += count;
+  }
+
+  receiveCounters(): ReceiveCounters {
+    const { received, droppedNoListener, droppedBlocked, droppedClosed, droppedHeld } = this;
+    return { received, droppedNoListener, droppedBlocked, droppedClosed, droppedHeld };
+  }
+
   /** Receives no more; what is held is dropped. */
-  close(): void {
+  protected endReceiving(): void {
     this.receiving = false;
     if (this.#held !== null) {
-      this.counters.droppedClosed += this.#held.count;
+      this.droppedClosed += this.#held.count;
       this.#held.clear();
     }
     this.#resource.emitDestroy();
   }
 
   #runBatch(store: BatchStore, head: number, count: number, callback: (batch: Batch) => void): void {
-    this.counters.received += count;
+    this.received += count;
     try {
-      this.#resource.runInAsyncScope(cursor.run, cursor, store, head, count, this.#replier, callback);
+      this.#resource.runInAsyncScope(cursor.run, cursor, store, head, count, this, callback);
     } catch (error) {
       rethrowLater(error);
     }
@@ -106,7 +114,7 @@ export class Receiver {
     for (let at = head; at >= 0; at = store.words[at + Field.NEXT]) {
       // Closed, or the relay was and its memory is gone: from a listener, or from what has run behind it.
       if (!this.receiving || store.memory!.u8.length === 0) {
-        this.counters.droppedClosed += left;
+        this.droppedClosed += left;
         return;
       }
       left--;
@@ -116,15 +124,15 @@ export class Receiver {
 
   #take(store: BatchStore, at: number): void {
     if (!this.#isHeard() && (this.#held === null || this.#held.count === 0)) {
-      this.counters.droppedNoListener++;
+      this.droppedNoListener++;
       return;
     }
-    const version = this.#version;
+    const version = this.version;
     const info = this.#receiveInfo
       ? receivedMessageInfo(store, at, version, this.#zone)
       : messageInfo(store, at, version, this.#zone);
     if (this.#blockList?.check(info.address, version === 4 ? 'ipv4' : 'ipv6')) {
-      this.counters.droppedBlocked++;
+      this.droppedBlocked++;
       return;
     }
     const { words } = store;
@@ -133,21 +141,21 @@ export class Receiver {
       this.#emit(message, info);
       runTicks();
     } else if (!this.#held!.hold(message, info)) {
-      this.counters.droppedHeld++;
+      this.droppedHeld++;
     }
   }
 
   /** Whether a message would come to anybody. Who replaces `emit` hears all. */
   #isHeard(): boolean {
-    const socket = this.#socket;
+    const socket = this.socket;
     return socket.listenerCount('message') > 0 || socket.emit !== EventEmitter.prototype.emit;
   }
 
   #emit(message: Buffer, info: MessageInfo): void {
-    if (this.#socket.listenerCount('message') > 0) this.counters.received++;
-    else this.counters.droppedNoListener++;
+    if (this.socket.listenerCount('message') > 0) this.received++;
+    else this.droppedNoListener++;
     try {
-      this.#resource.runInAsyncScope(this.#socket.emit, this.#socket, 'message', message, info);
+      this.#resource.runInAsyncScope(this.socket.emit, this.socket, 'message', message, info);
     } catch (error) {
       // A listener that throws must not cost the messages behind its own.
       rethrowLater(error);

@@ -202,7 +202,7 @@ export class HostSocket extends EventEmitter {
   /** See DgramSocket.onBatch. */
   onBatch(callback: ((batch: Batch) => void) | null): this {
     if (callback !== null) validateFunction(callback, 'callback');
-    runningHandle(this).receiver.onBatch(callback);
+    runningHandle(this).onBatch(callback);
     return this;
   }
 
@@ -210,7 +210,7 @@ export class HostSocket extends EventEmitter {
   stats(): SocketStats {
     const handle = runningHandle(this);
     return {
-      ...handle.receiver.counters,
+      ...handle.receiveCounters(),
       sent: handle.sent,
       sendFailed: handle.sendFailures,
       sendLost: handle.lost,

@@ -1,5 +1,4 @@
 import type { SystemError } from '../../errors.ts';
-import type { BatchStore, BatchTaker } from '../../relay/batch-store.ts';
 import type { RoomQueue } from '../../relay/room-queue.ts';
 import {
   isIpv4Mapped,
@@ -28,7 +27,7 @@ const MULTICAST_TTL = 1;
 const LOOPBACK_ZONE = 'lo';
 
 /** A UDP port of a host, see {@link UdpPort}. */
-export class HostUdpPort extends BoundPort implements UdpPort, SendingPort, BatchTaker {
+export class HostUdpPort extends BoundPort implements UdpPort, SendingPort {
   /** Counts up when what destinations have built is not right any more. */
   epoch = 0;
   multicastLoopback = true;
@@ -55,7 +54,7 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort, Batc
     super(user, options);
     this.#ports = ports;
     this.#state = ports.state;
-    this.list = ports.state.relay.lists.add(this);
+    this.list = ports.state.relay.lists.add(user);
   }
 
   get localAddress(): Uint8Array {
@@ -217,10 +216,6 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort, Batc
     this.#ports.release(this);
     const missed = this.#state.relay.lists.remove(this.list);
     if (missed > 0) this.user.missed(missed);
-  }
-
-  batchEnd(store: BatchStore, head: number, count: number): void {
-    this.user.batchEnd(store, head, count);
   }
 
   unreachable(): void {
