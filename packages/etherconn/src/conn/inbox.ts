@@ -71,6 +71,10 @@ export class Inbox<T> implements BatchTaker {
     if (left > 0) this.queue.countDropped(left);
   }
 
+  prefetch(): number {
+    return this.#onBatch === null && this.#owner.hasListener() ? 1 : 0;
+  }
+
   /** Gives what is queued to a listener that has come late. */
   drainToListener(): void {
     while (!this.closed && this.#owner.hasListener()) {

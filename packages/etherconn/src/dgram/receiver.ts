@@ -145,6 +145,11 @@ export abstract class Receiver implements BatchTaker, Replier, ReceiveCounters {
     }
   }
 
+  prefetch(): number {
+    if (this.#onBatch !== null) return 0;
+    return this.socket.listenerCount('message') + this.#resource.asyncId();
+  }
+
   /** Whether a message would come to anybody. Who replaces `emit` hears all. */
   #isHeard(): boolean {
     const socket = this.socket;

@@ -40,6 +40,12 @@ export interface BatchTaker {
    * its `count` rows; the others follow by `Field.NEXT`. Programs run here: frames are still in their memory.
    */
   batchEnd(store: BatchStore, head: number, count: number): void;
+  /**
+   * Reads what {@link batchEnd} will read first, and does nothing else. Thousands of takers do not fit into the caches of
+   * the processor: asked one after the other, before any is told, it waits for the memory of several at a time. Returns a
+   * number made of what was read, lest the compiler leaves it out.
+   */
+  prefetch?(): number;
 }
 
 /** What is to be done when all takers of a batch have been told. */
@@ -62,6 +68,8 @@ export class BatchStore {
   /** Lists with rows of the batch, in the order in which they got their first. */
   #touched = new Int32Array(64);
   #touchedCount = 0;
+  /** Means nothing, see {@link BatchTaker.prefetch}. */
+  prefetched = 0;
   readonly #lists: TakerLists<BatchTaker>;
   readonly #sequels: BatchSequel[] = [];
 
@@ -112,6 +120,7 @@ export class BatchStore {
   #tellLists(): void {
     const count = this.#touchedCount;
     this.#touchedCount = 0;
+    if (count > 1) this.#prefetch(count);
     for (let i = 0; i < count; i++) {
       const list = this.#touched[i];
       const rows = this.#lists.take(list);
@@ -124,6 +133,12 @@ export class BatchStore {
         rethrowLater(error);
       }
     }
+  }
+
+  #prefetch(count: number): void {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += this.#lists.taker(this.#touched[i])?.prefetch?.() ?? 0;
+    this.prefetched = sum;
   }
 
   /** A list has got its first row: its taker is to be told. For who does what {@link note} does by himself. */
