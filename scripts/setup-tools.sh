@@ -2,11 +2,12 @@
 # Installs what the tests and the demo can use and what is missing here: on Debian and its kin, as root. What
 # cannot be installed is named, one line each, and the tests that need it are skipped. Never fails its caller.
 #
-#   setup-tools.sh [--daemons | --bench]
-#   --daemons: also packages that bring a running service with them (for CI machines)
-#   --bench: also what the programs that benches compare with are built by
+#   setup-tools.sh [--daemons] [--cross] [--bench]
+#     --daemons: also packages that bring a running service with them (for CI machines)
+#     --cross: also the compilers and the emulator for the prebuilt addons
+#     --bench: also what the programs that benches compare with are built by
 
-# Command, the Debian package it comes in, and what it is for.
+# Command or file, the Debian package it comes in, and what it is for.
 tools='gcc:gcc:compiling the native addon
 ip:iproute2:namespaces and veth pairs, in tests and the demo
 nsenter:util-linux:namespaces, in tests and the demo
@@ -18,20 +19,31 @@ dnsmasq:dnsmasq-base:DHCP tests
 arping:iputils-arping:tests of hosts
 ndisc6:ndisc6:tests of hosts
 clang:clang:the in-kernel program'
-[ "${1:-}" = --daemons ] && tools="$tools
-snmpd:snmpd:tests of SNMP from a host"
-[ "${1:-}" = --bench ] && tools="$tools
+for option in "$@"; do
+  case $option in
+  --daemons) tools="$tools
+snmpd:snmpd:tests of SNMP from a host" ;;
+  --cross) tools="$tools
+x86_64-linux-gnu-gcc:gcc-x86-64-linux-gnu:building the addon for x64
+aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu:building the addon for arm64
+/usr/aarch64-linux-gnu/include/errno.h:libc6-dev-arm64-cross:building the addon for arm64
+/usr/aarch64-linux-gnu/lib/libstdc++.so.6:libstdc++6-arm64-cross:running the arm64 build of Node
+qemu-aarch64:qemu-user:loading the addon for arm64" ;;
+  --bench) tools="$tools
 g++:g++:building rivals
 make:make:building rivals
 python3:python3:building rivals
-pcap-config:libpcap-dev:building rivals"
+pcap-config:libpcap-dev:building rivals" ;;
+  *) echo "setup-tools.sh: no option $option" >&2 && exit 2 ;;
+  esac
+done
 
 PATH="$PATH:/usr/sbin:/sbin"
 
 # Prints the lines of $tools whose command is not there.
 missing() {
   echo "$tools" | while IFS=: read -r command package purpose; do
-    command -v "$command" >/dev/null 2>&1 || echo "$command:$package:$purpose"
+    command -v "$command" >/dev/null 2>&1 || [ -f "$command" ] || echo "$command:$package:$purpose"
   done
   # The compiler is of no use without the C library's headers.
   if command -v gcc >/dev/null 2>&1 && ! echo '#include <errno.h>' | gcc -E -x c -o /dev/null - >/dev/null 2>&1; then

@@ -38,10 +38,11 @@ int call_bpf(int command, union bpf_attr *attributes, size_t size) {
 static int call_bpf_undisturbed(int command, union bpf_attr *attributes, size_t size) {
   sigset_t all, before;
   sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
+  /* Linux masks signals by thread. pthread_sigmask does the same, and would need glibc 2.32. */
+  sigprocmask(SIG_BLOCK, &all, &before);
   int result = call_bpf(command, attributes, size);
   int error_number = errno;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  sigprocmask(SIG_SETMASK, &before, NULL);
   errno = error_number;
   return result;
 }
@@ -161,24 +162,32 @@ static napi_value wrap_bpf(napi_env env, int fd) {
 /* More than any kernel is built for: CONFIG_NR_CPUS is 8192 at most. */
 #define MAX_CPUS 8192
 
+/* Reads a number and the character after it, which it returns. fscanf and strtoul would need the glibc of the build. */
+static int read_number(FILE *file, size_t *number) {
+  int character = fgetc(file);
+  *number = 0;
+  while (character >= '0' && character <= '9' && *number < MAX_CPUS) {
+    *number = *number * 10 + (size_t)(character - '0');
+    character = fgetc(file);
+  }
+  return character;
+}
+
 /* How many CPUs the file tells, in lists like "0-3,8"; MAX_CPUS when it does not tell. */
 static size_t read_possible_cpus(void) {
   FILE *file = fopen("/sys/devices/system/cpu/possible", "re");
   size_t cpus = 0;
-  unsigned first, last;
+  size_t first, last;
+  int separator = ',';
   if (file == NULL) return MAX_CPUS;
-  while (fscanf(file, "%u", &first) == 1) {
-    int separator = fgetc(file);
+  while (separator == ',') {
+    separator = read_number(file, &first);
     last = first;
-    if (separator == '-') {
-      if (fscanf(file, "%u", &last) != 1) break;
-      separator = fgetc(file);
-    }
+    if (separator == '-') separator = read_number(file, &last);
     cpus += last - first + 1;
-    if (separator != ',') break;
   }
   fclose(file);
-  return cpus == 0 ? MAX_CPUS : cpus;
+  return separator == '\n' && cpus <= MAX_CPUS ? cpus : MAX_CPUS;
 }
 
 /*

@@ -55,8 +55,24 @@ test('another operating system is named', () => {
 test('another architecture is named, with the builds that are there', () => {
   const { available, reason } = statusIn(ADDON, "Object.defineProperty(process, 'arch', { value: 's390x' })");
   assert.equal(available, false);
-  assert.match(reason, /no build of the native addon for linux-s390x-/);
+  assert.match(
+    reason,
+    /no build of the native addon for linux-s390x-.*\(there are: .*linux-.*\); it supports Linux on x64 and arm64/,
+  );
 });
+
+for (const [name, key] of [
+  ['Bun', 'bun'],
+  ['Deno', 'deno'],
+]) {
+  test(`${name}, whose libuv functions are missing, is named before the addon is loaded`, () => {
+    const before = `process.dlopen = () => { throw new Error('loaded'); };
+      Object.defineProperty(process, 'versions', { value: { ...process.versions, ${key}: '1.0.0' } })`;
+    const { available, reason } = statusIn(ADDON, before);
+    assert.equal(available, false);
+    assert.match(reason, new RegExp(`needs Node.js: ${name} does not have the libuv functions`));
+  });
+}
 
 test('a broken or missing build says why', () => {
   const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));

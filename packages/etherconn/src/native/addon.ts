@@ -157,6 +157,9 @@ export interface AddonStatus {
 
 const ADDON_FILE = 'etherconn.node';
 const PREBUILDS = '../../prebuilds/';
+const SUPPORTED = /^linux-(x64|arm64)-(glibc|musl)$/;
+
+const WITHOUT = 'MemoryNetwork, etherconn/wire and etherconn/capture work without it';
 
 const BUNDLED =
   'a program that has been bundled into one file has no native addon beside it: ' +
@@ -184,6 +187,14 @@ function load(): Addon {
   if (process.platform !== 'linux') {
     throw addonError(`kernel links need Linux; this is ${process.platform}`);
   }
+  // Deno would refuse the addon, and Bun end the process at the first call of libuv.
+  const { bun, deno } = process.versions;
+  if (bun !== undefined || deno !== undefined) {
+    const runtime = bun !== undefined ? 'Bun' : 'Deno';
+    throw addonError(
+      `the native addon needs Node.js: ${runtime} does not have the libuv functions it calls; ${WITHOUT}`,
+    );
+  }
   const target = `linux-${process.arch}-${cLibrary()}`;
   // Bundlers that make CommonJS leave it out. Programs that need no addon must load all the same.
   const here: string | undefined = import.meta.url;
@@ -205,7 +216,9 @@ function explain(error: NodeJS.ErrnoException, target: string, path: string, pre
       return `Node's permission model forbids reading ${path}; start node with --allow-fs-read for it and --allow-addons`;
     case 'MODULE_NOT_FOUND': {
       const builds = buildsIn(prebuilds);
-      const advice = "in a checkout, 'npm run build:native' makes it with the system's C compiler";
+      const advice = SUPPORTED.test(target)
+        ? "in a checkout, 'npm run build:native' makes it with the system's C compiler"
+        : `it supports Linux on x64 and arm64; ${WITHOUT}`;
       return (
         `there is no build of the native addon for ${target} (there are: ${builds ?? 'none'}); ${advice}` +
         (builds === null ? `; ${BUNDLED}` : '')
