@@ -6,7 +6,7 @@
 export type { Clock, ClockTimer } from './clock.ts';
 export { Batch } from './conn/batch.ts';
 export { type ConnStats, EtherConn, type Packet, type ReadInto } from './conn/ether-conn.ts';
-export { DEFAULT_ETHER_TYPES, type EthernetOptions } from './conn/ethernet-port.ts';
+export { DEFAULT_ETHER_TYPES, type EthernetOptions } from './conn/ethernet-endpoint.ts';
 export { L4HashKey } from './conn/l4-hash-key.ts';
 export { BroadCastMAC, type NextHopResolver, resolveNextHopMACWithBroadcast } from './conn/next-hop.ts';
 export type { ReceiveCounters } from './conn/receive-queue.ts';

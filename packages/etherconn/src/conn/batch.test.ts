@@ -7,7 +7,7 @@ import { frames, hex } from '../test-support/frames.ts';
 import { uncaught } from '../test-support/uncaught.ts';
 import type { Batch } from './batch.ts';
 import { EtherConn } from './ether-conn.ts';
-import type { EthernetOptions } from './ethernet-port.ts';
+import type { EthernetOptions } from './ethernet-endpoint.ts';
 
 const MAC = '02:00:00:00:00:02';
 

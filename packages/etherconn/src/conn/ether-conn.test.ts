@@ -7,7 +7,7 @@ import { FakeLink, type FakeLinkOptions } from '../test-support/fake-link.ts';
 import { frames, hex } from '../test-support/frames.ts';
 import { twoRelays } from '../test-support/two-relays.ts';
 import { EtherConn } from './ether-conn.ts';
-import { DEFAULT_ETHER_TYPES } from './ethernet-port.ts';
+import { DEFAULT_ETHER_TYPES } from './ethernet-endpoint.ts';
 
 const MAC = '02:00:00:00:00:02';
 const PEER = '02:00:00:00:00:01';

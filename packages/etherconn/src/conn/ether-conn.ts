@@ -8,7 +8,7 @@ import type { PacketRelay } from '../relay/packet-relay.ts';
 import { readU16, readU32, writeU16 } from '../wire/bytes.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import type { Batch } from './batch.ts';
-import { checkPacket, type EthernetOptions, EthernetPort } from './ethernet-port.ts';
+import { checkPacket, EthernetEndpoint, type EthernetOptions } from './ethernet-endpoint.ts';
 import { Inbox } from './inbox.ts';
 import { messages } from './message-slab.ts';
 import { checkBuffer, type ReadInto, readInto } from './read-into.ts';
@@ -42,7 +42,7 @@ export interface ConnStats extends ReceiveCounters, WriteCounters {}
  * emits 'replaced' (another owner has registered a key of this conn) and 'close' (the conn or its relay was
  * closed).
  */
-export class EtherConn extends EthernetPort {
+export class EtherConn extends EthernetEndpoint {
   readonly #inbox: Inbox<Packet>;
   /** Has taken over receiving: the RUDPConn on this conn. */
   #user: FrameReceiver | null = null;

@@ -6,7 +6,7 @@ import { FakeLink, type FakeLinkOptions } from '../test-support/fake-link.ts';
 import { frames } from '../test-support/frames.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 import { EtherConn } from './ether-conn.ts';
-import type { EthernetOptions } from './ethernet-port.ts';
+import type { EthernetOptions } from './ethernet-endpoint.ts';
 import { RUDPConn, type RUDPConnOptions } from './rudp-conn.ts';
 
 const MAC = '02:00:00:00:00:02';

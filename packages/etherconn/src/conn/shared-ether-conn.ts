@@ -8,7 +8,7 @@ import type { UdpEntry, UdpEntryOptions } from '../relay/udp-front.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import type { FrameRecord } from '../wire/record.ts';
 import { ClaimedEndpoint, Claims } from './claims.ts';
-import { type EthernetOptions, EthernetPort } from './ethernet-port.ts';
+import { EthernetEndpoint, type EthernetOptions } from './ethernet-endpoint.ts';
 import type { L4HashKey } from './l4-hash-key.ts';
 import type { L4Registration, SharedEthernetConn } from './shared-ethernet.ts';
 
@@ -35,7 +35,7 @@ const DEFAULT_SHARED_ETHER_TYPES: readonly number[] = Object.freeze([EtherType.I
  * One MAC address, with its VLANs, shared by many conns. Frames are passed on by destination IP address, protocol
  * and port. A key with the address 0.0.0.0 or :: receives what no other key receives.
  */
-export class SharedEtherConn extends EthernetPort implements SharedEthernetConn {
+export class SharedEtherConn extends EthernetEndpoint implements SharedEthernetConn {
   readonly #claims = new Claims();
   #claimed = 0;
   #unclaimed = 0;

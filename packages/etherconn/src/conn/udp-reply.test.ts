@@ -13,7 +13,7 @@ import { ipv4ChecksumState } from '../wire/ipv4.ts';
 import { formatMac } from '../wire/mac.ts';
 import { transportChecksumState } from '../wire/transport-checksum.ts';
 import { EtherConn } from './ether-conn.ts';
-import type { EthernetOptions } from './ethernet-port.ts';
+import type { EthernetOptions } from './ethernet-endpoint.ts';
 import { RUDPConn, type RUDPConnOptions } from './rudp-conn.ts';
 
 const MAC = '02:00:00:00:00:02';

@@ -1,4 +1,4 @@
-import { type EthernetOptions, EthernetPort } from '../conn/ethernet-port.ts';
+import { EthernetEndpoint, type EthernetOptions } from '../conn/ethernet-endpoint.ts';
 import type { BatchStore } from '../relay/batch-store.ts';
 import type { L2EndpointKey, MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
@@ -18,7 +18,7 @@ export interface HostEthernetOwner {
 }
 
 /** The Ethernet side of a host: its MAC address and VLANs, registered for ARP and IP with group frames. */
-export class HostEthernet extends EthernetPort {
+export class HostEthernet extends EthernetEndpoint {
   receiver: HostReceiver | null = null;
   owner: HostEthernetOwner | null = null;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { EtherConn } from '../conn/ether-conn.ts';
-import type { EthernetOptions } from '../conn/ethernet-port.ts';
+import type { EthernetOptions } from '../conn/ethernet-endpoint.ts';
 import { OptionError } from '../errors.ts';
 import { FakeLink } from '../test-support/fake-link.ts';
 import { emitEthernet } from '../wire/ethernet.ts';

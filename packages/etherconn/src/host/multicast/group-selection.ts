@@ -4,7 +4,7 @@ import { ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
 import type { Addresses } from '../ip/addresses.ts';
 
 /** What {@link GroupSelection} speaks to: the Ethernet side of a host. */
-export interface SelectingPort {
+export interface SelectingEthernet {
   /** See `Relay.selectGroups`. */
   selectGroups(etherType: number, selectors: readonly number[] | null): void;
   /** See `Relay.selectGroup`. */
@@ -20,23 +20,23 @@ const ALL_NODES6 = 1;
  * thousand hosts on one relay do not each look at what is asked of one of them.
  */
 export class GroupSelection {
-  readonly #port: SelectingPort;
+  readonly #ethernet: SelectingEthernet;
   readonly #addresses: Addresses;
   /** How often groups of each IP version have been joined that have this selector. Made when the first is. */
   #counts4: Map<number, number> | null = null;
   #counts6: Map<number, number> | null = null;
 
-  constructor(port: SelectingPort, addresses: Addresses) {
-    this.#port = port;
+  constructor(ethernet: SelectingEthernet, addresses: Addresses) {
+    this.#ethernet = ethernet;
     this.#addresses = addresses;
     this.addressesChanged();
-    port.selectGroups(EtherType.IPV4, [ALL_HOSTS4]);
-    port.selectGroups(EtherType.IPV6, [ALL_NODES6]);
+    ethernet.selectGroups(EtherType.IPV4, [ALL_HOSTS4]);
+    ethernet.selectGroups(EtherType.IPV6, [ALL_NODES6]);
   }
 
   addressesChanged(): void {
     const v4 = this.#addresses.list.filter((own) => own.version === 4);
-    this.#port.selectGroups(
+    this.#ethernet.selectGroups(
       EtherType.ARP,
       v4.map((own) => readU32(own.address, 0)),
     );
@@ -51,7 +51,7 @@ export class GroupSelection {
     if (count > 0) counts.set(selector, count);
     else counts.delete(selector);
     if (count > 1 || (count === 1 && change === -1)) return;
-    this.#port.selectGroup(isV4 ? EtherType.IPV4 : EtherType.IPV6, selector, change === 1);
+    this.#ethernet.selectGroup(isV4 ? EtherType.IPV4 : EtherType.IPV6, selector, change === 1);
   }
 
   #joined4(): Map<number, number> {

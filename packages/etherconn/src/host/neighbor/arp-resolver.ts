@@ -1,5 +1,5 @@
 import { EtherConn } from '../../conn/ether-conn.ts';
-import type { EthernetOptions } from '../../conn/ethernet-port.ts';
+import type { EthernetOptions } from '../../conn/ethernet-endpoint.ts';
 import { checkKnown } from '../../options.ts';
 import type { BatchStore } from '../../relay/batch-store.ts';
 import type { MacAddress } from '../../relay/l2-endpoint.ts';

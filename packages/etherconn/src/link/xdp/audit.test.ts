@@ -12,8 +12,8 @@ const CHUNK = 2048;
 function bench() {
   const umem = new Umem(2 * SIZE, CHUNK);
   const xsk = new SimulatedXsk(umem, SIZE);
-  const port = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
-  const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: SIZE, count: SIZE }, 1522, port);
+  const socket = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
+  const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: SIZE, count: SIZE }, 1522, socket);
   new RxQueue(0, { umem, maxFrameLength: 1522, multiBuffer: false }, xsk.rx, xsk.fill, 0, SIZE, () => {});
   return { umem, xsk, tx, audit: () => auditChunks(umem, [{ ...xsk, ringSize: SIZE }], tx.accounts()) };
 }
@@ -84,8 +84,8 @@ test('a slot that was lost on its way is found', () => {
 test('parts of slots are counted', () => {
   const umem = new Umem(3 * SIZE, CHUNK);
   const xsk = new SimulatedXsk(umem, SIZE);
-  const port = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
-  const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: SIZE, count: 2 * SIZE }, 5000, port);
+  const socket = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
+  const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: SIZE, count: 2 * SIZE }, 5000, socket);
   new RxQueue(0, { umem, maxFrameLength: 5000, multiBuffer: true }, xsk.rx, xsk.fill, 0, SIZE, () => {});
   const audit = () => auditChunks(umem, [{ ...xsk, ringSize: SIZE }], tx.accounts());
   audit();

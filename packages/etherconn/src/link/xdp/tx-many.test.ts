@@ -13,8 +13,8 @@ const CHUNK = 2048;
 function open(maxFrameLength: number) {
   const umem = new Umem(SIZE, CHUNK);
   const xsk = new SimulatedXsk(umem, SIZE, { start: 0xfffffff0 });
-  const port = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
-  const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: 0, count: SIZE }, maxFrameLength, port);
+  const socket = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
+  const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: 0, count: SIZE }, maxFrameLength, socket);
   const audit = () => auditChunks(umem, [{ ...xsk, ringSize: 0 }], tx.accounts());
   return { umem, xsk, tx, audit };
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { eventually } from '../../test-support/eventually.ts';
 import { SimulatedXsk } from '../../test-support/simulated-xsk.ts';
 import { auditChunks } from './audit.ts';
-import { type TxPort, XdpTx } from './tx.ts';
+import { type TxSocket, XdpTx } from './tx.ts';
 import { Umem } from './umem.ts';
 
 const SIZE = 16;
@@ -15,7 +15,7 @@ const MAX_FRAME = 1522;
 interface BenchOptions {
   maxFrameLength?: number;
   start?: number;
-  port?: Partial<TxPort>;
+  socket?: Partial<TxSocket>;
 }
 
 /** A sender over simulated rings, with 16 chunks to send from. */
@@ -26,7 +26,7 @@ class Bench {
   readonly refusals: number[] = [];
   rooms = 0;
 
-  constructor({ maxFrameLength = MAX_FRAME, start = 0, port = {} }: BenchOptions = {}) {
+  constructor({ maxFrameLength = MAX_FRAME, start = 0, socket = {} }: BenchOptions = {}) {
     this.xsk = new SimulatedXsk(this.umem, SIZE, { start });
     this.tx = new XdpTx(
       this.umem,
@@ -39,7 +39,7 @@ class Bench {
         needWakeup: true,
         kick: () => this.xsk.kick(),
         refused: (errno) => this.refusals.push(errno),
-        ...port,
+        ...socket,
       },
     );
     this.tx.onRoom = () => {
@@ -245,7 +245,7 @@ test('an errno that is not "again" is reported; the frames wait', async () => {
 });
 
 test('hardware that sends by itself is kicked only when it asks for it', () => {
-  const bench = new Bench({ port: { copyMode: false } });
+  const bench = new Bench({ socket: { copyMode: false } });
   bench.write(1);
   bench.tx.flush();
   assert.equal(bench.xsk.kicks, 0);
@@ -253,7 +253,7 @@ test('hardware that sends by itself is kicked only when it asks for it', () => {
   bench.write(2);
   bench.tx.flush();
   assert.equal(bench.xsk.kicks, 1);
-  const always = new Bench({ port: { copyMode: false, needWakeup: false } });
+  const always = new Bench({ socket: { copyMode: false, needWakeup: false } });
   always.write(1);
   always.tx.flush();
   assert.equal(always.xsk.kicks, 1);

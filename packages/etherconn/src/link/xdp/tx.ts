@@ -11,7 +11,7 @@ const MIN_FRAME = 14;
 export const SLOT_START = 2;
 
 /** What sending needs to know of its socket and interface. */
-export interface TxPort {
+export interface TxSocket {
   /** The kernel copies frames inside of the kick, as against hardware that fetches them later. */
   readonly copyMode: boolean;
   /** The socket was bound with XDP_USE_NEED_WAKEUP. */
@@ -65,7 +65,7 @@ export class XdpTx implements LinkTx {
   readonly #ring: TxRing;
   readonly #completion: CompletionRing;
   readonly #maxFrameLength: number;
-  readonly #port: TxPort;
+  readonly #socket: TxSocket;
   readonly #firstChunk: number;
   readonly #chunksPerSlot: number;
   /** Slots of several chunks: descriptors that are not completed yet, by the number of the slot. */
@@ -91,7 +91,7 @@ export class XdpTx implements LinkTx {
     completion: CompletionRing,
     chunks: TxChunks,
     maxFrameLength: number,
-    port: TxPort,
+    socket: TxSocket,
   ) {
     this.memory = umem.memory;
     this.#umem = umem;
@@ -101,7 +101,7 @@ export class XdpTx implements LinkTx {
     this.#ring = ring;
     this.#completion = completion;
     this.#maxFrameLength = maxFrameLength;
-    this.#port = port;
+    this.#socket = socket;
     this.#firstChunk = chunks.first;
     const perSlot = Math.ceil((maxFrameLength + SLOT_START) / umem.chunkSize);
     this.#chunksPerSlot = perSlot;
@@ -312,16 +312,16 @@ export class XdpTx implements LinkTx {
 
   /** Makes the kernel send. Returns whether it has taken anything. */
   #drive(): boolean {
-    const port = this.#port;
+    const socket = this.#socket;
     const before = this.#waiting;
-    if (!port.copyMode) {
-      if (!port.needWakeup || this.#ring.needsWakeup) this.#heed(port.kick());
+    if (!socket.copyMode) {
+      if (!socket.needWakeup || this.#ring.needsWakeup) this.#heed(socket.kick());
       this.#waiting = this.#ring.waiting;
       return this.#waiting < before;
     }
     // A call takes at most 32 frames (the socket's transmit budget), and ends with the first that is dropped.
     while (this.#waiting > 0) {
-      const result = port.kick();
+      const result = socket.kick();
       const visible = this.#ring.waiting;
       if (visible < this.#waiting) this.#waiting = visible;
       // The kernel does not show at once that it took a frame when it dropped the first one of a call.
@@ -338,7 +338,7 @@ export class XdpTx implements LinkTx {
 
   #heed(result: number): void {
     const again = result >= 0 || result === -EAGAIN || result === -EBUSY || result === -ENOBUFS;
-    if (!again && result !== -ENOMEM) this.#port.refused(result);
+    if (!again && result !== -ENOMEM) this.#socket.refused(result);
   }
 
   /** Descriptors of the frame that the kernel takes next. */

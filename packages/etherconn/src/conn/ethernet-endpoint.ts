@@ -60,7 +60,7 @@ export interface EthernetOptions {
 }
 
 /** Events of conns on the Ethernet layer. */
-export interface PortEvents {
+export interface EthernetEvents {
   /** Another owner has registered a key of this conn and now receives its frames. */
   replaced: [L2EndpointKey];
   close: [];
@@ -75,7 +75,7 @@ const NO_OPTIONS: CallOptions = Object.freeze({});
  * The common part of EtherConn and SharedEtherConn: one MAC address with its VLANs and EtherTypes, registered with
  * a relay, and the sending side.
  */
-export abstract class EthernetPort extends MessageEmitter<PortEvents> implements AsyncDisposable {
+export abstract class EthernetEndpoint extends MessageEmitter<EthernetEvents> implements AsyncDisposable {
   /** @internal */
   readonly relay: RelayCore;
   /** @internal Own address as numbers, see Station. */
