@@ -79,6 +79,7 @@ export { Slaac } from './host/slaac/slaac.ts';
 export type { SlaacAddress, SlaacEvents, SlaacStats } from './host/slaac/slaac-events.ts';
 export type { SlaacOptions } from './host/slaac/slaac-options.ts';
 export { FrameFlag, type LinkInfo, type LinkStats } from './link/link.ts';
+export type { Service, ServiceOptions } from './link/service.ts';
 export type { XdpLinkStats, XdpQueueInfo } from './link/xdp/link.ts';
 export type { XdpLinkOptions, XdpMode } from './link/xdp/options.ts';
 export type { SteeringCounters } from './link/xdp/program.ts';
@@ -101,7 +102,6 @@ export type { PacketRelay, RegisterOptions, Registration, RelayStats } from './r
 export { RawSocketRelay, type RawSocketRelayOptions } from './relay/raw-socket-relay.ts';
 export type { RegistrationRole } from './relay/registration.ts';
 export { type Logger, Relay, type RelayOptions } from './relay/relay.ts';
-export type { Service, ServiceOptions } from './relay/service.ts';
 export {
   XDPRelay,
   type XDPRelayOptions,

@@ -1,8 +1,8 @@
 import { OptionError } from '../errors.ts';
+import type { Service } from '../link/service.ts';
 import { checkKnown, show } from '../options.ts';
 import { KernelRelay } from '../relay/kernel-relay.ts';
 import type { RelayRegistration } from '../relay/registration.ts';
-import type { Service } from '../relay/service.ts';
 import { macHigh, macLow } from '../wire/mac.ts';
 import { SharedEtherConn } from './shared-ether-conn.ts';
 import { SharedRUDPConn } from './shared-rudp-conn.ts';

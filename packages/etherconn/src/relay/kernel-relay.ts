@@ -1,8 +1,7 @@
 import type { Link, LinkInfo } from '../link/link.ts';
+import type { Service, ServiceLink, ServiceOptions } from '../link/service.ts';
 import { RelayCore } from './relay-core.ts';
 import type { RelayOptions } from './relay-options.ts';
-import type { Service, ServiceOptions } from './service.ts';
-import { type ServiceSteering, Services } from './services.ts';
 
 /** What {@link Relay.open} adds to `info()`. */
 export interface OpeningInfo {
@@ -26,16 +25,12 @@ export function overLink<L extends Link, R>(link: L, make: (link: L) => R): R {
 export abstract class KernelRelay extends RelayCore {
   /** @internal Set by {@link Relay.open}. */
   opening: OpeningInfo | undefined;
-  readonly #netns: string | undefined;
-  readonly #steering: ServiceSteering;
-  #services: Services | undefined;
-  #sharesServices = false;
+  readonly #services: ServiceLink['services'];
   readonly #moved = new Set<(mac: Uint8Array) => void>();
 
-  constructor(link: Link, options: RelayOptions, netns: string | undefined, steering: ServiceSteering) {
+  constructor(link: ServiceLink, options: RelayOptions) {
     super(link, options);
-    this.#netns = netns;
-    this.#steering = steering;
+    this.#services = link.services;
   }
 
   /**
@@ -45,12 +40,6 @@ export abstract class KernelRelay extends RelayCore {
   onAddress(moved: (mac: Uint8Array) => void): () => void {
     this.#moved.add(moved);
     return () => this.#moved.delete(moved);
-  }
-
-  /** Relays of other threads may have the same services from now on. */
-  protected shareServices(): void {
-    this.#sharesServices = true;
-    this.#services?.share();
   }
 
   protected emitAddress(mac: Uint8Array): void {
@@ -68,12 +57,6 @@ export abstract class KernelRelay extends RelayCore {
    */
   registerService(options: ServiceOptions): Service {
     this.checkOpen('registerService');
-    if (this.#services === undefined) {
-      const place = { interfaceName: this.interfaceName(), netns: this.#netns, clock: this.clock };
-      const services = new Services(place, this.#steering, this.#sharesServices);
-      this.#services = services;
-      this.stopped.addEventListener('abort', () => services.closeAll(), { once: true });
-    }
     return this.#services.register(options);
   }
 

@@ -2,25 +2,17 @@ import { openPacketLink, type PacketLink } from '../link/packet/link.ts';
 import type { PacketLinkOptions } from '../link/packet/options.ts';
 import { KernelRelay, overLink } from './kernel-relay.ts';
 import { type RelayOptions, splitOptions } from './relay-options.ts';
-import type { ServiceSteering } from './services.ts';
 
 /** Options of {@link RawSocketRelay.open}: those of the AF_PACKET link and those of the relay. */
 export interface RawSocketRelayOptions extends RelayOptions, PacketLinkOptions {}
-
-/** What comes for a service is copied here and goes to the kernel, where the reserved port takes nothing. */
-const KERNEL_HEARS_TOO: ServiceSteering = {
-  isServed: () => false,
-  add() {},
-  remove() {},
-};
 
 /**
  * A relay over an AF_PACKET socket: works on any Ethernet interface, in containers, and without root in a
  * user namespace. Needs CAP_NET_RAW.
  */
 export class RawSocketRelay extends KernelRelay {
-  private constructor(link: PacketLink, options: RelayOptions, { netns }: PacketLinkOptions) {
-    super(link, options, netns, KERNEL_HEARS_TOO);
+  private constructor(link: PacketLink, options: RelayOptions) {
+    super(link, options);
   }
 
   /**
@@ -31,6 +23,6 @@ export class RawSocketRelay extends KernelRelay {
   static async open(interfaceName: string, options: RawSocketRelayOptions = {}): Promise<RawSocketRelay> {
     const [relayOptions, linkOptions] = splitOptions(options);
     const link = openPacketLink(interfaceName, linkOptions);
-    return overLink(link, () => new RawSocketRelay(link, relayOptions, linkOptions));
+    return overLink(link, () => new RawSocketRelay(link, relayOptions));
   }
 }

@@ -63,14 +63,9 @@ export interface XdpStats extends RelayStats {
 export class XDPRelay extends KernelRelay {
   readonly #xdp: XdpLink;
 
-  private constructor(xdp: XdpLink, options: RelayOptions, { netns }: XdpLinkOptions) {
-    super(xdp, options, netns, {
-      isServed: (service) => xdp.hasService(service),
-      add: (service) => xdp.addService(service),
-      remove: (service) => xdp.removeService(service),
-    });
+  private constructor(xdp: XdpLink, options: RelayOptions) {
+    super(xdp, options);
     this.#xdp = xdp;
-    if (xdp.steeringProgram.shared) this.shareServices();
     xdp.onAddressChange = (before, now) => {
       const address = { before: formatMac(before), now: formatMac(now) };
       options.logger?.warn(
@@ -89,7 +84,7 @@ export class XDPRelay extends KernelRelay {
     checkKnown(options, [...XDP_LINK_OPTIONS, ...RELAY_OPTIONS]);
     const [relayOptions, linkOptions] = splitOptions(options);
     const link = await openXdpLink(interfaceName, linkOptions);
-    return overLink(link, () => new XDPRelay(link, relayOptions, linkOptions));
+    return overLink(link, () => new XDPRelay(link, relayOptions));
   }
 
   /** Number of AF_XDP sockets: one for each queue. Go: NumSocket. */
@@ -100,7 +95,6 @@ export class XDPRelay extends KernelRelay {
   /** For the option `program` of a relay of another thread, on other queues of this interface. Throws RelayStoppedError. */
   get program(): SharedProgram {
     this.checkOpen('program');
-    this.shareServices();
     return this.#xdp.program;
   }
 

@@ -16,7 +16,9 @@ import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface
 import { InterfaceState } from '../kernel/interface-monitor.ts';
 import { MicroTimer } from '../kernel/micro-timer.ts';
 import { BUDGET, Polling } from '../kernel/polling.ts';
-import type { Link, LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
+import { type ServiceSteering, Services } from '../kernel/services.ts';
+import type { LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
+import type { ServiceLink } from '../service.ts';
 import { framesPerBlock, type RingGeometry, SLOT_OVERHEAD } from './if-packet.ts';
 import { type CheckedPacketLinkOptions, checkPacketLinkOptions, type PacketLinkOptions } from './options.ts';
 import type { ReceiveRing } from './receive-ring.ts';
@@ -40,6 +42,13 @@ const MIN_BLOCKS = 4;
 const MAX_BYTES = 1 << 30;
 const CACHE_LINE = 64;
 
+/** What comes for a service is copied here and goes to the kernel, where the reserved port takes nothing. */
+const KERNEL_HEARS_TOO: ServiceSteering = {
+  hasService: () => false,
+  addService() {},
+  removeService() {},
+};
+
 /**
  * Opens a link to a network interface over an AF_PACKET socket: it works on any Ethernet-like interface, in
  * containers, and without root inside a user namespace.
@@ -55,7 +64,7 @@ export function openPacketLink(interfaceName: string, options: PacketLinkOptions
 }
 
 /** A link over AF_PACKET; see {@link openPacketLink}. */
-export class PacketLink implements Link {
+export class PacketLink implements ServiceLink {
   readonly kind = 'packet';
   readonly interfaceName: string;
   readonly hardwareAddress: Uint8Array;
@@ -65,6 +74,7 @@ export class PacketLink implements Link {
   readonly clock: Clock = systemClock;
   readonly tx: PacketTx;
   readonly partialChecksums: boolean;
+  readonly services: Services;
 
   readonly #options: CheckedPacketLinkOptions;
   readonly #socket: PacketSocket;
@@ -91,6 +101,8 @@ export class PacketLink implements Link {
     const close = (object: { close(): void }): void => object.close();
     try {
       this.#socket = holdings.keep(new PacketSocket(addon, interfaceName, options.netns, true), close);
+      const place = { interfaceName, netns: options.netns, clock: this.clock };
+      this.services = new Services(place, KERNEL_HEARS_TOO);
       const { mtu, address, type, driver } = this.#socket.interface;
       this.mtu = mtu;
       this.hardwareAddress = address;
@@ -226,6 +238,7 @@ export class PacketLink implements Link {
           () => this.#refusals.stop(),
           () => this.tx.stop(),
           () => this.#polling.close(),
+          () => this.services.close(),
         ]);
       } catch (error) {
         // None of them should; whoever closes is to get his promise all the same.

@@ -10,7 +10,9 @@ import { ENODEV } from '../kernel/errno.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface.ts';
 import { InterfaceState } from '../kernel/interface-monitor.ts';
 import { BUDGET, Polling } from '../kernel/polling.ts';
-import type { Link, LinkInfo, LinkReceiver, LinkWants, Station } from '../link.ts';
+import { type ServiceSteering, Services } from '../kernel/services.ts';
+import type { LinkInfo, LinkReceiver, LinkWants, Station } from '../link.ts';
+import type { ServiceLink } from '../service.ts';
 import { Admission } from './admission.ts';
 import type { AttachMode } from './attach-error.ts';
 import { auditChunks } from './audit.ts';
@@ -71,7 +73,7 @@ export async function openXdpLink(interfaceName: string, options: XdpLinkOptions
 }
 
 /** A link over AF_XDP; see {@link openXdpLink}. */
-export class XdpLink implements Link {
+export class XdpLink implements ServiceLink, ServiceSteering {
   readonly kind = 'xdp';
   readonly interfaceName: string;
   readonly mtu: number;
@@ -80,6 +82,7 @@ export class XdpLink implements Link {
   readonly clock: Clock = systemClock;
   readonly tx: XdpTx;
   readonly partialChecksums: boolean;
+  readonly services: Services;
   /** Called (from the event loop) when somebody has changed the interface's MAC address; both are 6 bytes. */
   onAddressChange: ((before: Uint8Array, now: Uint8Array) => void) | null = null;
 
@@ -88,7 +91,7 @@ export class XdpLink implements Link {
   readonly #rx: readonly RxQueue[];
   readonly #polling: Polling;
   readonly #admission: Admission;
-  readonly #services: OwnServices;
+  readonly #ownServices: OwnServices;
   #address: Uint8Array;
   /** Bit n for queue n. */
   readonly #queueMask: bigint;
@@ -116,7 +119,9 @@ export class XdpLink implements Link {
       askVlanOffload(addon, options.netns, side.interface.index),
     );
     this.#queueMask = shape.queues.reduce((mask, queue) => mask | (1n << BigInt(queue)), 0n);
-    this.#services = new OwnServices(parts.program, this.#queueMask, address);
+    this.#ownServices = new OwnServices(parts.program, this.#queueMask, address);
+    const place = { interfaceName, netns: options.netns, clock: this.clock };
+    this.services = new Services(place, this, parts.program.shared);
     // Whatever else is steered: not even conns beside a service, nor a station whose address becomes the interface's.
     if (!this.#admission.ownAllowed) parts.program.withhold(macHigh(address), macLow(address));
 
@@ -177,6 +182,7 @@ export class XdpLink implements Link {
 
   /** What another thread of this process needs to put its sockets into the same program: its option `program`. */
   get program(): SharedProgram {
+    this.services.share();
     return this.#parts.program.share();
   }
 
@@ -223,19 +229,19 @@ export class XdpLink implements Link {
    * (`ERR_ETHERCONN_LIMIT`) for more than 1,024 on one interface.
    */
   addService(service: OwnService): void {
-    this.#services.add(service);
+    this.#ownServices.add(service);
     this.#admission.hasServices = true;
   }
 
   /** Whether datagrams for a service on the own MAC address go to this link, or one that shares the program. */
   hasService(service: OwnService): boolean {
-    return !this.closed && this.#services.has(service);
+    return !this.closed && this.#ownServices.has(service);
   }
 
   removeService(service: OwnService): void {
     // The program goes with the link.
-    if (!this.closed) this.#services.remove(service);
-    this.#admission.hasServices = this.#services.size > 0;
+    if (!this.closed) this.#ownServices.remove(service);
+    this.#admission.hasServices = this.#ownServices.size > 0;
   }
 
   receivedAt(): bigint | null {
@@ -313,6 +319,7 @@ export class XdpLink implements Link {
           () => this.tx.stop(),
           () => this.#parts.side.stop(),
           () => this.#polling.close(),
+          () => this.services.close(),
         ]);
       } catch (error) {
         // None of them should; whoever closes is to get his promise all the same.
@@ -430,7 +437,7 @@ export class XdpLink implements Link {
     this.#address = now;
     this.#admission.address = now;
     if (!this.#admission.ownAllowed) this.#parts.program.withhold(macHigh(now), macLow(now));
-    this.#services.move(now);
+    this.#ownServices.move(now);
     setImmediate(() => {
       if (!this.closed) this.onAddressChange?.(before, now);
     });

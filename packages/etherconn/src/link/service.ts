@@ -1,3 +1,5 @@
+import type { Link } from './link.ts';
+
 /** Options of `registerService`. */
 export interface ServiceOptions {
   /** One of the machine's own IP addresses, text or 4 or 16 bytes: the kernel answers ARP and ND for it. */
@@ -26,4 +28,12 @@ export interface Service {
   readonly resolveNextHop: (address: string) => Uint8Array | null | Promise<Uint8Array | null>;
   /** The datagrams are the kernel's again. Harmless when repeated. */
   close(): void;
+}
+
+/** A link to an interface of the machine, which has addresses: UDP services on them may be had. */
+export interface ServiceLink extends Link {
+  readonly services: {
+    /** See {@link KernelRelay.registerService}. They end with the link. */
+    register(options: ServiceOptions): Service;
+  };
 }

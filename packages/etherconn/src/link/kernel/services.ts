@@ -1,15 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
-import type { Clock } from '../clock.ts';
-import { InUseError, OptionError } from '../errors.ts';
-import { doAll } from '../link/kernel/do-all.ts';
-import { Holdings } from '../link/kernel/holdings.ts';
-import { KernelNextHops } from '../link/kernel/kernel-next-hops.ts';
-import { parseRoute, routeRequest } from '../link/kernel/neighbor-netlink.ts';
-import { withRouteSocket } from '../link/kernel/netlink.ts';
-import { reserveUdpPort, shareUdpPort } from '../link/kernel/port-reservation.ts';
-import { type Addon, loadAddon, type NativeSocket } from '../native/addon.ts';
-import { during } from '../native/system-error.ts';
-import { checkBoolean, checkKnown, requireInteger, show } from '../options.ts';
+import type { Clock } from '../../clock.ts';
+import { InUseError, OptionError } from '../../errors.ts';
+import { type Addon, loadAddon, type NativeSocket } from '../../native/addon.ts';
+import { during } from '../../native/system-error.ts';
+import { checkBoolean, checkKnown, requireInteger, show } from '../../options.ts';
 import {
   formatIp,
   isIpv4Mapped,
@@ -18,8 +12,14 @@ import {
   isMulticastIp,
   isUnspecifiedIp,
   parseIp,
-} from '../wire/ip.ts';
-import type { Service, ServiceOptions } from './service.ts';
+} from '../../wire/ip.ts';
+import type { Service, ServiceOptions } from '../service.ts';
+import { doAll } from './do-all.ts';
+import { Holdings } from './holdings.ts';
+import { KernelNextHops } from './kernel-next-hops.ts';
+import { parseRoute, routeRequest } from './neighbor-netlink.ts';
+import { withRouteSocket } from './netlink.ts';
+import { reserveUdpPort, shareUdpPort } from './port-reservation.ts';
 
 const ANSWER_SIZE = 4096;
 
@@ -38,17 +38,17 @@ export interface ServiceAddress {
   readonly port: number;
 }
 
-/** What the relay does for its services. */
+/** What a link does for its services. */
 export interface ServiceSteering {
   /** Whether datagrams for it go to another thread that shares the program. */
-  isServed(service: ServiceAddress): boolean;
+  hasService(service: ServiceAddress): boolean;
   /** From now on datagrams for it come here. */
-  add(service: ServiceAddress): void;
+  addService(service: ServiceAddress): void;
   /** Not any more. */
-  remove(service: ServiceAddress): void;
+  removeService(service: ServiceAddress): void;
 }
 
-/** The services of one relay, and what they hold of the kernel: next hops in common, a port each. */
+/** The services of one link, and what they hold of the kernel: next hops in common, a port each. */
 export class Services {
   readonly #place: ServicePlace;
   readonly #steering: ServiceSteering;
@@ -57,8 +57,8 @@ export class Services {
   #nextHops: KernelNextHops | undefined;
   #shared: boolean;
 
-  /** `shared`: other threads may have the same services; see {@link share}. */
-  constructor(place: ServicePlace, steering: ServiceSteering, shared: boolean) {
+  /** `shared`: relays of other threads may have the same services; see {@link share}. */
+  constructor(place: ServicePlace, steering: ServiceSteering, shared = false) {
     this.#place = place;
     this.#shared = shared;
     this.#steering = steering;
@@ -78,10 +78,14 @@ export class Services {
     const holdings = new Holdings();
     try {
       const nextHops = this.#openInKernel(service, reserve, holdings);
-      this.#steering.add(service);
+      this.#steering.addService(service);
       const opened = new OpenService(text, port, nextHops, () => {
         this.#open.delete(key);
-        doAll([() => this.#steering.remove(service), () => holdings.release(), () => this.#closeUnused()]);
+        doAll([
+          () => this.#steering.removeService(service),
+          () => holdings.release(),
+          () => this.#closeUnused(),
+        ]);
       });
       this.#open.set(key, opened);
       return opened;
@@ -122,7 +126,7 @@ export class Services {
   ): void {
     const { address, port } = service;
     // One of our program's threads has it, then, and nobody else.
-    const joins = this.#steering.isServed(service);
+    const joins = this.#steering.hasService(service);
     const socket = reserveUdpPort(addon, namespaceFd, device, address, port, joins);
     this.#reserved.add(socket);
     holdings.keep(socket, () => {
@@ -132,8 +136,8 @@ export class Services {
     if (this.#shared) shareUdpPort(addon, socket);
   }
 
-  /** The relay has stopped. */
-  closeAll(): void {
+  /** Ends all of them. */
+  close(): void {
     for (const service of [...this.#open.values()]) service.close();
   }
 
