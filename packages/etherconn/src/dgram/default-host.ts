@@ -10,10 +10,10 @@ import { Host } from './host.ts';
 let current: Host | null = null;
 
 /**
- * The host of the sockets of `etherconn/dgram`, one per thread. Unless another was set it is made when it is first
- * asked for: a machine in this process that nobody but itself can reach, with the loopback addresses and an interface
- * that has the name and the addresses of this machine's first one (so that programs that look for an address to bind
- * to find it here), 10.0.0.1/24 if there is none.
+ * The host of the sockets of `etherconn/dgram`, one for each thread. Unless another host was set, it is created on
+ * first use. Only its own process can reach it. It has loopback addresses and an interface with the name and the
+ * addresses of this machine's first interface, so that a program that looks there for an address to bind finds one.
+ * If there is none, its address is 10.0.0.1/24.
  */
 export function defaultHost(): Host {
   current ??= makeDefaultHost();
@@ -21,8 +21,8 @@ export function defaultHost(): Host {
 }
 
 /**
- * Has sockets that are made from now on live on another host; null: on a new one as of {@link defaultHost}. The
- * earlier host is returned (null if none was ever used) and stays open.
+ * Sets the host of all sockets created from now on; null stands for a new default host. Returns the previous host,
+ * or null if none was ever used; it stays open.
  */
 export function setDefaultHost(host: Host | null): Host | null {
   if (host !== null && !(host instanceof Host)) {

@@ -2,7 +2,7 @@ import { Host as CoreHost } from '../host/host.ts';
 import { type DgramModule, dgramModule } from './socket-class.ts';
 
 /**
- * A whole machine on a relay, see the host floor; this one has sockets, too.
+ * A complete machine on a relay, with sockets.
  *
  * ```ts
  * const socket = host.dgram.createSocket('udp4');
@@ -12,7 +12,7 @@ import { type DgramModule, dgramModule } from './socket-class.ts';
 export class Host extends CoreHost {
   #dgram: DgramModule | null = null;
 
-  /** What this host has in place of the module node:dgram: `{ createSocket, Socket }`. */
+  /** This host's counterpart of the module node:dgram: `{ createSocket, Socket }`. */
   get dgram(): DgramModule {
     this.#dgram ??= dgramModule(this);
     return this.#dgram;

@@ -4,21 +4,21 @@ import { frameVlans } from '../relay/l2-endpoint.ts';
 import { isLinkLocalIpv6 } from '../wire/ip.ts';
 import { formatMac } from '../wire/mac.ts';
 
-/** Who sent a message: Node's `rinfo`. */
+/** The sender of a message: Node's `rinfo`. */
 export interface MessageInfo {
   address: string;
   family: 'IPv4' | 'IPv6';
   port: number;
-  /** Bytes of the message. */
+  /** Number of bytes of the message. */
   size: number;
 }
 
-/** Rinfo of a socket made with `receiveInfo: true`. */
+/** The `rinfo` of a socket created with `receiveInfo: true`. */
 export interface ReceivedMessageInfo extends MessageInfo {
-  /** The address that the message was sent to: one of the host's, a group, or a broadcast address. */
+  /** The destination address of the message: an address of the host, a group, or a broadcast address. */
   localAddress: string;
   localPort: number;
-  /** MAC address that the frame came from; '00:00:00:00:00:00' for what the host has sent to itself. */
+  /** MAC address of the sender; '00:00:00:00:00:00' if the host has sent the message to itself. */
   mac: string;
   /** VLAN ids of the frame, outermost first. */
   vlans: readonly number[];

@@ -8,11 +8,11 @@ import { BindState, ConnectState, runningHandle, stateOf } from './socket-state.
 import { exceptionWithHostPort } from './system-errors.ts';
 import { validatePort, validateString } from './validate.ts';
 
-/** One datagram of `sendMany` on a socket that is not connected. */
+/** One datagram for `sendMany` on a socket that is not connected. */
 export interface OutgoingMessage {
   buffer: Uint8Array;
   port: number;
-  /** An address literal: names are not looked up here. */
+  /** An address literal. Names are not looked up. */
   address: string;
 }
 

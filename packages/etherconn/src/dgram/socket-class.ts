@@ -9,41 +9,42 @@ import type { OutgoingMessage } from './send-many.ts';
 import { HostSocket, type SocketStats } from './socket.ts';
 import { type SocketMaker, type SocketState, stateOf } from './socket-state.ts';
 
-/** Options of a socket: Node's, and more. */
+/** Options of a socket: those of Node, and more. */
 export interface DgramSocketOptions extends dgram.SocketOptions {
-  /** Several sockets share the port; datagrams are spread over them by their senders. Default false. */
+  /** Several sockets share the port. The sender of a datagram determines its socket. Default false. */
   reusePort?: boolean | undefined;
-  /** Senders whose messages are dropped. */
+  /** Messages of these senders are dropped. */
   receiveBlockList?: BlockList | undefined;
-  /** Addresses that nothing is sent to: ERR_IP_BLOCKED. */
+  /** Sends to these addresses fail with ERR_IP_BLOCKED. */
   sendBlockList?: BlockList | undefined;
-  /** `rinfo` has localAddress, localPort, mac and vlans, too (see ReceivedMessageInfo). Default false. */
+  /** `rinfo` also has localAddress, localPort, mac and vlans (see ReceivedMessageInfo). Default false. */
   receiveInfo?: boolean | undefined;
   /**
-   * Whether the socket hears what comes to any group that anybody on its host has joined, as with Linux
-   * (IP_MULTICAST_ALL). False: only what comes to groups that it has joined itself. Default true.
+   * Whether the socket receives every group that any socket of its host has joined, as on Linux (IP_MULTICAST_ALL).
+   * If false, it receives only groups that it has joined itself. Default true.
    */
   multicastAll?: boolean | undefined;
 }
 
 /**
- * A `dgram.Socket` on a simulated host. It is an instance of Node's `dgram.Socket` and behaves as one (see
- * https://nodejs.org/api/dgram.html), but no kernel socket is behind it.
+ * A `dgram.Socket` on a simulated host. It is an instance of Node's `dgram.Socket` and behaves like one (see
+ * https://nodejs.org/api/dgram.html), but has no kernel socket.
  */
 export interface DgramSocket extends dgram.Socket {
   readonly type: dgram.SocketType;
   /**
-   * Sends many datagrams, synchronously: an array of Uint8Arrays when connected, else of `{ buffer, port, address }`
-   * with address literals. Returns how many there was room for; when that is fewer than given, 'drain' is emitted
-   * as soon as there is room again. Before the socket is bound it takes none, begins to bind, and emits 'drain'.
+   * Sends many datagrams synchronously: an array of Uint8Arrays if the socket is connected, otherwise of `{ buffer,
+   * port, address }` with address literals. Returns how many there was room for. If that is not all of them, the
+   * socket emits 'drain' as soon as there is room again. A socket that is not bound yet accepts none, begins to
+   * bind, and emits 'drain'.
    */
   sendMany(list: readonly (Uint8Array | OutgoingMessage)[]): number;
   /**
-   * All messages of one wake-up at once, as places in memory, instead of 'message' events; see {@link Batch}.
-   * `batch.reply(payload)` answers. Null goes back to events.
+   * Sets a callback for all messages of a wake-up, as places in memory, instead of 'message' events; see {@link
+   * Batch}. `batch.reply(payload)` answers a message. null restores the events.
    */
   onBatch(callback: ((batch: Batch) => void) | null): this;
-  /** Counters; every message that is not delivered is in one of them. */
+  /** Returns the counters. They account for every message that was not delivered. */
   stats(): SocketStats;
 }
 
@@ -52,10 +53,10 @@ type MessageListener = Exclude<Parameters<typeof dgram.createSocket>[1], undefin
 type MessageInfoListener = (message: Parameters<MessageListener>[0], rinfo: ReceivedMessageInfo) => void;
 type WithInfo = DgramSocketOptions & { receiveInfo: true };
 
-/** A socket made with `receiveInfo: true`: its listeners get a {@link ReceivedMessageInfo}. */
+/** A socket created with `receiveInfo: true`: its listeners get a {@link ReceivedMessageInfo}. */
 export type InformedSocket = InformedEvents & DgramSocket;
 
-/** The methods of an event emitter that take a listener, for 'message'. */
+/** The methods of an event emitter that accept a listener, for 'message'. */
 export interface InformedEvents {
   on(event: 'message', listener: MessageInfoListener): this;
   once(event: 'message', listener: MessageInfoListener): this;
@@ -66,13 +67,13 @@ export interface InformedEvents {
   removeListener(event: 'message', listener: MessageInfoListener): this;
 }
 
-/** The class of a host's sockets. As Node's it may be subclassed, and called as `Socket.call(this, …)`. */
+/** The class of a host's sockets. Like Node's, it may be subclassed and called as `Socket.call(this, …)`. */
 export interface DgramSocketClass {
   new (type: dgram.SocketType | DgramSocketOptions, listener?: MessageListener): DgramSocket;
   readonly prototype: DgramSocket;
 }
 
-/** What a host has in place of the module node:dgram; the object is plain and may be changed. */
+/** A host's counterpart of the module node:dgram: a plain object that may be changed. */
 export interface DgramModule {
   createSocket(options: WithInfo, listener?: MessageInfoListener): InformedSocket;
   createSocket(type: dgram.SocketType | DgramSocketOptions, listener?: MessageListener): DgramSocket;

@@ -20,13 +20,16 @@ import { validateFunction, validateNumber, validateString } from './validate.ts'
 
 /** Counters of a socket, see `socket.stats()`. */
 export interface SocketStats extends ReceiveCounters {
-  /** Datagrams that the host has taken. */
+  /** Datagrams that the host has accepted. */
   sent: number;
   /** Datagrams that could not be sent. */
   sendFailed: number;
-  /** Of those sent: dropped by the host, as their next hop did not answer or too many waited for it. */
+  /**
+   * Datagrams counted in `sent` that the host has dropped, because their next hop did not answer or too many waited
+   * for it.
+   */
   sendLost: number;
-  /** Datagrams that wait for room now. */
+  /** Datagrams that are waiting for room now. */
   sendQueued: number;
 }
 

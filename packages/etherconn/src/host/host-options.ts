@@ -8,50 +8,57 @@ import type { DetectDuplicates } from './config/address-config.ts';
 import { duplicateOf, isReachableGateway, parseGateway, parseHostAddress } from './ip/host-address.ts';
 import type { RouteEntry } from './ip/routes.ts';
 
-/** A route as the API takes and shows it. */
+/** A route, as an argument and a result. */
 export interface HostRoute {
   /** Network, like '10.1.0.0/16' or '::/0'. */
   destination: string;
-  /** Router on the link; without one the network is on the link itself. */
+  /** Router on the link. Without it, the network itself is on the link. */
   gateway?: string;
-  /** Of two routes for the same network the one with the lower metric counts. 0 to 2^31 - 1, default 0. */
+  /** Of two routes for the same network, the one with the lower metric is used. 0 to 2^31 - 1, default 0. */
   metric?: number;
 }
 
 /** Options of {@link Host.create}. */
 export interface HostOptions {
-  /** Own MAC address, text or 6 bytes. Default: a random one, locally administered. */
+  /** Own MAC address, text or 6 bytes. Default a random, locally administered one. */
   mac?: MacAddress;
-  /** VLAN tags, outermost first, at most two: ids or { id, pcp, dei, tpid }. Default none. */
+  /** At most two VLAN tags, outermost first: ids or { id, pcp, dei, tpid }. Default none. */
   vlans?: readonly (number | Vlan)[];
   /** Addresses with prefix lengths: '10.0.0.5/24', '2001:db8::5/64'. Default none (see {@link Host.addAddress}). */
   addresses?: readonly string[];
   /** Default router. */
   gateway?: string;
-  /** Default routers, when there is one for IPv4 and one for IPv6. */
+  /** Default routers, if there are several or one for each IP version. */
   gateways?: readonly string[];
   /** Further routes. */
   routes?: readonly HostRoute[];
-  /** What zones ('fe80::1%eth0') and interface arguments go by. Default 'eth0'. */
+  /** Name of the interface in zones ('fe80::1%eth0') and interface arguments. Default 'eth0'. */
   interfaceName?: string;
-  /** Longest IP packet in one frame, in bytes: 576 (with IPv6 addresses 1280) up to what the relay can; default that. */
+  /**
+   * Longest IP packet in one frame, in bytes: from 576 (with IPv6 addresses 1280) to the maximum of the relay,
+   * which is the default.
+   */
   mtu?: number;
   /**
-   * Give the host the link-local IPv6 address of its MAC address (RFC 4291, appendix A), as every IPv6 host has one.
-   * Default: if it has other IPv6 addresses and no link-local one.
+   * Gives the host the link-local IPv6 address of its MAC address (RFC 4291, appendix A), which every IPv6 host
+   * has. By default it gets one if it has other IPv6 addresses and no link-local one.
    */
   linkLocal?: boolean;
   /**
-   * What is done to find out whether somebody else has an address already. 'optimistic' (default): IPv6 addresses are
-   * used at once and asked for meanwhile (RFC 4429). 'wait': all addresses are asked for before they are used, IPv4 ones
-   * too (RFC 5227), which takes seconds; `create` resolves after that. 'off': nothing.
+   * How the host detects that another machine has an address. 'optimistic' (default): it uses IPv6 addresses at
+   * once and probes for them meanwhile (RFC 4429). 'wait': it probes for all addresses before it uses them,
+   * including IPv4 addresses (RFC 5227). This takes seconds, and `create` resolves after it. 'off': it does not
+   * probe.
    */
   detectDuplicates?: DetectDuplicates;
-  /** Tell the neighbors of the addresses at once (gratuitous ARP, unsolicited advertisements). Default false. */
+  /** Announces the addresses to the neighbors at once (gratuitous ARP, unsolicited advertisements). Default false. */
   announce?: boolean;
-  /** Throw InUseError instead of overriding when the MAC address is registered already. Default false. */
+  /**
+   * Throws InUseError if the MAC address is already registered, instead of overriding the registration. Default
+   * false.
+   */
   exclusive?: boolean;
-  /** Neighbors that are remembered, of each IP version. 16 to 65,536, default 1024. */
+  /** Maximum number of neighbor cache entries for each IP version. 16 to 65,536, default 1024. */
   neighbors?: number;
 }
 

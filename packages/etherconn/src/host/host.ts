@@ -65,21 +65,24 @@ import { Stack } from './stack.ts';
 import { HostUdpPort } from './udp/host-udp-port.ts';
 import type { UdpHost, UdpPort, UdpPortOptions, UdpPortUser } from './udp/udp-port.ts';
 
-/** Somebody else uses an address of a host. */
+/** Another machine uses an address of a host. */
 export interface AddressConflict {
   /** Canonical text. */
   readonly address: string;
-  /** MAC address of the other, text. */
+  /** MAC address of the other machine, as text. */
   readonly mac: string;
-  /** The host has given the address up: it was still being found out whether it is unique. */
+  /** Whether the host has given the address up, because it was still probing for it. */
   readonly lost: boolean;
 }
 
 /** Events of a host. */
 export interface HostEvents {
-  /** Somebody else uses an address of ours. */
+  /** Another machine uses an address of the host. */
   conflict: [AddressConflict];
-  /** Somebody else has registered the host's MAC address and VLANs for an EtherType: its frames go there now. */
+  /**
+   * Another owner has registered the MAC address and VLANs of the host for an EtherType, and now receives its
+   * frames.
+   */
   replaced: [L2EndpointKey];
   /** The host, or its relay, has been closed. */
   close: [];
@@ -87,19 +90,19 @@ export interface HostEvents {
 
 /** Options of {@link Host.addAddress}. */
 export interface AddAddressOptions {
-  /** As of {@link HostOptions}; default what the host was made with. */
+  /** See {@link HostOptions}. Default that of the host. */
   detectDuplicates?: DetectDuplicates;
 }
 
 /** Options of {@link Host.probeAddress}. */
 export interface ProbeOptions {
-  /** Questions, 1 to 10; default 3 for IPv4, 1 for IPv6. */
+  /** Number of probes, 1 to 10. Default 3 for IPv4, 1 for IPv6. */
   count?: number;
-  /** Milliseconds after each, 1 to 60,000; default 1000. */
+  /** Milliseconds after each probe, 1 to 60,000. Default 1000. */
   interval?: number;
 }
 
-/** A class of hosts: subclasses are made by the same functions. */
+/** A class of hosts. The same functions create its subclasses. */
 export type HostClass<T extends Host> = new (relay: PacketRelay, options?: HostOptions) => T;
 
 const opened = channel('etherconn:host:open');
@@ -107,9 +110,9 @@ const closedChannel = channel('etherconn:host:close');
 const conflictChannel = channel('etherconn:host:conflict');
 
 /**
- * A whole machine on a relay: it has addresses, answers ARP, neighbor discovery and ping, finds its way by routes and
- * next hops, fragments and reassembles, and has UDP ports for sockets. None of it exists in the operating system.
- * Many hosts may be on one relay.
+ * A complete machine on a relay. It has addresses, answers ARP, neighbor discovery and ping, finds its way by
+ * routes and next hops, fragments and reassembles, and has UDP ports for sockets. Nothing of it exists in the
+ * operating system. Many hosts can share one relay.
  *
  * ```ts
  * await using host = await Host.create(relay, { mac: '02:00:00:00:00:05', addresses: ['10.0.0.5/24'] });
@@ -160,8 +163,8 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
   }
 
   /**
-   * Makes a host. Wrong options throw an OptionError before anything is registered. With `detectDuplicates: 'wait'` it
-   * rejects with a SystemError EADDRINUSE when somebody has one of the addresses.
+   * Creates a host. Invalid options cause an OptionError before anything is registered. With `detectDuplicates:
+   * 'wait'`, it rejects with a SystemError EADDRINUSE if another machine has one of the addresses.
    */
   static async create<T extends Host>(
     this: HostClass<T>,
@@ -178,12 +181,12 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     return host;
   }
 
-  /** As {@link Host.create}, at once: with `detectDuplicates: 'wait'` the addresses are not in use yet. */
+  /** Same as {@link Host.create}, synchronously: with `detectDuplicates: 'wait'` the addresses are not in use yet. */
   static createNow<T extends Host>(this: HostClass<T>, relay: PacketRelay, options: HostOptions = {}): T {
     return new this(relay, options);
   }
 
-  /** Resolves when all addresses that are waited for are in use; rejects with EADDRINUSE when one is somebody else's. */
+  /** Resolves when all pending addresses are in use. Rejects with EADDRINUSE if another machine has one of them. */
   async settled(): Promise<void> {
     const settling = this.#settling;
     this.#settling = null;
@@ -192,12 +195,12 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
 
   // --- Addresses and routes ----------------------------------------------------------------------------
 
-  /** Name that zones ('fe80::1%eth0') and interface arguments go by. */
+  /** Name of the interface in zones ('fe80::1%eth0') and interface arguments. */
   get interfaceName(): string {
     return this.stack.state.interfaceName;
   }
 
-  /** Own MAC address, text. */
+  /** Own MAC address, as text. */
   get mac(): string {
     return formatMac(this.stack.state.ethernet.macBytes);
   }
@@ -207,12 +210,12 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     return this.stack.state.ethernet.vlans;
   }
 
-  /** The host's addresses, without loopback. */
+  /** The addresses of the host, without loopback addresses. */
   addresses(): HostAddress[] {
     return this.stack.state.addresses.list.map((own) => own.describe());
   }
 
-  /** Whether `address` (text, 4 or 16 bytes) is one of the host's own, loopback addresses included. */
+  /** Whether `address` (text, 4 or 16 bytes) is an address of the host, including loopback addresses. */
   hasAddress(address: string | Uint8Array): boolean {
     const bytes = toIpBytes('address', address);
     const kind = this.stack.state.addresses.kindOf(bytes, 0, bytes.length === 4 ? 4 : 6);
@@ -220,9 +223,9 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
   }
 
   /**
-   * Adds an address with its prefix length, '10.0.0.5/24', and the route to its network. Throws an OptionError; rejects
-   * with a SystemError EADDRINUSE when it is waited for and somebody else has it, EADDRNOTAVAIL when it is removed
-   * meanwhile, or what the host was closed with.
+   * Adds an address with its prefix length, '10.0.0.5/24', and the route to its network. Throws an OptionError.
+   * With 'wait', rejects with a SystemError: EADDRINUSE if another machine has the address, EADDRNOTAVAIL if it is
+   * removed meanwhile. Rejects with the error of the host if that is closed.
    */
   async addAddress(address: string, options: AddAddressOptions = {}): Promise<void> {
     const prefix = parseHostAddress(address, 'address');
@@ -234,7 +237,10 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     await configureAddress(this.stack.addresses, prefix, detect);
   }
 
-  /** Removes an address (without prefix length) and the route to its network; false when the host does not have it. */
+  /**
+   * Removes an address (without prefix length) and the route to its network. Returns false if the host does not
+   * have it.
+   */
   removeAddress(address: string): boolean {
     const bytes = parseIp(address);
     const own = this.stack.state.addresses.find(bytes, 0, bytes.length === 4 ? 4 : 6);
@@ -244,8 +250,8 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
   }
 
   /**
-   * Asks on the link whether anybody has an address (text) that is not ours: ARP probes (RFC 5227), neighbor discovery
-   * (RFC 4862 §5.4). Resolves with the other's MAC address, or null when nobody has answered; rejects when the host is
+   * Probes the link for an address (text) that is not the host's, by ARP (RFC 5227) or neighbor discovery (RFC 4862
+   * §5.4). Resolves with the MAC address of its owner, or null if there was no answer. Rejects if the host is
    * closed meanwhile.
    */
   async probeAddress(address: string, options: ProbeOptions = {}): Promise<string | null> {
@@ -258,7 +264,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     return probeAddress(this.stack.addresses, bytes, count, interval);
   }
 
-  /** All routes, in the order in which they are tried. */
+  /** All routes, in the order in which the host tries them. */
   routes(): HostRoute[] {
     return this.stack.state.routes.list.map(({ prefix, gateway, metric }) => ({
       destination: formatPrefix({ address: networkOf(prefix), length: prefix.length }),
@@ -267,7 +273,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     }));
   }
 
-  /** Throws an OptionError. */
+  /** Adds a route. Throws an OptionError. */
   addRoute(route: HostRoute): void {
     const entry = parseRoute(route);
     if (entry.gateway !== null) this.#checkGateway(entry.gateway);
@@ -275,7 +281,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     this.stack.state.epoch++;
   }
 
-  /** Removes a route to this network (by this gateway, if given); false when there is none. */
+  /** Removes a route to a network, with this gateway if one is given. Returns false if there is none. */
   removeRoute(route: HostRoute): boolean {
     const { prefix, gateway } = parseRoute(route);
     const entry = this.stack.state.routes.get(prefix, gateway ?? undefined);
@@ -285,10 +291,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     return true;
   }
 
-  /**
-   * Replaces the default router of its IP version; null takes it away (of `version`, 4 if not given). Throws an
-   * OptionError.
-   */
+  /** Replaces the default router of its IP version. null removes the one of `version`. Throws an OptionError. */
   setGateway(gateway: string | null, version: 4 | 6 = 4): void {
     const bytes = gateway === null ? null : parseGateway(gateway, 'gateway');
     if (bytes !== null) this.#checkGateway(bytes);
@@ -302,25 +305,26 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
   }
 
   /**
-   * Gets an address by DHCP (RFC 2131), with routes and MTU, and resolves when it is in use; the client then keeps it.
-   * Rejects with an OptionError, TimeoutError, the signal's reason, or EADDRINUSE when the host has a client already.
+   * Takes a lease by DHCP (RFC 2131): an address, routes and an MTU. Resolves when the address is in use; the
+   * client then keeps the lease. Rejects with an OptionError, TimeoutError, the signal's reason, or EADDRINUSE if
+   * the host already has a client.
    */
   dhcp(options: DhcpOptions = {}): Promise<BoundDhcpClient> {
     return startDhcp(this.stack.addresses, this.stack.ports, options);
   }
 
   /**
-   * Asks the routers of the link, makes addresses of the prefixes that they tell of (RFC 4862), and resolves when one is
-   * in use; the result then follows the routers. Rejects with an OptionError, TimeoutError, the signal's reason, or
-   * InUseError when the host does so already.
+   * Solicits the routers of the link and derives addresses from the prefixes that they advertise (RFC 4862).
+   * Resolves when one is in use; the result then follows the routers. Rejects with an OptionError, TimeoutError,
+   * the signal's reason, or InUseError if the host already does so.
    */
   slaac(options: SlaacOptions = {}): Promise<Slaac> {
     return startSlaac(this.stack.addresses, options);
   }
 
   /**
-   * Addresses (text) of one name in the order in which they are to be tried, by what this host can reach and would send
-   * from: RFC 6724 §6. For programs that look names up themselves. Throws an OptionError.
+   * Returns the addresses (text) of one name in the order in which to try them, by what this host can reach and the
+   * source address it would use (RFC 6724 §6). For programs that look up names themselves. Throws an OptionError.
    */
   sortDestinations(addresses: readonly string[]): string[] {
     requireArray('addresses', addresses);
@@ -330,8 +334,9 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
   // --- Sending and receiving ---------------------------------------------------------------------------
 
   /**
-   * Sends an ICMP echo request to an IP address (text; a zone may be given) and resolves with the answer. Rejects with
-   * TimeoutError, a SystemError (ENETUNREACH, EHOSTUNREACH …), ClosedError, RelayStoppedError or the signal's reason.
+   * Sends an ICMP echo request to an IP address (text, optionally with a zone) and resolves with the reply. Rejects
+   * with TimeoutError, a SystemError (ENETUNREACH, EHOSTUNREACH …), ClosedError, RelayStoppedError or the signal's
+   * reason.
    */
   async ping(address: string, options: PingOptions = {}): Promise<PingResult> {
     const { address: destination, zone } = parseIpWithZone(address);
@@ -372,14 +377,14 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     return this.stack.state.clock;
   }
 
-  /** Longest IP packet in one frame, in bytes. */
+  /** Longest IP packet that fits into one frame, in bytes. */
   get mtu(): number {
     return this.stack.state.mtu;
   }
 
   /**
-   * Changes the MTU: 576 (with IPv6 addresses 1280) up to what the relay can, which null stands for. What DHCP and routers
-   * say still makes it less.
+   * Changes the MTU: from 576 (with IPv6 addresses 1280) to the maximum of the relay, which null selects. DHCP and
+   * routers may still lower it.
    */
   setMtu(mtu: number | null): void {
     const most = this.stack.state.ethernet.mtu;
@@ -391,7 +396,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     return new ClaimedEndpoint(this, key, this.stack.state.relay.ethernetTypes);
   }
 
-  /** Frees a key, whoever has it. A key that nobody has is ignored. */
+  /** Releases a key, whoever owns it. A key without an owner is ignored. */
   unregister(key: L4HashKey): void {
     this.stack.release(key, undefined);
   }
@@ -463,7 +468,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
     return this.stack.state.closed !== null;
   }
 
-  /** What of this host (MAC address, VLANs, EtherType) somebody else has registered since. */
+  /** The keys of this host (MAC address, VLANs, EtherType) that another owner has registered since. */
   get replaced(): readonly L2EndpointKey[] {
     return this.stack.state.ethernet.replaced;
   }
@@ -489,9 +494,9 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
   }
 
   /**
-   * Closes its ports, leaves its groups and gives the MAC address back. The relay stays open. Datagrams that sockets have
-   * reported as sent and that wait for their next hop are sent before, or dropped when it has not answered in its three
-   * seconds, by the relay's clock: a virtual one has to go on meanwhile.
+   * Closes the ports, leaves the groups and releases the MAC address. The relay stays open. Waits for datagrams
+   * that sockets have reported as sent but that wait for their next hop; they are dropped if it does not answer
+   * within three seconds by the relay's clock. A virtual clock must advance meanwhile.
    */
   close(): Promise<void> {
     return this.stack.close();

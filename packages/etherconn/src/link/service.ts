@@ -2,14 +2,17 @@ import type { Link } from './link.ts';
 
 /** Options of `registerService`. */
 export interface ServiceOptions {
-  /** One of the machine's own IP addresses, text or 4 or 16 bytes: the kernel answers ARP and ND for it. */
+  /**
+   * One of the machine's own IP addresses: text, 4 or 16 bytes. The kernel answers ARP and neighbor discovery for
+   * it.
+   */
   address: string | Uint8Array;
   /** UDP port, 1 to 65,535. */
   port: number;
   /**
-   * Hold the port by a socket of the kernel's that takes nothing, so that no other program gets it. Default true. With
-   * false it is not asked whether the address is the machine's, nor whether somebody has the port: his datagrams come
-   * here then.
+   * Reserves the port with a kernel socket that receives nothing, so that no other program gets it. Default true.
+   * With false, it is not checked whether the address is the machine's or whether another program has the port; the
+   * service then receives the datagrams of that program.
    */
   reserve?: boolean;
 }
@@ -21,12 +24,12 @@ export interface Service {
   readonly port: number;
   readonly closed: boolean;
   /**
-   * For the option `resolveNextHop` of conns: the MAC address to which the kernel would send, by its routes and
-   * neighbors. A neighbor that it does not know is asked for by the kernel; null when there is no way there, or no
-   * answer within 4 s.
+   * For the option `resolveNextHop` of conns. Returns the MAC address to which the kernel would send, by its routes
+   * and neighbors. The kernel resolves unknown neighbors. Returns null if there is no route, or no answer within 4
+   * s.
    */
   readonly resolveNextHop: (address: string) => Uint8Array | null | Promise<Uint8Array | null>;
-  /** The datagrams are the kernel's again. Harmless when repeated. */
+  /** Closes the service. The kernel receives the datagrams again. Harmless when repeated. */
   close(): void;
 }
 

@@ -148,7 +148,7 @@ export interface Addon extends BpfFunctions, InterfaceFunctions {
   timerSet(timer: NativeSocket, microseconds: number): void;
 }
 
-/** Whether the addon can be used here, and if not, why. */
+/** Whether the addon is available, and if not, why. */
 export interface AddonStatus {
   readonly available: boolean;
   /** Empty when available. */
@@ -173,7 +173,7 @@ export function loadAddon(): Addon {
   return loaded;
 }
 
-/** For `doctor` and for tests: tries to load the addon, and does not throw. */
+/** Tries to load the addon and does not throw. For `doctor` and for tests. */
 export function addonStatus(): AddonStatus {
   try {
     loadAddon();

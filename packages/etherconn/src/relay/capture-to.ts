@@ -11,7 +11,7 @@ import { Relay } from './relay.ts';
 export interface CaptureToOptions {
   /** Frames received, frames sent, or 'both' (the default). */
   direction?: 'in' | 'out' | 'both';
-  /** Most bytes kept of a frame. Default and most: 262144. */
+  /** Maximum number of bytes kept of a frame. The default, and upper limit, is 262144. */
   snapLength?: number;
 }
 
@@ -19,15 +19,15 @@ export interface CaptureToOptions {
 const BUFFER_LENGTH = 65_536;
 
 /**
- * Writes what passes a relay's interface to a pcapng file for Wireshark, from now on: frames received and sent, with
- * their direction, their receive queue and times in nanoseconds (see FrameSink). Frames between two conns of the relay
- * (`hairpin`) do not pass the interface. The file is complete when the relay is closed, or the capture.
+ * Writes all frames that pass a relay's interface from now on to a pcapng file for Wireshark: received and sent
+ * frames, with their direction, receive queue and time in nanoseconds (see FrameSink). Frames between two conns of
+ * the relay (`hairpin`) do not pass the interface. The file is complete when the relay or the capture is closed.
  *
- * A relay that is captured receives nothing but what it would without. The file is written synchronously, at the end
- * of each tick with frames: it loses none, and a slow disk holds the program up.
+ * A capture does not change which frames the relay receives. The file is written synchronously, at the end of each
+ * tick with frames. No frame is lost, but a slow disk delays the program.
  *
- * Throws an OptionError, a RelayStoppedError, or Node's error (ENOENT, EACCES …) when the file cannot be opened. When it
- * cannot be written later (ENOSPC), the capture ends with a warning and keeps the error; the relay goes on.
+ * Throws an OptionError, a RelayStoppedError, or Node's error (ENOENT, EACCES …) if the file cannot be opened. If a
+ * later write fails (ENOSPC), the capture ends with a warning and keeps the error. The relay continues.
  */
 export function captureTo(relay: Relay, path: string | URL, options: CaptureToOptions = {}): RelayCapture {
   if (!(relay instanceof Relay)) throw new OptionError('relay', `must be a Relay, got ${show(relay)}`);
@@ -47,11 +47,11 @@ export function captureTo(relay: Relay, path: string | URL, options: CaptureToOp
   return new RelayCapture(relay, path, direction, snapLength);
 }
 
-/** A capture under way; see {@link captureTo}. */
+/** An active capture; see {@link captureTo}. */
 export class RelayCapture implements AsyncDisposable {
   /** Frames captured. */
   frames = 0;
-  /** What has ended the capture before its time; null while nothing has. */
+  /** The error that has ended the capture, or null. */
   error: Error | null = null;
   /** @internal */
   readonly frame: FrameSink;
@@ -82,7 +82,7 @@ export class RelayCapture implements AsyncDisposable {
     return this.#file < 0;
   }
 
-  /** Ends the capture: the file is complete when this returns. The relay goes on. */
+  /** Ends the capture. The file is complete when this returns. The relay continues. */
   close(): Promise<void> {
     this.#relay.removeTap(this);
     this.#write();

@@ -11,17 +11,20 @@ import { frameVlans, L2Endpoint } from './l2-endpoint.ts';
 export const DEFAULT_PAYLOAD_ETHER_TYPES: readonly number[] = [EtherType.IPV4, EtherType.IPV6];
 
 /**
- * A received frame, copied and parsed: what a relay hands to users who registered by themselves. The
- * fields of layers that are not there (or not whole) are null, 0 or undefined as said with each.
+ * A copied and parsed frame, which a relay passes to the owner of a {@link Registration}. The fields of layers that
+ * are missing or incomplete are null, 0 or undefined, as each field describes.
  */
 export class EthernetResponse {
   readonly localEndpoint: L2Endpoint;
   readonly remoteEndpoint: L2Endpoint;
   /** The Ethernet frame, without FCS. */
   readonly etherBytes: Buffer;
-  /** The payload, cut by its own length field, if its EtherType is one of the relay's `ethernetTypes`; else null. */
+  /**
+   * The payload, limited by its own length field, if its EtherType is one of the relay's `ethernetTypes`; otherwise
+   * null.
+   */
   readonly etherPayloadBytes: Buffer | null;
-  /** Payload of UDP, TCP or SCTP; null for other protocols, later fragments and broken headers. */
+  /** Payload of UDP, TCP or SCTP; null for other protocols, later fragments and malformed headers. */
   readonly transportPayloadBytes: Buffer | null;
   /** Canonical text, null without IP. */
   readonly remoteIP: string | null;
@@ -31,7 +34,7 @@ export class EthernetResponse {
   readonly protocol: number;
   readonly localIP: string | null;
   readonly localPort: number;
-  /** The link could not receive the whole frame: its end is missing. */
+  /** Whether the link could receive only the beginning of the frame. */
   readonly truncated: boolean;
 
   /** Copies the frame that `record` describes out of `u8`. */

@@ -5,9 +5,9 @@ import type { RelayOptions } from './relay-options.ts';
 
 /** What {@link Relay.open} adds to `info()`. */
 export interface OpeningInfo {
-  /** Why AF_XDP was not taken. */
+  /** Why AF_XDP is not in use. */
   readonly fallback?: string;
-  /** Options that were given and that the engine taken does not know. */
+  /** Options that were given but that the engine in use does not have. */
   readonly ignoredOptions: readonly string[];
 }
 
@@ -47,13 +47,14 @@ export abstract class KernelRelay extends RelayCore {
   }
 
   /**
-   * Takes the datagrams for one UDP port of one of the machine's own addresses, while everything else on them (ping,
-   * TCP, other ports; fragments too, with AF_XDP) stays the kernel's. They come to conns that are registered for this
-   * interface's own MAC address; {@link UdpService} is one that does it all.
+   * Receives the datagrams for one UDP port of one of the machine's own addresses. All other traffic of the address
+   * (ping, TCP, other ports; with AF_XDP also fragments) stays with the kernel. The datagrams go to conns that are
+   * registered for this interface's own MAC address. {@link UdpService} does all of this.
    *
-   * Only untagged frames. Where somebody else's program steers (`xskMapFd`, `xskMapPath`), it decides what comes. Throws an OptionError; an InUseError when this relay has it already; a SystemError, EADDRINUSE
-   * when another program has the port, EADDRNOTAVAIL when the address is not the machine's; an EtherconnError
-   * (`ERR_ETHERCONN_LIMIT`) for more than 1,024 on one interface.
+   * Only untagged frames reach a service. A foreign program (`xskMapFd`, `xskMapPath`) decides itself which frames
+   * it redirects. Throws an OptionError; an InUseError if this relay already has the service; a SystemError
+   * EADDRINUSE if another program has the port, or EADDRNOTAVAIL if the address is not the machine's; an
+   * EtherconnError (`ERR_ETHERCONN_LIMIT`) for more than 1,024 services on one interface.
    */
   registerService(options: ServiceOptions): Service {
     this.checkOpen('registerService');

@@ -5,7 +5,7 @@ import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { formatMac, isGroupMac, macHigh, macLow, parseMac } from '../wire/mac.ts';
 import { formatVlanKey, VLAN_ID_MAX, VLAN_TAG_LENGTH, vlanKey } from '../wire/vlan.ts';
 
-/** A MAC address as the API takes it: text ('02:00:00:00:00:01') or 6 bytes. */
+/** A MAC address as an argument: text ('02:00:00:00:00:01') or 6 bytes. */
 export type MacAddress = string | Uint8Array;
 
 /** The bytes of a MAC address; throws an OptionError naming `option` when it is none. */
@@ -38,7 +38,7 @@ export class L2EndpointKey {
     this.vlanKey = vlans;
   }
 
-  /** Throws an OptionError for a group MAC address, an EtherType under 0x0600 or more than two VLANs. */
+  /** Creates a key. Throws an OptionError for a group MAC address, an EtherType below 0x0600 or more than two VLANs. */
   static of(mac: MacAddress, etherType: number, vlans: readonly number[] = []): L2EndpointKey {
     const bytes = toMac('mac', mac);
     if (isGroupMac(bytes, 0)) {
@@ -85,7 +85,7 @@ export class L2Endpoint {
   readonly ethernetType: number;
   readonly vlans: readonly number[];
 
-  /** Any MAC address is taken, a group address too (a frame's destination may be one). */
+  /** Accepts every MAC address, including group addresses, which may be the destination of a frame. */
   constructor(hwAddr: MacAddress, ethernetType: number, vlans: readonly number[] = []) {
     this.hwAddr = toMac('hwAddr', hwAddr);
     this.ethernetType = requireInteger('ethernetType', ethernetType, 0, 0xffff);
@@ -93,7 +93,7 @@ export class L2Endpoint {
     this.vlans = vlans.length === 0 ? NO_VLANS : Object.freeze([...vlans]);
   }
 
-  /** What it is registered under. The key of a frame's side with more than two VLANs fits no registration. */
+  /** The key to register it. The key of an endpoint with more than two VLANs matches no registration. */
   getKey(): L2EndpointKey {
     return new L2EndpointKey(
       macHigh(this.hwAddr),
@@ -108,7 +108,7 @@ export class L2Endpoint {
     return 'l2ep';
   }
 
-  /** 'l2ep&' and the key's text. */
+  /** 'l2ep&' and the text of the key. */
   toString(): string {
     return `${this.network()}&${this.getKey()}`;
   }

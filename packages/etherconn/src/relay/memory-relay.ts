@@ -9,7 +9,7 @@ export interface MemoryRelayOptions extends RelayOptions, MemoryPortOptions {}
 
 /** A relay on a port of a {@link MemoryNetwork}. */
 export class MemoryRelay extends RelayCore {
-  /** The port: `port.impair({ … })`, `port.setUp(false)`. */
+  /** The port of the network: `port.impair({ … })`, `port.setUp(false)`. */
   readonly port: MemoryLink;
 
   /** Takes the port over. */
@@ -20,8 +20,8 @@ export class MemoryRelay extends RelayCore {
 }
 
 /**
- * An Ethernet in this process, with loss, delay and reordering as wanted, for tests and simulations; no
- * privileges needed.
+ * An Ethernet in this process, with optional loss, delay and reordering, for tests and simulations. It needs no
+ * privileges.
  *
  * ```ts
  * const network = new MemoryNetwork({ seed: 7, impair: { loss: 0.01 } });
@@ -29,7 +29,7 @@ export class MemoryRelay extends RelayCore {
  * ```
  */
 export class MemoryNetwork extends Switch {
-  /** Makes a port with a relay on it. Wrong options throw an OptionError. */
+  /** Creates a port with a relay on it. Throws an OptionError for invalid options. */
   relay(options: MemoryRelayOptions = {}): MemoryRelay {
     checkKnown(options, [...RELAY_OPTIONS, ...MEMORY_PORT_OPTIONS]);
     const [relayOptions, portOptions] = splitOptions(options);

@@ -8,18 +8,18 @@ import { RawSocketRelay } from './raw-socket-relay.ts';
 import { RELAY_OPTIONS, type RelayOptions, splitOptions } from './relay-options.ts';
 import { XDPRelay } from './xdp-relay.ts';
 
-/** What {@link Relay.open} may take. */
+/** The engines that {@link Relay.open} may use. */
 export type RelayEngine = 'auto' | 'xdp' | 'packet';
 
 /**
- * Options of {@link Relay.open}: those of both engines. All of them are checked, whichever engine is taken; those that
- * it does not know are named in `info().ignoredOptions`.
+ * Options of {@link Relay.open}: those of both engines. All of them are checked, whichever engine is used.
+ * `info().ignoredOptions` lists those that the engine in use does not have.
  */
 export interface OpenRelayOptions extends RelayOptions, XdpLinkOptions, PacketLinkOptions {
   /**
-   * 'xdp': AF_XDP; 'packet': AF_PACKET; 'auto' (default): AF_XDP where it works, else AF_PACKET, and
-   * `info().fallback` says why. The options `takeover`, `steering: 'all'`, `attach: false` and `queues` ask for what
-   * only AF_XDP can do: with any of them 'auto' is 'xdp'.
+   * 'xdp': AF_XDP. 'packet': AF_PACKET. 'auto' (default): AF_XDP where it works, otherwise AF_PACKET, and
+   * `info().fallback` gives the reason. Only AF_XDP supports the options `takeover`, `steering: 'all'`, `attach:
+   * false` and `queues`: with any of them, 'auto' means 'xdp'.
    */
   engine?: RelayEngine;
 }

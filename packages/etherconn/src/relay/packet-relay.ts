@@ -5,54 +5,57 @@ import type { L2EndpointKey } from './l2-endpoint.ts';
 
 /** Options of {@link PacketRelay.register}. */
 export interface RegisterOptions {
-  /** Receive broadcast and multicast frames of the keys' VLANs and EtherTypes too. Default false. */
+  /** Also receives broadcast and multicast frames of the VLANs and EtherTypes of the keys. Default false. */
   multicast?: boolean;
-  /** A key that is taken already is an InUseError instead of being overridden. Default false. */
+  /** Throws InUseError if a key is already registered, instead of overriding the registration. Default false. */
   exclusive?: boolean;
 }
 
-/** One owner's hold on a relay. */
+/** A registration of one owner with a relay. */
 export interface Registration {
   /** Unique for the life of the relay; for `unregister`. */
   readonly id: number;
-  /** Keys that were ours and that somebody else has registered since: their frames go there now. */
+  /** Keys of this registration that another owner has registered since, and whose frames that owner now receives. */
   readonly replaced: readonly L2EndpointKey[];
-  /** Aborted when the relay stops; its reason is the RelayStoppedError. */
+  /** Aborted when the relay stops. Its reason is the RelayStoppedError. */
   readonly stopped: AbortSignal;
-  /** Called with every received frame; each response is a copy that may be kept. null to stop. */
+  /** Sets a callback for every received frame. Each response is a copy that the program may keep. null removes it. */
   receive(callback: ((response: EthernetResponse) => void) | null): void;
   /**
-   * Sends a whole Ethernet frame (14 bytes header and more, without FCS), as it is. Returns 1, or 0 when
-   * there is no room now. Throws ClosedError, RelayStoppedError, or MessageTooLongError.
+   * Sends a complete Ethernet frame (at least 14 bytes, without FCS) unchanged. Returns 1, or 0 if there is no room
+   * now. Throws ClosedError, RelayStoppedError, or MessageTooLongError.
    */
   trySend(frame: Uint8Array): number;
-  /** Gives the keys back. Keys that have been taken over stay with their new owner. Harmless when repeated. */
+  /** Releases the keys. Keys that another owner has registered since stay with that owner. Harmless when repeated. */
   close(): void;
 }
 
 /**
- * The Ethernet forwarder that conns are put on; {@link Relay} is its implementation, and XDPRelay,
- * RawSocketRelay and MemoryRelay are that over their links.
+ * The Ethernet forwarder under conns. {@link Relay} implements it; XDPRelay, RawSocketRelay and MemoryRelay are
+ * relays over their links.
  */
 export interface PacketRelay extends AsyncDisposable {
   readonly clock: Clock;
   /**
-   * Registers the keys of one owner. A key that is registered already is overridden, and its old owner told
-   * (its `replaced`, the diagnostics channel 'etherconn:registration:replaced').
+   * Registers the keys of one owner. This overrides existing registrations of a key and notifies their owners
+   * (`replaced`, and the diagnostics channel 'etherconn:registration:replaced').
    */
   register(keys: readonly L2EndpointKey[], options?: RegisterOptions): Registration;
-  /** Closes a registration; an id that is not (or no longer) registered is ignored. */
+  /** Closes a registration. Ignores an id that is not registered. */
   unregister(registrationId: number): void;
-  /** Name of the interface this relay is bound to. */
+  /** Name of the interface of this relay. */
   interfaceName(): string;
-  /** Cumulative counters; every received frame is in exactly one of the dispositions. */
+  /** Cumulative counters. Every received frame has exactly one disposition. */
   stats(): RelayStats;
   info(): LinkInfo;
-  /** Keeps the process alive (the default over interfaces; in a memory network only frames under way do) … */
+  /**
+   * Makes the relay keep the process alive. This is the default over interfaces; in a memory network, only frames
+   * under way do.
+   */
   ref(): this;
-  /** … or not. */
+  /** Stops the relay from keeping the process alive. */
   unref(): this;
-  /** Stops forwarding. Readers and writers that wait fail with RelayStoppedError at once. */
+  /** Stops the relay. Waiting readers and writers fail at once with RelayStoppedError. */
   close(): Promise<void>;
 }
 
@@ -61,41 +64,44 @@ export interface PacketRelay extends AsyncDisposable {
  * `noReceiver`, `malformed`, `groupSource`, `ownSource` and `stopped`.
  */
 export interface RelayStats {
-  /** Frames that the link (or the hairpin) has handed up. */
+  /** Frames received from the link or the hairpin. */
   received: number;
-  /** Unicast, to the owner of its key. */
+  /** Unicast frames delivered to the owner of their key. */
   delivered: number;
-  /** Broadcast or multicast, to at least one listener. */
+  /** Broadcast and multicast frames delivered to at least one listener. */
   deliveredGroup: number;
-  /** Wanted by no endpoint or listener, given to the default receivers. */
+  /** Frames without an endpoint or listener, delivered to the default receivers. */
   deliveredDefault: number;
-  /** Unicast for a key that nobody has registered. */
+  /** Unicast frames for a key without a registration. */
   noEndpoint: number;
-  /** Group frame that nobody listens to. */
+  /** Group frames without a listener. */
   noListener: number;
-  /** For a registration whose owner has set no receiver. */
+  /** Frames for a registration without a receiver. */
   noReceiver: number;
-  /** Ethernet header or VLAN tags not whole. */
+  /** Frames with an incomplete Ethernet header or VLAN tag. */
   malformed: number;
-  /** The source MAC address is a group address, which nobody can have. */
+  /** Frames whose source MAC address is a group address. */
   groupSource: number;
-  /** With hairpin, from the wire: the source is an endpoint of this relay, so the frame was reflected or is a forgery. */
+  /**
+   * With hairpin: frames from the wire whose source is an endpoint of this relay, so that they were reflected or
+   * forged.
+   */
   ownSource: number;
-  /** Arrived while the relay was being closed. */
+  /** Frames that arrived while the relay was being closed. */
   stopped: number;
-  /** Deliveries of group frames: each frame counts once per listener. */
+  /** Deliveries of group frames. Each frame counts once for each listener. */
   groupCopies: number;
-  /** Copies given to mirror receivers. */
+  /** Copies delivered to mirror receivers. */
   mirrored: number;
-  /** Frames committed for sending, to the link or the hairpin. */
+  /** Frames passed to the link or the hairpin for sending. */
   sent: number;
-  /** Frames delivered between conns of this relay without the link. */
+  /** Frames delivered between conns of this relay, without the link. */
   hairpinned: number;
-  /** Group frames whose local copy found the hairpin full, and frames under way in it when the relay was closed. */
+  /** Group frames whose local copy found no room in the hairpin, and frames in it when the relay was closed. */
   hairpinDropped: number;
-  /** Registrations now. */
+  /** Current registrations. */
   registrations: number;
-  /** Writers that wait for room now. */
+  /** Writers that are waiting for room now. */
   waitingWriters: number;
   link: LinkStats;
 }

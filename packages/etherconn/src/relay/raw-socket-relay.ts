@@ -7,8 +7,8 @@ import { type RelayOptions, splitOptions } from './relay-options.ts';
 export interface RawSocketRelayOptions extends RelayOptions, PacketLinkOptions {}
 
 /**
- * A relay over an AF_PACKET socket: works on any Ethernet interface, in containers, and without root in a
- * user namespace. Needs CAP_NET_RAW.
+ * A relay over an AF_PACKET socket. Works on every Ethernet interface, in containers, and without root in a user
+ * namespace. Needs CAP_NET_RAW.
  */
 export class RawSocketRelay extends KernelRelay {
   private constructor(link: PacketLink, options: RelayOptions) {
@@ -16,9 +16,9 @@ export class RawSocketRelay extends KernelRelay {
   }
 
   /**
-   * Opens a relay on an interface. Rejects with an OptionError before anything is opened, else with a
-   * SystemError (EPERM: CAP_NET_RAW is missing; ENODEV: no such interface) or the reason why the addon
-   * cannot be loaded.
+   * Opens a relay on an interface. Rejects with an OptionError before anything is opened, otherwise with a
+   * SystemError (EPERM: CAP_NET_RAW is missing; ENODEV: no such interface) or the reason why the addon cannot be
+   * loaded.
    */
   static async open(interfaceName: string, options: RawSocketRelayOptions = {}): Promise<RawSocketRelay> {
     const [relayOptions, linkOptions] = splitOptions(options);

@@ -3,13 +3,13 @@ import type { FrameReceiver } from './frame-receiver.ts';
 import type { L2EndpointKey } from './l2-endpoint.ts';
 import type { UdpEntries } from './udp-front.ts';
 
-/** What part of the traffic a registration gets. */
+/** Which frames a registration receives. */
 export type RegistrationRole =
-  /** Unicast frames of its keys (and group frames, if asked). */
+  /** Unicast frames for its keys, and group frames if requested. */
   | 'endpoint'
-  /** Frames that no endpoint or listener wants. */
+  /** Frames that no endpoint or listener receives. */
   | 'default'
-  /** A copy of every frame that comes in. */
+  /** A copy of every received frame. */
   | 'mirror';
 
 /** Who takes a registration back: the relay. */

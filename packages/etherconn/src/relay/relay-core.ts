@@ -65,7 +65,10 @@ export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay 
   #closing: Promise<void> | null = null;
   #warnedOfRefusal = false;
 
-  /** Takes the link over: it is started here and closed with the relay. Wrong options throw an OptionError. */
+  /**
+   * Takes ownership of the link: starts it, and closes it with the relay. Throws an OptionError for invalid
+   * options.
+   */
   constructor(link: Link, options: RelayOptions = {}) {
     super();
     checkLink(link);
@@ -111,12 +114,12 @@ export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay 
     return this.#stopError !== null;
   }
 
-  /** The interface's MTU, in bytes. With VLAN tags less may fit a frame: see `mtu` of conns and hosts. */
+  /** The MTU of the interface, in bytes. With VLAN tags, less may fit into a frame: see `mtu` of conns and hosts. */
   get mtu(): number {
     return this.link.mtu;
   }
 
-  /** Longest frame, in bytes; without an 802.1Q tag less may be sent. */
+  /** Longest frame, in bytes. A frame without an 802.1Q tag may have to be shorter. */
   get maxFrameLength(): number {
     return this.link.maxFrameLength;
   }
@@ -145,7 +148,7 @@ export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay 
     return this.link.interfaceName;
   }
 
-  /** For people: 'RawSocketRelay eth0 (packet)'. */
+  /** Text for people: 'RawSocketRelay eth0 (packet)'. */
   override toString(): string {
     const state = this.closed ? 'closed' : this.link.kind;
     return `${this.constructor.name} ${this.link.interfaceName} (${state})`;
@@ -279,14 +282,14 @@ export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay 
     return this.#transmitter.senderFor(macHigh, macLow, vlanKey, etherType, gathering);
   }
 
-  /** Hands over what has gathered; returns how many frames the interface took. */
+  /** Passes gathered frames to the interface. Returns how many it accepted. */
   flush(): number {
     return this.#transmitter.flush();
   }
 
   /**
-   * Sends a whole frame as it is, the way its destination says. 1, or 0 when there is no room now.
-   * Throws RelayStoppedError, or MessageTooLongError.
+   * Sends a complete frame unchanged. Returns 1, or 0 if there is no room now. Throws RelayStoppedError or
+   * MessageTooLongError.
    */
   trySendFrame(frame: Uint8Array): number {
     this.checkOpen('send');
@@ -356,13 +359,16 @@ export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay 
     }
   }
 
-  /** The relay keeps the process alive: the default over interfaces. In a {@link MemoryNetwork} only frames under way do. */
+  /**
+   * Makes the relay keep the process alive, which is the default over interfaces. In a {@link MemoryNetwork} only
+   * frames under way do.
+   */
   ref(): this {
     this.link.ref();
     return this;
   }
 
-  /** The relay does not keep the process alive. */
+  /** Stops the relay from keeping the process alive. */
   unref(): this {
     this.link.unref();
     return this;

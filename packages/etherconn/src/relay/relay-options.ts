@@ -16,20 +16,26 @@ const LOG_METHODS = ['debug', 'info', 'warn', 'error'] as const satisfies readon
 /** Options of every relay. */
 export interface RelayOptions {
   /**
-   * 'single' hands each frame to the interface when it is written; 'batch' lets frames gather until a batch
-   * is full or the current turn of the event loop ends: more throughput under load. Default 'single'. In both, what is
-   * sent from a receive callback, by one `trySendMany`, or by the sockets of a host in one turn gathers.
+   * 'single' (default) passes each frame to the interface when it is written. 'batch' gathers frames until a batch
+   * is full or the current turn of the event loop ends, for more throughput under load. In both modes, frames sent
+   * from a receive callback, by one `trySendMany`, or by the sockets of a host in one turn are gathered.
    */
   sendingMode?: 'single' | 'batch';
-  /** Writers that may wait for room to send; 0 fails them at once with NoRoomError. 0 to 1,048,576, default 1024. */
+  /**
+   * Maximum number of writers that wait for room to send. With 0 they fail at once with NoRoomError. 0 to
+   * 1,048,576, default 1024.
+   */
   sendDepth?: number;
-  /** Packets that each conn queues for a reader, unless the conn says otherwise. 1 to 1,048,576, default 1024. */
+  /**
+   * Number of packets that each conn queues for its readers, unless it has its own option. 1 to 1,048,576, default
+   * 1024.
+   */
   receiveDepth?: number;
-  /** Deliver frames between the conns of this relay too; no switch reflects them. Default false. */
+  /** Also delivers frames between the conns of this relay, which no switch would send back. Default false. */
   hairpin?: boolean;
   /** EtherTypes whose payload an EthernetResponse carries. Default IPv4 and IPv6. */
   ethernetTypes?: readonly number[];
-  /** Told of lifecycle events, never of single frames. */
+  /** Receives life cycle messages, but none about single frames. */
   logger?: Logger;
 }
 

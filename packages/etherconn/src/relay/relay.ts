@@ -4,11 +4,12 @@ import { RelayCore } from './relay-core.ts';
 
 export type { Logger, RelayOptions } from './relay-options.ts';
 
-/** A relay over any link: `new Relay(link)`. Every relay is an instance of it, whatever has opened it. */
+/** A relay over any link: `new Relay(link)`. Every relay is an instance of it, however it was opened. */
 export class Relay extends RelayCore {
   /**
-   * Opens a relay on an interface: over AF_XDP where that works, else over AF_PACKET; `info()` says which and why.
-   * Rejects as XDPRelay.open and RawSocketRelay.open do, with an OptionError before anything is opened.
+   * Opens a relay on an interface, over AF_XDP where that works and AF_PACKET otherwise; `info()` says which, and
+   * why. Rejects with the errors of XDPRelay.open and RawSocketRelay.open; an OptionError comes before anything is
+   * opened.
    */
   static open(interfaceName: string, options: OpenRelayOptions = {}): Promise<KernelRelay> {
     return openRelay(interfaceName, options);

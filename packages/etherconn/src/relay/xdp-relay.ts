@@ -8,57 +8,58 @@ import { KernelRelay, overLink } from './kernel-relay.ts';
 import type { RelayStats } from './packet-relay.ts';
 import { RELAY_OPTIONS, type RelayOptions, splitOptions } from './relay-options.ts';
 
-/** How an XDPRelay hands frames to the kernel: the values of `sendingMode`. */
+/** How an XDPRelay passes frames to the kernel: the values of `sendingMode`. */
 export type XDPSendingMode = 'single' | 'batch';
-/** Each frame when it is written, the default. */
+/** Passes each frame when it is written. The default. */
 export const XDPSendingModeSingle: XDPSendingMode = 'single';
-/** Several at a time: more throughput where much is sent. */
+/** Passes several frames at a time, for more throughput. */
 export const XDPSendingModeBatch: XDPSendingMode = 'batch';
 
 /** Options of {@link XDPRelay.open}: those of the AF_XDP link and those of the relay. */
 export interface XDPRelayOptions extends RelayOptions, XdpLinkOptions {}
 
-/** What an XDPRelay really got. */
+/** What an XDPRelay got from the kernel. */
 export interface XdpInfo extends LinkInfo {
   readonly kind: 'xdp';
   /**
-   * 'zerocopy': the driver works on the packet memory; 'native': it copies; 'generic': the kernel copies; 'copy': with
-   * `xskMapFd` or `xskMapPath`, when the kernel shows no program on the interface, or not which one it is.
+   * 'zerocopy': the driver uses the packet memory itself. 'native': the driver copies. 'generic': the kernel
+   * copies. 'copy': with `xskMapFd` or `xskMapPath`, if the kernel reports no program on the interface or several.
    */
   readonly mode: 'zerocopy' | 'native' | 'generic' | 'copy';
-  /** Where our program sits, also when another relay has attached it; 'foreign' with `xskMapFd` and `xskMapPath`. */
+  /** Where the program is attached, even if another relay attached it; 'foreign' with `xskMapFd` and `xskMapPath`. */
   readonly attached: 'native' | 'generic' | 'foreign';
   /**
-   * Number of the program on the interface, as `ip link` and bpftool know it, read back from the kernel when the relay
-   * was opened. Undefined when the kernel showed none, or with `xskMapFd` and `xskMapPath` several.
+   * Id of the program on the interface, as `ip link` and bpftool show it, read back from the kernel when the relay
+   * was opened. Undefined if the kernel reported none or, with `xskMapFd` and `xskMapPath`, several.
    */
   readonly programId: number | undefined;
-  /** Why a faster mode could not be had; undefined when none was tried in vain. */
+  /** Why no faster mode is in use; undefined if no attempt has failed. */
   readonly fallback: string | undefined;
   readonly queues: readonly XdpQueueInfo[];
   /** The queue that sends. */
   readonly sendQueue: number;
   /** Bytes. */
   readonly chunkSize: number;
-  /** Bytes before each received frame, beside the kernel's own 256. */
+  /** Bytes before each received frame, in addition to the kernel's 256. */
   readonly headroom: number;
   /** Per queue. */
   readonly chunks: number;
   readonly umemBytes: number;
-  /** Why `chunks` is less than the default, and what to do; undefined when it is not. */
+  /** Why `chunks` is less than the default, and what to do about it; undefined if it is not. */
   readonly reduced: string | undefined;
-  /** Whether a frame may take several chunks. */
+  /** Whether a frame may occupy several chunks. */
   readonly multiBuffer: boolean;
 }
 
-/** Counters of an XDPRelay; `link` has those of the kernel and of the steering program. */
+/** Counters of an XDPRelay. `link` has those of the kernel and of the steering program. */
 export interface XdpStats extends RelayStats {
   link: XdpLinkStats;
 }
 
 /**
- * A relay over AF_XDP sockets, one for each queue of the interface. Only frames for registered endpoints come here;
- * everything else on the interface stays the kernel's. Needs Linux 5.10, CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF.
+ * A relay over AF_XDP sockets, one for each queue of the interface. It receives only frames for registered
+ * endpoints; all other frames of the interface stay with the kernel. Needs Linux 5.10, CAP_NET_RAW, CAP_NET_ADMIN
+ * and CAP_BPF.
  */
 export class XDPRelay extends KernelRelay {
   readonly #xdp: XdpLink;
@@ -77,8 +78,8 @@ export class XDPRelay extends KernelRelay {
   }
 
   /**
-   * Opens a relay on an interface. Rejects with an OptionError before anything is opened, else with a SystemError or
-   * EtherconnError that says what is missing: see docs/xdp.md for all of them.
+   * Opens a relay on an interface. Rejects with an OptionError before anything is opened, otherwise with a
+   * SystemError or EtherconnError that says what is missing. docs/xdp.md lists these errors.
    */
   static async open(interfaceName: string, options: XDPRelayOptions = {}): Promise<XDPRelay> {
     checkKnown(options, [...XDP_LINK_OPTIONS, ...RELAY_OPTIONS]);
@@ -87,12 +88,15 @@ export class XDPRelay extends KernelRelay {
     return overLink(link, () => new XDPRelay(link, relayOptions));
   }
 
-  /** Number of AF_XDP sockets: one for each queue. Go: NumSocket. */
+  /** The number of AF_XDP sockets: one for each queue. Go: NumSocket. */
   numSocket(): number {
     return this.info().queues.length;
   }
 
-  /** For the option `program` of a relay of another thread, on other queues of this interface. Throws RelayStoppedError. */
+  /**
+   * The program, for the option `program` of a relay in another thread, on other queues of this interface. Throws
+   * RelayStoppedError.
+   */
   get program(): SharedProgram {
     this.checkOpen('program');
     return this.#xdp.program;

@@ -49,9 +49,9 @@ const DECLINES_MAX = 10;
 const DECLINE_DELAY_LATER = 60_000;
 
 /**
- * A DHCP client of one host (RFC 2131): gets a lease, keeps it, and gives it back. Made by `host.dhcp()`.
+ * The DHCP client of a host (RFC 2131): takes a lease, keeps it, and releases it. Created by `host.dhcp()`.
  *
- * While it has no lease its timers keep the process alive; a lease that merely goes on does not.
+ * Without a lease, its timers keep the process alive; with a lease they do not.
  */
 export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposable {
   readonly #link: DhcpLink;
@@ -99,7 +99,7 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
     return { ...this.#stats };
   }
 
-  /** Resolves when there is a lease. Rejects with ClosedError, TimeoutError or the signal's reason. */
+  /** Resolves when the client has a lease. Rejects with ClosedError, TimeoutError or the signal's reason. */
   bound(options: { timeout?: number; signal?: AbortSignal } = {}): Promise<DhcpLease> {
     options.signal?.throwIfAborted();
     const call = new PendingCall<DhcpLease>(this.#link.clock, 'dhcp', options);
@@ -112,12 +112,12 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
     return call.promise;
   }
 
-  /** Asks for more time now, instead of when half of it has passed. Without a lease it does nothing. */
+  /** Renews the lease now instead of at half of its time. Without a lease it does nothing. */
   renew(): void {
     if (this.#state === 'bound') this.#renew();
   }
 
-  /** Gives the lease back to the server, removes its address, and closes the client. */
+  /** Releases the lease to the server, removes its address, and closes the client. */
   release(): void {
     const lease = this.#lease;
     if (lease !== null) {
@@ -129,7 +129,7 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
     this.close();
   }
 
-  /** Removes the address and stops, without a word to the server. Harmless when repeated. */
+  /** Removes the address and stops without telling the server. Harmless when repeated. */
   close(): void {
     if (this.#state === 'closed') return;
     this.#enter('closed');

@@ -1,52 +1,52 @@
 import type { DhcpLease } from './lease.ts';
 
-/** Where a client is: RFC 2131 §4.4, figure 5. */
+/** The state of a client: RFC 2131 §4.4, figure 5. */
 export type DhcpState =
-  /** Waits before it begins, or begins again. */
+  /** Waits before it begins or begins again. */
   | 'init'
-  /** Has asked for offers. */
+  /** Has sent a discover. */
   | 'selecting'
-  /** Has asked for what was offered. */
+  /** Has requested an offered address. */
   | 'requesting'
-  /** Has asked for the address of an earlier lease. */
+  /** Has requested the address of an earlier lease. */
   | 'rebooting'
-  /** Finds out whether somebody else has the address. */
+  /** Probes for the address. */
   | 'probing'
   | 'bound'
-  /** Asks its server for more time. */
+  /** Requests more time from its server. */
   | 'renewing'
-  /** Asks any server for more time. */
+  /** Requests more time from any server. */
   | 'rebinding'
   /** Released or closed. */
   | 'closed';
 
-/** Why a lease is lost: it has run out, the server has taken it back, or given another address instead. */
+/** Why a lease is lost: it has expired, the server has withdrawn it, or the server has assigned another address. */
 export type DhcpLossReason = 'time' | 'nak' | 'changed';
 
 export interface DhcpEvents {
-  /** A lease is in use: the first one, or one after another was lost. */
+  /** A lease is in use: the first one, or the next one after a loss. */
   bound: [DhcpLease];
-  /** The lease goes on, perhaps with other options. */
+  /** The lease was renewed, possibly with other options. */
   renewed: [DhcpLease];
-  /** The lease is lost and its address removed; the client begins again. */
+  /** The lease is lost and its address removed. The client begins again. */
   expired: [DhcpLease, DhcpLossReason];
-  /** A server has refused: its reason, '' when it gives none. */
+  /** A server has refused a request. The argument is its reason, or ''. */
   nak: [string];
-  /** Somebody else has the address that was offered; it has been declined. */
+  /** Another machine has the offered address, so the client has declined it. */
   declined: [string];
 }
 
 /** Cumulative counters of a client. */
 export interface DhcpStats {
-  /** Messages sent, repetitions included. */
+  /** Messages sent, including repetitions. */
   sent: number;
   /** Repetitions among them. */
   retries: number;
-  /** Messages for which the host knew no way; they are tried again as those without answer are. */
+  /** Messages for which the host had no next hop. They are repeated like messages without an answer. */
   unsent: number;
   received: number;
-  /** Received, but not for us, not now, or without what it must have; dropped. */
+  /** Messages received but not for this client or state, or incomplete; dropped. */
   ignored: number;
-  /** Received, but no whole DHCP message; dropped. */
+  /** Received datagrams that are not a complete DHCP message; dropped. */
   malformed: number;
 }

@@ -5,11 +5,11 @@ import { readU32, writeU32 } from '../../wire/bytes.ts';
 import { Dhcpv4Option, writeDhcpv4Options } from '../../wire/dhcpv4-options.ts';
 import { parseIp } from '../../wire/ip.ts';
 
-/** A client identifier that is the machine's, not its interface's: RFC 4361. DHCPv6 uses the same. */
+/** A client identifier of the machine rather than its interface (RFC 4361). DHCPv6 uses the same. */
 export interface DhcpNodeId {
-  /** Of the machine: a DUID, 3 to 130 bytes (RFC 8415 §11), to be kept for ever. */
+  /** The DUID of the machine, 3 to 130 bytes (RFC 8415 §11). It should never change. */
   readonly duid: Uint8Array;
-  /** Of the interface, 32 bits. Default: the last four bytes of the MAC address. */
+  /** The IAID of the interface, 32 bits. Default the last four bytes of the MAC address. */
   readonly iaid?: number;
 }
 
@@ -18,33 +18,36 @@ export interface DhcpOptions extends CallOptions {
   /** Sent as option 12. */
   hostName?: string;
   /**
-   * Option 61: bytes as they are, text with a 0 before it (RFC 2132 §9.14), a {@link DhcpNodeId} (RFC 4361), null for none.
-   * Default: 1 and the MAC address.
+   * Option 61: bytes are sent as they are, text after a 0 (RFC 2132 §9.14), a {@link DhcpNodeId} as of RFC 4361;
+   * null sends none. Default 1 and the MAC address.
    */
   clientId?: string | Uint8Array | DhcpNodeId | null;
   /** Sent as option 60. */
   vendorClass?: string;
-  /** Address to ask for, text; the server need not give it. */
+  /** Address to request, as text. The server may assign another one. */
   requestedAddress?: string;
-  /** Address of an earlier lease, to be confirmed without asking around (RFC 2131 §4.3.2, INIT-REBOOT). */
+  /** Address of an earlier lease, to be confirmed without a discover (RFC 2131 §4.3.2, INIT-REBOOT). */
   previousAddress?: string;
-  /** Seconds to ask for. */
+  /** Lease time to request, in seconds. */
   leaseTime?: number;
-  /** Codes of the options that the server is asked for. Default: the usual. */
+  /** Codes of the options to request from the server. Default the usual ones. */
   parameterList?: readonly number[];
-  /** Further options as bytes, by code; they replace those above. */
+  /** Further options as bytes, by code. They replace the options above. */
   options?: ReadonlyMap<number, Uint8Array>;
-  /** Ask for answers by broadcast. Default false: a host takes its answers by unicast before it has an address. */
+  /** Requests answers by broadcast. Default false: a host receives unicast answers before it has an address. */
   broadcast?: boolean;
-  /** Take a lease with two messages instead of four where the server agrees (RFC 4039). Default false. */
+  /** Takes a lease with two messages instead of four if the server agrees (RFC 4039). Default false. */
   rapidCommit?: boolean;
-  /** Ask by ARP whether anybody has the address already, and decline it if so. Default true, takes half a second. */
+  /** Probes for the address by ARP, and declines it if another machine has it. Takes half a second. Default true. */
   probe?: boolean;
-  /** Apply the MTU that the server says (option 26), if the host can have it. Default true. */
+  /** Applies the MTU of the server (option 26) if the host supports it. Default true. */
   applyMtu?: boolean;
-  /** Milliseconds, up to which a random time is waited for before the first message (RFC 2131 §4.4.1). Default 0. */
+  /** Maximum of a random delay before the first message, in milliseconds (RFC 2131 §4.4.1). Default 0. */
   startDelay?: number;
-  /** Milliseconds until the first lease, then TimeoutError and nothing is left. Default 60,000. */
+  /**
+   * Milliseconds to wait for the first lease. After that the call fails with TimeoutError and undoes everything.
+   * Default 60,000.
+   */
   timeout?: number;
 }
 

@@ -2,35 +2,35 @@ import type { Dhcpv4Message } from '../../wire/dhcpv4.ts';
 import { type ClasslessRoute, readDhcpv4Options } from '../../wire/dhcpv4-options.ts';
 import { formatIp, parseIp } from '../../wire/ip.ts';
 
-/** An address that a DHCP server has lent, and what it has told with it. Addresses are text. */
+/** An address assigned by a DHCP server, and the options that came with it. Addresses are text. */
 export interface DhcpLease {
   readonly address: string;
   readonly prefixLength: number;
   readonly subnetMask: string;
-  /** Default routers, the preferred one first. */
+  /** Default routers, in order of preference. */
   readonly routers: readonly string[];
-  /** Routes of option 121; where there are any, `routers` does not count (RFC 3442). */
+  /** Routes of option 121. If there are any, `routers` is ignored (RFC 3442). */
   readonly routes: readonly ClasslessRoute[];
   readonly dnsServers: readonly string[];
   readonly ntpServers: readonly string[];
-  /** '' when the server does not say; as the next two. */
+  /** '' if the server does not send it. The same applies to the next two. */
   readonly domainName: string;
   readonly hostName: string;
   readonly broadcastAddress: string;
   readonly domainSearch: readonly string[];
-  /** 0 when the server does not say. */
+  /** 0 if the server does not send it. */
   readonly mtu: number;
   readonly serverId: string;
-  /** Seconds, Infinity for ever. */
+  /** Seconds; Infinity for an unlimited lease. */
   readonly leaseTime: number;
-  /** Seconds after which it is renewed at the server (T1), and with any server (T2). */
+  /** Seconds after which the client renews the lease with its server (T1), and with any server (T2). */
   readonly renewalTime: number;
   readonly rebindingTime: number;
-  /** When it was asked for, from which the times count; milliseconds since the Unix epoch. */
+  /** Time of the request, from which the times above count; milliseconds since the Unix epoch. */
   readonly obtained: number;
-  /** When it ends; milliseconds since the Unix epoch, or Infinity. */
+  /** End of the lease; milliseconds since the Unix epoch, or Infinity. */
   readonly expires: number;
-  /** All options as they came, by code: option 82 as well, where a relay agent's was echoed. */
+  /** All options as received, by code, including an echoed option 82 of a relay agent. */
   readonly options: ReadonlyMap<number, Uint8Array>;
 }
 

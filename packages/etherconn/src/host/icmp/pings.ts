@@ -16,21 +16,21 @@ import { icmpPacket } from './icmp-packet.ts';
 
 /** Options of {@link Host.ping}. */
 export interface PingOptions extends CallOptions {
-  /** Bytes of data in the request, 0 to 65,507 (IPv6: 65,527); default 56. */
+  /** Bytes of data in the request, 0 to 65,507 (IPv6: 65,527). Default 56. */
   size?: number;
-  /** TTL or hop limit of the request, 1 to 255; default 64. */
+  /** TTL or hop limit of the request, 1 to 255. Default 64. */
   ttl?: number;
 }
 
-/** An answer to a ping. */
+/** The reply to a ping. */
 export interface PingResult {
-  /** Who has answered, canonical text: to a group or broadcast address the first that did. */
+  /** Address of the responder, canonical text. For a group or broadcast address, that of the first responder. */
   readonly address: string;
   /** Milliseconds, by the relay's clock. */
   readonly rtt: number;
-  /** TTL or hop limit with which the answer has come. */
+  /** TTL or hop limit of the reply. */
   readonly ttl: number;
-  /** Bytes of data in the answer. */
+  /** Bytes of data in the reply. */
   readonly size: number;
 }
 

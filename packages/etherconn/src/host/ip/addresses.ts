@@ -2,15 +2,15 @@ import { readU32, sameBytes } from '../../wire/bytes.ts';
 import { formatIp, isLinkLocalIpv6 } from '../../wire/ip.ts';
 import type { RouteEntry } from './routes.ts';
 
-/** How far an address of a host may be used. */
+/** The state of an address of a host. */
 export type AddressState =
-  /** For everything. */
+  /** In use without restriction. */
   | 'preferred'
-  /** Not for new conversations (RFC 4862 §5.5.4). */
+  /** In use, but not for new conversations (RFC 4862 §5.5.4). */
   | 'deprecated'
-  /** In use while it is still being found out whether it is unique (RFC 4429). */
+  /** In use while the host still probes for it (RFC 4429). */
   | 'optimistic'
-  /** Not in use until it is known to be unique (RFC 4862 §5.4). */
+  /** Not in use until the probe has shown that it is unique (RFC 4862 §5.4). */
   | 'tentative';
 
 /** An address of a host. */

@@ -17,15 +17,15 @@ import {
 
 /** Options of an {@link ArpResolver}. */
 export interface ArpResolverOptions extends ResolverOptions {
-  /** Own MAC address: that of the conns which the resolver is for. */
+  /** Own MAC address: that of the conns that use the resolver. */
   mac: MacAddress;
   /** VLAN tags of those conns. Default none. */
   vlans?: EthernetOptions['vlans'];
 }
 
 /**
- * Finds next hops by ARP, for conns that are on no Host, and answers for their address. It registers the MAC address
- * for ARP; the conns' EtherConn has IPv4:
+ * Finds next hops by ARP for conns without a Host, and answers requests for their address. It registers the MAC
+ * address for ARP, and the EtherConn of the conns registers IPv4:
  *
  * ```ts
  * const arp = new ArpResolver(relay, { mac, address: '10.0.0.5/24', gateway: '10.0.0.1' });

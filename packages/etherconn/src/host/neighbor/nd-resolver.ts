@@ -18,9 +18,9 @@ import {
 } from './resolver.ts';
 
 /**
- * Finds next hops by neighbor discovery, for conns on a SharedEtherConn, and answers for their address. ICMPv6 comes
- * with the same EtherType as the conns' datagrams, so it shares their SharedEtherConn, which must have
- * `receiveMulticast: true` to hear what others ask:
+ * Finds next hops by neighbor discovery for conns on a SharedEtherConn, and answers solicitations for their
+ * address. ICMPv6 has the same EtherType as the datagrams of the conns, so the resolver shares their
+ * SharedEtherConn. That needs `receiveMulticast: true` to receive solicitations:
  *
  * ```ts
  * const shared = new SharedEtherConn(mac, relay, [], { receiveMulticast: true });
@@ -33,7 +33,7 @@ export class NdResolver extends NeighborResolver {
   readonly #nd: Nd;
   readonly #keys: readonly L4HashKey[];
 
-  /** Throws an OptionError, or InUseError when somebody on the conn has ICMPv6 of this address already. */
+  /** Throws an OptionError, or InUseError if ICMPv6 of this address has an owner on the conn. */
   constructor(conn: SharedEtherConn, options: ResolverOptions) {
     if (!(conn instanceof SharedEtherConn)) {
       throw new OptionError('conn', `must be a SharedEtherConn, got ${show(conn)}`);

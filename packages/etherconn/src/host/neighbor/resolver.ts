@@ -8,33 +8,33 @@ import { Addresses, AddressKind, OwnAddress } from '../ip/addresses.ts';
 import { parseGateway, parseHostAddress } from '../ip/host-address.ts';
 import { type Neighbor, NeighborCache } from './neighbor-cache.ts';
 
-/** Options that all resolvers have. */
+/** Options of all resolvers. */
 export interface ResolverOptions {
-  /** Own address with its prefix length, '10.0.0.5/24': what is asked from, and answered for. */
+  /** Own address with its prefix length, '10.0.0.5/24'. The resolver asks from it and answers for it. */
   address: string;
-  /** Router for addresses outside of that network. Without one they have no next hop. */
+  /** Router for addresses outside of that network. Without it, they have no next hop. */
   gateway?: string;
-  /** Neighbors that are remembered. 16 to 65,536, default 1024. */
+  /** Maximum number of neighbor cache entries. 16 to 65,536, default 1024. */
   neighbors?: number;
 }
 
 /** Names of {@link ResolverOptions}. */
 export const RESOLVER_OPTIONS: readonly string[] = ['address', 'gateway', 'neighbors'];
 
-/** What a resolver holds and has counted. */
+/** State and counters of a resolver. */
 export interface ResolverStats {
-  /** Neighbors known, or being asked for, now. */
+  /** Neighbors that are known or being resolved now. */
   readonly neighbors: number;
   readonly neighborsEvicted: number;
-  /** Packets of others that use our address. */
+  /** Packets of other machines that use the own address. */
   readonly conflicts: number;
 }
 
-/** What ArpResolver and NdResolver have in common: one address, and the neighbors around it. */
+/** The common part of ArpResolver and NdResolver: one address and its neighbors. */
 export abstract class NeighborResolver implements AsyncDisposable {
   /**
-   * For the option `resolveNextHop` of conns: the next hop's MAC address at once when it is known, else a promise of it,
-   * or of null when nobody answers for three seconds.
+   * For the option `resolveNextHop` of conns. Returns the MAC address of the next hop if it is known, otherwise a
+   * promise of it, or of null if there is no answer within three seconds.
    */
   readonly resolve: NextHopResolver;
   protected readonly own: OwnAddress;
@@ -57,7 +57,7 @@ export abstract class NeighborResolver implements AsyncDisposable {
     return { neighbors: this.cache.size, neighborsEvicted: this.cache.evicted, conflicts: this.#conflicts };
   }
 
-  /** Stops answering and asking; calls of `resolve` that wait give null. */
+  /** Stops answering and asking. Pending calls of `resolve` resolve with null. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -28,13 +28,13 @@ import {
 } from '../../wire/nd.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 
-/** A network that a router tells of. */
+/** A network that a router advertises. */
 export interface AdvertisedPrefix {
-  /** 16 bytes, those behind the prefix zero. */
+  /** 16 bytes; the bits after the prefix are zero. */
   readonly prefix: Uint8Array;
   readonly length: number;
   readonly onLink: boolean;
-  /** Hosts may make themselves addresses in it. */
+  /** Hosts may derive addresses from it. */
   readonly autonomous: boolean;
   /** Seconds, Infinity for ever. */
   readonly validLifetime: number;
@@ -44,7 +44,7 @@ export interface AdvertisedPrefix {
 /** RFC 4191 §2.1. */
 export type RouterPreference = 'low' | 'medium' | 'high';
 
-/** A network that a router wants to be used for (RFC 4191 §2.3). */
+/** A route that a router offers (RFC 4191 §2.3). */
 export interface AdvertisedRoute {
   /** 16 bytes, those behind the prefix zero. */
   readonly prefix: Uint8Array;
@@ -54,20 +54,23 @@ export interface AdvertisedRoute {
   readonly lifetime: number;
 }
 
-/** What a router advertisement says (RFC 4861 §4.2, RFC 4191, RFC 8106). Lifetimes in seconds, Infinity for ever. */
+/**
+ * The content of a router advertisement (RFC 4861 §4.2, RFC 4191, RFC 8106). Lifetimes are in seconds; Infinity is
+ * unlimited.
+ */
 export interface RouterAdvertisement {
   /** 16 bytes, link-local. */
   readonly router: Uint8Array;
-  /** Seconds that it is a default router; 0: it is none. */
+  /** Seconds for which it is a default router; 0 if it is none. */
   readonly lifetime: number;
-  /** How much it wants to be used as one. */
+  /** Its preference as a default router. */
   readonly preference: RouterPreference;
-  /** 0 when it does not say; as the next two, in milliseconds, and the MTU. */
+  /** 0 if it does not say. The same applies to the next two, in milliseconds, and to the MTU. */
   readonly hopLimit: number;
   readonly reachableTime: number;
   readonly retransTimer: number;
   readonly mtu: number;
-  /** Addresses by DHCPv6; other things by DHCPv6. */
+  /** Whether DHCPv6 provides addresses, and other information. */
   readonly managed: boolean;
   readonly other: boolean;
   readonly prefixes: readonly AdvertisedPrefix[];

@@ -1,13 +1,13 @@
 import type { AddressState } from '../ip/addresses.ts';
 import type { RouterAdvertisement } from './router-advertisement.ts';
 
-/** An address that was made of an advertised prefix. */
+/** An address derived from an advertised prefix. */
 export interface SlaacAddress {
   /** Canonical text. */
   readonly address: string;
   readonly prefixLength: number;
   readonly state: AddressState;
-  /** Until when it is for new conversations, and for any; milliseconds since the Unix epoch, or Infinity. */
+  /** End of its use for new conversations, and for all; milliseconds since the Unix epoch, or Infinity. */
   readonly preferredUntil: number;
   readonly validUntil: number;
 }
@@ -15,13 +15,13 @@ export interface SlaacAddress {
 export interface SlaacEvents {
   /** An address (text) is in use. */
   address: [string];
-  /** An address is not for new conversations any more. */
+  /** An address is no longer used for new conversations. */
   deprecated: [string];
-  /** An address is not in use any more: its lifetime is over. */
+  /** An address is no longer in use, because its lifetime has ended. */
   removed: [string];
-  /** An address was somebody else's already, and is not used. */
+  /** Another machine has an address, so it is not used. */
   duplicate: [string];
-  /** A router has told of something, perhaps nothing new. */
+  /** A router has sent an advertisement, possibly without news. */
   advertisement: [RouterAdvertisement];
 }
 
@@ -31,6 +31,6 @@ export interface SlaacStats {
   solicitations: number;
   /** Valid router advertisements received. */
   advertisements: number;
-  /** Prefixes in them that no address could be made of, or that said what must not be; passed over. */
+  /** Prefixes in them that were unusable or invalid; ignored. */
   prefixesIgnored: number;
 }

@@ -8,19 +8,25 @@ import type { IdentifierScheme } from './slaac-identifier.ts';
 /** Options of `host.slaac()`. */
 export interface SlaacOptions extends CallOptions {
   /**
-   * The lower half of addresses: 'eui64' (default), of the MAC address, or 'stable', of a secret and the prefix
-   * (RFC 7217).
+   * The lower half of addresses: 'eui64' (default) derives it from the MAC address, 'stable' from a secret and the
+   * prefix (RFC 7217).
    */
   identifiers?: 'eui64' | 'stable';
-  /** For 'stable': text or bytes, at least 16 bytes to be one. Default: random, other addresses in each process. */
+  /**
+   * The secret for 'stable': text or bytes, at least 16 bytes. Default a random one, so that addresses differ in
+   * each process.
+   */
   secret?: string | Uint8Array;
-  /** As of the host's option: 'optimistic' (default), 'wait' or 'off'. */
+  /** See the option of the host: 'optimistic' (default), 'wait' or 'off'. */
   detectDuplicates?: DetectDuplicates;
-  /** Apply the MTU that routers say, if the host can have it. Default true. */
+  /** Applies the MTU of routers if the host supports it. Default true. */
   applyMtu?: boolean;
-  /** Milliseconds, up to which a random time is waited for before routers are asked (RFC 4861 §6.3.7). Default 0. */
+  /** Maximum of a random delay before the first solicitation, in milliseconds (RFC 4861 §6.3.7). Default 0. */
   startDelay?: number;
-  /** Milliseconds until the first address, then TimeoutError and nothing is left. Default 60,000. */
+  /**
+   * Milliseconds to wait for the first address. After that the call fails with TimeoutError and undoes everything.
+   * Default 60,000.
+   */
   timeout?: number;
 }
 

@@ -84,10 +84,10 @@ const IDENTIFIER_BITS = 64;
 const ANY = new Uint8Array(16);
 
 /**
- * Stateless address configuration of one host (RFC 4862), with routers and networks of RFC 4861 §6.3 and the name
- * servers of RFC 8106. Made by `host.slaac()`; it goes on until it is closed.
+ * Stateless address configuration of a host (RFC 4862), with the routers and networks of RFC 4861 §6.3 and the name
+ * servers of RFC 8106. Created by `host.slaac()`; active until it is closed.
  *
- * While there is no address its timers keep the process alive, later they do not.
+ * Its timers keep the process alive until there is an address.
  */
 export class Slaac<Address = unknown, Route = unknown>
   extends EventEmitter<SlaacEvents>
@@ -119,7 +119,7 @@ export class Slaac<Address = unknown, Route = unknown>
     this.#settings = settings;
   }
 
-  /** The addresses made, those not known to be unique yet as well. */
+  /** The derived addresses, including those that the host still probes for. */
   addresses(): SlaacAddress[] {
     const { clock } = this.#link;
     const toWall = clock.wallTime() - clock.now();
@@ -138,14 +138,14 @@ export class Slaac<Address = unknown, Route = unknown>
     );
   }
 
-  /** Default routers, text, the preferred ones first. */
+  /** Default routers as text, in order of preference. */
   routers(): string[] {
     return [...this.#routes]
       .sort((a, b) => b.preference - a.preference)
       .flatMap(({ gateway, length }) => (gateway === null || length > 0 ? [] : [formatIp(gateway)]));
   }
 
-  /** Recursive DNS servers that routers have told of, text (RFC 8106). */
+  /** Recursive DNS servers that routers advertise, as text (RFC 8106). */
   dnsServers(): string[] {
     return [...this.#dnsServers.keys()];
   }
@@ -154,22 +154,22 @@ export class Slaac<Address = unknown, Route = unknown>
     return [...this.#domainSearch.keys()];
   }
 
-  /** Hop limit that routers propose for packets of ours; 0 when none does. */
+  /** Hop limit that routers propose; 0 if none does. */
   get hopLimit(): number {
     return this.#hopLimit;
   }
 
-  /** MTU that routers say the link has; 0 when none does. */
+  /** MTU of the link that routers advertise; 0 if none does. */
   get mtu(): number {
     return this.#mtu;
   }
 
-  /** Whether the last advertisement sent us to DHCPv6 for addresses. */
+  /** Whether the last advertisement refers to DHCPv6 for addresses. */
   get managed(): boolean {
     return this.#last?.managed ?? false;
   }
 
-  /** Whether the last advertisement sent us to DHCPv6 for other things. */
+  /** Whether the last advertisement refers to DHCPv6 for other information. */
   get other(): boolean {
     return this.#last?.other ?? false;
   }
@@ -195,7 +195,7 @@ export class Slaac<Address = unknown, Route = unknown>
     return call.promise;
   }
 
-  /** Removes the addresses and routes made, and stops. Harmless when repeated. */
+  /** Removes the addresses and routes, and stops. Harmless when repeated. */
   close(): void {
     if (this.#closed !== null) return;
     for (const { entry } of this.#made) if (entry !== null) this.#link.removeAddress(entry);

@@ -15,35 +15,35 @@ import { PortFifo } from './port-fifo.ts';
 /** Options of a {@link MemoryNetwork}. */
 export interface MemoryNetworkOptions {
   /**
-   * 'real' (the default) goes by the machine's clock; 'virtual' by a {@link VirtualClock} of the network's own,
-   * see {@link MemoryNetwork.virtualClock}.
+   * 'real' (default) uses the system clock. 'virtual' uses a {@link VirtualClock} of the network, see {@link
+   * MemoryNetwork.virtualClock}.
    */
   time?: 'real' | 'virtual';
-  /** Clock to go by, instead of `time`: several networks can share a virtual one. */
+  /** Clock to use instead of `time`. Several networks can share a virtual clock. */
   clock?: Clock;
-  /** Seed of all faults, an integer from 0 to 2^53 - 1. Default 1: runs replay unless asked otherwise. */
+  /** Seed of all faults, an integer from 0 to 2^53 - 1. Default 1, so runs replay by default. */
   seed?: number;
-  /** Faults that a frame suffers at each port that receives it, see {@link MemoryNetwork.impair}. */
+  /** Faults of frames at each port that receives them, see {@link MemoryNetwork.impair}. */
   impair?: Impairments;
-  /** Stations (MAC address and VLAN) that the switch remembers, 1 to 1048576. Default 65536. */
+  /** Maximum number of stations (MAC address and VLAN) in the table of the switch, 1 to 1048576. Default 65536. */
   macTableSize?: number;
   /** Milliseconds after which a silent station is forgotten. Default 300000 (IEEE 802.1Q, 8.8.3). */
   macAgeing?: number;
-  /** Most frames that delays hold at a time in the whole network, 1 to 16777216. Default 65536. */
+  /** Maximum number of delayed frames in the whole network, 1 to 16777216. Default 65536. */
   heldFrames?: number;
 }
 
 /** Counters of the switch; cumulative. */
 export interface MemoryNetworkStats {
-  /** Frames that came from the ports (after their faults). */
+  /** Frames received from the ports, after their faults. */
   frames: number;
-  /** Those that went to all ports: group addresses and stations not known. */
+  /** Frames sent to all ports: those for group addresses and unknown stations. */
   flooded: number;
-  /** Those for a station behind the port that they came from: a switch does not send them back. */
+  /** Frames for a station behind the port that they came from. A switch does not send them back. */
   filtered: number;
-  /** Frames whose sender could not be learned because the table was full. */
+  /** Frames whose sender was not learned because the table was full. */
   notLearned: number;
-  /** Stations in the table, outdated ones that were not thrown out yet included. */
+  /** Stations in the table, including expired ones that are not removed yet. */
   stations: number;
 }
 
@@ -76,16 +76,16 @@ const TO_PORT = 1;
 const FOREVER = 0x7fffffff;
 
 /**
- * An Ethernet in this process: a learning switch, and as many ports as you like.
+ * An Ethernet in this process: a learning switch with any number of ports.
  *
- * It learns where stations are, by MAC address and outermost VLAN id (independent learning; a priority tag
- * counts as untagged), and sends their frames there; all others, and frames to group addresses (those reserved
- * for bridges, too), go to all ports that are up. VLANs do not confine anything: every port is a trunk. A frame
- * never goes back to the port that it came from. Frames are delivered in the order in which they were flushed,
- * in later turns of the event loop, a bounded number in each.
+ * It learns the port of each station, by MAC address and outermost VLAN id (independent learning; a priority tag
+ * counts as untagged), and sends frames for known stations there. All other frames, including those for group
+ * addresses and for addresses reserved for bridges, go to all ports that are up. VLANs do not separate ports: every
+ * port is a trunk. A frame never returns to the port that it came from. Frames are delivered in the order in which
+ * they were flushed, in later turns of the event loop, a bounded number in each turn.
  *
- * Frames under way keep the process alive, delayed ones too. A port by itself does not, unless its `ref` is called:
- * nobody outside of this process can reach it, so once nothing else is left to run, nothing can happen on it any more.
+ * Frames under way, including delayed ones, keep the process alive. A port does not, unless its `ref` is called,
+ * because nothing outside this process can reach it.
  */
 export class MemoryNetwork {
   readonly clock: Clock;
@@ -142,7 +142,7 @@ export class MemoryNetwork {
   }
 
   /**
-   * The network's clock when time is virtual.
+   * The clock of a network with virtual time.
    * @throws EtherconnError when it is real
    */
   get virtualClock(): VirtualClock {
@@ -151,7 +151,7 @@ export class MemoryNetwork {
   }
 
   /**
-   * Makes a port: a link onto this network. It is up, and frames for it are kept from now on.
+   * Creates a port: a link to this network. It is up, and frames for it are kept from now on.
    * @throws OptionError, ClosedError
    */
   port(options: MemoryPortOptions = {}): MemoryLink {
@@ -178,8 +178,8 @@ export class MemoryNetwork {
   }
 
   /**
-   * Sets the faults that every frame suffers once on its way: at each port that receives it, unless the port
-   * has faults of its own for what it receives. `{}` for none.
+   * Sets the faults of every frame at each port that receives it, unless the port has its own faults for received
+   * frames. `{}` removes them.
    * @throws OptionError
    */
   impair(impairments: Impairments): void {
@@ -201,8 +201,8 @@ export class MemoryNetwork {
   }
 
   /**
-   * Closes all ports and forgets what is under way. Their relays stop as when an interface is deleted: what waits fails
-   * with RelayStoppedError, and relays, conns, hosts and sockets emit 'close'. Calling it again is harmless.
+   * Closes all ports and discards frames under way. The relays stop as when an interface is deleted: waiting calls
+   * fail with RelayStoppedError, and relays, conns, hosts and sockets emit 'close'. Harmless when repeated.
    */
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();

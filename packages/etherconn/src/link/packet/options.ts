@@ -5,27 +5,30 @@ import { DEFAULT_MODERATION, MAX_MODERATION } from '../kernel/polling.ts';
 /** Options of {@link openPacketLink}. */
 export interface PacketLinkOptions {
   /**
-   * Path of the network namespace the interface is in, like `/run/netns/lab` or `/proc/1234/ns/net`. Needs
-   * CAP_SYS_ADMIN, in the namespace's own user namespace too. Default: the calling thread's namespace.
+   * Path of the network namespace of the interface, like `/run/netns/lab` or `/proc/1234/ns/net`. Needs
+   * CAP_SYS_ADMIN, also in the user namespace that owns it. Default the namespace of the calling thread.
    */
   netns?: string;
   /**
-   * 'latency' (default) sees every frame at once (TPACKET_V2); 'throughput' carries more frames per second, each up
-   * to a millisecond later (TPACKET_V3).
+   * 'latency' (default) receives every frame at once (TPACKET_V2). 'throughput' receives more frames per second,
+   * each up to a millisecond later (TPACKET_V3).
    */
   receive?: 'latency' | 'throughput';
   /**
-   * Microseconds for which frames may wait while they come densely (25 of them in that time, and over 100,000 per
-   * second) and are not answered: then a timer wakes us, not each frame. 0 to 1000; 0 turns it off. Default 100.
+   * Microseconds that frames may wait while traffic is dense (25 frames in that time, and over 100,000 a second)
+   * and is not answered. A timer then wakes the link instead of each frame. 0 to 1000; 0 disables it. Default 100.
    */
   moderation?: number;
-  /** Frames that the receive ring holds, 64 to 1,048,576. Default 4096, fewer where they would take over 32 MiB. */
+  /** Number of frames in the receive ring, 64 to 1,048,576. Default 4096, or fewer if they would exceed 32 MiB. */
   receiveRing?: number;
-  /** Frames that wait for sending at most, 16 to 65,536. Default 1024, fewer where they would take over 16 MiB. */
+  /**
+   * Maximum number of frames that wait to be sent, 16 to 65,536. Default 1024, or fewer if they would exceed 16
+   * MiB.
+   */
   sendRing?: number;
   /**
-   * Receive frames for all MAC addresses (default). When false, the interface's hardware passes only what is for the
-   * machine itself, and software interfaces pass everything as before.
+   * Receives frames for all MAC addresses. Default true. If false, the hardware of the interface passes only frames
+   * for the machine itself; software interfaces still pass everything.
    */
   promiscuous?: boolean;
 }

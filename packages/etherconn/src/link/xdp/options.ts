@@ -3,72 +3,76 @@ import { checkBoolean, checkInteger, checkKnown, checkOneOf, requireInteger, sho
 import { DEFAULT_MODERATION, MAX_MODERATION, type PollingMode } from '../kernel/polling.ts';
 import type { SharedProgram } from './shared-program.ts';
 
-/** How hard a link was to try for the fastest way; see {@link XdpLinkOptions.mode}. */
+/** The requested mode; see {@link XdpLinkOptions.mode}. */
 export type XdpMode = 'auto' | 'zerocopy' | 'native' | 'generic';
 
 /** Options of {@link openXdpLink}. */
 export interface XdpLinkOptions {
-  /** Numbers of the queues to receive from, each once. Default: all of the interface's. */
+  /** Numbers of the queues to receive from, each once. Default all queues of the interface. */
   queues?: readonly number[];
-  /** Which of `queues` sends. One does, so that frames leave in order. Default: the first. */
+  /** The one of `queues` that sends. Only one does, so that frames leave in order. Default the first. */
   sendQueue?: number;
   /**
-   * 'zerocopy': the driver works on the packet memory itself; 'native': it copies; 'generic': the kernel copies, with
-   * any driver; each fails where it cannot be had. 'auto' (default): the first of these that works.
+   * 'zerocopy': the driver uses the packet memory itself. 'native': the driver copies. 'generic': the kernel
+   * copies, with any driver. Each fails if it is not available. 'auto' (default): the first of these that works.
    */
   mode?: XdpMode;
   /**
-   * Bytes of a chunk, 2048 or 4096. Default 2048 where every frame fits one (up to an MTU of 1768), else 4096. The
-   * kernel keeps 256 of them, and `headroom`, free before each received frame.
+   * Bytes of a chunk, 2048 or 4096. Default 2048 if every frame fits into one (up to an MTU of 1768), otherwise
+   * 4096. The kernel keeps 256 bytes and `headroom` free before each received frame.
    */
   chunkSize?: 2048 | 4096;
   /**
-   * Chunks per queue, a power of two from 64 to 65,536: half of them is the size of each ring. Default 8192, fewer
-   * where they would take over 512 MiB, or more than half of the limit of locked memory. The half for sending is there once, since one queue sends.
+   * Chunks per queue, a power of two from 64 to 65,536. Half of them is the size of each ring. Default 8192, or
+   * fewer if they would exceed 512 MiB or half of the limit of locked memory. The half for sending exists once,
+   * because one queue sends.
    */
   chunks?: number;
-  /** More bytes to be kept free before received frames, 0 to 1024. Default 0. */
+  /** Additional free bytes before received frames, 0 to 1024. Default 0. */
   headroom?: number;
-  /** Let the driver sleep until it is woken (XDP_USE_NEED_WAKEUP). Default true. */
+  /** Lets the driver sleep until it is woken (XDP_USE_NEED_WAKEUP). Default true. */
   needWakeup?: boolean;
   /**
-   * 'interrupt' (default): woken by the kernel; 'adaptive': after traffic looks at the rings from turn to turn of the
-   * event loop for half a millisecond before it waits to be woken; 'busy': always looks. A link that is `unref()`ed is
-   * woken by the kernel, whatever is chosen.
+   * 'interrupt' (default): the kernel wakes the link. 'adaptive': after traffic, the link polls the rings in every
+   * turn of the event loop for half a millisecond before it waits for the kernel. 'busy': it always polls. A link
+   * after `unref()` always waits for the kernel.
    */
   polling?: 'interrupt' | 'adaptive' | 'busy';
   /**
-   * With polling 'interrupt', microseconds for which frames may wait while they come densely (25 of them in that time,
-   * and over 100,000 per second) and are not answered: then a timer wakes us, not each frame. 0 to 1000; 0 turns it
-   * off. Default 100.
+   * With polling 'interrupt': microseconds that frames may wait while traffic is dense (25 frames in that time, and
+   * over 100,000 a second) and is not answered. A timer then wakes the link instead of each frame. 0 to 1000; 0
+   * disables it. Default 100.
    */
   moderation?: number;
-  /** Stations that the in-kernel program can steer, 1 to 16,777,216. Default 131,072. Not with `attach: false`. */
+  /**
+   * Maximum number of stations in the in-kernel program, 1 to 16,777,216. Default 131,072. Not with `attach:
+   * false`.
+   */
   maxEndpoints?: number;
-  /** Path of the network namespace the interface is in. Default: the calling thread's namespace. */
+  /** Path of the network namespace of the interface. Default the namespace of the calling thread. */
   netns?: string;
-  /** Allow stations with the interface's own MAC address, which takes their traffic from the kernel. Default false. */
+  /** Allows stations with the interface's own MAC address, which takes this traffic from the kernel. Default false. */
   takeover?: boolean;
   /**
-   * 'endpoints' (default): only frames for steered stations come here, all others go on to the kernel; 'all': all
-   * unicast frames of `queues` come here, so the kernel is cut off. Not with `xskMapFd` and `xskMapPath`, where somebody
-   * else steers.
+   * 'endpoints' (default): the link receives only frames for registered stations; all others continue to the
+   * kernel. 'all': the link receives all unicast frames of `queues`, which cuts the kernel off. Not with `xskMapFd`
+   * and `xskMapPath`, where a foreign program decides.
    */
   steering?: 'endpoints' | 'all';
   /**
-   * False to attach no program of our own, but put the sockets into the map of one that is attached already: named by
+   * If false, attaches no program, but puts the sockets into the map of one that is already attached, named by
    * `xskMapFd`, `xskMapPath` or `program`. Default true.
    */
   attach?: boolean;
-  /** With `attach: false`: file descriptor of the program's XSKMAP, which stays the caller's. */
+  /** With `attach: false`: file descriptor of the program's XSKMAP. The caller keeps and closes it. */
   xskMapFd?: number;
-  /** With `attach: false`: where the XSKMAP is pinned. */
+  /** With `attach: false`: path of the pinned XSKMAP. */
   xskMapPath?: string;
-  /** With `attach: false`: the program of another link of this process, also in another thread: its `program`. */
+  /** With `attach: false`: the `program` of another link of this process, possibly in another thread. */
   program?: SharedProgram;
-  /** Receive frames for all MAC addresses (default), by a membership that ends with the process. */
+  /** Receives frames for all MAC addresses, through a membership that ends with the process. Default true. */
   promiscuous?: boolean;
-  /** For debugging: prove after every batch received that no chunk is lost. Slow. Default false. */
+  /** For debugging: checks after every received batch that no chunk is lost. Slow. Default false. */
   audit?: boolean;
 }
 

@@ -20,17 +20,17 @@ import { withRouteSocket } from '../kernel/netlink.ts';
  * frame when it sends (tx-vlan-offload), and the receiver has no say.
  */
 
-/** Whether tags are taken out before XDP. */
+/** Whether the interface removes VLAN tags before XDP. */
 export interface VlanOffload {
-  /** 'unknown' when it depends on a veth's peer in another network namespace, which cannot be asked from here. */
+  /** 'unknown' if it depends on the peer of a veth in another network namespace, whose setting is not readable. */
   readonly state: 'off' | 'on' | 'unknown';
-  /** What to do about it; '' when it is off. */
+  /** What to do about it; '' if it is off. */
   readonly advice: string;
 }
 
 /** Options of {@link setVlanOffload}. */
 export interface SetVlanOffloadOptions {
-  /** Path of the interface's network namespace. Default: the calling thread's. */
+  /** Path of the network namespace of the interface. Default that of the calling thread. */
   netns?: string;
 }
 
@@ -38,8 +38,8 @@ export interface SetVlanOffloadOptions {
 export const NO_OFFLOAD: VlanOffload = Object.freeze({ state: 'off', advice: '' });
 
 /**
- * Whether an interface takes VLAN tags out of received frames before an XDP program sees them, and what to do about it.
- * Throws an OptionError for a wrong name, and a SystemError: ENODEV when there is no such interface.
+ * Whether an interface removes VLAN tags from received frames before an XDP program sees them, and what to do about
+ * it. Throws an OptionError for an invalid name, and a SystemError ENODEV if there is no such interface.
  */
 export function vlanOffload(interfaceName: string, options: SetVlanOffloadOptions = {}): VlanOffload {
   return onInterface('asking for', interfaceName, options, adviseAsking, (addon, socket) => {
@@ -60,14 +60,15 @@ export function vlanOffloadOf(addon: Addon, socket: NativeSocket, details: LinkD
 }
 
 /**
- * Switches an interface's VLAN offload: whether it takes tags out of received frames (rxvlan), and whether it puts
- * them into sent ones, or leaves them beside them for a veth's peer (txvlan). With `on` false, for 802.1Q and 802.1ad
- * tags, XDP sees the tags of what a network card receives; on a veth pair it is the peer of the receiving interface
- * that must be switched. With `on` true only 802.1Q is switched on, since some cards cannot do both.
+ * Enables or disables the VLAN offload of an interface: whether it removes tags from received frames (rxvlan), and
+ * whether it inserts them into sent frames or leaves them beside the frame for the peer of a veth (txvlan). With
+ * `on` false, XDP sees the 802.1Q and 802.1ad tags of frames that a network card receives; on a veth pair, the
+ * setting of the peer of the receiving interface counts. With `on` true, only 802.1Q is enabled, because some cards
+ * do not support both.
  *
- * Returns whether something has changed. Needs CAP_NET_ADMIN. The setting belongs to the interface: it stays when this
- * process ends. Throws an OptionError for a wrong name, a SystemError when the kernel refuses, and an EtherconnError
- * (`ERR_ETHERCONN_INTERFACE`) when the driver cannot switch a feature that is not as asked.
+ * Returns whether a setting has changed. Needs CAP_NET_ADMIN. The setting belongs to the interface and stays when
+ * this process ends. Throws an OptionError for an invalid name, a SystemError if the kernel refuses, and an
+ * EtherconnError (`ERR_ETHERCONN_INTERFACE`) if the driver cannot change a feature as requested.
  */
 export function setVlanOffload(
   interfaceName: string,
