@@ -26,20 +26,20 @@ import { type CapturePacket, isRawIp, LinkType } from './packet.ts';
 import { formatTimestamp } from './timestamp.ts';
 
 /**
- * What is in a frame, flat and ready for JSON. The fields of a layer are there when its header is wholly
- * there; `error` says what is malformed.
+ * The content of a frame, flat and ready for JSON. The fields of a layer exist if its header is complete; `error`
+ * says what is malformed.
  */
 export interface DecodedFrame extends DecodedArp, DecodedIcmp, DecodedNd, DecodedGroups, DecodedDhcp {
   /** Lower case, with colons. */
   'eth.src'?: string;
   'eth.dst'?: string;
-  /** Innermost EtherType, as '0x0800'; left out on IEEE 802.3 length frames. */
+  /** Innermost EtherType, like '0x0800'; absent on IEEE 802.3 length frames. */
   'eth.type'?: string;
-  /** VIDs of all tags (0 in a priority tag), outermost first; left out when there are none. */
+  /** VIDs of all tags (0 in a priority tag), outermost first; absent if there are none. */
   'vlan.ids'?: number[];
   /**
-   * Service number of an 802.1ah tag (EtherType 0x88e7), and the addresses of the customer's frame behind it: that frame's
-   * type is eth.type, its tags follow in vlan.ids, and all further fields are of it.
+   * Service number of an 802.1ah tag (EtherType 0x88e7), and the addresses of the customer frame after it. eth.type
+   * is the type of that frame, vlan.ids continues with its tags, and all further fields belong to it.
    */
   'ieee8021ah.isid'?: number;
   'ieee8021ah.cdst'?: string;
@@ -57,30 +57,30 @@ export interface DecodedFrame extends DecodedArp, DecodedIcmp, DecodedNd, Decode
   'ip.frag'?: boolean;
   'ip.checksum'?: 'good' | 'bad' | 'absent';
   /**
-   * The IPv4 total length is 0: a sender's capture of what its hardware is still to cut into segments. The packet goes to
-   * the frame's end then.
+   * The IPv4 total length is 0: the capture shows a packet that the sender's hardware has not segmented yet. The
+   * packet then extends to the end of the frame.
    */
   'ip.tso'?: true;
   'udp.srcport'?: number;
   'udp.dstport'?: number;
   /** The header's length field: header and payload. */
   'udp.length'?: number;
-  /** Bytes of payload that are really there: within the frame, the IP packet and the UDP length. */
+  /** Bytes of payload that are present: within the frame, the IP packet and the UDP length. */
   'udp.payloadLength'?: number;
   'udp.checksum'?: Exclude<DecodedChecksum, 'absent'>;
-  /** What is wrong, and which header is not wholly there. */
+  /** What is malformed, and which header is incomplete. */
   error?: string;
 }
 
 /** {@link DecodedFrame} of a packet in a capture. */
 export interface DecodedPacket extends DecodedFrame {
-  /** Position in the capture, from 1. */
+  /** Position in the capture, starting at 1. */
   'frame.number': number;
-  /** UTC with nine digits of fraction; left out when the capture does not say. */
+  /** UTC with nine digits of fraction; absent if the capture does not say. */
   'frame.time'?: string;
 }
 
-/** Decodes the frame `[start, start + length)` of `u8`; default: all of it. Never throws, whatever the bytes. */
+/** Decodes the frame `[start, start + length)` of `u8`, by default all of it. Never throws for any bytes. */
 export function decodeFrame(u8: Uint8Array, start = 0, length?: number): DecodedFrame {
   requireBytes('u8', u8);
   requireInteger('start', start, 0, u8.length);
@@ -91,8 +91,8 @@ export function decodeFrame(u8: Uint8Array, start = 0, length?: number): Decoded
 }
 
 /**
- * Decodes a packet of a capture. Ethernet frames and raw IP packets are; of another link type there is only an `error` to
- * say so.
+ * Decodes a packet of a capture: an Ethernet frame or a raw IP packet. For another link type, the result has only
+ * an `error`.
  */
 export function decodePacket(packet: CapturePacket, number: number): DecodedPacket {
   checkObject(packet, 'packet');

@@ -3,7 +3,7 @@
  * fields exist in pcapng only (draft-ietf-opsawg-pcapng, section 4.3).
  */
 
-/** Link-layer types (draft-ietf-opsawg-pcaplinktype) that etherconn has a use for. */
+/** Link-layer types (draft-ietf-opsawg-pcaplinktype) that etherconn uses. */
 export const LinkType = {
   NULL: 0,
   /** Ethernet frames without preamble. */
@@ -29,16 +29,16 @@ export function isRawIp(linkType: number): boolean {
   );
 }
 
-/** Which way a packet went, as the capturing interface saw it (epb_flags, bits 0 and 1). */
+/** The direction of a packet, as seen by the capturing interface (epb_flags, bits 0 and 1). */
 export type CaptureDirection = 'in' | 'out';
 
 /** One packet of a capture. */
 export interface CapturePacket {
   /** Nanoseconds since the Unix epoch; undefined in a pcapng Simple Packet Block, which has no time. */
   timestamp: bigint | undefined;
-  /** The bytes that were captured; a copy that belongs to the receiver. */
+  /** The captured bytes: a copy that belongs to the receiver. */
   data: Uint8Array;
-  /** Bytes the packet had on the wire; more than `data.length` when the capture cut it. */
+  /** Length of the packet on the wire. Greater than `data.length` if the capture truncated it. */
   originalLength: number;
   /** Number of the interface within its pcapng section, from 0; always 0 in pcap. */
   interfaceId: number;
@@ -46,19 +46,19 @@ export interface CapturePacket {
   linkType: number;
   /** if_name of the interface. */
   interfaceName?: string;
-  /** From epb_flags; left out when the file does not say. */
+  /** From epb_flags; absent if the file does not say. */
   direction?: CaptureDirection;
   /** The whole epb_flags word. */
   flags?: number;
-  /** epb_queue: interface queue that the packet came by. */
+  /** epb_queue: the interface queue of the packet. */
   queue?: number;
   /** epb_dropcount: packets lost by interface and system between the previous packet and this one. */
   dropCount?: number;
   /** epb_packetid. */
   packetId?: bigint;
-  /** epb_verdict, first one: one octet of type ({@link VerdictType}) and what belongs to it. */
+  /** The first epb_verdict: one octet of type ({@link VerdictType}) and its data. */
   verdict?: Uint8Array;
-  /** opt_comment, first one. */
+  /** The first opt_comment. */
   comment?: string;
 }
 
@@ -72,12 +72,12 @@ export const VerdictType = {
 } as const;
 
 /**
- * Longest Ethernet packet that a capture may hold, bytes: what libpcap and Wireshark allow too. A longer
- * one is taken for a damaged header, so that no file can make us allocate at will.
+ * Longest Ethernet packet in a capture, in bytes, as with libpcap and Wireshark. A longer one counts as a damaged
+ * header, so that no file can cause arbitrary allocations.
  */
 export const MAX_ETHERNET_LENGTH: number = 262_144;
 
-/** Longest packet of any other link type, bytes. */
+/** Longest packet of any other link type, in bytes. */
 export const MAX_PACKET_LENGTH: number = 16 * 1024 * 1024;
 
 /** Longest packet allowed for a link type, bytes. */

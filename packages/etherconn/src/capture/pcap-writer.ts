@@ -13,7 +13,10 @@ import { type CaptureSink, sinkFunction } from './sink.ts';
 export interface PcapWriterOptions {
   /** Unit of the timestamps in the file. Default 'microsecond', which every reader knows. */
   resolution?: 'microsecond' | 'nanosecond';
-  /** Most bytes kept of a packet. Default and most: 262144 for Ethernet, 16 MiB for other link types. */
+  /**
+   * Maximum number of bytes kept of a packet. The default, and upper limit, is 262144 for Ethernet and 16 MiB for
+   * other link types.
+   */
   snapLength?: number;
   /** Default {@link LinkType.ETHERNET}. */
   linkType?: number;
@@ -21,7 +24,7 @@ export interface PcapWriterOptions {
   byteOrder?: 'little' | 'big';
 }
 
-/** What a {@link PcapWriter} needs of a packet. */
+/** A packet for a {@link PcapWriter}. */
 export interface PcapPacket {
   /** Nanoseconds since the Unix epoch, before the year 2106 (2^32 s). */
   timestamp: bigint;
@@ -33,8 +36,8 @@ export interface PcapPacket {
 const NANOS_PER_SECOND = 1_000_000_000n;
 
 /**
- * Writes a pcap file (draft-ietf-opsawg-pcap). The file header is written at once, so a capture without
- * packets is valid too. Nothing is buffered and there is nothing to close; ending the sink is the caller's.
+ * Writes a pcap file (draft-ietf-opsawg-pcap). It writes the file header at once, so a capture without packets is
+ * valid. It buffers nothing and needs no close; the caller ends the sink.
  */
 export class PcapWriter {
   readonly #put: (bytes: Uint8Array) => boolean;
@@ -42,7 +45,7 @@ export class PcapWriter {
   readonly #nanosPerFraction: bigint;
   readonly #snapLength: number;
 
-  /** Throws an OptionError when an option is wrong, before anything is written. */
+  /** Throws an OptionError for an invalid option, before it writes anything. */
   constructor(sink: CaptureSink, options: PcapWriterOptions = {}) {
     checkKnown(options, ['resolution', 'snapLength', 'linkType', 'byteOrder']);
     const resolution = checkOneOf(
@@ -69,8 +72,8 @@ export class PcapWriter {
   }
 
   /**
-   * Writes one packet, cut to the snap length. The result is false when the sink wants a pause ('drain').
-   * Throws an OptionError when the time cannot be represented.
+   * Writes one packet, truncated to the snap length. Returns false if the sink asks for a pause ('drain'). Throws
+   * an OptionError if the format cannot represent the time.
    */
   write(packet: PcapPacket): boolean {
     checkObject(packet, 'packet');

@@ -12,7 +12,7 @@ import { type CaptureDirection, LinkType, maxPacketLength, VerdictType } from '.
 import { BLOCK_OVERHEAD, BlockType, BYTE_ORDER_MAGIC, OptionCode, padded } from './pcapng.ts';
 import { type CaptureSink, sinkFunction } from './sink.ts';
 
-/** Options of a {@link PcapngWriter}: what the section header says of the capturing system. */
+/** Options of a {@link PcapngWriter}: what the section header says about the capturing system. */
 export interface PcapngWriterOptions {
   hardware?: string;
   os?: string;
@@ -27,18 +27,21 @@ export interface PcapngInterfaceOptions {
   description?: string;
   /** Default {@link LinkType.ETHERNET}. */
   linkType?: number;
-  /** Most bytes kept of a packet. Default and most: 262144 for Ethernet, 16 MiB for other link types. */
+  /**
+   * Maximum number of bytes kept of a packet. The default, and upper limit, is 262144 for Ethernet and 16 MiB for
+   * other link types.
+   */
   snapLength?: number;
 }
 
-/** What a {@link PcapngWriter} takes of a packet; see CapturePacket for the optional fields. */
+/** A packet for a {@link PcapngWriter}. CapturePacket describes the optional fields. */
 export interface PcapngPacket {
   /** Nanoseconds since the Unix epoch, below 2^64. */
   timestamp: bigint;
   data: Uint8Array;
   /** Length on the wire. Default: that of `data`. */
   originalLength?: number;
-  /** As {@link PcapngWriter.addInterface} returned it. Default 0. */
+  /** The number returned by {@link PcapngWriter.addInterface}. Default 0. */
   interfaceId?: number;
   direction?: CaptureDirection;
   /** Whole epb_flags word; `direction` replaces its two lowest bits. */
@@ -58,8 +61,8 @@ const MAX_OPTION_LENGTH = 0xffff;
 const encoder = new TextEncoder();
 
 /**
- * The value of epb_verdict for the return code of an XDP program (XDP_DROP 1, XDP_PASS 2, XDP_TX 3,
- * XDP_REDIRECT 4), in the byte order of the writer that it is for.
+ * The value of epb_verdict for the return code of an XDP program (XDP_DROP 1, XDP_PASS 2, XDP_TX 3, XDP_REDIRECT
+ * 4), in the byte order of its writer.
  */
 export function xdpVerdict(action: number, byteOrder: 'little' | 'big' = 'little'): Uint8Array {
   requireInteger('action', action, 0, Number.MAX_SAFE_INTEGER);
@@ -71,16 +74,16 @@ export function xdpVerdict(action: number, byteOrder: 'little' | 'big' = 'little
 }
 
 /**
- * Writes one section of pcapng (draft-ietf-opsawg-pcapng) with times in nanoseconds. The section header is
- * written at once; interfaces may be added at any time before their first packet. Nothing is buffered and
- * there is nothing to close; ending the sink is the caller's.
+ * Writes one section of pcapng (draft-ietf-opsawg-pcapng) with times in nanoseconds. It writes the section header
+ * at once. Interfaces may be added at any time before their first packet. It buffers nothing and needs no close;
+ * the caller ends the sink.
  */
 export class PcapngWriter {
   readonly #put: (bytes: Uint8Array) => boolean;
   readonly #littleEndian: boolean;
   readonly #snapLengths: number[] = [];
 
-  /** Throws an OptionError when an option is wrong, before anything is written. */
+  /** Throws an OptionError for an invalid option, before it writes anything. */
   constructor(sink: CaptureSink, options: PcapngWriterOptions = {}) {
     checkKnown(options, ['hardware', 'os', 'application', 'byteOrder']);
     this.#littleEndian = checkOneOf('byteOrder', options.byteOrder, ['little', 'big'], 'little') === 'little';
@@ -105,7 +108,7 @@ export class PcapngWriter {
     this.#put(block.finish());
   }
 
-  /** Describes a further interface and returns its number. Throws an OptionError when an option is wrong. */
+  /** Adds an interface and returns its number. Throws an OptionError for an invalid option. */
   addInterface(options: PcapngInterfaceOptions = {}): number {
     checkKnown(options, ['name', 'description', 'linkType', 'snapLength']);
     const linkType = checkInteger('linkType', options.linkType, 0, 0xffff, LinkType.ETHERNET);
@@ -131,8 +134,8 @@ export class PcapngWriter {
   }
 
   /**
-   * Writes one packet, cut to its interface's snap length. The result is false when the sink wants a pause
-   * ('drain'). Throws an OptionError when a field cannot be represented or the interface was not added.
+   * Writes one packet, truncated to the snap length of its interface. Returns false if the sink asks for a pause
+   * ('drain'). Throws an OptionError if the format cannot represent a field or the interface was not added.
    */
   write(packet: PcapngPacket): boolean {
     checkObject(packet, 'packet');

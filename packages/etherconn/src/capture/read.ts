@@ -8,7 +8,7 @@ import type { CapturePacket } from './packet.ts';
 import { PCAP_MAGIC_KUZNETZOV, PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS, PcapParser } from './pcap.ts';
 import { BlockType, PcapngParser } from './pcapng.ts';
 
-/** Where a capture is read from: all of it, or its chunks in any sizes (a Readable, a fetch body). */
+/** The source of a capture: all of its bytes, or chunks of any size (a Readable, a fetch body). */
 export type CaptureSource = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 interface Parser {
@@ -44,12 +44,11 @@ const FOREIGN: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * The packets of a pcap or pcapng capture, gzip'd or not, one after another: the source is pulled only as
- * packets are asked for, and no more than one packet and one chunk of it are kept. Stopping early closes
- * the source.
+ * Yields the packets of a pcap or pcapng capture, compressed with gzip or not. It reads from the source only when a
+ * packet is requested, and keeps no more than one packet and one chunk. Stopping early closes the source.
  *
- * Throws a {@link CaptureError} where the capture is damaged, cut off or of another format, after all
- * packets before that place; and whatever the source throws.
+ * Throws a {@link CaptureError} if the capture is damaged, truncated or of another format, after it has yielded all
+ * packets before that place. Passes on errors of the source.
  */
 export async function* readCapture(source: CaptureSource): AsyncGenerator<CapturePacket, void, void> {
   const queue = new ByteQueue();
@@ -74,8 +73,8 @@ export async function* readCapture(source: CaptureSource): AsyncGenerator<Captur
 }
 
 /**
- * {@link readCapture} of a file, which is opened when the first packet is asked for. Node's error (ENOENT, EACCES …) is
- * thrown there when the file cannot be read.
+ * Same as {@link readCapture} for a file, which is opened when the first packet is requested. That request fails
+ * with Node's error (ENOENT, EACCES …) if the file is not readable.
  */
 export function readCaptureFile(path: string | URL): AsyncGenerator<CapturePacket, void, void> {
   if (typeof path !== 'string' && !(path instanceof URL)) {

@@ -2,8 +2,8 @@ import { OptionError } from '../errors.ts';
 import { show } from '../options.ts';
 
 /**
- * Where a writer puts its bytes: a function, or anything with a `write` such as a Node Writable. Each call
- * gets bytes that are never touched again. The result `false` asks the caller to wait ('drain').
+ * The target of a writer: a function, or an object with `write`, such as a Node Writable. The writer never changes
+ * the bytes after the call. The result `false` asks the caller to wait ('drain').
  */
 export type CaptureSink =
   | ((bytes: Uint8Array) => unknown)

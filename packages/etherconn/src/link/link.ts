@@ -2,18 +2,17 @@ import type { Clock } from '../clock.ts';
 import type { SimdSum } from '../wire/memory-sum.ts';
 
 /**
- * The frame contract: a frame on the hot path is a place in some memory, named by numbers. No object is
- * made for it, and no native call.
+ * The frame contract: on the hot path, a frame is a place in some memory, named by numbers. It costs no object and
+ * no native call.
  *
- * A {@link Link} moves whole Ethernet frames (without FCS) between this process and one interface. It knows
- * nothing of endpoints' owners, IP or ports. It may have several memories (a UMEM, the ring of an
- * AF_PACKET socket, scratch for jumbo frames), and says with each batch which one the frames are in; a
- * receiver always sees one contiguous frame.
+ * A {@link Link} moves complete Ethernet frames (without FCS) between this process and one interface. It does not
+ * know the owners of endpoints, IP or ports. It may have several memories (a UMEM, the ring of an AF_PACKET socket,
+ * scratch for jumbo frames). Each batch names the memory of its frames, and each frame is contiguous.
  */
 
 /**
- * Views over one buffer, made once per area. Views over memory that is shared with the kernel read as detached
- * (length 0) after the link is closed.
+ * Views over one buffer, created once for each area. Views over memory shared with the kernel are detached (length
+ * 0) after the link is closed.
  */
 export interface FrameMemory {
   readonly u8: Uint8Array;
@@ -26,7 +25,7 @@ export interface FrameMemory {
 
 /** Bits of the `flags` that come with a received frame. */
 export const FrameFlag = {
-  /** The kernel says that the transport checksum is still partial (offload not carried out yet). */
+  /** The kernel reports a partial transport checksum (the offload has not happened yet). */
   CHECKSUM_PARTIAL: 1,
   /** The kernel or the hardware has verified the transport checksum. */
   CHECKSUM_VALID: 2,
@@ -35,40 +34,38 @@ export const FrameFlag = {
 } as const;
 
 /**
- * Where a link delivers. Calls come as `begin`, any number of `frame`, `end`; always from the event loop,
- * never from inside a call of the receiver's owner to the link (so sending cannot re-enter receiving).
- * All frames of a batch stay valid until `end` returns; who keeps bytes copies them. The receiver may
- * send, and may close the link, from inside any of these calls; after a close no further `frame` comes, but
- * `end` does.
+ * The receiver of a link. The link calls `begin`, any number of `frame`, and `end`, always from the event loop and
+ * never from inside a call to the link, so sending cannot re-enter receiving. All frames of a batch stay valid
+ * until `end` returns; a receiver copies the bytes that it keeps. It may send and close the link inside any of
+ * these calls. After a close, no `frame` follows, but `end` does.
  */
 export interface LinkReceiver {
   begin(memory: FrameMemory, queue: number): void;
   /** A frame at `[offset, offset + length)` of the batch's memory; `flags` as in {@link FrameFlag}. */
   frame(offset: number, length: number, flags: number): void;
   end(): void;
-  /** The link is finished (interface deleted, socket dead). Called at most once; the link has closed itself. */
+  /** The link has failed (interface deleted, socket dead) and closed itself. Called at most once. */
   error(error: Error): void;
   /** The interface went down (false) or came up (true). The link stays usable. */
   state(up: boolean): void;
   /**
-   * That many committed frames have been refused for good although the interface is up: they are longer than its MTU
-   * allows by now, say. Not more often than once a second.
+   * The kernel has refused `frames` committed frames for good although the interface is up, for example because its
+   * MTU was lowered. Called at most once a second.
    */
   refused?(error: Error, frames: number): void;
 }
 
 /**
- * The sending side. Every reserved slot is either committed or cancelled; none leaks.
- * Committed frames leave in order. Offsets are congruent 2 modulo 4 (so that an IP header behind an untagged
- * Ethernet header is 4-byte aligned) and the two bytes before a slot may be overwritten by the writer, so a
- * frame can be written as whole 32-bit words.
+ * The sending side. Every reserved slot is either committed or canceled. Committed frames leave in order. Offsets
+ * are congruent 2 modulo 4 (so that an IP header behind an untagged Ethernet header is 4-byte aligned) and the two
+ * bytes before a slot may be overwritten by the writer, so a frame can be written as whole 32-bit words.
  */
 export interface LinkTx {
   readonly memory: FrameMemory;
   /**
-   * Offset of a slot for a frame of up to `length` bytes, or -1 when there is no room now: then
-   * `onRoom` is called once there may be. Throws a RangeError when length is over the link's
-   * `maxFrameLength`. After close: -1.
+   * Returns the offset of a slot for a frame of up to `length` bytes, or -1 if there is no room now; `onRoom` then
+   * follows once there may be. Returns -1 after close. Throws a RangeError if `length` exceeds the link's
+   * `maxFrameLength`.
    */
   reserve(length: number): number;
   /** The slot holds a frame of `length` bytes (14 up to the reserved length) and may be sent. */
@@ -80,20 +77,20 @@ export interface LinkTx {
   reserveMany?(offsets: Int32Array, count: number, length: number): number;
   /** Commits the slots `offsets[0, count)` in this order, with frames of `lengths[0, count)` bytes. */
   commitMany?(offsets: Int32Array, lengths: Int32Array, count: number): void;
-  /** The slot is given back unused. Slots may be cancelled in any order. */
+  /** Returns a slot unused. Slots may be canceled in any order. */
   cancel(offset: number): void;
   /**
-   * Hands the committed frames to the interface; returns how many it took. What it did not take stays
-   * committed, in order: the link goes on by itself as soon as it can.
+   * Passes the committed frames to the interface. Returns how many it accepted. The others stay committed, in
+   * order, and the link sends them as soon as it can.
    */
   flush(): number;
-  /** Called (from the event loop) when a `reserve` that failed may succeed now. */
+  /** Called from the event loop when a `reserve` may succeed after one has failed. */
   onRoom: (() => void) | null;
 }
 
 /**
- * A station that somebody behind the link wants unicast frames for. Links that can filter in the kernel
- * (the XDP program, a socket filter) use it; it never changes what is correct to deliver, only what is spared.
+ * A station whose unicast frames are wanted. Links that can filter in the kernel (the XDP program, a socket filter)
+ * use it to avoid other frames; a link may always deliver more.
  */
 export interface Station {
   /** First 4 bytes of the MAC address as an unsigned 32-bit number. */
@@ -105,9 +102,9 @@ export interface Station {
   readonly etherTypes: readonly number[];
 }
 
-/** What a link passes up beside the stations' unicast frames. */
+/** What a link delivers in addition to the unicast frames of the stations. */
 export interface LinkWants {
-  /** Everything on the wire: a default or mirror receiver is there. */
+  /** All frames on the wire, because there is a default or mirror receiver. */
   readonly all: boolean;
   /** Broadcast and multicast frames. */
   readonly group: boolean;
@@ -117,29 +114,29 @@ export interface LinkWants {
 export interface LinkStats {
   rxFrames: number;
   rxBytes: number;
-  /** Frames that the kernel (or the memory network's queue) dropped because we were too slow. */
+  /** Frames that the kernel, or the queue of the memory network, dropped because the process was too slow. */
   rxDropped: number;
   /** Frames shorter than an Ethernet header (14 bytes); dropped. */
   rxRunts: number;
-  /** Frames longer than the link can receive; dropped or delivered truncated, as the link says. */
+  /** Frames longer than the link can receive; dropped or delivered truncated, depending on the link. */
   rxOversize: number;
   txFrames: number;
   txBytes: number;
-  /** Committed frames that the kernel refused for good (interface down, invalid). */
+  /** Committed frames that the kernel refused for good (interface down, invalid frame). */
   txErrors: number;
-  /** Times `reserve` had no room. */
+  /** Number of times `reserve` had no room. */
   txNoRoom: number;
-  /** Times the event loop woke the link up. */
+  /** Number of times the event loop woke the link. */
   wakeups: number;
-  /** Those of them that were the timer's, because traffic was dense; see the option `moderation` of kernel links. */
+  /** Number of these caused by the timer for dense traffic; see the option `moderation` of kernel links. */
   moderated: number;
 }
 
-/** What was really got, for people. Links add their own fields. */
+/** What the link got, for people. Links add their own fields. */
 export interface LinkInfo {
   readonly kind: 'memory' | 'packet' | 'xdp';
   readonly interfaceName: string;
-  /** Interface's own MAC address, text. */
+  /** The interface's own MAC address, as text. */
   readonly hardwareAddress: string;
   readonly mtu: number;
   readonly [detail: string]: unknown;
@@ -150,52 +147,52 @@ export interface Link {
   readonly interfaceName: string;
   /** The interface's own MAC address, 6 bytes. */
   readonly hardwareAddress: Uint8Array;
-  /** Largest Ethernet payload, as the interface says. */
+  /** Longest Ethernet payload, as reported by the interface. */
   readonly mtu: number;
-  /** Longest frame that can be sent, whatever it begins with: MTU + 14, and as many VLAN tags as are sure to pass. */
+  /** Longest frame that any link header allows: MTU + 14, plus the VLAN tags that are sure to pass. */
   readonly maxFrameLength: number;
   /**
-   * The same of frames with this type field behind their addresses: an EtherType, or the TPID of the outermost tag.
-   * Undefined on links to which all are alike.
+   * The same for frames with this type field after their addresses: an EtherType, or the TPID of the outermost tag.
+   * Undefined on links that do not distinguish them.
    */
   maxFrameLengthOf?(type: number): number;
   readonly clock: Clock;
   readonly tx: LinkTx;
   /**
-   * Whether a transport checksum that equals the folded pseudo-header sum is to be expected from the
-   * peer (veth and other software interfaces leave checksums to be completed by hardware that is not there).
+   * Whether to expect transport checksums that equal the folded pseudo-header sum. veth and other software
+   * interfaces leave checksums to hardware that does not exist.
    */
   readonly partialChecksums: boolean;
   readonly closed: boolean;
 
-  /** Starts delivery. Called once. Frames that arrived since open are delivered. */
+  /** Starts delivery, including frames that arrived since the link was opened. Called once. */
   start(receiver: LinkReceiver): void;
   /**
-   * Whether these stations could be steered: asked before they are registered, so that a registration fails where it is
-   * made. Throws an EtherconnError when they could not (the interface's own MAC address without takeover, VLAN tags
-   * that the interface takes away, no capacity left). What has been admitted is handed to {@link steer} next.
-   * Undefined on links that take any station.
+   * Checks whether the link can filter for these stations, before they are registered, so that the registration
+   * itself fails. Throws an EtherconnError if it cannot (the interface's own MAC address without takeover, VLAN
+   * tags that the interface removes, no capacity left). {@link steer} gets the admitted stations next. Undefined on
+   * links that accept every station.
    */
   admit?(stations: readonly Station[]): void;
   /**
-   * Stations added and removed since the last call, which receive when it returns; undefined on links that do not
-   * filter. What it throws is a failure of the link: the relay stops.
+   * Gets the stations added and removed since the last call. Added stations receive when it returns. An exception
+   * is a failure of the link and stops the relay. Undefined on links that do not filter.
    */
   steer?(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void;
   /**
-   * Only inside a call of the receiver's `frame`: when the kernel received that frame, nanoseconds since the Unix epoch;
-   * null when it has not said. Undefined on links that never know. For captures: nobody else pays for it.
+   * Only inside a call of the receiver's `frame`: the time at which the kernel received that frame, in nanoseconds
+   * since the Unix epoch, or null if unknown. Undefined on links that never know. Only captures use it.
    */
   receivedAt?(): bigint | null;
   stats(): LinkStats;
   info(): LinkInfo;
-  /** Keeps the process alive (the default on links of the kernel) … */
+  /** Makes the link keep the process alive, which is the default for kernel links. */
   ref(): void;
-  /** … or not. */
+  /** Stops the link from keeping the process alive. */
   unref(): void;
   /**
-   * Gives everything back: socket, memory, promiscuity, timers. What has to be released is released before
-   * it returns; the promise resolves when nothing is pending any more. Calling it again is harmless.
+   * Releases everything: socket, memory, promiscuity and timers, before it returns. The promise resolves when
+   * nothing is pending. Harmless when repeated.
    */
   close(): Promise<void>;
 }

@@ -24,11 +24,11 @@ export interface Namespace extends AsyncDisposable {
   readonly path: string;
   /** Process id of the holder. */
   readonly pid: number;
-  /** Runs a command inside and waits for it. Throws with its error output when it fails. */
+  /** Runs a command in the namespace and waits for it. Throws with its error output if it fails. */
   run(command: string, ...args: string[]): CommandOutput;
-  /** Starts a command inside; its three streams are pipes. It is killed by `close`. */
+  /** Starts a command in the namespace. Its three streams are pipes. `close` kills it. */
   spawn(command: string, ...args: string[]): ChildProcess;
-  /** Kills what was spawned inside and lets the namespace go. Harmless when repeated. */
+  /** Kills all spawned commands and releases the namespace. Harmless when repeated. */
   close(): Promise<void>;
 }
 
@@ -48,14 +48,14 @@ export interface VethOptions {
   readonly mtu?: number;
   /** RX and TX queues of both ends; default 1. */
   readonly queues?: number;
-  /** Let the kernel speak IPv6 on the pair. Default false: then a quiet wire carries no frames at all. */
+  /** Enables the kernel's IPv6 on the pair. Default false, so that an idle wire carries no frames at all. */
   readonly ipv6?: boolean;
 }
 
 /**
- * Why tests that need namespaces, interfaces and packet sockets cannot run here; false when they can. In the form of
- * node:test's `skip` option: `test('…', { skip: requireNamespaces() }, …)`. With ETHERCONN_TEST_STRICT=1 in the
- * environment it throws instead, as all of these functions do.
+ * The reason why tests with namespaces, interfaces and packet sockets cannot run here, or false if they can. In the
+ * form of node:test's `skip` option: `test('…', { skip: requireNamespaces() }, …)`. With ETHERCONN_TEST_STRICT=1 in
+ * the environment it throws instead, as all of these functions do.
  */
 export function requireNamespaces(): string | false {
   return orSkip(namespaceObstacle());
@@ -109,7 +109,7 @@ export function hasCommand(command: string, versionOption = '--version'): boolea
   return error === undefined;
 }
 
-/** Makes a network namespace with its loopback up. */
+/** Creates a network namespace whose loopback interface is up. */
 export async function openNamespace(): Promise<Namespace> {
   const holder = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && echo ready && exec cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -127,7 +127,7 @@ export async function openNamespace(): Promise<Namespace> {
   return namespace;
 }
 
-/** Makes a veth pair between two namespaces (or within one), with both ends up. */
+/** Creates a veth pair between two namespaces, or within one, with both ends up. */
 export function addVethPair(a: VethEnd, b: VethEnd, options: VethOptions = {}): void {
   const { mtu = 1500, queues = 1, ipv6 = false } = options;
   const shape = ['mtu', `${mtu}`, 'numrxqueues', `${queues}`, 'numtxqueues', `${queues}`];

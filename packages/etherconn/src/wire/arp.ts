@@ -79,7 +79,7 @@ export function arpOperation(u8: Uint8Array, offset: number): number {
   return readU16(u8, offset + ARP_OPERATION);
 }
 
-/** Writes a packet for Ethernet and IPv4 at `offset`; returns the offset behind it. */
+/** Writes a packet for Ethernet and IPv4 at `offset`; returns the offset after it. */
 export function emitArp(u8: Uint8Array, offset: number, fields: ArpFields): number {
   checkRoom('arp packet', u8, offset, ARP_LENGTH);
   writeU16(u8, offset + ARP_HARDWARE_TYPE, HARDWARE_ETHERNET);

@@ -65,7 +65,7 @@ const OPTION_NAMES = [
   'pad',
 ] as const;
 
-/** A whole frame with a UDP datagram, a new array of exactly its length. Throws an OptionError on wrong options. */
+/** A whole frame with a UDP datagram, a new array of exactly its length. Throws an OptionError for invalid options. */
 export function buildUdpFrame(options: UdpFrameOptions): Uint8Array {
   checkKnown(options, OPTION_NAMES);
   const source = ipBytes('source', options.source);

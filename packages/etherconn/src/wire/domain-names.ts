@@ -48,7 +48,7 @@ export function parseDomainNames(u8: Uint8Array): string[] | undefined {
   return names.length > 0 ? names : undefined;
 }
 
-/** Names as bytes, without compression. Throws an OptionError in the name of `option`. */
+/** Names as bytes, without compression. Throws an OptionError naming `option`. */
 export function formatDomainNames(names: readonly string[], option: string): Uint8Array {
   const bytes: number[] = [];
   for (const name of names) {

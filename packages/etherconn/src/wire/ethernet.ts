@@ -16,7 +16,7 @@ import {
 } from './vlan.ts';
 
 /**
- * Ethernet II, and IEEE 802.3 length frames recognised: IEEE 802.3 §3.2, RFC 894. A frame is without preamble
+ * Ethernet II, and IEEE 802.3 length frames recognized: IEEE 802.3 §3.2, RFC 894. A frame is without preamble
  * and FCS. Destination (6 bytes), source (6), VLAN tags (4 each), type or length (2), payload, padding.
  */
 
@@ -74,7 +74,7 @@ export function ethernetHeaderLength(vlanCount: number): number {
   return ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH * vlanCount;
 }
 
-/** Writes a header at `offset`; returns the offset of the payload. Throws an OptionError on wrong fields. */
+/** Writes a header at `offset`; returns the offset of the payload. Throws an OptionError for invalid fields. */
 export function emitEthernet(u8: Uint8Array, offset: number, fields: EthernetFields): number {
   const vlans = checkVlans('vlans', fields.vlans);
   checkRoom('ethernet header', u8, offset, ethernetHeaderLength(vlans.length));

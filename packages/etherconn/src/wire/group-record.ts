@@ -73,7 +73,7 @@ export function readGroupRecords(u8: Uint8Array, record: FrameRecord, addressLen
   return records;
 }
 
-/** Writes a report without checksum at `offset`; returns the offset behind it. `name` is for the error without room. */
+/** Writes a report without checksum at `offset`; returns the offset after it. `name` is for the error without room. */
 export function emitGroupReport(
   name: string,
   u8: Uint8Array,

@@ -92,7 +92,7 @@ export function icmpv4Mtu(u8: Uint8Array, offset: number): number {
   return readU16(u8, offset + ICMPV4_MTU);
 }
 
-/** Writes a header with checksum 0 at `offset`; returns the offset behind it. */
+/** Writes a header with checksum 0 at `offset`; returns the offset after it. */
 export function emitIcmpv4(u8: Uint8Array, offset: number, fields: Icmpv4Fields): number {
   checkRoom('icmpv4 header', u8, offset, ICMPV4_HEADER_LENGTH);
   u8[offset + ICMPV4_TYPE] = checkInteger('type', fields.type, 0, 255, 0);

@@ -85,7 +85,7 @@ export function icmpv6EchoSequence(u8: Uint8Array, offset: number): number {
   return readU16(u8, offset + ICMPV6_ECHO_SEQUENCE);
 }
 
-/** Writes a header and the four bytes behind it with checksum 0 at `offset`; returns the offset behind them (8). */
+/** Writes a header and the four bytes behind it with checksum 0 at `offset`; returns the offset after them (8). */
 export function emitIcmpv6(u8: Uint8Array, offset: number, fields: Icmpv6Fields): number {
   checkRoom('icmpv6 header', u8, offset, ICMPV6_REST + 4);
   u8[offset + ICMPV6_TYPE] = checkInteger('type', fields.type, 0, 255, 0);

@@ -133,7 +133,7 @@ export interface IgmpQueryFields {
   readonly queryInterval?: number;
 }
 
-/** Writes a query with its checksum at `offset`; returns the offset behind it. */
+/** Writes a query with its checksum at `offset`; returns the offset after it. */
 export function emitIgmpQuery(u8: Uint8Array, offset: number, fields: IgmpQueryFields): number {
   const version = fields.version ?? 3;
   const sources = fields.sources ?? [];
@@ -158,7 +158,7 @@ export function emitIgmpQuery(u8: Uint8Array, offset: number, fields: IgmpQueryF
   return offset + length;
 }
 
-/** Writes a version 1 or 2 report, or a leave, with its checksum at `offset`; returns the offset behind it. */
+/** Writes a version 1 or 2 report, or a leave, with its checksum at `offset`; returns the offset after it. */
 export function emitIgmp(u8: Uint8Array, offset: number, type: number, group: Uint8Array): number {
   checkRoom('igmp message', u8, offset, IGMP_LENGTH);
   u8[offset] = checkInteger('type', type, 0, 255, 0);
@@ -173,7 +173,7 @@ export function igmpRecordLength(sources: number): number {
   return groupRecordLength(sources, ADDRESS_LENGTH);
 }
 
-/** Writes a version 3 report with its checksum at `offset`; returns the offset behind it. */
+/** Writes a version 3 report with its checksum at `offset`; returns the offset after it. */
 export function emitIgmpV3Report(u8: Uint8Array, offset: number, records: readonly GroupRecord[]): number {
   const end = emitGroupReport('igmp report', u8, offset, IgmpType.V3_REPORT, records, ADDRESS_LENGTH);
   fillChecksum(u8, offset + IGMP_CHECKSUM, offset, end);

@@ -6,7 +6,7 @@ import { readU16, readU32, sameBytes } from './bytes.ts';
 
 /** An address with the prefix length of its network, as of `10.0.0.5/24`. */
 export interface IpPrefix {
-  /** 4 or 16 bytes; bits behind the prefix are kept. */
+  /** 4 or 16 bytes; bits after the prefix are kept. */
   readonly address: Uint8Array;
   /** Bits, 0 to 32 or 0 to 128. */
   readonly length: number;
@@ -26,7 +26,7 @@ export function isIp(text: string): 0 | 4 | 6 {
 
 /**
  * An address from text, 4 or 16 new bytes. IPv4 is four decimal numbers without leading zeros; a zone is
- * not taken (see {@link parseIpWithZone}). Throws an OptionError, in the name of `option`, for anything else.
+ * not taken (see {@link parseIpWithZone}). Throws an OptionError, naming `option`, for anything else.
  */
 export function parseIp(text: string, option = 'address'): Uint8Array {
   const address = readIp(text);
@@ -46,7 +46,7 @@ export function parseIpWithZone(text: string, option = 'address'): IpWithZone {
   return { address, zone };
 }
 
-/** A prefix from text, `10.0.0.5/24` or `2001:db8::/32`. Throws an OptionError in the name of `option`. */
+/** A prefix from text, `10.0.0.5/24` or `2001:db8::/32`. Throws an OptionError naming `option`. */
 export function parsePrefix(text: string, option = 'prefix'): IpPrefix {
   const [before, after, ...rest] = typeof text === 'string' ? text.split('/') : [];
   const address = before === undefined ? undefined : readIp(before);
@@ -68,7 +68,7 @@ export function parsePrefix(text: string, option = 'prefix'): IpPrefix {
   return { address, length };
 }
 
-/** A prefix as text, bits behind the prefix kept. */
+/** A prefix as text, bits after the prefix kept. */
 export function formatPrefix(prefix: IpPrefix): string {
   return `${formatIp(prefix.address)}/${prefix.length}`;
 }

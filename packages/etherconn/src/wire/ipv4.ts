@@ -39,7 +39,7 @@ export interface Ipv4Fields {
   /** 4 bytes. */
   readonly destination: Uint8Array;
   readonly protocol: number;
-  /** Bytes behind the header. */
+  /** Bytes after the header. */
   readonly payloadLength: number;
   /** Default 64. */
   readonly ttl?: number;
@@ -191,7 +191,7 @@ export function ipv4FinalDestination(u8: Uint8Array, offset: number): number {
   return offset + IPV4_DESTINATION;
 }
 
-/** Writes a header with its checksum at `offset`; returns the offset behind it. */
+/** Writes a header with its checksum at `offset`; returns the offset after it. */
 export function emitIpv4(u8: Uint8Array, offset: number, fields: Ipv4Fields): number {
   const optionsLength = fields.options?.length ?? 0;
   if (optionsLength % 4 !== 0 || optionsLength > 40) {

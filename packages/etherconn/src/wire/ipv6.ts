@@ -219,7 +219,7 @@ export function ipv6PseudoSource(u8: Uint8Array, record: FrameRecord): number {
   return record.ipSource;
 }
 
-/** Writes the fixed header at `offset`; returns the offset behind it. */
+/** Writes the fixed header at `offset`; returns the offset after it. */
 export function emitIpv6(u8: Uint8Array, offset: number, fields: Ipv6Fields): number {
   checkRoom('ipv6 header', u8, offset, IPV6_HEADER_LENGTH);
   const trafficClass = checkInteger('trafficClass', fields.trafficClass, 0, 255, 0);
@@ -239,7 +239,7 @@ export function emitIpv6(u8: Uint8Array, offset: number, fields: Ipv6Fields): nu
 
 /**
  * Writes a hop-by-hop, routing or destination options header at `offset`: next header, length, then `body` (6
- * bytes, or 8 n + 6). Returns the offset behind it.
+ * bytes, or 8 n + 6). Returns the offset after it.
  */
 export function emitIpv6Extension(
   u8: Uint8Array,
@@ -258,7 +258,7 @@ export function emitIpv6Extension(
   return offset + length;
 }
 
-/** Writes a fragment header (8 bytes) at `offset`; returns the offset behind it. */
+/** Writes a fragment header (8 bytes) at `offset`; returns the offset after it. */
 export function emitIpv6Fragment(u8: Uint8Array, offset: number, fields: Ipv6FragmentFields): number {
   checkRoom('ipv6 fragment header', u8, offset, IPV6_FRAGMENT_LENGTH);
   const fragmentOffset = checkInteger('fragmentOffset', fields.fragmentOffset, 0, 0xfff8, 0);

@@ -23,7 +23,7 @@ export function isMac(text: string): boolean {
 
 /**
  * A MAC address from text, 6 new bytes: `02:00:5e:10:00:01`, `02-00-5E-10-00-01` (leading zeros may be
- * missing in both) or `0200.5e10.0001`. Throws an OptionError, in the name of `option`, for anything else.
+ * missing in both) or `0200.5e10.0001`. Throws an OptionError, naming `option`, for anything else.
  */
 export function parseMac(text: string, option = 'mac'): Uint8Array {
   if (typeof text !== 'string' || !isMac(text)) {

@@ -146,7 +146,7 @@ export interface MldQueryFields {
   readonly queryInterval?: number;
 }
 
-/** Writes a query with checksum 0 at `offset`; returns the offset behind it, for `fillIcmpv6Checksum`. */
+/** Writes a query with checksum 0 at `offset`; returns the offset after it, for `fillIcmpv6Checksum`. */
 export function emitMldQuery(u8: Uint8Array, offset: number, fields: MldQueryFields): number {
   const version = fields.version ?? 2;
   const sources = fields.sources ?? [];
@@ -168,7 +168,7 @@ export function emitMldQuery(u8: Uint8Array, offset: number, fields: MldQueryFie
   return offset + length;
 }
 
-/** Writes a version 1 report or done with checksum 0 at `offset`; returns the offset behind it. */
+/** Writes a version 1 report or done with checksum 0 at `offset`; returns the offset after it. */
 export function emitMld(u8: Uint8Array, offset: number, type: number, group: Uint8Array): number {
   checkRoom('mld message', u8, offset, MLD_LENGTH);
   u8.fill(0, offset, offset + MLD_LENGTH);
@@ -182,7 +182,7 @@ export function mldRecordLength(sources: number): number {
   return groupRecordLength(sources, ADDRESS_LENGTH);
 }
 
-/** Writes a version 2 report with checksum 0 at `offset`; returns the offset behind it. */
+/** Writes a version 2 report with checksum 0 at `offset`; returns the offset after it. */
 export function emitMldV2Report(u8: Uint8Array, offset: number, records: readonly GroupRecord[]): number {
   return emitGroupReport('mld report', u8, offset, MldType.V2_REPORT, records, ADDRESS_LENGTH);
 }

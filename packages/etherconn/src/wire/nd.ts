@@ -366,7 +366,7 @@ function emitLinkLayerOption(
 }
 
 /**
- * Writes a neighbor solicitation with checksum 0 at `offset`; returns the offset behind it, for
+ * Writes a neighbor solicitation with checksum 0 at `offset`; returns the offset after it, for
  * `fillIcmpv6Checksum`.
  */
 export function emitNeighborSolicitation(
@@ -379,7 +379,7 @@ export function emitNeighborSolicitation(
   return emitLinkLayerOption(u8, options, NdOption.SOURCE_LINK_LAYER, 'sourceMac', fields.sourceMac);
 }
 
-/** Writes a neighbor advertisement with checksum 0 at `offset`; returns the offset behind it. */
+/** Writes a neighbor advertisement with checksum 0 at `offset`; returns the offset after it. */
 export function emitNeighborAdvertisement(
   u8: Uint8Array,
   offset: number,
@@ -394,7 +394,7 @@ export function emitNeighborAdvertisement(
   return emitLinkLayerOption(u8, options, NdOption.TARGET_LINK_LAYER, 'targetMac', fields.targetMac);
 }
 
-/** Writes a router solicitation with checksum 0 at `offset`; returns the offset behind it. */
+/** Writes a router solicitation with checksum 0 at `offset`; returns the offset after it. */
 export function emitRouterSolicitation(
   u8: Uint8Array,
   offset: number,
@@ -404,7 +404,7 @@ export function emitRouterSolicitation(
   return emitLinkLayerOption(u8, options, NdOption.SOURCE_LINK_LAYER, 'sourceMac', fields.sourceMac);
 }
 
-/** Writes a router advertisement with checksum 0 at `offset`; returns the offset behind it. */
+/** Writes a router advertisement with checksum 0 at `offset`; returns the offset after it. */
 export function emitRouterAdvertisement(
   u8: Uint8Array,
   offset: number,

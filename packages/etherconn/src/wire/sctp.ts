@@ -58,7 +58,7 @@ export function sctpChecksum(u8: Uint8Array, offset: number): number {
   return (u8[at] | (u8[at + 1] << 8) | (u8[at + 2] << 16) | (u8[at + 3] << 24)) >>> 0;
 }
 
-/** Writes a common header with checksum 0 at `offset`; returns the offset behind it. */
+/** Writes a common header with checksum 0 at `offset`; returns the offset after it. */
 export function emitSctp(u8: Uint8Array, offset: number, fields: SctpFields): number {
   checkRoom('sctp header', u8, offset, SCTP_HEADER_LENGTH);
   writeU16(u8, offset + SCTP_SOURCE_PORT, checkInteger('sourcePort', fields.sourcePort, 0, 0xffff, 0));

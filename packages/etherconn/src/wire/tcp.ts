@@ -115,7 +115,7 @@ export function tcpChecksum(u8: Uint8Array, offset: number): number {
   return readU16(u8, offset + TCP_CHECKSUM);
 }
 
-/** Writes a header with checksum 0 at `offset`; returns the offset behind it. */
+/** Writes a header with checksum 0 at `offset`; returns the offset after it. */
 export function emitTcp(u8: Uint8Array, offset: number, fields: TcpFields): number {
   const optionsLength = fields.options?.length ?? 0;
   if (optionsLength % 4 !== 0 || optionsLength > 40) {

@@ -20,7 +20,7 @@ export const UDP_PAYLOAD_MAX: number = 0xffff - UDP_HEADER_LENGTH;
 export interface UdpFields {
   readonly sourcePort: number;
   readonly destinationPort: number;
-  /** Bytes behind the header. */
+  /** Bytes after the header. */
   readonly payloadLength: number;
 }
 
@@ -74,7 +74,7 @@ export function udpChecksum(u8: Uint8Array, offset: number): number {
   return readU16(u8, offset + UDP_CHECKSUM);
 }
 
-/** Writes a header with checksum 0 ("none") at `offset`; returns the offset behind it. */
+/** Writes a header with checksum 0 ("none") at `offset`; returns the offset after it. */
 export function emitUdp(u8: Uint8Array, offset: number, fields: UdpFields): number {
   checkRoom('udp header', u8, offset, UDP_HEADER_LENGTH);
   const length =

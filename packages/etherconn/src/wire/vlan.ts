@@ -115,7 +115,7 @@ function checkVlan(name: string, vlan: unknown): void {
 }
 
 /**
- * Parses the tags of a frame into `record`; `offset` is behind the first TPID. Returns the offset behind the
+ * Parses the tags of a frame into `record`; `offset` is after the first TPID. Returns the offset after the
  * type field that follows the last tag, or -1 (with the record's error set) when that is not there.
  */
 export function parseVlans(u8: Uint8Array, record: FrameRecord, offset: number): number {
@@ -146,7 +146,7 @@ export function vlanTciAt(u8: Uint8Array, record: FrameRecord, index: number): n
   return readU16(u8, record.start + 14 + VLAN_TAG_LENGTH * index);
 }
 
-/** Writes a tag at `offset`; returns the offset behind it. */
+/** Writes a tag at `offset`; returns the offset after it. */
 export function emitVlan(u8: Uint8Array, offset: number, vlan: Vlan): number {
   checkRoom('vlan tag', u8, offset, VLAN_TAG_LENGTH);
   writeU16(u8, offset, vlan.tpid ?? EtherType.VLAN);
@@ -154,7 +154,7 @@ export function emitVlan(u8: Uint8Array, offset: number, vlan: Vlan): number {
   return offset + VLAN_TAG_LENGTH;
 }
 
-/** A tag as text: `vlan 5`, with what is not 0 behind it: `vlan 5 p 3 DEI`. */
+/** A tag as text: `vlan 5`, followed by what is not 0: `vlan 5 p 3 DEI`. */
 export function printVlan(tci: number): string {
   const pcp = vlanPcp(tci);
   return `vlan ${vlanId(tci)}${pcp === 0 ? '' : ` p ${pcp}`}${vlanDei(tci) ? ' DEI' : ''}`;

@@ -2,8 +2,8 @@ import { checkBoolean, checkInteger, checkKnown, checkNumber, checkOneOf } from 
 import type { Prng } from './prng.ts';
 
 /**
- * What is wrong with a wire, for one direction. They are applied in this order: loss, duplication, then for
- * each copy corruption, rate, delay with jitter, reordering. Probabilities are from 0 to 1 and default to 0.
+ * The faults of one direction of a wire. They apply in this order: loss, duplication, then for each copy
+ * corruption, rate, delay with jitter, reordering. Probabilities are from 0 to 1 and default to 0.
  */
 export interface Impairments {
   /** Probability that a frame is lost. */
@@ -12,45 +12,42 @@ export interface Impairments {
   duplicate?: number;
   /** Probability that one random bit of a frame is flipped. */
   corrupt?: number;
-  /** Probability that a frame is held back for another `reorderDelay`, so that later ones overtake it. */
+  /** Probability that a frame is delayed by another `reorderDelay`, so that later frames overtake it. */
   reorder?: number;
-  /** Milliseconds that a frame picked by `reorder` is held back. Default 1. */
+  /** Milliseconds by which `reorder` delays a frame. Default 1. */
   reorderDelay?: number;
-  /** Milliseconds that each frame takes. Default 0. */
+  /** Milliseconds by which each frame is delayed. Default 0. */
   delay?: number;
-  /** Milliseconds by which the delay varies, see `distribution`; the sum is never below 0. Default 0. */
+  /** Milliseconds by which the delay varies, see `distribution`. The total is never below 0. Default 0. */
   jitter?: number;
   /**
-   * 'uniform' (the default): evenly from delay - jitter to delay + jitter. 'normal': standard deviation
-   * `jitter`, never more than six times it.
+   * 'uniform' (default): evenly from delay - jitter to delay + jitter. 'normal': with the standard deviation
+   * `jitter`, limited to six times that.
    */
   distribution?: 'uniform' | 'normal';
-  /** Lets no frame overtake an earlier one because of jitter; those picked by `reorder` still fall back. */
+  /** Prevents frames from overtaking earlier ones because of jitter. `reorder` still applies. */
   keepOrder?: boolean;
-  /**
-   * Bits per second; the bytes that are counted are the frame's own, without preamble, FCS and gap. A frame
-   * arrives when its last bit would. Default: unlimited.
-   */
+  /** Bits per second, counted without preamble, FCS and gap. A frame arrives with its last bit. Default unlimited. */
   rate?: number;
-  /** Most frames that wait for the rate or are being sent; more are dropped. Default 1000. */
+  /** Maximum number of frames that wait for the rate or are being sent. Further frames are dropped. Default 1000. */
   queueFrames?: number;
-  /** Most bytes of them. Default: unlimited. */
+  /** Maximum number of bytes of these frames. Default unlimited. */
   queueBytes?: number;
 }
 
-/** What became of the frames of one direction; cumulative. */
+/** Cumulative counters of the faults of one direction. */
 export interface ImpairmentStats {
-  /** Frames that came to the impairments. */
+  /** Frames that entered the direction. */
   frames: number;
   lost: number;
   duplicated: number;
   corrupted: number;
   reordered: number;
-  /** Copies that did not go on at once. */
+  /** Copies that were delayed. */
   delayed: number;
-  /** Copies dropped because the queue in front of the rate was full. */
+  /** Copies dropped because the queue for the rate was full. */
   queueDropped: number;
-  /** Copies dropped because too many frames were held already, or no room was left to make a copy. */
+  /** Copies dropped because too many frames were delayed, or there was no room for a copy. */
   overflowed: number;
 }
 

@@ -8,13 +8,13 @@ import { WrappedLink } from './wrapped-link.ts';
 
 /** Options of {@link captureLink}. */
 export interface CaptureLinkOptions {
-  /** Which frames the sink gets: those received, those sent, or 'both' (the default). */
+  /** Which frames the sink gets: received ones, sent ones, or 'both' (default). */
   direction?: 'in' | 'out' | 'both';
 }
 
 /**
- * A link that shows a sink what passes over another one, before anybody has had a chance to change it. Frames
- * sent are shown when they are committed. From here on, use the link that is returned instead of `link`.
+ * Returns a link that shows all frames of another link to a sink, before anything can change them. It shows sent
+ * frames when they are committed. From then on, use the returned link instead of `link`.
  * @throws OptionError
  */
 export function captureLink(link: Link, sink: FrameSink, options: CaptureLinkOptions = {}): Link {

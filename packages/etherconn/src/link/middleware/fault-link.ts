@@ -16,24 +16,24 @@ import { WrappedLink } from './wrapped-link.ts';
 
 /** Options of {@link faultLink}. */
 export interface FaultLinkOptions {
-  /** Faults of the frames received. */
+  /** Faults of received frames. */
   in?: Impairments;
-  /** Faults of the frames sent. */
+  /** Faults of sent frames. */
   out?: Impairments;
   /** Seed of all faults, an integer from 0 to 2^53 - 1. Default 1. */
   seed?: number;
-  /** Most frames that delays hold at a time, for each direction, 1 to 16777216. Default 65536. */
+  /** Maximum number of delayed frames in each direction, 1 to 16777216. Default 65536. */
   heldFrames?: number;
 }
 
 /** A link with faults, see {@link faultLink}. */
 export interface FaultLink extends Link {
   /**
-   * Sets the faults of one direction, or of both (the default), at any time; `{}` for none.
+   * Sets the faults of one direction, or of both (default), at any time. `{}` removes them.
    * @throws OptionError
    */
   impair(options: Impairments & { direction?: 'in' | 'out' | 'both' }): void;
-  /** What became of the frames of one direction so far. */
+  /** What the faults of one direction have done to its frames. */
   impairmentStats(direction: 'in' | 'out'): ImpairmentStats;
 }
 
@@ -41,10 +41,10 @@ export interface FaultLink extends Link {
 const BUDGET = 256;
 
 /**
- * A link that does to the frames of another one what bad wires do. Frames that are delayed, and second copies,
- * are copied; received ones among them come in batches of their own. `stats` are those of the inner link: frames
- * lost on the way out were never sent by it, frames lost on the way in were received. Closing the link drops
- * what is held. From here on, use the link that is returned instead of `link`.
+ * Returns a link that applies faults to the frames of another link. It copies delayed and duplicated frames;
+ * received ones arrive in separate batches. `stats` are those of the inner link, which never sent frames lost on
+ * the way out, and has received frames lost on the way in. Closing the link drops delayed frames. From then on, use
+ * the returned link instead of `link`.
  * @throws OptionError
  */
 export function faultLink(link: Link, options: FaultLinkOptions = {}): FaultLink {

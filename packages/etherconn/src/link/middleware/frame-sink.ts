@@ -1,8 +1,9 @@
 /**
- * Gets each frame that passes, at `[offset, offset + length)` of `u8`; it is valid during the call only. `queue`
- * is the receive queue, 0 for frames sent. `timestamp` is in milliseconds since the Unix epoch, with a fraction;
- * `nanoseconds` is the same time as captures have it. It is when the kernel received the frame, on links that know
- * (AF_PACKET), else when its batch was delivered; for frames sent, when they were committed.
+ * Gets each frame that passes, at `[offset, offset + length)` of `u8`, which is valid only during the call. `queue`
+ * is the receive queue, 0 for sent frames. `timestamp` is in milliseconds since the Unix epoch, with a fraction;
+ * `nanoseconds` is the same time for captures. For a received frame it is the time at which the kernel received it,
+ * if the link knows that (AF_PACKET), otherwise the delivery of its batch. For a sent frame it is the time of its
+ * commit.
  */
 export type FrameSink = (
   u8: Uint8Array,
