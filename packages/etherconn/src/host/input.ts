@@ -3,7 +3,7 @@ import { type BatchSequel, BatchStore } from '../relay/batch-store.ts';
 import { ChecksumState } from '../wire/checksum.ts';
 import { ChecksumVerdict, transportChecksumVerdict } from '../wire/checksum-policy.ts';
 import { EtherType } from '../wire/ethertype.ts';
-import { isIpv4Mapped } from '../wire/ip.ts';
+import { isInterfaceLocalGroup, isIpv4Mapped } from '../wire/ip.ts';
 import { IPV4_HEADER_LENGTH, ipv4ChecksumState } from '../wire/ipv4.ts';
 import { findIpv6Extension, IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
 import { isMld } from '../wire/mld.ts';
@@ -112,7 +112,7 @@ export class Input implements HostReceiver, BatchSequel {
     const kind = addresses.kindOf(u8, record.ipDestination, version);
     const isForeign = kind === AddressKind.OTHER;
     const isMartian =
-      kind === AddressKind.LOOPBACK || kind === AddressKind.UNSPECIFIED || isMapped(u8, record);
+      kind === AddressKind.LOOPBACK || kind === AddressKind.UNSPECIFIED || isNeverOnWire(u8, record);
     const isNonMember = kind === AddressKind.MULTICAST && !this.#isWanted(u8, record, 'link');
     // Who has no address yet asks all, not one (RFC 1122 §3.2.1.3); an answer to it would go to ourselves.
     if (isMartian || (kind === AddressKind.OWN && from === AddressKind.UNSPECIFIED)) {
@@ -312,8 +312,11 @@ function isFaultyAboveOptions(record: FrameRecord): boolean {
   return record.error >= ParseError.UDP_TRUNCATED && hasOptions(record);
 }
 
-/** Whether an IPv6 packet has IPv4-mapped addresses, which are never on the wire (RFC 4291 §2.5.5.2). */
-function isMapped(u8: Uint8Array, record: FrameRecord): boolean {
+/** Whether an IPv6 packet has IPv4-mapped addresses (RFC 4291 §2.5.5.2), or a group as its destination that others cannot mean. */
+function isNeverOnWire(u8: Uint8Array, record: FrameRecord): boolean {
   if (record.ipVersion !== 6) return false;
-  return isIpv4Mapped(u8, record.ipSource) || isIpv4Mapped(u8, record.ipDestination);
+  const { ipSource, ipDestination } = record;
+  return (
+    isIpv4Mapped(u8, ipSource) || isIpv4Mapped(u8, ipDestination) || isInterfaceLocalGroup(u8, ipDestination)
+  );
 }

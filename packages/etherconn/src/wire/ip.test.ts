@@ -9,6 +9,7 @@ import {
   formatPrefix,
   ipEquals,
   isAllHostsIp,
+  isInterfaceLocalGroup,
   isIp,
   isLimitedBroadcast,
   isLinkLocalIpv6,
@@ -195,6 +196,8 @@ test('addresses that mean something of their own', () => {
   assert.deepEqual(texts(isLoopbackIp, all), ['127.0.0.1', '127.255.255.255', '::1']);
   assert.deepEqual(texts(isAllHostsIp, all), ['224.0.0.1', 'ff01::1', 'ff02::1']);
   assert.deepEqual(texts(isUnspecifiedIp, all), ['0.0.0.0', '::']);
+  const groups = ['ff00::1', 'ff01::1', 'ff11::1', 'ff02::1', 'ff12::1', 'fe01::1'];
+  assert.deepEqual(texts(isInterfaceLocalGroup, groups), ['ff00::1', 'ff01::1', 'ff11::1']);
   const four = all.filter((text) => text.includes('.') && !text.includes(':'));
   assert.deepEqual(texts(isLimitedBroadcast, four), ['255.255.255.255']);
   const six = ['fe80::1', 'febf::1', 'fec0::1', 'fe7f::1', 'fd80::1', '::fe80'];

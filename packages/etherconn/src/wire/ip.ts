@@ -114,6 +114,14 @@ export function isLinkLocalIpv6(u8: Uint8Array, offset = 0): boolean {
   return u8[offset] === 0xfe && (u8[offset + 1] & 0xc0) === 0x80;
 }
 
+/**
+ * Whether the 16 bytes at `offset` are a group whose datagrams never leave the interface that they are sent from: ff01::/16
+ * and its variants, and the reserved scope 0 (RFC 4291 §2.7 with erratum 3480).
+ */
+export function isInterfaceLocalGroup(u8: Uint8Array, offset = 0): boolean {
+  return u8[offset] === 0xff && (u8[offset + 1] & 0xf) <= 1;
+}
+
 /** Whether the 4 bytes at `offset` are the limited broadcast address, 255.255.255.255 (RFC 919 §7). */
 export function isLimitedBroadcast(u8: Uint8Array, offset = 0): boolean {
   return readU32(u8, offset) === 0xffffffff;

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { FrameTap } from '../../test-support/frame-tap.ts';
+import { hex } from '../../test-support/frames.ts';
 import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
+import { ip6 } from '../../test-support/probe-station.ts';
 import { parseIp } from '../../wire/ip.ts';
 
 const GROUP = Uint8Array.of(239, 1, 2, 3);
@@ -140,6 +143,27 @@ describe('groups and broadcasts', () => {
     client.send('x', '239.1.2.3', 7);
     await net.settle();
     assert.deepEqual([here.user.texts, there.user.texts], [['x'], []]);
+  });
+
+  it('of IPv6 that mean the interface, or nothing, neither leave the host nor come in', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(1);
+    const [here, there] = [host, net.host(2)].map((one) => new TestPort(one, { version: 6 }).bind('', 7));
+    const tap = new FrameTap(net.relay(), '020000000001');
+    const raw = net.relay();
+    const groups = ['ff01::5', 'ff00::5'];
+    for (const group of groups) for (const { port } of [here, there]) port.join(parseIp(group), null);
+    for (const group of groups) new TestPort(host, { version: 6 }).send(group, group, 7);
+    await net.settle();
+    const out = tap.take('86dd').filter((frame) => frame.slice(40, 42) === '11');
+    assert.deepEqual([here.user.texts, there.user.texts, out], [groups, [], []]);
+    const before = host.stats().martian;
+    for (const group of ['ff010000000000000000000000000005', 'ff010000000000000000000000000001']) {
+      const packet = ip6('11', '0bb80007 000a 0000 7878', group);
+      raw.trySendFrame(Buffer.concat([hex('333300000005 020000000003 86dd'), packet]));
+    }
+    await net.settle();
+    assert.deepEqual([here.user.texts, host.stats().martian - before], [groups, 2]);
   });
 
   it('hear chosen sources only, when asked for', async (t) => {

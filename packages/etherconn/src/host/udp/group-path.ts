@@ -1,4 +1,4 @@
-import { isLoopbackIp } from '../../wire/ip.ts';
+import { isInterfaceLocalGroup, isLoopbackIp } from '../../wire/ip.ts';
 import { AddressKind } from '../ip/addresses.ts';
 import { MTU4_LOCAL, type Path } from '../ip/path.ts';
 
@@ -11,7 +11,8 @@ export interface GroupSender {
 
 /**
  * The path of a port's datagrams, made of the host's: those to groups are sent from the address that was chosen for them.
- * They stay on the host when that is a loopback address, or when their TTL is 0 (RFC 1112 §6.1).
+ * They stay on the host when that is a loopback address, when their TTL is 0 (RFC 1112 §6.1), or when their group reaches no
+ * farther.
  */
 export function groupPath(path: Path, port: GroupSender): Path {
   if (path.kind !== AddressKind.MULTICAST) return path;
@@ -22,6 +23,7 @@ export function groupPath(path: Path, port: GroupSender): Path {
     return { ...path, source, kind: AddressKind.OWN, mac: null, mtu: MTU4_LOCAL };
   }
   // Members on the link's interface hear it, on this host alone.
-  if (port.multicastTtl === 0) return { ...path, source, kind: AddressKind.OWN, mtu: MTU4_LOCAL };
+  const isLocal = port.multicastTtl === 0 || (version === 6 && isInterfaceLocalGroup(path.destination));
+  if (isLocal) return { ...path, source, kind: AddressKind.OWN, mtu: MTU4_LOCAL };
   return chosen === null ? path : { ...path, source };
 }
