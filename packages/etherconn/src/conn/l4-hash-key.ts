@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.ts';
 import { requireInteger, show } from '../options.ts';
 import { EthernetResponse } from '../relay/ethernet-response.ts';
-import { formatIp, parseIp } from '../wire/ip.ts';
+import { formatIp, parseIp, toIpv6Bytes } from '../wire/ip.ts';
 import { IpProtocol } from '../wire/protocol.ts';
 import { toIpBytes, toUdpAddress, type UdpAddress } from './udp-address.ts';
 
@@ -16,10 +16,8 @@ export class L4HashKey {
   constructor(address: string | Uint8Array, protocol: number, port: number) {
     requireInteger('protocol', protocol, 0, 255);
     requireInteger('port', port, 0, 65535);
-    const ip = toIpBytes('address', address);
     this.bytes = new Uint8Array(19);
-    if (ip.length === 4) this.bytes.fill(0xff, 10, 12);
-    this.bytes.set(ip, 16 - ip.length);
+    this.bytes.set(toIpv6Bytes(toIpBytes('address', address)));
     this.bytes[16] = protocol;
     this.bytes[17] = port >> 8;
     this.bytes[18] = port;

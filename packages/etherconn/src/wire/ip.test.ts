@@ -20,6 +20,7 @@ import {
   parseIpWithZone,
   parsePrefix,
   prefixContains,
+  toIpv6Bytes,
 } from './ip.ts';
 
 /** RFC 5952 §4 and §5, RFC 4291 §2.2: text in, canonical text out. */
@@ -202,6 +203,12 @@ test('addresses that mean something of their own', () => {
   assert.deepEqual(texts(isLimitedBroadcast, four), ['255.255.255.255']);
   const six = ['fe80::1', 'febf::1', 'fec0::1', 'fe7f::1', 'fd80::1', '::fe80'];
   assert.deepEqual(texts(isLinkLocalIpv6, six), ['fe80::1', 'febf::1']);
+});
+
+test('IPv4-mapped addresses', () => {
+  assert.equal(formatIp(toIpv6Bytes(parseIp('10.0.0.1'))), '::ffff:10.0.0.1');
+  const six = parseIp('2001:db8::1');
+  assert.equal(toIpv6Bytes(six), six);
 });
 
 test('kinds and order', () => {

@@ -188,6 +188,15 @@ export function isIpv4Mapped(u8: Uint8Array, offset = 0): boolean {
   return u8[offset + 10] === 0xff && u8[offset + 11] === 0xff;
 }
 
+/** 16 bytes, new unless they are given: an IPv4 address (4 bytes) becomes IPv4-mapped. */
+export function toIpv6Bytes(address: Uint8Array): Uint8Array {
+  if (address.length === 16) return address;
+  const mapped = new Uint8Array(16);
+  mapped.fill(0xff, 10, 12);
+  mapped.set(address, 12);
+  return mapped;
+}
+
 function readIp(text: unknown): Uint8Array | undefined {
   if (typeof text !== 'string' || text.length > 45) return undefined;
   if (text.includes(':')) return readIpv6(text);

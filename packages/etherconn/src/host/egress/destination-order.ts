@@ -1,6 +1,6 @@
 import { OptionError } from '../../errors.ts';
 import { show } from '../../options.ts';
-import { parseIpWithZone } from '../../wire/ip.ts';
+import { parseIpWithZone, toIpv6Bytes } from '../../wire/ip.ts';
 import { commonBits, policyOf, scopeOf } from '../ip/address-policy.ts';
 import type { Addresses } from '../ip/addresses.ts';
 import type { Output } from './output.ts';
@@ -37,8 +37,8 @@ function destinationOf(output: Output, addresses: Addresses, text: string): Dest
   return {
     text,
     version,
-    address: mapped(address),
-    source: isDead ? null : mapped(path.source),
+    address: toIpv6Bytes(address),
+    source: isDead ? null : toIpv6Bytes(path.source),
     sourceLength: own === null ? 128 : own.length + (version === 4 ? 96 : 0),
     isDeprecated: own?.state === 'deprecated',
   };
@@ -77,9 +77,4 @@ function hasLabelOf(address: Uint8Array, source: Uint8Array): boolean {
 
 function commonPrefix({ address, source, sourceLength }: Destination): number {
   return Math.min(commonBits(address, source!), sourceLength);
-}
-
-function mapped(address: Uint8Array): Uint8Array {
-  if (address.length === 16) return address;
-  return Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...address);
 }

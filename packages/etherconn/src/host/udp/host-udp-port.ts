@@ -6,6 +6,7 @@ import {
   isLoopbackIp,
   isMulticastIp,
   isUnspecifiedIp,
+  toIpv6Bytes,
 } from '../../wire/ip.ts';
 import { hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
@@ -58,7 +59,7 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort {
   }
 
   get localAddress(): Uint8Array {
-    return outside(this.local, this.version);
+    return this.version === 4 ? this.local : toIpv6Bytes(this.local);
   }
 
   get localZone(): string {
@@ -313,13 +314,4 @@ function needsZone(address: Uint8Array): boolean {
 /** The form inside: an IPv4-mapped address as its 4 bytes. Always new bytes. */
 function inside(address: Uint8Array): Uint8Array {
   return address.length === 16 && isIpv4Mapped(address) ? address.slice(12) : Uint8Array.from(address);
-}
-
-/** The form that a port of `version` shows. */
-function outside(address: Uint8Array, version: 4 | 6): Uint8Array {
-  if (version === 4 || address.length === 16) return address;
-  const mapped = new Uint8Array(16);
-  mapped.fill(0xff, 10, 12);
-  mapped.set(address, 12);
-  return mapped;
 }
