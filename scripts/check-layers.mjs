@@ -38,7 +38,7 @@ const ROOMS = [
   ['icmp'],
   ['input.ts'],
   ['config'],
-  ['host-options.ts', 'stack.ts'],
+  ['host-options.ts', 'sharing.ts', 'stack.ts'],
   ['dhcp', 'slaac'],
 ];
 /** Prints every import that points up; returns whether there is none. */

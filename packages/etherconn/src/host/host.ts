@@ -58,6 +58,7 @@ import type { PingOptions, PingResult } from './icmp/pings.ts';
 import { AddressKind, type HostAddress, type OwnAddress } from './ip/addresses.ts';
 import { parseGateway, parseHostAddress } from './ip/host-address.ts';
 import { unwatchLink, watchLink } from './link-watch.ts';
+import { claim, release } from './sharing.ts';
 import { startSlaac } from './slaac/host-slaac-link.ts';
 import type { Slaac } from './slaac/slaac.ts';
 import type { SlaacOptions } from './slaac/slaac-options.ts';
@@ -398,7 +399,7 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
 
   /** Releases a key, whoever owns it. A key without an owner is ignored. */
   unregister(key: L4HashKey): void {
-    this.stack.release(key, undefined);
+    release(this.stack.state, this.stack.ports, key, undefined);
   }
 
   writeIPPktTo(packet: Uint8Array, destMac: MacAddress, options: CallOptions = {}): Promise<number> {
@@ -411,12 +412,12 @@ export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEth
 
   /** @internal */
   claim(key: L4HashKey, receiver: FrameReceiver): void {
-    this.stack.claim(key, receiver);
+    claim(this.stack.state, this.stack.ports, key, receiver);
   }
 
   /** @internal */
   release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
-    this.stack.release(key, receiver);
+    release(this.stack.state, this.stack.ports, key, receiver);
   }
 
   /** @internal The host sees all that comes, and counts it: nothing goes past it. */

@@ -1,10 +1,5 @@
-import { Claims, checkKey } from '../conn/claims.ts';
-import type { L4HashKey } from '../conn/l4-hash-key.ts';
-import { ClosedError, InUseError } from '../errors.ts';
-import type { FrameReceiver } from '../relay/frame-receiver.ts';
+import { ClosedError } from '../errors.ts';
 import type { L2EndpointKey } from '../relay/l2-endpoint.ts';
-import { isIpv4Mapped } from '../wire/ip.ts';
-import { IpProtocol } from '../wire/protocol.ts';
 import { type AddressConflictListener, HostAddresses } from './config/host-addresses.ts';
 import { Output } from './egress/output.ts';
 import type { HostEthernet, HostEthernetOwner } from './host-ethernet.ts';
@@ -59,30 +54,6 @@ export class Stack implements ConflictListener, HostEthernetOwner {
   conflict(u8: Uint8Array, address: number, version: 4 | 6, otherMac: Uint8Array): void {
     this.addresses.conflict(u8, address, version, otherMac);
   }
-
-  /** Gives what comes for `key` to a conn that shares the host. */
-  claim(key: L4HashKey, receiver: FrameReceiver): void {
-    const { state, ports } = this;
-    checkKey(key);
-    state.checkOpen('register');
-    state.claims ??= new Claims();
-    const isV4 = isIpv4Mapped(key.bytes);
-    if (key.protocol === IpProtocol.UDP && ports.isBound(key.bytes.slice(isV4 ? 12 : 0, 16), key.port)) {
-      throw new InUseError(key.toString());
-    }
-    state.claims.claim(key, receiver);
-    if (state.claims.size === 1) ports.hostChanged();
-  }
-
-  release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
-    const { state, ports } = this;
-    checkKey(key);
-    const wasShared = state.isShared;
-    state.claims?.release(key, receiver);
-    if (wasShared && !state.isShared) ports.hostChanged();
-  }
-
-  // --- Life --------------------------------------------------------------------------------------------
 
   close(): Promise<void> {
     this.#closing ??= this.#close();
