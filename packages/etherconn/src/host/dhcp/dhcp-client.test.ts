@@ -419,6 +419,20 @@ test('what is not for us, not now, or not whole is counted and dropped', async (
   assert.equal(bench.client.stats().received, 16);
 });
 
+test('an offer that could never be taken is passed over for one that can', async () => {
+  const bench = new Bench();
+  bench.client.start();
+  for (const address of ['0.0.0.5', '127.0.0.1', '224.0.0.1', '255.255.255.255'])
+    bench.answer(Dhcpv4Type.OFFER, LEASE, { yourAddress: parseIp(address) });
+  bench.offer({ ...LEASE, leaseTime: 0 });
+  for (const subnetMask of ['255.0.255.0', '0.0.0.0']) bench.offer({ ...LEASE, subnetMask });
+  assert.deepEqual([bench.client.state, bench.client.stats().ignored], ['selecting', 7]);
+  // How long may be said with the acknowledgement.
+  bench.offer({ serverId: '10.0.0.1' });
+  bench.ack();
+  assert.equal(bench.client.lease?.address, '10.0.0.5');
+});
+
 test('times that make no sense are replaced', async () => {
   const bench = await Bench.bound({}, { ...LEASE, renewalTime: 5000, rebindingTime: 4000 });
   assert.deepEqual([bench.client.lease?.renewalTime, bench.client.lease?.rebindingTime], [1800, 3150]);

@@ -9,7 +9,7 @@ import { formatIp } from '../../wire/ip.ts';
 import type { DhcpEvents, DhcpLossReason, DhcpState, DhcpStats } from './dhcp-events.ts';
 import { type ClientMessage, emitClientMessage, isForClient } from './dhcp-messages.ts';
 import type { DhcpSettings } from './dhcp-options.ts';
-import { type DhcpLease, leaseOf } from './lease.ts';
+import { type DhcpLease, isUsableOffer, leaseOf } from './lease.ts';
 
 /** What a client needs of its host. */
 export interface DhcpLink {
@@ -218,8 +218,9 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
   }
 
   #offer(message: Dhcpv4Message): boolean {
-    const { serverId } = readDhcpv4Options(message.options);
-    if (serverId === undefined || message.yourAddress.every((byte) => byte === 0)) return false;
+    const options = readDhcpv4Options(message.options);
+    const { serverId } = options;
+    if (serverId === undefined || !isUsableOffer(message, options)) return false;
     const address = formatIp(message.yourAddress);
     this.#offered = { address, serverId };
     this.#enter('requesting');

@@ -8,6 +8,7 @@ import { UdpTemplate } from '../../wire/udp-template.ts';
 import { probeAddress } from '../config/address-config.ts';
 import type { HostAddresses } from '../config/host-addresses.ts';
 import { AddressKind, type OwnAddress } from '../ip/addresses.ts';
+import { whyNoStation } from '../ip/host-address.ts';
 import type { RouteEntry } from '../ip/routes.ts';
 import { type LinkWatcher, unwatchLink, watchLink } from '../link-watch.ts';
 import type { HostState } from '../state.ts';
@@ -233,18 +234,24 @@ export async function startDhcp(
   return client as BoundDhcpClient;
 }
 
-/** Default routes by the routers in the order of their preference, or the classless routes instead (RFC 3442). */
+/**
+ * Default routes by the routers in the order of their preference, or the classless routes instead (RFC 3442). Without those by
+ * what is no router's address, or the host's own.
+ */
 function routesOf(lease: DhcpLease): RouteEntry[] {
+  const isRouter = (address: string) => address !== lease.address && whyNoStation(parseIp(address)) === null;
   if (lease.routes.length === 0) {
-    return lease.routers.map((router, metric) => ({
+    return lease.routers.filter(isRouter).map((router, metric) => ({
       prefix: DEFAULT_ROUTE,
       gateway: parseIp(router),
       metric,
     }));
   }
-  return lease.routes.map(({ destination, gateway }) => ({
-    prefix: parsePrefix(destination),
-    gateway: gateway === '0.0.0.0' ? null : parseIp(gateway),
-    metric: 0,
-  }));
+  return lease.routes
+    .filter(({ gateway }) => gateway === '0.0.0.0' || isRouter(gateway))
+    .map(({ destination, gateway }) => ({
+      prefix: parsePrefix(destination),
+      gateway: gateway === '0.0.0.0' ? null : parseIp(gateway),
+      metric: 0,
+    }));
 }

@@ -96,6 +96,19 @@ test('the lease is in use: address, routes in order, and gone after the release'
   assert.deepEqual(server.types, [Dhcpv4Type.DISCOVER, Dhcpv4Type.REQUEST, Dhcpv4Type.RELEASE]);
 });
 
+test('what can be no router is none', async (t) => {
+  const { client, server, dhcp } = setUp(t);
+  server.lease = {
+    ...LEASE,
+    routers: ['0.0.0.0', '255.255.255.255', '224.0.0.1', '127.0.0.1', '10.0.0.5', '10.0.0.1'],
+  };
+  (await dhcp()).release();
+  const routes = () =>
+    client.routes().flatMap(({ destination, gateway }) => (gateway ? [`${destination} ${gateway}`] : []));
+  await dhcp();
+  assert.deepEqual(routes(), ['0.0.0.0/0 10.0.0.1']);
+});
+
 test('renewed by unicast, with what has changed', async (t) => {
   const { hosts, server, client, dhcp } = setUp(t);
   const dhcpClient = await dhcp();

@@ -1,5 +1,5 @@
 import type { Dhcpv4Message } from '../../wire/dhcpv4.ts';
-import { type ClasslessRoute, readDhcpv4Options } from '../../wire/dhcpv4-options.ts';
+import { type ClasslessRoute, type Dhcpv4Options, readDhcpv4Options } from '../../wire/dhcpv4-options.ts';
 import { formatIp, parseIp } from '../../wire/ip.ts';
 
 /** An address assigned by a DHCP server, and the options that came with it. Addresses are text. */
@@ -43,16 +43,12 @@ const FOREVER = 0xffffffff;
 export function leaseOf(message: Dhcpv4Message, obtained: number): DhcpLease | null {
   const options = readDhcpv4Options(message.options);
   const { serverId, leaseTime } = options;
-  const first = message.yourAddress[0];
-  if (serverId === undefined || leaseTime === undefined || leaseTime === 0) return null;
-  if (first === 0 || first === 127 || first >= 224) return null;
-  const subnetMask = options.subnetMask ?? classMask(first);
-  const prefixLength = maskLength(subnetMask);
-  if (prefixLength < 0) return null;
+  if (serverId === undefined || leaseTime === undefined || !isUsableOffer(message, options)) return null;
+  const subnetMask = options.subnetMask ?? classMask(message.yourAddress[0]);
   const duration = leaseTime === FOREVER ? Infinity : leaseTime;
   return {
     address: formatIp(message.yourAddress),
-    prefixLength,
+    prefixLength: maskLength(subnetMask),
     subnetMask,
     routers: options.routers ?? [],
     routes: options.classlessRoutes ?? [],
@@ -70,6 +66,16 @@ export function leaseOf(message: Dhcpv4Message, obtained: number): DhcpLease | n
     expires: obtained + duration * 1000,
     options: message.options,
   };
+}
+
+/**
+ * Whether an offer may become a lease: of the address, its mask and its time all that is said is possible. Who took one that
+ * never can would ask for it in vain, while other servers have better ones.
+ */
+export function isUsableOffer({ yourAddress }: Dhcpv4Message, options: Dhcpv4Options): boolean {
+  const first = yourAddress[0];
+  if (first === 0 || first === 127 || first >= 224 || options.leaseTime === 0) return false;
+  return options.subnetMask === undefined || maskLength(options.subnetMask) > 0;
 }
 
 /** T1 and T2: the server's when they make sense, else half and seven eighths of the lease (RFC 2131 §4.4.5). */
