@@ -3,44 +3,37 @@ import { OptionError } from '../../errors.ts';
 import { type Addon, loadAddon } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { systemError } from '../../native/system-error.ts';
-import { setImmediate } from '../../real-time.ts';
-import { rethrowLater } from '../../rethrow.ts';
+import { ETHERNET_HEADER_LENGTH } from '../../wire/ethernet.ts';
 import { EtherType } from '../../wire/ethertype.ts';
 import { formatMac } from '../../wire/mac.ts';
-import { checkStart } from '../check-link.ts';
+import { VLAN_TAG_LENGTH } from '../../wire/vlan.ts';
 import { allocateSummableMemory, detachFrameMemory, viewsOver } from '../frame-memory.ts';
-import { doAll } from '../kernel/do-all.ts';
 import { EAGAIN, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENOMEM, ENXIO } from '../kernel/errno.ts';
 import { Holdings } from '../kernel/holdings.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface.ts';
 import { InterfaceState } from '../kernel/interface-monitor.ts';
+import { LinkLife } from '../kernel/link-life.ts';
 import { MicroTimer } from '../kernel/micro-timer.ts';
 import { BUDGET, Polling } from '../kernel/polling.ts';
 import { type ServiceSteering, Services } from '../kernel/services.ts';
 import type { LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
 import type { ServiceLink } from '../service.ts';
-import { framesPerBlock, type RingGeometry, SLOT_OVERHEAD } from './if-packet.ts';
+import { framesPerBlock, type RingGeometry } from './if-packet.ts';
 import { type CheckedPacketLinkOptions, checkPacketLinkOptions, type PacketLinkOptions } from './options.ts';
 import type { ReceiveRing } from './receive-ring.ts';
 import { Refusals } from './refusals.ts';
+import { CACHE_LINE, fitting, ringGeometry } from './ring-geometry.ts';
 import { RingV2 } from './ring-v2.ts';
 import { RingV3 } from './ring-v3.ts';
 import { PacketSocket } from './socket.ts';
 import { Steering } from './steering.ts';
 import { PacketTx, Refusal } from './transmit.ts';
 
-const ETHERNET_HEADER = 14;
-const VLAN_TAG = 4;
-
 const DEFAULT_RECEIVE_RING = 4096;
 const DEFAULT_RECEIVE_BYTES = 32 << 20;
 const DEFAULT_SEND_RING = 1024;
 const DEFAULT_SEND_BYTES = 16 << 20;
-/** Least number of bytes the kernel is asked for in one piece; a power of two and so a multiple of any page size. */
-const MIN_BLOCK = 64 << 10;
-const MIN_BLOCKS = 4;
 const MAX_BYTES = 1 << 30;
-const CACHE_LINE = 64;
 
 /** What comes for a service is copied here and goes to the kernel, where the reserved port takes nothing. */
 const KERNEL_HEARS_TOO: ServiceSteering = {
@@ -86,12 +79,7 @@ export class PacketLink implements ServiceLink {
   readonly #polling: Polling;
   readonly #holdings = new Holdings();
   readonly #refusals = new Refusals((errno, frames) => this.#tellRefused(errno, frames));
-  #receiver: LinkReceiver | undefined;
-  #up = true;
-  #draining = false;
-  #released = false;
-  #closing: Promise<void> | undefined;
-  #resolveClosing: (() => void) | undefined;
+  readonly #life: LinkLife;
 
   /** @internal Use {@link openPacketLink}. */
   constructor(addon: Addon, interfaceName: string, options: CheckedPacketLinkOptions) {
@@ -106,11 +94,14 @@ export class PacketLink implements ServiceLink {
       const { mtu, address, type, driver } = this.#socket.interface;
       this.mtu = mtu;
       this.hardwareAddress = address;
-      this.maxFrameLength = mtu + ETHERNET_HEADER + VLAN_TAG;
+      this.maxFrameLength = mtu + ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH;
       this.partialChecksums = mayHavePartialChecksums(type, driver);
 
       const version = options.receive === 'latency' ? 2 : 3;
-      this.#geometry = ringGeometry(mtu, options.receiveRing);
+      this.#geometry =
+        options.receiveRing === undefined
+          ? ringGeometry(mtu, DEFAULT_RECEIVE_RING, DEFAULT_RECEIVE_BYTES)
+          : ringGeometry(mtu, options.receiveRing);
       checkBytes('receiveRing', this.#geometry.blockSize * this.#geometry.blockCount, mtu);
       const mapping = this.#socket.mapReceiveRing(version, this.#geometry);
       // Handing the mapped memory to another thread would outlive the unmapping at close.
@@ -143,27 +134,41 @@ export class PacketLink implements ServiceLink {
         failed: () => this.#recover(),
         sent: () => this.tx.txFrames,
       });
+      this.#life = new LinkLife(interfaceName, this.#socket.monitor, {
+        start: () => this.#polling.start(),
+        turned: () => this.tx.retry.wake(),
+        drain: () => {
+          while (this.#ring.ready) this.#drain();
+        },
+        stop: [
+          () => {
+            this.#ring.stopped = true;
+          },
+          () => this.tx.flush(),
+          () => this.#steering.stop(),
+          () => this.#refusals.stop(),
+          () => this.tx.stop(),
+          () => this.#polling.close(),
+          () => this.services.close(),
+        ],
+        release: [() => this.#socket.readStatistics(), () => this.#holdings.release()],
+      });
     } catch (error) {
       throw holdings.abandon(error);
     }
   }
 
   get closed(): boolean {
-    return this.#closing !== undefined;
+    return this.#life.closed;
   }
 
   /** Only the outermost tag counts, and only when it is 802.1Q's (packet_extra_vlan_len_allowed of the kernel). */
   maxFrameLengthOf(type: number): number {
-    return type === EtherType.VLAN ? this.maxFrameLength : this.maxFrameLength - VLAN_TAG;
+    return type === EtherType.VLAN ? this.maxFrameLength : this.maxFrameLength - VLAN_TAG_LENGTH;
   }
 
   start(receiver: LinkReceiver): void {
-    checkStart(receiver, this.closed, this.#receiver !== undefined);
-    this.#receiver = receiver;
-    this.#polling.start();
-    this.#socket.monitor.start(() => this.#checkState());
-    // The interface may be down, or gone, since before there was somebody to tell.
-    setImmediate(() => this.#checkState());
+    this.#life.start(receiver);
   }
 
   steer(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void {
@@ -175,7 +180,7 @@ export class PacketLink implements ServiceLink {
   }
 
   stats(): LinkStats {
-    if (!this.#released) this.#socket.readStatistics();
+    if (!this.#life.released) this.#socket.readStatistics();
     return {
       rxFrames: this.#ring.rxFrames,
       rxBytes: this.#ring.rxBytes,
@@ -200,7 +205,7 @@ export class PacketLink implements ServiceLink {
       mtu: this.mtu,
       driver: this.#socket.interface.driver,
       netns: this.#options.netns,
-      up: this.#up,
+      up: this.#life.up,
       receive: this.#options.receive,
       moderation: this.#options.moderation,
       receiveRing: framesPerBlock(geometry) * geometry.blockCount,
@@ -226,27 +231,7 @@ export class PacketLink implements ServiceLink {
    * on until the batch has ended.
    */
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      this.#closing = new Promise((resolve) => {
-        this.#resolveClosing = resolve;
-      });
-      this.#ring.stopped = true;
-      try {
-        doAll([
-          () => this.tx.flush(),
-          () => this.#steering.stop(),
-          () => this.#refusals.stop(),
-          () => this.tx.stop(),
-          () => this.#polling.close(),
-          () => this.services.close(),
-        ]);
-      } catch (error) {
-        // None of them should; whoever closes is to get his promise all the same.
-        rethrowLater(error);
-      }
-      if (!this.#draining) this.#release();
-    }
-    return this.#closing;
+    return this.#life.close();
   }
 
   #setReferenced(referenced: boolean): void {
@@ -254,83 +239,34 @@ export class PacketLink implements ServiceLink {
     this.#polling.setReferenced(referenced);
   }
 
-  #release(): void {
-    if (this.#released) return;
-    try {
-      doAll([() => this.#socket.readStatistics(), () => this.#holdings.release()]);
-    } catch {
-      // Counters stay as they were read last.
-    } finally {
-      this.#released = true;
-      this.#resolveClosing?.();
-    }
-  }
-
   /** The socket has an error, and polling has stopped. */
   #recover(): void {
     // The kernel reports the interface's going down (ENETDOWN) this way, before and beside rtnetlink.
     this.#socket.takeError();
     this.#polling.resume();
-    this.#checkState();
+    this.#life.check();
     if (!this.closed) this.#drainAndSend();
   }
 
   #drainAndSend(): number {
-    const count = this.#drain(BUDGET);
+    const count = this.#drain();
     if (!this.closed) this.tx.retry.wake();
     return count;
   }
 
-  #drain(budget: number): number {
-    this.#draining = true;
+  #drain(): number {
+    this.#life.batchBegins();
     try {
-      return this.#ring.drain(this.#receiver!, budget);
+      return this.#ring.drain(this.#life.receiver!, BUDGET);
     } finally {
-      this.#draining = false;
-      if (this.closed) this.#release();
-    }
-  }
-
-  #checkState(): void {
-    if (this.closed) return;
-    const { monitor } = this.#socket;
-    const lost = monitor.lostCarrier();
-    const state = monitor.state();
-    if (state === InterfaceState.GONE) {
-      this.#fail();
-      return;
-    }
-    const up = state === InterfaceState.UP;
-    if (up === this.#up && !(up && lost)) return;
-    if (up === this.#up) this.#tellState(false);
-    this.#tellState(up);
-  }
-
-  #tellState(up: boolean): void {
-    if (this.closed) return;
-    this.#up = up;
-    this.#receiver?.state(up);
-    // Down: what waits is given up. Up: it may go now.
-    if (!this.closed) this.tx.retry.wake();
-  }
-
-  /** The interface is gone: what it has delivered still counts, then the link closes itself and says so. */
-  #fail(): void {
-    try {
-      while (this.#ring.ready) this.#drain(BUDGET);
-    } finally {
-      if (!this.closed) {
-        void this.close();
-        const what = `interface '${this.interfaceName}' was deleted, or moved to another network namespace`;
-        this.#receiver?.error(systemError(-ENODEV, 'poll', what));
-      }
+      this.#life.batchEnds();
     }
   }
 
   #tellRefused(errno: number, frames: number): void {
     const why = errno === -EMSGSIZE ? "longer than the interface's MTU allows by now" : 'not to be sent';
     const what = `'${this.interfaceName}' has refused ${frames === 1 ? 'a frame' : `${frames} frames`}: ${why}`;
-    this.#receiver?.refused?.(systemError(errno, 'sendmmsg', what), frames);
+    this.#life.receiver?.refused?.(systemError(errno, 'sendmmsg', what), frames);
   }
 
   /** What becomes of a frame that the kernel has refused with a negative errno. */
@@ -352,22 +288,9 @@ export class PacketLink implements ServiceLink {
   }
 }
 
-function ringGeometry(mtu: number, frames: number | undefined): RingGeometry {
-  const frameSize = roundUp(SLOT_OVERHEAD + mtu + ETHERNET_HEADER + 2 * VLAN_TAG, CACHE_LINE);
-  const blockSize = Math.max(MIN_BLOCK, 2 ** Math.ceil(Math.log2(frameSize)));
-  const perBlock = Math.floor(blockSize / frameSize);
-  const wanted = frames ?? fitting(DEFAULT_RECEIVE_RING, DEFAULT_RECEIVE_BYTES, blockSize / perBlock);
-  return { blockSize, blockCount: Math.max(MIN_BLOCKS, Math.ceil(wanted / perBlock)), frameSize };
-}
-
 /** Offsets must stay 32-bit integers; no ring in use comes near. */
 function checkBytes(option: string, bytes: number, mtu: number): void {
   if (bytes > MAX_BYTES) throw new OptionError(option, `is over 1 GiB at an MTU of ${mtu}; ask for fewer`);
-}
-
-/** `count` pieces of `size` bytes, fewer when that is more than `bytes`, but never fewer than 64. */
-function fitting(count: number, bytes: number, size: number): number {
-  return Math.min(count, Math.max(64, Math.floor(bytes / size)));
 }
 
 function roundUp(value: number, multiple: number): number {

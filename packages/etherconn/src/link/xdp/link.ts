@@ -1,14 +1,9 @@
 import { type Clock, systemClock } from '../../clock.ts';
 import { type Addon, loadAddon } from '../../native/addon.ts';
-import { systemError } from '../../native/system-error.ts';
 import { setImmediate } from '../../real-time.ts';
-import { rethrowLater } from '../../rethrow.ts';
 import { formatMac, macHigh, macLow } from '../../wire/mac.ts';
-import { checkStart } from '../check-link.ts';
-import { doAll } from '../kernel/do-all.ts';
-import { ENODEV } from '../kernel/errno.ts';
 import { checkInterfaceName, mayHavePartialChecksums } from '../kernel/interface.ts';
-import { InterfaceState } from '../kernel/interface-monitor.ts';
+import { LinkLife } from '../kernel/link-life.ts';
 import { BUDGET, Polling } from '../kernel/polling.ts';
 import { type ServiceSteering, Services } from '../kernel/services.ts';
 import type { LinkInfo, LinkReceiver, LinkWants, Station } from '../link.ts';
@@ -95,14 +90,9 @@ export class XdpLink implements ServiceLink, ServiceSteering {
   #address: Uint8Array;
   /** Bit n for queue n. */
   readonly #queueMask: bigint;
-  #receiver: LinkReceiver | undefined;
-  #up = true;
+  readonly #life: LinkLife;
   #sideWakeups = 0;
-  #draining = false;
-  #released = false;
   #kernelCounts = NO_COUNTS;
-  #closing: Promise<void> | undefined;
-  #resolveClosing: (() => void) | undefined;
 
   /** @internal Use {@link openXdpLink}. */
   constructor(addon: Addon, interfaceName: string, options: CheckedXdpLinkOptions, parts: XdpParts) {
@@ -136,7 +126,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
         copyMode: !zeroCopy[shape.queues.indexOf(shape.sendQueue)],
         needWakeup: options.needWakeup,
         kick: txSocket === undefined ? () => sender.kick() : () => txSocket.kick(),
-        refused: () => this.#checkState(),
+        refused: () => this.#life.check(),
       },
     );
     const rxSetup = {
@@ -160,14 +150,39 @@ export class XdpLink implements ServiceLink, ServiceSteering {
       {
         drain: (index) => this.#drainQueue(index),
         ready: (index) => this.#rx[index].ready,
-        failed: () => this.#checkState(),
+        failed: () => this.#life.check(),
         sent: () => this.tx.txFrames,
       },
     );
+    this.#life = new LinkLife(interfaceName, side.monitor, {
+      start: (receiver) => {
+        this.#polling.start();
+        side.start(receiver, (events) => this.#wakeSide(events));
+      },
+      seen: () => this.#followAddress(),
+      turned: (up) => this.tx.setUp(up),
+      drain: () => this.#drainAll(),
+      stop: [
+        () => {
+          for (const rx of this.#rx) rx.stopped = true;
+        },
+        () => this.tx.flush(),
+        () => this.tx.stop(),
+        () => side.stop(),
+        () => this.#polling.close(),
+        () => this.services.close(),
+      ],
+      release: [
+        () => {
+          this.#kernelCounts = readKernelCounts(parts);
+        },
+        () => parts.holdings.release(),
+      ],
+    });
   }
 
   get closed(): boolean {
-    return this.#closing !== undefined;
+    return this.#life.closed;
   }
 
   /** The interface's MAC address, as far as we have been told; a new array when it changes. */
@@ -192,13 +207,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
   }
 
   start(receiver: LinkReceiver): void {
-    checkStart(receiver, this.closed, this.#receiver !== undefined);
-    this.#receiver = receiver;
-    this.#polling.start();
-    this.#parts.side.start(receiver, (events) => this.#wakeSide(events));
-    this.#parts.side.monitor.start(() => this.#checkState());
-    // The interface may be down, or gone, since before there was somebody to tell.
-    setImmediate(() => this.#checkState());
+    this.#life.start(receiver);
   }
 
   /**
@@ -250,7 +259,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
 
   /** After close what it was then. Throws a SystemError when the kernel does not tell. */
   stats(): XdpLinkStats {
-    if (!this.#released) this.#kernelCounts = readKernelCounts(this.#parts);
+    if (!this.#life.released) this.#kernelCounts = readKernelCounts(this.#parts);
     const { side } = this.#parts;
     return addUpStats(this.#kernelCounts, side, this.#rx, this.tx, this.#polling, this.#sideWakeups);
   }
@@ -272,7 +281,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
       mtu: this.mtu,
       driver: side.interface.driver,
       netns: this.#options.netns,
-      up: this.#up,
+      up: this.#life.up,
       mode: describeMode(view.mode, zeroCopy),
       attached: view.attached,
       programId: view.id,
@@ -308,26 +317,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
    * the kernel's again at once. Inside a receive callback the memory lives on until the batch has ended.
    */
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      this.#closing = new Promise((resolve) => {
-        this.#resolveClosing = resolve;
-      });
-      for (const rx of this.#rx) rx.stopped = true;
-      try {
-        doAll([
-          () => this.tx.flush(),
-          () => this.tx.stop(),
-          () => this.#parts.side.stop(),
-          () => this.#polling.close(),
-          () => this.services.close(),
-        ]);
-      } catch (error) {
-        // None of them should; whoever closes is to get his promise all the same.
-        rethrowLater(error);
-      }
-      if (!this.#draining) this.#release();
-    }
-    return this.#closing;
+    return this.#life.close();
   }
 
   /**
@@ -349,35 +339,16 @@ export class XdpLink implements ServiceLink, ServiceSteering {
     this.#polling.setReferenced(referenced);
   }
 
-  #release(): void {
-    if (this.#released) return;
-    try {
-      doAll([
-        () => {
-          this.#kernelCounts = readKernelCounts(this.#parts);
-        },
-        () => this.#parts.holdings.release(),
-      ]);
-    } catch {
-      // Counters stay as they were read last; what could not be taken out of a map goes with the descriptors.
-    } finally {
-      this.#released = true;
-      this.#resolveClosing?.();
-    }
-  }
-
   /** Delivers from one queue. Returns how much there was. */
   #drainQueue(index: number): number {
     if (this.closed) return 0;
     const rx = this.#rx[index];
-    let count = 0;
-    this.#draining = true;
+    this.#life.batchBegins();
     try {
-      count = rx.drain(this.#receiver!, BUDGET);
+      return rx.drain(this.#life.receiver!, BUDGET);
     } finally {
       this.#afterBatch();
     }
-    return count;
   }
 
   #wakeSide(events: number): void {
@@ -385,10 +356,10 @@ export class XdpLink implements ServiceLink, ServiceSteering {
     if (events < 0) {
       // The kernel reports the interface's going down (ENETDOWN) this way.
       this.#parts.side.resume();
-      this.#checkState();
+      this.#life.check();
       if (this.closed) return;
     }
-    this.#draining = true;
+    this.#life.batchBegins();
     try {
       this.#parts.side.drain();
     } finally {
@@ -397,37 +368,10 @@ export class XdpLink implements ServiceLink, ServiceSteering {
   }
 
   #afterBatch(): void {
-    this.#draining = false;
-    if (this.closed) {
-      this.#release();
-      return;
-    }
+    this.#life.batchEnds();
+    if (this.closed) return;
     this.tx.retry.wake();
     if (this.#options.audit && !this.closed) this.audit();
-  }
-
-  #checkState(): void {
-    if (this.closed) return;
-    const { monitor } = this.#parts.side;
-    const lost = monitor.lostCarrier();
-    const state = monitor.state();
-    if (state === InterfaceState.GONE) {
-      // Not from inside a call of the user's: the receiver is to be told.
-      setImmediate(() => this.#fail());
-      return;
-    }
-    this.#followAddress();
-    const up = state === InterfaceState.UP;
-    if (up === this.#up) {
-      if (up && lost && this.#receiver !== undefined) {
-        setImmediate(() => this.#tellState(false));
-        setImmediate(() => this.#tellState(true));
-      }
-      return;
-    }
-    this.#up = up;
-    this.tx.setUp(up);
-    if (this.#receiver !== undefined) setImmediate(() => this.#tellState(up));
   }
 
   #followAddress(): void {
@@ -443,24 +387,11 @@ export class XdpLink implements ServiceLink, ServiceSteering {
     });
   }
 
-  #tellState(up: boolean): void {
-    if (!this.closed) this.#receiver?.state(up);
-  }
-
-  /** The interface is gone: what it has delivered still counts, then the link closes itself and says so. */
-  #fail(): void {
-    if (this.closed) return;
-    try {
-      for (const [index, rx] of this.#rx.entries()) {
-        while (this.#receiver !== undefined && rx.ready && this.#drainQueue(index) > 0) {
-          // Until the ring is empty: nobody wakes us for the rest.
-        }
-      }
-    } finally {
-      if (!this.closed) {
-        void this.close();
-        const what = `interface '${this.interfaceName}' was deleted, or moved to another network namespace`;
-        this.#receiver?.error(systemError(-ENODEV, 'poll', what));
+  /** Until the rings are empty. */
+  #drainAll(): void {
+    for (const [index, rx] of this.#rx.entries()) {
+      while (rx.ready && this.#drainQueue(index) > 0) {
+        // The next batch.
       }
     }
   }

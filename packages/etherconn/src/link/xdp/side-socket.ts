@@ -5,14 +5,8 @@ import { viewsOver } from '../frame-memory.ts';
 import type { InterfaceMonitor } from '../kernel/interface-monitor.ts';
 import type { LinkReceiver, LinkWants } from '../link.ts';
 import { type FilterRule, filterProgram } from '../packet/filter.ts';
-import {
-  framesPerBlock,
-  PACKET_ADD_MEMBERSHIP,
-  promiscuousMembership,
-  type RingGeometry,
-  SLOT_OVERHEAD,
-  SOL_PACKET,
-} from '../packet/if-packet.ts';
+import { PACKET_ADD_MEMBERSHIP, promiscuousMembership, SOL_PACKET } from '../packet/if-packet.ts';
+import { ringGeometry } from '../packet/ring-geometry.ts';
 import { RingV2 } from '../packet/ring-v2.ts';
 import { PacketSocket } from '../packet/socket.ts';
 
@@ -20,11 +14,6 @@ import { PacketSocket } from '../packet/socket.ts';
 const BUDGET = 256;
 /** Frames that the ring holds. */
 const FRAMES = 1024;
-/** Bytes the kernel is asked for in one piece at least; a power of two and so a multiple of any page size. */
-const MIN_BLOCK = 64 << 10;
-/** Ethernet header and two VLAN tags. */
-const HEADERS = 22;
-const CACHE_LINE = 64;
 
 const WATCHING = 'watching the socket for group frames';
 
@@ -120,7 +109,7 @@ export class SideSocket {
     this.#socket.attachFilter(filterProgram(filter));
     this.#rule = rule;
     if (this.#ring !== undefined) return;
-    const geometry = ringGeometry(this.interface.mtu);
+    const geometry = ringGeometry(this.interface.mtu, FRAMES);
     const { buffer, byteOffset } = this.#socket.mapReceiveRing(2, geometry);
     keepOnThread(buffer);
     this.#ring = new RingV2(viewsOver(buffer), byteOffset, geometry);
@@ -177,11 +166,4 @@ export class SideSocket {
       this.#addon.pollStart(this.#poll);
     });
   }
-}
-
-function ringGeometry(mtu: number): RingGeometry {
-  const frameSize = Math.ceil((SLOT_OVERHEAD + mtu + HEADERS) / CACHE_LINE) * CACHE_LINE;
-  const blockSize = Math.max(MIN_BLOCK, 2 ** Math.ceil(Math.log2(frameSize)));
-  const shape = { blockSize, blockCount: 1, frameSize };
-  return { ...shape, blockCount: Math.ceil(FRAMES / framesPerBlock(shape)) };
 }
