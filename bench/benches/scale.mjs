@@ -28,7 +28,8 @@ export async function run(context) {
       const { microseconds, heap, external } = await on
         .script('far', 'open-many', options, ['--expose-gc'])
         .result();
-      return { value: microseconds, 'heap bytes': heap, 'other bytes': external };
+      const all = heap + external;
+      return { value: microseconds, 'heap bytes': heap, 'other bytes': external, 'bytes in all': all };
     },
   });
   /**
@@ -43,6 +44,33 @@ export async function run(context) {
       () => on.rival('near', sender, { endpoints, ms: sendingTime(ms) }),
       ms,
     );
+  /**
+   * Hosts with a bound socket each; every one of them has to get a datagram from outside.
+   * @param {number} count
+   */
+  const probing = (count) => ({
+    name: `${thousands(count)} hosts with a socket each, AF_XDP, all probed`,
+    run: async () => {
+      const options = { kind: 'host', count, engine: 'xdp', probed: true };
+      const far = bench.script('far', 'open-many', options, ['--expose-gc']);
+      const near = bench.script('near', 'probe-stations', { endpoints: count, engine: 'xdp' });
+      try {
+        await Promise.all([far.ready(), near.ready()]);
+        near.tell('b');
+        const { microseconds, heap, external, reached, resident } = await far.result();
+        return {
+          value: microseconds,
+          'heap bytes': heap,
+          'other bytes': external,
+          reached,
+          'resident MB': resident,
+        };
+      } finally {
+        await near.kill();
+        await far.kill();
+      }
+    },
+  });
   try {
     const etherConns = COUNTS.map((count) =>
       opening(`${thousands(count)} EtherConns, AF_XDP`, { kind: 'EtherConn', count, engine: 'xdp' }),
@@ -82,6 +110,22 @@ export async function run(context) {
       },
       context,
     );
+    const hosts = `${thousands(10_000)} hosts with a socket each, memory network`;
+    const probed = probing(100_000);
+    const hostsOpened = await measure(
+      {
+        title: 'Hosts with a bound socket each',
+        unit: 'µs each',
+        cases: [opening(hosts, { kind: 'host', count: 10_000, engine: 'memory' }), probed],
+        bounds: [
+          { of: hosts, atMost: 40 },
+          { of: hosts, detail: 'bytes in all', atMost: 5_000 },
+          { of: probed.name, detail: 'resident MB', atMost: 750 },
+          { of: probed.name, detail: 'reached', atLeast: 100_000 },
+        ],
+      },
+      context,
+    );
     const names = [1, ...COUNTS].map((count) => `${thousands(count)} EtherConns`);
     /** @param {string} sender */
     const growing = (sender) =>
@@ -113,7 +157,7 @@ export async function run(context) {
       },
       context,
     );
-    return [opened, received, injected];
+    return [opened, hostsOpened, received, injected];
   } finally {
     await bench.close();
     await twoQueues.close();

@@ -1,14 +1,18 @@
 /**
- * Opens many conns or sockets on one relay. Takes { kind: 'EtherConn' | 'RUDPConn' | 'dgram', count, engine }; answers
- * with microseconds and bytes for each.
+ * Opens many conns, sockets or hosts on one relay. Takes { kind: 'EtherConn' | 'RUDPConn' | 'dgram' | 'host', count, engine,
+ * probed }; answers with microseconds and bytes for each. 'host' is a host with a bound socket. If `probed`, says "ready"
+ * and waits until every socket has got a message, or for a while; answers with how many have, and with the process's
+ * resident memory in MB then.
  */
 import { EtherConn, Host, MemoryNetwork, RUDPConn } from 'etherconn';
-import { PORT, RECEIVER_ADDRESS, station } from '../lib/plan.mjs';
+import { hostAddress, PORT, RECEIVER_ADDRESS, station } from '../lib/plan.mjs';
 import { openRelay } from './relay.mjs';
-import { answer, readArguments } from './timing.mjs';
+import { answer, readArguments, sayReady } from './timing.mjs';
 
 const options = readArguments();
-const { kind, count, engine } = options;
+const { kind, count, engine, probed = false } = options;
+/** Milliseconds in which messages have to come. */
+const PATIENCE = 20_000;
 const { gc } = globalThis;
 if (gc === undefined) throw new Error('run with --expose-gc');
 
@@ -24,9 +28,36 @@ function open(n) {
   if (kind === 'RUDPConn') {
     return new RUDPConn({ address: RECEIVER_ADDRESS, port: PORT }, new EtherConn(station(n), relay));
   }
+  if (kind === 'host') return openHost(n);
   const socket = /** @type {Host} */ (host).dgram.createSocket('udp4');
   socket.bind(1024 + n);
   return socket;
+}
+
+/** @type {Uint8Array} */
+const isReached = new Uint8Array(count);
+let reached = 0;
+
+/** @param {number} n */
+function openHost(n) {
+  const addresses = [`${hostAddress(n)}/8`];
+  const each = Host.createNow(relay, { mac: station(n), addresses, detectDuplicates: 'off' });
+  const socket = each.dgram.createSocket('udp4');
+  socket.bind(PORT);
+  if (probed) {
+    socket.on('message', () => {
+      reached += 1 - isReached[n];
+      isReached[n] = 1;
+    });
+  }
+  return socket;
+}
+
+async function waitForMessages() {
+  sayReady();
+  const deadline = performance.now() + PATIENCE;
+  while (reached < count && performance.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 function memory() {
@@ -45,7 +76,10 @@ await new Promise((resolve) => setImmediate(resolve));
 const elapsed = performance.now() - start;
 const after = memory();
 if (kept.length !== count) throw new Error('not kept');
+if (probed) await waitForMessages();
+const { rss } = process.memoryUsage();
 answer({
+  ...(probed ? { reached, resident: rss / 1e6 } : {}),
   microseconds: (elapsed * 1000) / count,
   heap: (after.heapUsed - before.heapUsed) / count,
   external: (after.external - before.external) / count,

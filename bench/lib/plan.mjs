@@ -42,6 +42,14 @@ export function station(n) {
   return `02:ec:00:${hex(n >> 16)}:${hex((n >> 8) & 255)}:${hex(n & 255)}`;
 }
 
+/**
+ * Address of the host at a station, where hosts have addresses of their own; in 10.0.0.0/8.
+ * @param {number} n
+ */
+export function hostAddress(n) {
+  return `10.${16 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`;
+}
+
 /** @param {number} byte */
 function hex(byte) {
   return byte.toString(16).padStart(2, '0');
