@@ -86,14 +86,15 @@ export abstract class EthernetEndpoint extends MessageEmitter<EthernetEvents> im
   /** @internal */
   readonly vlanKey: number;
   readonly etherTypes: readonly number[];
-  /** @internal */
-  readonly writer: Writer;
   protected readonly receiveDepth: number;
   #registration: RelayRegistration;
   /** Made when the first packet is sent. */
   #header: EthernetHeader | null = null;
   #tagBytes: Uint8Array | undefined;
-  #closed = false;
+  /** Made when it first sends. */
+  #writer: Writer | null = null;
+  /** What it, or its relay, was closed with. */
+  #closed: Error | null = null;
 
   constructor(
     mac: MacAddress,
@@ -121,7 +122,6 @@ export abstract class EthernetEndpoint extends MessageEmitter<EthernetEvents> im
     this.macHigh = macHigh(bytes);
     this.macLow = macLow(bytes);
     this.relay = relay;
-    this.writer = new Writer(relay);
     const own =
       etherTypes === undefined || etherTypes.length === 0
         ? NO_ETHER_TYPES
@@ -142,7 +142,16 @@ export abstract class EthernetEndpoint extends MessageEmitter<EthernetEvents> im
 
   /** Whether this conn, or its relay, has been closed. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#closed !== null;
+  }
+
+  /** @internal */
+  get writer(): Writer {
+    if (this.#writer === null) {
+      this.#writer = new Writer(this.relay);
+      if (this.#closed !== null) this.#writer.close(this.#closed);
+    }
+    return this.#writer;
   }
 
   /** @internal Own MAC address, 6 bytes, made anew. */
@@ -253,7 +262,7 @@ export abstract class EthernetEndpoint extends MessageEmitter<EthernetEvents> im
 
   /** Closes the registration. Waiting readers and writers fail at once with ClosedError. */
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closed !== null) return;
     this.#registration.close();
     this.#finish(new ClosedError('conn'));
   }
@@ -274,7 +283,7 @@ export abstract class EthernetEndpoint extends MessageEmitter<EthernetEvents> im
 
   /** @internal */
   relayStopped(error: Error): void {
-    if (!this.#closed) this.#finish(error);
+    if (this.#closed === null) this.#finish(error);
   }
 
   /** @internal */
@@ -309,11 +318,11 @@ export abstract class EthernetEndpoint extends MessageEmitter<EthernetEvents> im
 
   /** Fails whoever waits; called once, when the conn or the relay is closed. */
   protected shutdown(error: Error): void {
-    this.writer.close(error);
+    this.#writer?.close(error);
   }
 
   #finish(error: Error): void {
-    this.#closed = true;
+    this.#closed = error;
     this.shutdown(error);
     nextTick(() => this.emit('close'));
   }

@@ -1,4 +1,5 @@
-import { EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
+import { LazyEmitter } from '../lazy-emitter.ts';
 import { nextTick } from '../real-time.ts';
 
 /** A conn that wants to know when somebody begins to listen to its messages. */
@@ -10,7 +11,7 @@ interface Listened {
 type Name = Parameters<EventEmitter['on']>[0];
 type Listener = Parameters<EventEmitter['on']>[1];
 
-class Emitter extends EventEmitter {
+class Emitter extends LazyEmitter {
   override on(name: Name, listener: Listener): this {
     super.on(name, listener);
     return this.#added(name);

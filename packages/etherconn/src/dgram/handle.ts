@@ -123,10 +123,13 @@ export class SocketHandle extends Receiver implements UdpPortUser, SendQueueOwne
       throw systemError('EINVAL', 'bind', 'ipv6Only is for udp6 sockets');
     }
     if (this.#port !== null) throw systemError('EINVAL', 'bind', 'the socket is bound already');
+    const { reuseAddr = false, reusePort = false, ipv6Only = false } = options;
     const opened = this.#host.openUdpPort(this, {
-      ...options,
       version: this.version,
       multicastAll: this.#multicastAll,
+      reuseAddr,
+      reusePort,
+      ipv6Only,
     });
     try {
       opened.bind(bytes, port, zone);

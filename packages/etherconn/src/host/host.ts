@@ -1,5 +1,4 @@
 import { channel } from 'node:diagnostics_channel';
-import { EventEmitter } from 'node:events';
 import type { Clock } from '../clock.ts';
 import type { Carrier } from '../conn/carrier.ts';
 import { ClaimedEndpoint } from '../conn/claims.ts';
@@ -7,6 +6,7 @@ import type { L4HashKey } from '../conn/l4-hash-key.ts';
 import type { L4Registration, SharedEthernetConn } from '../conn/shared-ethernet.ts';
 import { toIpBytes } from '../conn/udp-address.ts';
 import { OptionError } from '../errors.ts';
+import { LazyEmitter } from '../lazy-emitter.ts';
 import {
   checkInteger,
   checkKnown,
@@ -123,7 +123,7 @@ const conflictChannel = channel('etherconn:host:conflict');
  * Emits 'conflict' ({@link AddressConflict}), 'replaced' (an L2EndpointKey) and 'close'. Whether the process stays alive is the relay's business
  * (`relay.unref()`) and that of referenced sockets; those on a memory network are unreferenced from the start.
  */
-export class Host extends EventEmitter<HostEvents> implements UdpHost, SharedEthernetConn {
+export class Host extends LazyEmitter<HostEvents> implements UdpHost, SharedEthernetConn {
   /** @internal */
   readonly stack: Stack;
   readonly #detectDuplicates: DetectDuplicates;

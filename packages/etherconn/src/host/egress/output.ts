@@ -31,10 +31,12 @@ let scratch: FrameMemory | null = null;
 /** The sending side of a host: which way a packet goes, and whole IP packets on that way. */
 export class Output implements NeighborLink, NeighborOwner {
   readonly neighbors: NeighborCache;
-  readonly routeChoice: RouteChoice;
-  readonly arp: Arp;
-  readonly nd: Nd;
   readonly #state: HostState;
+  readonly #conflicts: ConflictListener;
+  // Made when they are first asked for, so that an idle host costs little.
+  #routeChoice: RouteChoice | null = null;
+  #arp: Arp | null = null;
+  #nd: Nd | null = null;
   #loopback: LoopbackSender | null = null;
   #identification: number;
   #identification6 = 0;
@@ -43,15 +45,28 @@ export class Output implements NeighborLink, NeighborOwner {
   #answers: AnswerLink | null = null;
 
   constructor(state: HostState, neighborsMax: number, conflicts: ConflictListener) {
-    const { addresses, clock, routes } = state;
     this.#state = state;
-    this.neighbors = new NeighborCache(clock, this, neighborsMax);
-    this.routeChoice = new RouteChoice(routes, this.neighbors, clock, state);
-    this.arp = new Arp(this, addresses, this.neighbors, conflicts);
-    this.nd = new Nd(this, addresses, this.neighbors, conflicts);
+    this.#conflicts = conflicts;
+    this.neighbors = new NeighborCache(state.clock, this, neighborsMax);
     // Begins anywhere, so that hosts that start together do not use the same ones (RFC 6864 §4).
     this.#identification = (Math.random() * 0x10000) | 0;
     this.#identification6 = (Math.random() * 2 ** 32) >>> 0;
+  }
+
+  get arp(): Arp {
+    this.#arp ??= new Arp(this, this.#state.addresses, this.neighbors, this.#conflicts);
+    return this.#arp;
+  }
+
+  get nd(): Nd {
+    this.#nd ??= new Nd(this, this.#state.addresses, this.neighbors, this.#conflicts);
+    return this.#nd;
+  }
+
+  get routeChoice(): RouteChoice {
+    const { routes, clock } = this.#state;
+    this.#routeChoice ??= new RouteChoice(routes, this.neighbors, clock, this.#state);
+    return this.#routeChoice;
   }
 
   /** The way to the host itself. */
@@ -156,7 +171,7 @@ export class Output implements NeighborLink, NeighborOwner {
   /** Nothing waits for its next hop any more. */
   close(): void {
     this.neighbors.clear();
-    this.routeChoice.close();
+    this.#routeChoice?.close();
   }
 
   // --- What the neighbor cache asks for ------------------------------------------------------------------

@@ -13,7 +13,8 @@ import type { HostGroups } from '../multicast/host-groups.ts';
 import type { Interface } from '../multicast/memberships.ts';
 import type { HostState } from '../state.ts';
 import type { BoundPort } from './bound-port.ts';
-import { PortEntries } from './port-entries.ts';
+import { closeEntries, refreshEntries } from './port-entries.ts';
+import { PortNumbers } from './port-numbers.ts';
 
 /** Ports that are given to who does not choose, as Linux's ip_local_port_range. */
 const EPHEMERAL_FIRST = 32768;
@@ -21,14 +22,13 @@ const EPHEMERAL_LAST = 60999;
 
 /** The UDP ports of a host: who has which, and whose a datagram is. */
 export class UdpPorts {
-  /** Those bound, by number, the newest last. Made when the first is. */
-  #bound: Map<number, BoundPort[]> | null = null;
+  /** Those bound, by number, the newest last. */
+  readonly #bound = new PortNumbers();
   /** All that are open, bound or not: a list, for most hosts have one. */
   #first: BoundPort | null = null;
   #last: BoundPort | null = null;
   /** Ports open now. */
   size = 0;
-  readonly entries: PortEntries;
   readonly state: HostState;
   readonly output: Output;
   readonly groups: HostGroups;
@@ -39,7 +39,6 @@ export class UdpPorts {
     this.state = state;
     this.output = output;
     this.groups = groups;
-    this.entries = new PortEntries(state);
   }
 
   add(port: BoundPort): void {
@@ -71,7 +70,6 @@ export class UdpPorts {
     if (number < 0 || !this.#mayHave(port, number)) {
       throw hostError('EADDRINUSE', 'bind', number < 0 ? 'no port is free' : 'the port is in use');
     }
-    this.#bound ??= new Map();
     const list = this.#bound.get(number);
     if (list === undefined) this.#bound.set(number, [port]);
     else list.push(port);
@@ -89,30 +87,30 @@ export class UdpPorts {
     port.next = null;
     port.previous = null;
     this.size--;
-    const list = this.#bound?.get(port.localPort);
+    const list = this.#bound.get(port.localPort);
     const place = list?.indexOf(port) ?? -1;
     if (place < 0) return;
-    this.entries.close(port);
+    closeEntries(port);
     list!.splice(place, 1);
-    if (list!.length === 0) this.#bound!.delete(port.localPort);
-    else this.entries.refresh(list!);
+    if (list!.length === 0) this.#bound.delete(port.localPort);
+    else refreshEntries(this.state, list!);
   }
 
   /** What a port is bound or connected to has changed. */
   changed(port: BoundPort): void {
-    this.entries.refresh(this.#bound?.get(port.localPort) ?? []);
+    refreshEntries(this.state, this.#bound.get(port.localPort) ?? []);
   }
 
   /** The host's addresses have changed, or whether conns share it. */
   hostChanged(): void {
-    for (const ports of this.#bound?.values() ?? []) this.entries.refresh(ports);
+    for (const ports of this.#bound.lists()) refreshEntries(this.state, ports);
   }
 
   /** Whether a port has this number on this address, or on all. */
   isBound(address: Uint8Array, number: number): boolean {
     const version = address.length === 4 ? 4 : 6;
     const has = (port: BoundPort) => port.takes(version) && (port.wildcard || ipEquals(port.local, address));
-    return this.#bound?.get(number)?.some(has) === true;
+    return this.#bound.get(number)?.some(has) === true;
   }
 
   /**
@@ -120,7 +118,7 @@ export class UdpPorts {
    * destination is to the host.
    */
   deliver(store: BatchStore, record: FrameRecord, flags: number, kind: number, on: Interface): boolean {
-    const list = this.#bound?.get(record.destinationPort);
+    const list = this.#bound.get(record.destinationPort);
     if (list === undefined) return false;
     const u8 = store.memory!.u8;
     if (kind === AddressKind.MULTICAST || kind === AddressKind.BROADCAST) {
@@ -140,7 +138,7 @@ export class UdpPorts {
 
   /** The port that has sent the packet which an ICMP error quotes, or null. `record` is of the quoted packet. */
   senderOf(u8: Uint8Array, record: FrameRecord): BoundPort | null {
-    for (const port of this.#bound?.get(record.sourcePort) ?? []) {
+    for (const port of this.#bound.get(record.sourcePort) ?? []) {
       if (port.isConnectedTo(u8, record.ipDestination, record.ipVersion, record.destinationPort)) return port;
     }
     return null;
@@ -148,7 +146,7 @@ export class UdpPorts {
 
   /** Whether any port has this number. */
   hasNumber(number: number): boolean {
-    return this.#bound?.has(number) === true;
+    return this.#bound.has(number);
   }
 
   /** Tells the port's user of its error, after what is under way, unless a send takes it before. */
@@ -201,7 +199,7 @@ export class UdpPorts {
   #mayHave(port: BoundPort, number: number): boolean {
     // Conns that share the host may have it.
     if (this.state.claims?.has(udpKey(port.local, number)) === true) return false;
-    for (const other of this.#bound?.get(number) ?? []) if (excludes(port, other)) return false;
+    for (const other of this.#bound.get(number) ?? []) if (excludes(port, other)) return false;
     return true;
   }
 
