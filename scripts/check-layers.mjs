@@ -18,6 +18,7 @@ const FLOORS = [
 const COMMON = new Set([
   'clock.ts',
   'errors.ts',
+  'lazy-emitter.ts',
   'open-table.ts',
   'options.ts',
   'pending.ts',
