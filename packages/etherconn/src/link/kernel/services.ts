@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs';
 import type { Clock } from '../../clock.ts';
 import { InUseError, OptionError } from '../../errors.ts';
 import { type Addon, loadAddon, type NativeSocket } from '../../native/addon.ts';
@@ -17,6 +16,7 @@ import type { Service, ServiceOptions } from '../service.ts';
 import { doAll } from './do-all.ts';
 import { Holdings } from './holdings.ts';
 import { KernelNextHops } from './kernel-next-hops.ts';
+import { withNamespace } from './namespace.ts';
 import { parseRoute, routeRequest } from './neighbor-netlink.ts';
 import { withRouteSocket } from './netlink.ts';
 import { reserveUdpPort, shareUdpPort } from './port-reservation.ts';
@@ -100,15 +100,12 @@ export class Services {
   #openInKernel(service: ServiceAddress, reserve: boolean, holdings: Holdings): KernelNextHops {
     const addon = loadAddon();
     const { interfaceName: name, netns } = this.#place;
-    const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
-    try {
+    return withNamespace(netns, (namespaceFd) => {
       const index = askKernel(addon, namespaceFd, name, service.address);
       if (reserve) this.#reserve(addon, namespaceFd, { name, index }, service, holdings);
       this.#nextHops ??= new KernelNextHops(addon, namespaceFd, index, this.#place.clock);
       return this.#nextHops;
-    } finally {
-      if (namespaceFd >= 0) closeSync(namespaceFd);
-    }
+    });
   }
 
   /** From now on relays of other threads on the same program may have the same services, on queues of their own. */

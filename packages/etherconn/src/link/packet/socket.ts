@@ -1,10 +1,10 @@
-import { closeSync, openSync } from 'node:fs';
 import { EtherconnError } from '../../errors.ts';
 import type { Addon, InterfaceQuery, NativeMapping, NativeSocket } from '../../native/addon.ts';
 import { during, withAdvice } from '../../native/system-error.ts';
 import { Holdings } from '../kernel/holdings.ts';
 import { isEthernet } from '../kernel/interface.ts';
 import { InterfaceMonitor } from '../kernel/interface-monitor.ts';
+import { withNamespace } from '../kernel/namespace.ts';
 import {
   intOption,
   SO_ERROR,
@@ -57,14 +57,11 @@ export class PacketSocket {
   constructor(addon: Addon, interfaceName: string, netns: string | undefined, sends = false) {
     this.#addon = addon;
     const advise = (code: string, syscall: string) => advice(code, syscall, interfaceName, netns);
-    const opened = withAdvice(`opening '${interfaceName}'`, advise, () => {
-      const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
-      try {
-        return openSockets(addon, interfaceName, namespaceFd, sends, this.#holdings);
-      } finally {
-        if (namespaceFd >= 0) closeSync(namespaceFd);
-      }
-    });
+    const opened = withAdvice(`opening '${interfaceName}'`, advise, () =>
+      withNamespace(netns, (namespaceFd) =>
+        openSockets(addon, interfaceName, namespaceFd, sends, this.#holdings),
+      ),
+    );
     this.native = opened.socket;
     this.#sender = opened.sender;
     this.interface = opened.query;

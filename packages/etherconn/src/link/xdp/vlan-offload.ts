@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs';
 import { EtherconnError, OptionError } from '../../errors.ts';
 import { type Addon, loadAddon, type NativeSocket } from '../../native/addon.ts';
 import { withAdvice } from '../../native/system-error.ts';
@@ -12,6 +11,7 @@ import {
 } from '../kernel/ethtool.ts';
 import { checkInterfaceName } from '../kernel/interface.ts';
 import { type LinkDetails, queryLink } from '../kernel/interface-netlink.ts';
+import { withNamespace } from '../kernel/namespace.ts';
 import { withRouteSocket } from '../kernel/netlink.ts';
 
 /**
@@ -96,14 +96,11 @@ function onInterface<T>(
   }
   const addon = loadAddon();
   const operation = `${doing} VLAN offload of '${name}'`;
-  return withAdvice(operation, advise, () => {
-    const namespaceFd = netns === undefined ? -1 : openSync(netns, 'r');
-    try {
-      return withRouteSocket(addon, namespaceFd, (socket) => use(addon, socket, operation));
-    } finally {
-      if (namespaceFd >= 0) closeSync(namespaceFd);
-    }
-  });
+  return withAdvice(operation, advise, () =>
+    withNamespace(netns, (namespaceFd) =>
+      withRouteSocket(addon, namespaceFd, (socket) => use(addon, socket, operation)),
+    ),
+  );
 }
 
 function switchOffload(
