@@ -4,20 +4,20 @@ import type { L2EndpointKey, MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
 import type { FrameRecord } from '../wire/record.ts';
 
-/** Takes what a host receives. */
+/** Takes frames that a host receives. */
 export interface HostReceiver {
   frame(store: BatchStore, record: FrameRecord, flags: number): void;
   /** Takes a frame that the host has sent to itself. */
   localFrame(store: BatchStore, record: FrameRecord, flags: number): void;
 }
 
-/** Told of the life of a host's Ethernet side. */
+/** Told of what happens to a host's Ethernet side. */
 export interface HostEthernetOwner {
   keyReplaced(key: L2EndpointKey): void;
   ethernetClosed(error: Error): void;
 }
 
-/** The Ethernet side of a host: its MAC address and VLANs, registered for ARP and IP with group frames. */
+/** The Ethernet side of a host: its MAC address and VLANs, registered for ARP and IP, group frames included. */
 export class HostEthernet extends EthernetEndpoint {
   receiver: HostReceiver | null = null;
   owner: HostEthernetOwner | null = null;

@@ -29,10 +29,10 @@ import type { Nd } from './neighbor/nd.ts';
 import type { HostState } from './state.ts';
 import type { UdpPorts } from './udp/udp-ports.ts';
 
-/** Packets put together from fragments are delivered one by one. */
+/** Reassembled packets are delivered one by one. */
 const wholeRecord = new FrameRecord();
 
-/** The receiving side of a host: what a frame is, whether it is for us, and whose it is. */
+/** The receiving side of a host: what a frame is, whether it is for the host, and which room takes it. */
 export class Input implements HostReceiver, BatchSequel {
   readonly #state: HostState;
   readonly #arp: Arp;
@@ -41,11 +41,11 @@ export class Input implements HostReceiver, BatchSequel {
   readonly #ports: UdpPorts;
   readonly #icmp: Icmp;
   #reassembly: Reassembly | null = null;
-  /** Made when the first packet has been put together. */
+  /** Created with the first reassembled packet. */
   #wholeStore: BatchStore | null = null;
-  /** Put together in the batch under way. */
+  /** Packets reassembled in the current batch. */
   #whole: ReassembledFrame[] | null = null;
-  /** The packet at hand came in fragments. */
+  /** Whether the current packet came in fragments. */
   #isReassembled = false;
 
   constructor(state: HostState, { arp, nd }: Output, groups: HostGroups, ports: UdpPorts, icmp: Icmp) {
@@ -81,7 +81,7 @@ export class Input implements HostReceiver, BatchSequel {
     }
     const u8 = store.memory!.u8;
     const kind = this.#state.addresses.kindOf(u8, record.ipDestination, record.ipVersion);
-    // What goes to a group by the loopback interface is addressed to the host's own MAC address.
+    // Packets to a group on the loopback interface are addressed to the host's own MAC address.
     const on = (u8[record.start] & 1) === 1 ? 'link' : 'loopback';
     if (kind === AddressKind.MULTICAST && !this.#isWanted(u8, record, on)) this.#state.counters.notMember++;
     else this.#transport(store, record, flags, kind, false, on);
@@ -91,12 +91,12 @@ export class Input implements HostReceiver, BatchSequel {
     const { counters, addresses } = this.#state;
     const u8 = store.memory!.u8;
     const version = record.ipVersion;
-    // While it is being closed only what it needs to send the last datagrams comes in.
+    // While the host closes, it takes only what it needs to send the last datagrams.
     if (this.#state.closed !== null && !isNd(u8, record)) {
       counters.ignored++;
       return;
     }
-    // What nearly all are is verified at once, in both its headers.
+    // The common case: verify both headers at once.
     const isGood = record.fragment === Fragment.NONE && isGoodUdp(store, record);
     if (!isGood && ipv4ChecksumState(u8, record) === ChecksumState.BAD) {
       counters.badChecksum++;
@@ -104,7 +104,7 @@ export class Input implements HostReceiver, BatchSequel {
     }
     const from = addresses.kindOf(u8, record.ipSource, version);
     if (from !== AddressKind.OTHER && from !== AddressKind.UNSPECIFIED) {
-      // Somebody who defends an address of ours says so from that address.
+      // A station that defends an own address of this host does so from that address.
       if (from === AddressKind.OWN && isNd(u8, record)) this.#icmp6(store, record, flags, AddressKind.OWN);
       else counters.martian++;
       return;
@@ -114,7 +114,8 @@ export class Input implements HostReceiver, BatchSequel {
     const isMartian =
       kind === AddressKind.LOOPBACK || kind === AddressKind.UNSPECIFIED || isNeverOnWire(u8, record);
     const isNonMember = kind === AddressKind.MULTICAST && !this.#isWanted(u8, record, 'link');
-    // Who has no address yet asks all, not one (RFC 1122 §3.2.1.3); an answer to it would go to ourselves.
+    // A station without an address asks all, not one (RFC 1122 §3.2.1.3). An answer to it would go to this host
+    // itself.
     if (isMartian || (kind === AddressKind.OWN && from === AddressKind.UNSPECIFIED)) {
       counters.martian++;
     } else if (hasOptions(record) && !isForeign && !isNonMember && this.#refuses(u8, record, kind)) {
@@ -138,7 +139,9 @@ export class Input implements HostReceiver, BatchSequel {
     }
   }
 
-  /** Whether a packet for us is dropped for its options or extension headers; its sender is told what he must know. */
+  /**
+   * Whether to drop a packet for its options or extension headers. Tells the sender where the standards require it.
+   */
   #refuses(u8: Uint8Array, record: FrameRecord, kind: number): boolean {
     const found =
       record.ipVersion === 4
@@ -148,7 +151,7 @@ export class Input implements HostReceiver, BatchSequel {
     return found !== Problem.NONE;
   }
 
-  /** Whether the host takes a packet to a group. Messages about groups come from whoever asks. */
+  /** Whether the host takes a packet to a group. Messages about groups are taken from any source. */
   #isWanted(u8: Uint8Array, record: FrameRecord, on: Interface): boolean {
     const groups = this.#groups;
     const version = record.ipVersion;
@@ -203,12 +206,12 @@ export class Input implements HostReceiver, BatchSequel {
       return;
     }
     counters.neighborDiscovery++;
-    // RFC 6980 §5: nobody sends these in fragments in good faith.
+    // RFC 6980 §5: fragmented neighbor discovery messages are dropped.
     if (this.#isReassembled || findIpv6Extension(u8, record, IpProtocol.FRAGMENT) >= 0) {
       counters.ignored++;
       return;
     }
-    // A router with an address of ours is none that could be sent through.
+    // A router cannot have an address of this host.
     const isAdvertisement = u8[record.l4] === NdType.ROUTER_ADVERTISEMENT && !this.#isFromUs(u8, record);
     if (isAdvertisement && this.#state.routerListener !== null && isValidNd(u8, record)) {
       this.#state.routerListener.routerAdvertisement(u8, record);
@@ -239,7 +242,7 @@ export class Input implements HostReceiver, BatchSequel {
     if (problem >= 0) this.#icmp.errors.parameterProblem(store.memory!.u8, record, problem);
   }
 
-  /** User code may run only now, and a packet that was put together lies in a memory of its own. */
+  /** Only now may user code run. A reassembled packet has its own memory. */
   batchTold(): void {
     const frames = this.#whole ?? [];
     this.#whole = null;
@@ -249,7 +252,7 @@ export class Input implements HostReceiver, BatchSequel {
     }
     const wholeStore = this.#wholeStore;
     for (const frame of frames) {
-      // Whoever got the one before may have closed the host, and these with it.
+      // The receiver of the previous packet may have closed the host, and these packets with it.
       if (this.#state.closed !== null) {
         this.#reassembly?.release(frame);
         continue;
@@ -285,7 +288,7 @@ export class Input implements HostReceiver, BatchSequel {
     return record.protocol === IpProtocol.UDP && record.destinationPort === this.#state.unconfiguredPort;
   }
 
-  /** Datagrams of which fragments are missing now. */
+  /** Datagrams that still lack fragments. */
   get reassembling(): number {
     return this.#reassembly === null ? 0 : this.#reassembly.gathering;
   }
@@ -297,22 +300,25 @@ export class Input implements HostReceiver, BatchSequel {
   }
 }
 
-/** Whether it is a UDP datagram whose checksums are right; false says nothing. */
+/** Whether it is a UDP datagram with correct checksums. False proves nothing. */
 function isGoodUdp(store: BatchStore, record: FrameRecord): boolean {
   return record.protocol === IpProtocol.UDP && plainUdpIsGood(store.memory!, record);
 }
 
-/** Whether there is something between the fixed IP header and what it carries, or the packet ends before that. */
+/** Whether there are options or extension headers, or the packet ends before its payload. */
 function hasOptions(record: FrameRecord): boolean {
   return record.l4 - record.l3 !== (record.ipVersion === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH);
 }
 
-/** Whether only the transport header is faulty: what stands before it must be answered all the same. */
+/** Whether only the transport header is faulty. Options before it must be answered all the same. */
 function isFaultyAboveOptions(record: FrameRecord): boolean {
   return record.error >= ParseError.UDP_TRUNCATED && hasOptions(record);
 }
 
-/** Whether an IPv6 packet has IPv4-mapped addresses (RFC 4291 §2.5.5.2), or a group as its destination that others cannot mean. */
+/**
+ * Whether an IPv6 packet has IPv4-mapped addresses (RFC 4291 §2.5.5.2), or a destination group that other stations
+ * cannot mean.
+ */
 function isNeverOnWire(u8: Uint8Array, record: FrameRecord): boolean {
   if (record.ipVersion !== 6) return false;
   const { ipSource, ipDestination } = record;

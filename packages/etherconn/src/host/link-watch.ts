@@ -7,7 +7,7 @@ export interface LinkWatcher {
 
 const watchers = new WeakMap<Relay, Set<LinkWatcher>>();
 
-/** Has a host told when its relay's link comes back. Thousands of hosts on a relay are one listener there. */
+/** Tells a host when its relay's link comes back. All hosts of a relay share one listener there. */
 export function watchLink(relay: Relay, watcher: LinkWatcher): void {
   let all = watchers.get(relay);
   if (all === undefined) {

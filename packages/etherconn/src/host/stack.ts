@@ -10,15 +10,15 @@ import type { ConflictListener } from './neighbor/arp.ts';
 import { HostState } from './state.ts';
 import { UdpPorts } from './udp/udp-ports.ts';
 
-/** What a stack tells the host above it. */
+/** Told of what happens to a stack. */
 export interface StackListener extends AddressConflictListener {
-  /** Somebody else has registered a key of the host. */
+  /** Another conn or host has registered a key of this one. */
   keyReplaced(key: L2EndpointKey): void;
   /** The Ethernet side has been closed, or its relay. */
   stackClosed(error: Error): void;
 }
 
-/** Builds the rooms of a host, each of those below it, and closes them in the right order. */
+/** Builds the rooms of a host from the bottom up, and closes them in the right order. */
 export class Stack implements ConflictListener, HostEthernetOwner {
   readonly state: HostState;
   readonly output: Output;
@@ -50,7 +50,7 @@ export class Stack implements ConflictListener, HostEthernetOwner {
     ethernet.owner = this;
   }
 
-  /** Below {@link HostAddresses}, which it concerns, so it comes this way. */
+  /** Comes from below {@link HostAddresses}, which handles it. */
   conflict(u8: Uint8Array, address: number, version: 4 | 6, otherMac: Uint8Array): void {
     this.addresses.conflict(u8, address, version, otherMac);
   }
@@ -64,7 +64,7 @@ export class Stack implements ConflictListener, HostEthernetOwner {
     const { state } = this;
     const error = new ClosedError('host');
     if (state.closed === null) {
-      // While messages can still be sent, so that the neighbors learn which groups have been left.
+      // While messages can still be sent, so neighbors learn which groups the host has left.
       this.ports.closeAll(error);
       this.groups.close(true);
       this.#end(error);
@@ -89,7 +89,7 @@ export class Stack implements ConflictListener, HostEthernetOwner {
     this.input.close();
   }
 
-  /** All who use the host are told; what they have sent may still wait for a neighbor. */
+  /** Tells everybody who uses the host. Packets they have sent may still wait for a neighbor. */
   #end(error: Error): void {
     const { state } = this;
     if (state.closed !== null) return;
@@ -97,7 +97,7 @@ export class Stack implements ConflictListener, HostEthernetOwner {
     this.ports.closeAll(error);
     this.icmp.close(error);
     state.claims?.close(error);
-    // Neighbors answer an optimistic address only when it is no such any more.
+    // The probe of an optimistic address goes on: only when it is over can neighbors be asked from that address.
     for (const own of state.addresses.list) if (!own.usable) own.probe?.cancel(error);
     state.routerListener?.hostClosed(error);
   }

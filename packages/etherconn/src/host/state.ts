@@ -11,14 +11,14 @@ import { Routes } from './ip/routes.ts';
 
 /** Takes router advertisements. */
 export interface RouterListener {
-  /** A valid one (RFC 4861 §6.1.2); `u8` is good only during the call. */
+  /** A valid advertisement (RFC 4861 §6.1.2). `u8` is good only during the call. */
   routerAdvertisement(u8: Uint8Array, record: FrameRecord): void;
   /** A station says that it is no router. */
   isNoRouter(address: Uint8Array): void;
   hostClosed(error: Error): void;
 }
 
-/** The plain state of a host, which all its rooms read and write. It knows none of them. */
+/** The plain state of a host. All rooms read and write it; it knows none of them. */
 export class HostState {
   readonly relay: Relay;
   readonly clock: Clock;
@@ -27,18 +27,18 @@ export class HostState {
   readonly counters: HostCounters = new HostCounters();
   readonly addresses: Addresses = new Addresses();
   readonly routes: Routes = new Routes();
-  /** Longest IP packet that is sent in one frame: what the host was given, or less where a network says so. */
+  /** Longest IP packet in one frame: the host's own MTU, or less if the network says so. */
   mtu: number;
-  /** Counts up when the ways to destinations have to be looked for again. */
+  /** Incremented when paths may have changed. */
   epoch = 0;
-  /** What the host, or its relay, was closed with. */
+  /** The error that closed the host, or its relay. */
   closed: Error | null = null;
-  /** Conns that share the host; made when the first does. */
+  /** Conns that share the host. Created with the first one. */
   claims: Claims | null = null;
   routerListener: RouterListener | null = null;
-  /** UDP datagrams for this port are taken whatever unicast address they are for: a DHCP client's, or -1. */
+  /** UDP datagrams for this port are accepted for any unicast address: a DHCP client's port, or -1. */
   unconfiguredPort = -1;
-  /** What the host was given, and what DHCP and routers say; each may come and go before the other. */
+  /** The host's own MTU, and limits that DHCP and routers have set. They come and go in any order. */
   #ownMtu: number;
   #mtuLimits: Map<object, number> | null = null;
   #pathMtus: PathMtus | null = null;
@@ -63,18 +63,18 @@ export class HostState {
     this.relay.checkOpen(operation);
   }
 
-  /** From 0 to below 1: what delays are made of. */
+  /** A number from 0 to below 1, for random delays. */
   random(): number {
     return Math.random();
   }
 
-  /** Changes what the host was given. */
+  /** Changes the host's own MTU. */
   setMtu(mtu: number): void {
     this.#ownMtu = mtu;
     this.#chooseMtu();
   }
 
-  /** What `who` has heard of the network's MTU; null takes it back. */
+  /** Limits the MTU in the name of `who`; null removes that limit. */
   limitMtu(who: object, mtu: number | null): void {
     if (mtu === null) this.#mtuLimits?.delete(who);
     else {
@@ -84,7 +84,7 @@ export class HostState {
     this.#chooseMtu();
   }
 
-  /** The MTU of the path to an address (4 or 16 bytes). */
+  /** Returns the MTU of the path to an address (4 or 16 bytes). */
   pathMtu(address: Uint8Array): number {
     return this.#pathMtus === null ? this.mtu : this.#pathMtus.get(address, this.mtu);
   }
@@ -97,7 +97,7 @@ export class HostState {
     this.#pathMtus.narrow(u8, offset, version, mtu);
   }
 
-  /** The router that another one has named for a destination (4 or 16 bytes). */
+  /** Returns the router that a redirect has named for a destination (4 or 16 bytes). */
   redirected(destination: Uint8Array): Uint8Array | undefined {
     return this.#redirects?.get(destination);
   }
@@ -109,12 +109,12 @@ export class HostState {
     this.#redirects.set(destination, router);
   }
 
-  /** This router does not answer. */
+  /** Forgets redirects to a router that does not answer. */
   forgetRedirects(router: Uint8Array): void {
     this.#redirects?.forget(router);
   }
 
-  /** Forgets what is known of paths. */
+  /** Forgets path MTUs and redirects. */
   close(): void {
     this.#pathMtus?.close();
     this.#redirects?.close();

@@ -6,12 +6,13 @@ import type { OwnAddress } from '../ip/addresses.ts';
 import { AddressProbe, PROBE_INTERVAL, PROBES4, PROBES6 } from './address-probe.ts';
 import type { HostAddresses } from './host-addresses.ts';
 
-/** When it is found out whether somebody else has an address, see `HostOptions.detectDuplicates`. */
+/** When duplicate addresses are detected, see `HostOptions.detectDuplicates`. */
 export type DetectDuplicates = 'optimistic' | 'wait' | 'off';
 
 /**
- * Gives a host an address. It is in use at once (null), but for 'wait': resolves when it is. Rejects with a SystemError EADDRINUSE
- * when somebody else turns out to have it before, EADDRNOTAVAIL when it is removed before, or what the host was closed with.
+ * Gives a host an address. Returns null if it is in use at once. For 'wait', returns a promise that resolves when it
+ * is in use. The promise rejects with a SystemError EADDRINUSE if another station has the address, EADDRNOTAVAIL if
+ * the address is removed first, or the error that closed the host.
  */
 export function configureAddress(
   addresses: HostAddresses,
@@ -37,8 +38,8 @@ export function configureAddress(
 }
 
 /**
- * Asks whether anybody has an address that is not the host's; resolves with his MAC address or null. Rejects when the
- * host is closed meanwhile.
+ * Asks whether any other station has an address. Resolves with its MAC address or null. Rejects if the host is closed
+ * meanwhile.
  */
 export function probeAddress(
   addresses: HostAddresses,
@@ -58,8 +59,8 @@ export function probeAddress(
 }
 
 /**
- * Asks once more whether anybody has an IPv4 address that is in use, and announces it again, as RFC 5227 §2.1 wants when a
- * link comes back. It stays in use meanwhile; whoever has it, too, is noticed as at any time.
+ * Asks again whether another station has an IPv4 address in use, and announces the address again, as RFC 5227 §2.1
+ * requires when a link comes back. The address stays in use meanwhile.
  */
 export function confirmAddress(addresses: HostAddresses, own: OwnAddress): void {
   if (own.confirming) return;

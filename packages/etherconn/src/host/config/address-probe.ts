@@ -2,14 +2,14 @@ import type { ClockTimer } from '../../clock.ts';
 import type { OngoingProbe, OwnAddress } from '../ip/addresses.ts';
 import type { HostAddresses } from './host-addresses.ts';
 
-/** RFC 5227 §1.1 (without the random part) and RFC 4862 §5.1: how often, and the time after each, in ms. */
+/** RFC 5227 §1.1 (without the random part) and RFC 4862 §5.1: number of probes, and milliseconds after each. */
 export const PROBES4 = 3;
 export const PROBES6 = 1;
 export const PROBE_INTERVAL = 1000;
 
 /**
- * Finding out whether anybody has an address already, by ARP probes (RFC 5227 §2.1) or duplicate address detection (RFC
- * 4862 §5.4). The address stands among the host's own meanwhile, tentative or optimistic.
+ * Duplicate detection for one address, by ARP probes (RFC 5227 §2.1) or neighbor solicitations (RFC 4862 §5.4).
+ * Meanwhile the address is among the own ones, tentative or optimistic.
  */
 export class AddressProbe implements OngoingProbe {
   readonly #addresses: HostAddresses;
@@ -22,8 +22,8 @@ export class AddressProbe implements OngoingProbe {
   #timer: ClockTimer | null = null;
 
   /**
-   * One of the two is called, once: `done` with the MAC address of who has the address, or null; `abandoned` when the
-   * address is taken away, or the host closed, before that is known.
+   * One of the two is called, once: `done` with the MAC address of the station that has the address, or null;
+   * `abandoned` if the address is removed, or the host closed, before that is known.
    */
   constructor(
     addresses: HostAddresses,
@@ -45,13 +45,13 @@ export class AddressProbe implements OngoingProbe {
     this.#next();
   }
 
-  /** Somebody has it. */
+  /** Another station has the address. */
   found(otherMac: Uint8Array): void {
     this.#stop();
     this.#done(otherMac);
   }
 
-  /** Nobody will know. */
+  /** The result will not be known. */
   cancel(error: Error): void {
     this.#stop();
     this.#abandoned(error);

@@ -10,12 +10,12 @@ const DEFEND_INTERVAL = 10_000;
 /** RFC 5227 §1.1. */
 const ANNOUNCE_INTERVAL = 2000;
 
-/** Told that somebody else has an address of ours; `lost` when it is not ours any more. */
+/** Told that another station has an own address; `lost` if the host has given it up. */
 export interface AddressConflictListener {
   conflict(own: OwnAddress, otherMac: Uint8Array, lost: boolean): void;
 }
 
-/** How the addresses of a host come, change and go, and how it speaks for them on the link. */
+/** Adds, changes and removes the addresses of a host, and announces and defends them on the link. */
 export class HostAddresses {
   readonly state: HostState;
   readonly output: Output;
@@ -69,13 +69,13 @@ export class HostAddresses {
     this.state.epoch++;
   }
 
-  /** An address turned out to be somebody else's. */
+  /** Removes an address that another station has. */
   lose(own: OwnAddress, otherMac: Uint8Array): void {
     this.remove(own);
     this.#listener.conflict(own, otherMac, true);
   }
 
-  /** Says to all that an address has come into use. Of IPv4, twice: RFC 5227 §2.3. */
+  /** Announces an address that has come into use, an IPv4 address twice: RFC 5227 §2.3. */
   announceNew(own: OwnAddress): void {
     this.announce(own);
     if (own.version === 6) return;
@@ -86,19 +86,19 @@ export class HostAddresses {
     clock.setTimer(again, ANNOUNCE_INTERVAL, true);
   }
 
-  /** Says to all that an address is ours. */
+  /** Announces an own address. */
   announce({ version, address }: OwnAddress): void {
     if (version === 4) this.output.arp.announce(address);
     else this.output.nd.announce(address);
   }
 
-  /** Asks once whether anybody has an address. */
+  /** Asks once whether any station has an address. */
   probe({ version, address }: OwnAddress): void {
     if (version === 4) this.output.arp.probe(address);
     else this.output.nd.probe(address);
   }
 
-  /** Another station uses an address of ours, see `ConflictListener`. */
+  /** Another station uses an own address, see `ConflictListener`. */
   conflict(u8: Uint8Array, address: number, version: 4 | 6, otherMac: Uint8Array): void {
     const { addresses, clock, counters } = this.state;
     counters.conflicts++;
@@ -109,7 +109,7 @@ export class HostAddresses {
       return;
     }
     const now = clock.now();
-    // RFC 5227 §2.4 (b): once in ten seconds; two who both insist would never come to rest.
+    // RFC 5227 §2.4 (b): at most once in ten seconds. Otherwise two stations that both insist would never stop.
     if (now - own.defended >= DEFEND_INTERVAL) {
       own.defended = now;
       this.announce(own);

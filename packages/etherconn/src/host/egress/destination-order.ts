@@ -5,19 +5,22 @@ import { commonBits, policyOf, scopeOf } from '../ip/address-policy.ts';
 import type { Addresses } from '../ip/addresses.ts';
 import type { Output } from './output.ts';
 
-/** An address to send to, and what the host would send from. All addresses have 16 bytes, IPv4 ones are mapped. */
+/**
+ * A destination and the source address that the host would use. All addresses have 16 bytes; IPv4 addresses are
+ * mapped.
+ */
 interface Destination {
   readonly text: string;
   readonly version: 4 | 6;
   readonly address: Uint8Array;
-  /** Null: it cannot be sent to. */
+  /** Null if the destination is unreachable. */
   readonly source: Uint8Array | null;
-  /** That of the source's prefix. */
+  /** Prefix length of the source address. */
   readonly sourceLength: number;
   readonly isDeprecated: boolean;
 }
 
-/** Addresses (text, zones allowed) in the order in which they are to be tried: RFC 6724 §6. Throws an OptionError. */
+/** Sorts addresses (text, zones allowed) into the order in which to try them: RFC 6724 §6. Throws an OptionError. */
 export function orderDestinations(output: Output, addresses: Addresses, texts: readonly string[]): string[] {
   if (!Array.isArray(texts)) throw new OptionError('addresses', `must be an array, got ${show(texts)}`);
   return texts
@@ -45,24 +48,24 @@ function destinationOf(output: Output, addresses: Addresses, text: string): Dest
 }
 
 /**
- * The rules in their order; below 0 when `a` comes first. Rules 4 (home addresses) and 7 (tunnels) never decide here, and
- * what the rules leave open stays as it is.
+ * Applies the rules in order. Negative if `a` comes first. Rules 4 (home addresses) and 7 (tunnels) never apply here.
+ * What the rules leave open keeps its order.
  */
 function compare(a: Destination, b: Destination): number {
-  // 1: one that can be reached.
+  // 1: prefer reachable destinations.
   if (a.source === null || b.source === null) return Number(a.source === null) - Number(b.source === null);
   return (
-    // 2: of the scope of its source.
+    // 2: prefer matching scopes.
     prefer(scopeOf(a.address) === scopeOf(a.source), scopeOf(b.address) === scopeOf(b.source)) ||
-    // 3: its source is not deprecated.
+    // 3: avoid deprecated sources.
     prefer(!a.isDeprecated, !b.isDeprecated) ||
-    // 5: its source has its label.
+    // 5: prefer matching labels.
     prefer(hasLabelOf(a.address, a.source), hasLabelOf(b.address, b.source)) ||
-    // 6: the higher precedence.
+    // 6: prefer the higher precedence.
     policyOf(b.address).precedence - policyOf(a.address).precedence ||
-    // 8: the smaller scope.
+    // 8: prefer the smaller scope.
     scopeOf(a.address) - scopeOf(b.address) ||
-    // 9: the longest prefix in common with its source, within an IP version.
+    // 9: prefer the longest common prefix, within one IP version.
     (a.version === b.version ? commonPrefix(b) - commonPrefix(a) : 0)
   );
 }

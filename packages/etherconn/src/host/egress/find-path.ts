@@ -10,7 +10,7 @@ import type { HostState } from '../state.ts';
 const ANY4 = new Uint8Array(4);
 const LOOPBACK4 = Uint8Array.of(127, 0, 0, 1);
 
-/** The way to a destination (4 or 16 bytes), or the error's code when there is none. */
+/** The path to a destination (4 or 16 bytes), or an error code if there is none. */
 export function findPath(
   state: HostState,
   routeChoice: RouteChoice,

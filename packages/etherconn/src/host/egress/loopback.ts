@@ -10,14 +10,14 @@ import { FrameRecord } from '../../wire/record.ts';
 import type { HostReceiver } from '../host-ethernet.ts';
 import type { RoomListener } from '../neighbor/neighbor-cache.ts';
 
-/** Frames and bytes that may be under way; beyond, writers wait and copies are dropped. */
+/** Maximum number of frames and bytes in flight. Beyond that, writers wait and copies are dropped. */
 const FRAMES_MAX = 1024;
 const BYTES_MAX = 4 * 1024 * 1024;
 const BYTES_FIRST = 16 * 1024;
 /** Headers and the longest IP packet. */
 const FRAME_MAX = 22 + 0xffff + 40;
 
-/** What is under way: frames one behind the other, 2 bytes past a word each, and whose they are. */
+/** Frames in flight and their receivers. Frames lie one behind the other, each 2 bytes past a word. */
 class Pipe {
   memory: FrameMemory | null = null;
   receivers: HostReceiver[] = [];
@@ -25,7 +25,7 @@ class Pipe {
   lengths: number[] = [];
   end = 0;
 
-  /** Offset of a place for a frame, -1 when there is no room. */
+  /** Returns the offset for a frame, or -1 if there is no room. */
   reserve(length: number): number {
     const at = this.end + 2;
     const end = (at + length + 3) & ~3;
@@ -56,9 +56,9 @@ class Pipe {
 }
 
 /**
- * The way from the hosts of one relay to themselves: loopback addresses, own addresses, and their own copies of
- * group datagrams. Frames are delivered in a later turn of the event loop, all of a turn as one batch, so that
- * sending never calls user code. One for all hosts of a relay, so an idle host costs nothing here.
+ * Loopback for the hosts of one relay: loopback addresses, own addresses, and own copies of group datagrams. Frames
+ * are delivered in a later turn of the event loop, all frames of a turn as one batch, so sending never calls user
+ * code. All hosts of a relay share it, so an idle host costs nothing here.
  */
 export class Loopback {
   readonly #relay: Relay;
@@ -76,7 +76,7 @@ export class Loopback {
     this.#store.local = true;
   }
 
-  /** The one of a relay. */
+  /** Returns the loopback of a relay. */
   static of(relay: Relay): Loopback {
     let loopback = loopbacks.get(relay);
     if (loopback === undefined) {
@@ -109,7 +109,7 @@ export class Loopback {
     setImmediate(this.#deliver);
   }
 
-  /** A copy of a frame that also goes elsewhere; false when there is no room. */
+  /** Delivers a copy of a frame that also goes elsewhere. False if there is no room. */
   copy(receiver: HostReceiver, memory: FrameMemory, offset: number, length: number): boolean {
     const at = this.#filling.reserve(length);
     if (at < 0) return false;
@@ -129,7 +129,7 @@ export class Loopback {
     store.begin(memory);
     for (let i = 0; i < receivers.length; i++) {
       parseFrame(memory.u8, offsets[i], lengths[i], this.#record);
-      // It has never left this process: nothing can have happened to it.
+      // The frame has never left this process, so it cannot be damaged.
       receivers[i].localFrame(store, this.#record, FrameFlag.CHECKSUM_VALID);
     }
     batchBegins();

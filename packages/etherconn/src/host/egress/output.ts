@@ -25,10 +25,12 @@ import { findPath } from './find-path.ts';
 import { LoopbackSender } from './loopback.ts';
 import { SendLine } from './send-line.ts';
 
-/** Where a packet stands as a frame before it is cut or copied to a slot. One for all hosts: it is used at once. */
+/**
+ * Holds a packet as a frame before it is cut or copied into a slot. Shared by all hosts, because it is used at once.
+ */
 let scratch: FrameMemory | null = null;
 
-/** The sending side of a host: which way a packet goes, and whole IP packets on that way. */
+/** The sending side of a host: it finds paths and sends whole IP packets. */
 export class Output implements NeighborLink, NeighborOwner {
   readonly neighbors: NeighborCache;
   readonly #state: HostState;
@@ -41,14 +43,14 @@ export class Output implements NeighborLink, NeighborOwner {
   #identification: number;
   #identification6 = 0;
   #line: SendLine | null = null;
-  /** Made when the first question comes. */
+  /** Created with the first question. */
   #answers: AnswerLink | null = null;
 
   constructor(state: HostState, neighborsMax: number, conflicts: ConflictListener) {
     this.#state = state;
     this.#conflicts = conflicts;
     this.neighbors = new NeighborCache(state.clock, this, neighborsMax);
-    // Begins anywhere, so that hosts that start together do not use the same ones (RFC 6864 §4).
+    // Starts at random, so hosts that start together use different ones (RFC 6864 §4).
     this.#identification = (Math.random() * 0x10000) | 0;
     this.#identification6 = (Math.random() * 2 ** 32) >>> 0;
   }
@@ -69,30 +71,30 @@ export class Output implements NeighborLink, NeighborOwner {
     return this.#routeChoice;
   }
 
-  /** The way to the host itself. */
+  /** The path from the host to itself. */
   get loopback(): LoopbackSender {
     this.#loopback ??= new LoopbackSender(this.#state.relay, this.#state.ethernet.receiver!);
     return this.#loopback;
   }
 
-  /** The next IPv4 identification. */
+  /** Returns the identification of the next IPv4 packet and counts it as used. */
   nextIdentification(): number {
     const identification = this.#identification;
     this.skipIdentifications(1);
     return identification;
   }
 
-  /** That of the next packet. */
+  /** The identification of the next IPv4 packet. */
   get identification(): number {
     return this.#identification;
   }
 
-  /** The next ones have been used. */
+  /** Counts the next identifications as used. */
   skipIdentifications(count: number): void {
     this.#identification = (this.#identification + count) & 0xffff;
   }
 
-  /** The way to a destination (4 or 16 bytes). Throws a SystemError when there is none. */
+  /** Returns the path to a destination (4 or 16 bytes). Throws a SystemError if there is none. */
   path(destination: Uint8Array, call: HostCall): Path {
     const path = this.findPath(destination);
     if (typeof path !== 'string') return path;
@@ -100,14 +102,14 @@ export class Output implements NeighborLink, NeighborOwner {
     throw hostError(path, call, why);
   }
 
-  /** As {@link path}; the error's code when there is no way. */
+  /** As {@link path}, but returns the error's code if there is no path. */
   findPath(destination: Uint8Array): Path | HostErrorCode {
     return findPath(this.#state, this.routeChoice, destination);
   }
 
   /**
-   * Sends a whole IP packet, in memory that is from now on ours. 1 when it is on its way or waits for its next hop,
-   * 0 when there is no room now.
+   * Sends a whole IP packet; its memory belongs to the host from now on. Returns 1 if the packet is sent or waits for
+   * its next hop, 0 if there is no room now.
    */
   send(packet: Uint8Array, path: Path, sender: PacketSender | null): 0 | 1 {
     if (path.kind === AddressKind.OWN) return this.#sendLocally(packet, path.mac);
@@ -119,7 +121,9 @@ export class Output implements NeighborLink, NeighborOwner {
     return 1;
   }
 
-  /** Sends a whole IP packet to a MAC address, in fragments where it is longer than `mtu`. 0 when there is no room. */
+  /**
+   * Sends a whole IP packet to a MAC address, in fragments if it is longer than `mtu`. Returns 0 if there is no room.
+   */
   sendTo(packet: Uint8Array, mac: Uint8Array, mtu: number): 0 | 1 {
     const { counters } = this.#state;
     const sender = this.#senderFor(packet, mac);
@@ -137,7 +141,7 @@ export class Output implements NeighborLink, NeighborOwner {
     return 1;
   }
 
-  /** A copy of a group packet for members on this host. */
+  /** Delivers a copy of a group packet to members on this host. */
   copyLocally(packet: Uint8Array, mac: Uint8Array): void {
     if (this.#sendLocally(packet, mac) === 0) this.#state.counters.localDropped++;
   }
@@ -148,8 +152,8 @@ export class Output implements NeighborLink, NeighborOwner {
   }
 
   /**
-   * Sends an ARP or neighbor discovery message, in memory that is from now on ours. It waits for room: when many hosts
-   * ask, or are asked, at once, those whose message was lost would fall silent for a second.
+   * Sends an ARP or neighbor discovery message; its memory belongs to the host from now on. It waits for room: when
+   * many hosts ask or are asked at once, those whose message was dropped would be silent for a second.
    */
   trySendPacketTo(packet: Uint8Array, etherType: number, destMac: Uint8Array): number {
     const { ethernet } = this.#state;
@@ -157,18 +161,18 @@ export class Output implements NeighborLink, NeighborOwner {
     return 1;
   }
 
-  /** The way of answers to neighbors' questions. */
+  /** Sends answers to neighbors' questions, which have their own lane in the line for room. */
   get answers(): AnswerLink {
     this.#answers ??= new Answers(this.#state, this.#sendLine);
     return this.#answers;
   }
 
-  /** Sends a packet by `attempt` (true: sent) now, or as soon as there is room; dropped when too many wait already. */
+  /** Sends a packet by `attempt` (true: sent) now, or as soon as there is room. Drops it if too many wait already. */
   sendOrWait(attempt: () => boolean): void {
     this.#sendLine.send(attempt, () => this.#state.counters.noRoomDropped++);
   }
 
-  /** Nothing waits for its next hop any more. */
+  /** Drops what waits for a next hop. */
   close(): void {
     this.neighbors.clear();
     this.#routeChoice?.close();
@@ -177,7 +181,8 @@ export class Output implements NeighborLink, NeighborOwner {
   // --- What the neighbor cache asks for ------------------------------------------------------------------
 
   solicit(neighbor: Neighbor, mac: Uint8Array | null): boolean {
-    // Not from one that may be somebody else's: RFC 4429 §3.3. The question then waits until that is known.
+    // Do not ask from an address that may belong to another station (RFC 4429 §3.3). The question waits until that is
+    // known.
     const own = this.#state.addresses.list.filter(({ state }) => state !== 'optimistic');
     const source = sourceAddress(own, neighbor.address, neighbor.address);
     if (source === null) return false;
@@ -211,7 +216,7 @@ export class Output implements NeighborLink, NeighborOwner {
     return this.#line;
   }
 
-  /** `mac`: that of a group whose members on the link's interface are meant. */
+  /** `mac`: MAC address of the group, if members on the link's interface are meant. */
   #sendLocally(packet: Uint8Array, mac: Uint8Array | null): 0 | 1 {
     const { counters, ethernet } = this.#state;
     const sent = this.#frame(packet, mac ?? ethernet.macBytes, MTU6_LOCAL, this.loopback);
@@ -246,7 +251,7 @@ export class Output implements NeighborLink, NeighborOwner {
   }
 }
 
-/** The way of answers to neighbors' questions: a lane of their own in the line for room. */
+/** Sends answers to neighbors' questions, which have their own lane in the line for room. */
 class Answers implements AnswerLink {
   readonly #state: HostState;
   readonly #line: SendLine;

@@ -2,20 +2,20 @@ import { clearTimeout, setTimeout } from '../../real-time.ts';
 import type { Relay } from '../../relay/relay.ts';
 import type { RoomCall } from '../../relay/room-queue.ts';
 
-/** Packets that may wait, answers of neighbors and others each. */
+/** Maximum number of waiting packets in each lane. */
 const DEPTH = 16_384;
-/** Packets that are sent before others in the relay's line have their turn. */
+/** Packets sent before others in the relay's line have their turn. */
 const TURN = 32;
-/** Milliseconds for which the process stays alive for what waits: as long as for a neighbor that does not answer. */
+/** Milliseconds for which waiting packets keep the process alive: as long as a neighbor has to answer. */
 const HOLD_TIME = 3000;
 
 interface WaitingSend {
-  /** Tries to send; true when it needs no more tries. */
+  /** Tries to send. True if no more tries are needed. */
   readonly attempt: () => boolean;
   readonly dropped: () => void;
 }
 
-/** Packets that wait in order. */
+/** Packets that wait, in order. */
 class Lane {
   #waiting: WaitingSend[] = [];
   #next = 0;
@@ -29,7 +29,7 @@ class Lane {
       send.dropped();
       return;
     }
-    // What has been sent goes when it is most of it, so that each costs a constant time.
+    // Sent packets are removed once they are the greater part, so the cost per packet is constant.
     if (this.#next > this.#waiting.length / 2) {
       this.#waiting.splice(0, this.#next);
       this.#next = 0;
@@ -37,13 +37,13 @@ class Lane {
     this.#waiting.push(send);
   }
 
-  /** Sends the first; false when there is no room for it. */
+  /** Sends the first packet. False if there is no room for it. */
   sendFirst(): boolean {
     const { attempt, dropped } = this.#waiting[this.#next];
     try {
       if (!attempt()) return false;
     } catch {
-      // Its host has been closed meanwhile.
+      // The host has been closed meanwhile.
       dropped();
     }
     this.#next++;
@@ -58,12 +58,13 @@ class Lane {
 }
 
 /**
- * Where packets of all hosts of a relay, other than those of ports, wait for room: questions and answers of ARP, neighbor
- * discovery, groups and pings. Thousands of hosts may ask, or be asked, at once. In the relay's own line, where conns
- * stand, all of them have one place. Sending one may make another (a question for its next hop), which goes to the end.
+ * Where packets of all hosts of a relay wait for room, except those of ports: ARP and neighbor discovery, group
+ * membership, pings. Thousands of hosts may ask, or be asked, at once. All of them share one place in the relay's own
+ * line, where conns stand. Sending a packet may create another one (a question for its next hop), which goes to the
+ * end.
  *
- * Answers to neighbors' questions have a lane of their own, for anybody can ask for any number: the lanes take turns, and
- * so does the relay's line.
+ * Answers to neighbors' questions have their own lane, because any station can ask any number of questions. The lanes
+ * take turns.
  */
 export class SendLine implements RoomCall {
   /** False while it stands in the relay's line. */
@@ -78,14 +79,14 @@ export class SendLine implements RoomCall {
     this.#relay = relay;
   }
 
-  /** The one of a relay. */
+  /** Returns the line of a relay. */
   static of(relay: Relay): SendLine {
     const line = lines.get(relay) ?? new SendLine(relay);
     lines.set(relay, line);
     return line;
   }
 
-  /** Sends by `attempt` now, or when there is room; `dropped` is called when it is not sent at all. */
+  /** Sends by `attempt` now, or when there is room. Calls `dropped` if the packet is not sent at all. */
   send(attempt: () => boolean, dropped: () => void): void {
     if (this.#lane.length === 0 && attempt()) return;
     this.#wait(this.#lane, { attempt, dropped });
@@ -97,7 +98,7 @@ export class SendLine implements RoomCall {
     this.#wait(this.#answers, { attempt, dropped });
   }
 
-  /** Whether one more answer would be dropped. */
+  /** Whether another answer would be dropped. */
   get answersFull(): boolean {
     return this.#answers.length >= DEPTH;
   }
@@ -107,7 +108,7 @@ export class SendLine implements RoomCall {
     if (this.settled && lane.length > 0) this.#standInLine();
   }
 
-  /** Its turn in the relay's line. */
+  /** The turn in the relay's line. */
   readonly attempt = (): boolean => {
     for (let sent = 0; this.#lane.length + this.#answers.length > 0; sent++) {
       if (sent >= TURN && this.#relay.waiting.size > 1) {

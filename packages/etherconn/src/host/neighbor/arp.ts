@@ -16,34 +16,34 @@ import type { FrameRecord } from '../../wire/record.ts';
 import type { Addresses } from '../ip/addresses.ts';
 import { type NeighborCache, NeighborState } from './neighbor-cache.ts';
 
-/** What ARP and neighbor discovery send through. */
+/** The output of ARP and neighbor discovery. */
 export interface NeighborLink {
   /** Own MAC address, 6 bytes. */
   readonly macBytes: Uint8Array;
-  /** Sends an Ethernet payload: 1, or 0 when there is no room now. */
+  /** Sends an Ethernet payload. Returns 1, or 0 if there is no room now. */
   trySendPacketTo(packet: Uint8Array, etherType: number, destMac: Uint8Array): number;
-  /** The way of answers, where it is another than that of questions. */
+  /** The output for answers, if it differs from that for questions. */
   readonly answers?: AnswerLink;
 }
 
-/** What answers to neighbors' questions are sent through, where anybody may ask for any number. */
+/** The output for answers to neighbors' questions. Any station can ask any number of questions. */
 export interface AnswerLink {
-  /** Whether there is room for another answer. If not, it is counted as one that was not sent, and not even made. */
+  /** Whether there is room for another answer. If not, the answer is counted as dropped and is not built. */
   hasRoom(): boolean;
   trySendPacketTo(packet: Uint8Array, etherType: number, destMac: Uint8Array): number;
 }
 
-/** Told that somebody else uses an address of ours. */
+/** Told that another station uses an own address. */
 export interface ConflictListener {
-  /** The address is in `u8` at `address`, the other's MAC address in `otherMac`. */
+  /** The address is in `u8` at `address`; `otherMac` is the other station's MAC address. */
   conflict(u8: Uint8Array, address: number, version: 4 | 6, otherMac: Uint8Array): void;
 }
 
 const UNSPECIFIED = new Uint8Array(4);
 
 /**
- * The address resolution protocol of one station: answers for its addresses, asks for others', notices conflicts.
- * RFC 826, RFC 5227 (probes and announcements), RFC 1122 §2.3.2.
+ * ARP for one station: answers for its addresses, resolves others, reports conflicts. RFC 826, RFC 5227 (probes and
+ * announcements), RFC 1122 §2.3.2.
  */
 export class Arp {
   readonly #link: NeighborLink;
@@ -58,7 +58,7 @@ export class Arp {
     this.#conflicts = conflicts;
   }
 
-  /** Takes a received packet; false when it is not one for IPv4 over Ethernet, or makes no sense. */
+  /** Takes a received packet. False if it is not ARP for IPv4 over Ethernet, or makes no sense. */
   input(u8: Uint8Array, record: FrameRecord): boolean {
     if (!isArpIpv4(u8, record)) return false;
     const arp = record.l3;
@@ -75,7 +75,7 @@ export class Arp {
       return true;
     }
     if (isProbe && target !== null && !target.usable) {
-      // Somebody else is about to take the address that we are about to take.
+      // Another station is about to take the address that this one is about to take.
       this.#conflicts.conflict(u8, targetIp, 4, u8.slice(senderMac, senderMac + 6));
       return true;
     }
@@ -89,22 +89,25 @@ export class Arp {
     return true;
   }
 
-  /** Asks for the MAC address of `target`, of all or of one station, from our address `source`. */
+  /**
+   * Asks for the MAC address of `target`, from the own address `source`. Asks the station with `mac`, or all stations
+   * if null.
+   */
   request(target: Uint8Array, source: Uint8Array, mac: Uint8Array | null): void {
     this.#send(ArpOperation.REQUEST, source, undefined, target, mac ?? BROADCAST);
   }
 
-  /** Asks whether anybody has an address, without having one: RFC 5227 §2.1.1. */
+  /** Asks whether any station has an address, without an own address: RFC 5227 §2.1.1. */
   probe(target: Uint8Array): void {
     this.request(target, UNSPECIFIED, null);
   }
 
-  /** Says to all that an address is ours: RFC 5227 §2.3. */
+  /** Announces an own address: RFC 5227 §2.3. */
   announce(address: Uint8Array): void {
     this.request(address, address, null);
   }
 
-  /** Only who has been asked, or asks us, gets a place in the cache. */
+  /** Unsolicited messages do not create cache entries. */
   #learn(u8: Uint8Array, ip: number, mac: number, isRequest: boolean, forUs: boolean): void {
     const state = this.#cache.find(u8, ip, 4)?.state;
     const asked = state === NeighborState.INCOMPLETE || state === NeighborState.PROBE;

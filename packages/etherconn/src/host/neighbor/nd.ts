@@ -29,9 +29,9 @@ import type { Addresses } from '../ip/addresses.ts';
 import type { ConflictListener, NeighborLink } from './arp.ts';
 import type { NeighborCache } from './neighbor-cache.ts';
 
-/** Longest message that is sent here: a fixed part of 24 bytes and a link-layer address. */
+/** Longest message sent: a fixed part of 24 bytes and a link-layer address. */
 const MESSAGE_MAX = 32;
-/** Messages that were forwarded have a lower one: RFC 4861 §11.2. */
+/** Forwarded messages have a lower one: RFC 4861 §11.2. */
 const HOP_LIMIT = 255;
 
 const UNSPECIFIED = new Uint8Array(16);
@@ -39,7 +39,7 @@ const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 
 const ALL_ROUTERS = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2);
 
 /**
- * Neighbor discovery of one station: answers for its addresses, asks for others', notices conflicts. RFC 4861 §7.2,
+ * Neighbor discovery for one station: answers for its addresses, resolves others, reports conflicts. RFC 4861 §7.2,
  * RFC 4862 §5.4 (duplicate address detection), RFC 4429 (optimistic addresses).
  */
 export class Nd {
@@ -55,10 +55,10 @@ export class Nd {
     this.#conflicts = conflicts;
   }
 
-  /** Takes a received neighbor solicitation or advertisement; false when it is neither, or not valid. */
+  /** Takes a received neighbor solicitation or advertisement. False if it is neither, or invalid. */
   input(u8: Uint8Array, record: FrameRecord): boolean {
     if (!isValidNd(u8, record)) return false;
-    // Our own, given back by a hub or a mirror.
+    // An own message that a hub or a mirror has returned.
     if (sameBytes(this.#link.macBytes, 0, u8, record.start + 6, 6)) return true;
     switch (icmpv6Type(u8, record.l4)) {
       case NdType.NEIGHBOR_SOLICITATION:
@@ -70,7 +70,10 @@ export class Nd {
     }
   }
 
-  /** Asks for the MAC address of `target`, of all or of one station, from our address `source`. */
+  /**
+   * Asks for the MAC address of `target`, from the own address `source`. Asks the station with `mac`, or all stations
+   * if null.
+   */
   solicit(target: Uint8Array, source: Uint8Array, mac: Uint8Array | null): void {
     const destination = mac === null ? solicitedNodeAddress(target) : target;
     const fields = { target, sourceMac: this.#link.macBytes };
@@ -79,7 +82,7 @@ export class Nd {
     );
   }
 
-  /** Asks whether anybody has an address, without having one: RFC 4862 §5.4.2. */
+  /** Asks whether any station has an address, without an own address: RFC 4862 §5.4.2. */
   probe(target: Uint8Array): void {
     const group = solicitedNodeAddress(target);
     this.#send(UNSPECIFIED, group, ipv6MulticastMac(group), (u8, at) =>
@@ -87,12 +90,12 @@ export class Nd {
     );
   }
 
-  /** Says to all that an address is ours: RFC 4861 §7.2.6. */
+  /** Announces an own address: RFC 4861 §7.2.6. */
   announce(address: Uint8Array): void {
     this.#advertise(address, ALL_NODES, ipv6MulticastMac(ALL_NODES), false, true);
   }
 
-  /** Asks the routers to advertise themselves: RFC 4861 §6.3.7. From :: when `source` is null. */
+  /** Asks routers to advertise themselves: RFC 4861 §6.3.7. The source is :: if `source` is null. */
   solicitRouters(source: Uint8Array | null): void {
     const fields = source === null ? {} : { sourceMac: this.#link.macBytes };
     this.#send(source ?? UNSPECIFIED, ALL_ROUTERS, ipv6MulticastMac(ALL_ROUTERS), (u8, at) =>
@@ -105,7 +108,7 @@ export class Nd {
     const own = this.#addresses.find(u8, target, 6);
     if (own === null) return false;
     if (isUnspecifiedIp(u8, record.ipSource, 6)) {
-      // Another station asks for itself whether the address is free.
+      // Another station checks whether the address is free.
       if (own.state === 'tentative' || own.state === 'optimistic')
         this.#conflict(u8, target, record.start + 6);
       else this.announce(own.address);

@@ -3,9 +3,12 @@ import { nextTick } from '../../real-time.ts';
 import { sameBytes } from '../../wire/bytes.ts';
 import { type IpKey, ipKey } from '../ip/ip-key.ts';
 
-/** States of a neighbor, RFC 4861 §7.3.2, for ARP too. The order counts: from STALE on the MAC address is known. */
+/**
+ * States of a neighbor, RFC 4861 §7.3.2; ARP uses them too. The order matters: from STALE on, the MAC address is
+ * known.
+ */
 export const NeighborState = {
-  /** Not in the cache (any more). */
+  /** Not in the cache, or no longer. */
   NONE: 0,
   INCOMPLETE: 1,
   STALE: 2,
@@ -15,39 +18,40 @@ export const NeighborState = {
 } as const;
 
 /**
- * RFC 4861 §10, in milliseconds; as for Linux's ARP. Without the random part, so that virtual time replays. Routers may
- * say others for IPv6.
+ * RFC 4861 §10, in milliseconds. Linux uses the same for ARP. There is no random part, so runs in virtual time are
+ * reproducible. Routers may announce other values for IPv6.
  */
 export const REACHABLE_TIME = 30_000;
 export const RETRANSMIT_TIME = 1000;
 const DELAY_TIME = 5000;
 const SOLICITATIONS = 3;
 
-/** Packets and bytes that wait for one neighbor; beyond, the oldest are dropped. */
+/** Maximum number of packets and bytes that wait for one neighbor. Beyond that, the oldest are dropped. */
 const QUEUE_PACKETS = 64;
 const QUEUE_BYTES = 256 * 1024;
 /**
- * Questions during which senders are made to wait for room rather than lose packets, of IPv4 and IPv6: about a second.
- * The first one of IPv6 may not be sent, as an address that is not known to be unique yet asks nobody.
+ * Number of questions, for IPv4 and IPv6, during which senders wait for room instead of losing packets: about a
+ * second. The first question of IPv6 may not go out, because nobody is asked from an address that is not known to be
+ * unique.
  */
 const PATIENCE4 = 1;
 const PATIENCE6 = 2;
-/** Milliseconds for which it is remembered that nobody has answered. */
+/** Milliseconds for which a failed resolution is remembered. */
 const FAILURE_TIME = 60_000;
-/** Bytes that wait for all neighbors: answers to strangers who are not there must not fill the memory. */
+/** Maximum number of bytes that wait for all neighbors. Answers to absent strangers must not fill the memory. */
 const WAITING_BYTES = 16 << 20;
 
-/** An IP packet that waits, and what is to be told when it cannot be sent. */
+/** A waiting IP packet and its sender. */
 export interface WaitingPacket {
   readonly packet: Uint8Array;
   readonly sender: PacketSender | null;
 }
 
-/** Who has sent a packet that waits. */
+/** The sender of a waiting packet. */
 export interface PacketSender {
   /**
-   * The packet passes for sent. So the process stays alive, and its host open, until it is or cannot be; for others
-   * (pings, answers to strangers) nobody waits.
+   * Whether the sender has reported the packet as sent. Such a packet keeps the process alive and its host open until
+   * it is sent or dropped. Nobody waits for others (pings, answers to strangers).
    */
   readonly reported: boolean;
   /** The next hop has not answered. */
@@ -56,7 +60,7 @@ export interface PacketSender {
   dropped(): void;
 }
 
-/** Told when there may be room for what was refused. */
+/** Told when there may be room for a refused packet. */
 export interface RoomListener {
   roomAgain(): void;
 }
@@ -69,21 +73,21 @@ export class Neighbor {
   state: number = NeighborState.NONE;
   /** Known from STALE on. */
   mac: Uint8Array | null = null;
-  /** Counts up when the MAC address changes. */
+  /** Incremented when the MAC address changes. */
   version = 0;
-  /** When the state's time is over, by the clock. */
+  /** When the state ends, by the clock. */
   due: number = Infinity;
   solicitations = 0;
   /** Whether the last question could be sent. */
   isAsked = true;
-  /** Nobody has answered when it was last asked for. */
+  /** Whether the last resolution has failed. */
   failedBefore = false;
-  /** Packets that wait for the MAC address; made when the first does. */
+  /** Packets that wait for the MAC address. Created with the first one. */
   queue: WaitingPacket[] | null = null;
   queuedBytes = 0;
-  /** Who has found the queue full. */
+  /** Listeners that have found the queue full. */
   refused: Set<RoomListener> | null = null;
-  /** Calls that wait for the MAC address, of resolvers. */
+  /** Resolver calls that wait for the MAC address. */
   waiters: ((mac: Uint8Array | null) => void)[] | null = null;
 
   constructor(address: Uint8Array) {
@@ -94,37 +98,37 @@ export class Neighbor {
 /** What a cache needs of its owner. */
 export interface NeighborOwner {
   /**
-   * Asks for the neighbor's MAC address, of the neighbor itself if `mac` is known, else of all. False when there is no
-   * address to ask from.
+   * Asks for the neighbor's MAC address. Asks the neighbor itself if `mac` is known, otherwise all stations. False if
+   * there is no address to ask from.
    */
   solicit(neighbor: Neighbor, mac: Uint8Array | null): boolean;
   /** Sends a packet that has waited. */
   sendWaiting(neighbor: Neighbor, packet: Uint8Array): void;
-  /** A station has not answered, or is heard of again after that. */
+  /** A station has not answered, or is heard again after that. */
   reachabilityChanged(address: Uint8Array): void;
   /** A neighbor says that it is no router (RFC 4861 §7.2.5). */
   isNoRouter(address: Uint8Array): void;
 }
 
-/** How a message about a neighbor is to be taken, RFC 4861 §7.2.5. */
+/** How to take a message about a neighbor, RFC 4861 §7.2.5. */
 export interface Learning {
-  /** It answers a question of ours. */
+  /** It answers an own question. */
   readonly solicited: boolean;
   /** It may replace another MAC address. */
   readonly override: boolean;
-  /** It may make an entry: its sender wants to talk with us. */
+  /** It may create an entry: its sender wants to talk to this station. */
   readonly create: boolean;
   /** Its sender says that it is no router. */
   readonly noRouter?: boolean;
 }
 
 /**
- * The MAC addresses of neighbors, by IP address: resolved when needed, probed again when in use, forgotten when
- * silent. Bounded, for each IP version, so that neither a scan of ours nor strangers who ask can fill the memory. There is a timer only
- * while an entry is being resolved, is in use or has been within the last 30 s.
+ * MAC addresses of neighbors by IP address. They are resolved on demand, probed again while in use, and forgotten
+ * when silent. The number of entries per IP version is bounded, so neither an own scan nor strangers can fill the
+ * memory. A timer runs only while an entry is being resolved, is in use, or was within the last 30 s.
  */
 export class NeighborCache {
-  /** Ledger of packets that waited. */
+  /** Counters of packets that waited. */
   queued = 0;
   queueDropped = 0;
   unreachable = 0;
@@ -135,12 +139,12 @@ export class NeighborCache {
   #entries: Map<IpKey, Neighbor> | null = null;
   /** Entries of IPv4 addresses. */
   #size4 = 0;
-  /** Who has not answered, and when that was; the oldest first, as many as there may be entries. */
+  /** Addresses that have not answered, with the time, oldest first. At most as many as entries. */
   #failures: Map<IpKey, number> | null = null;
   #waitingBytes = 0;
-  /** Packets that pass for sent and wait. */
+  /** Waiting packets that have been reported as sent. */
   #reported = 0;
-  /** The host is being closed: no more packets are taken in, and this is called when the last of those has gone. */
+  /** Set while the host closes: no more packets are taken, and this is called when the last one is gone. */
   #drained: (() => void) | null = null;
   #timer: ClockTimer | null = null;
   #timerDue = Infinity;
@@ -159,7 +163,7 @@ export class NeighborCache {
     return this.#entries === null ? 0 : this.#entries.size;
   }
 
-  /** Packets that wait now. */
+  /** Packets waiting now. */
   get waiting(): number {
     let packets = 0;
     for (const neighbor of this.list()) packets += neighbor.queue?.length ?? 0;
@@ -194,7 +198,7 @@ export class NeighborCache {
     this.#solicit(neighbor, NeighborState.INCOMPLETE);
   }
 
-  /** There may be an address to ask from now: asks for those who could not be asked for. */
+  /** There may be an address to ask from now. Asks again for those that could not be asked for. */
   askAgain(): void {
     for (const neighbor of [...this.list()]) {
       if (neighbor.isAsked || neighbor.state !== NeighborState.INCOMPLETE) continue;
@@ -203,12 +207,12 @@ export class NeighborCache {
     }
   }
 
-  /** The entry of the address of `version` 4 or 6 at `offset`, or undefined. */
+  /** Returns the entry of the address of `version` 4 or 6 at `offset`, or undefined. */
   find(u8: Uint8Array, offset: number, version: number): Neighbor | undefined {
     return this.#entries?.get(ipKey(u8, offset, version));
   }
 
-  /** The entry of an address (4 or 16 bytes), made if there is none. */
+  /** Returns the entry of an address (4 or 16 bytes). Creates it if there is none. */
   want(address: Uint8Array): Neighbor {
     const key = ipKey(address, 0, address.length === 4 ? 4 : 6);
     const known = this.#entries?.get(key);
@@ -223,7 +227,7 @@ export class NeighborCache {
     return neighbor;
   }
 
-  /** A packet is about to be sent: whether the MAC address is known. If not, it is asked for. */
+  /** Whether the MAC address is known, for a packet about to be sent. If not, asks for it. */
   use(neighbor: Neighbor): boolean {
     if (neighbor.state === NeighborState.STALE) {
       this.#enter(neighbor, NeighborState.DELAY, DELAY_TIME);
@@ -235,8 +239,8 @@ export class NeighborCache {
   }
 
   /**
-   * Whether senders to a neighbor are made to wait: it is asked for the first time, and has not had long to answer. To
-   * others as many packets as have a place are kept, and the rest is dropped.
+   * Whether senders to a neighbor wait: it is asked for the first time, and has not had long to answer. For others,
+   * as many packets as fit are kept, and the rest is dropped.
    */
   isPatient(neighbor: Neighbor): boolean {
     if (neighbor.state !== NeighborState.INCOMPLETE || neighbor.failedBefore) return false;
@@ -244,8 +248,8 @@ export class NeighborCache {
   }
 
   /**
-   * Whether a packet of `length` bytes would cost another its place, and its sender had better wait; then `listener` is
-   * told when that has changed.
+   * Whether a packet of `length` bytes would displace another one, so its sender should wait. Then `listener` is told
+   * when that changes.
    */
   isFull(neighbor: Neighbor, length: number, listener: RoomListener): boolean {
     const { queue, queuedBytes } = neighbor;
@@ -257,7 +261,10 @@ export class NeighborCache {
     return true;
   }
 
-  /** Keeps a packet (from now on ours) until the MAC address is known, or drops it when too much waits already. */
+  /**
+   * Keeps a packet (its memory belongs to the cache from now on) until the MAC address is known. Drops it if too much
+   * waits already.
+   */
   enqueue(neighbor: Neighbor, packet: Uint8Array, sender: PacketSender | null): void {
     this.queued++;
     if (this.#waitingBytes + packet.length > WAITING_BYTES || this.#drained !== null) {
@@ -274,9 +281,9 @@ export class NeighborCache {
   }
 
   /**
-   * The host is being closed: only what passes for sent still waits, and not for who has not answered before. Null when
-   * nothing does, else a promise that resolves when nothing does any more, after three seconds at most, whatever time
-   * routers have said that questions take.
+   * Drains the cache while the host closes. Only packets reported as sent still wait, and not for neighbors that have
+   * not answered before. Returns null if none waits, otherwise a promise that resolves when none waits any more. It
+   * takes three seconds at most, whatever times routers have announced.
    */
   drain(): Promise<void> | null {
     for (const neighbor of this.list()) {
@@ -296,14 +303,14 @@ export class NeighborCache {
   }
 
   /**
-   * A message says that the address of `version` at `offset` has the MAC address at `mac`, or (-1) that it is there: then
-   * somebody who is still asked for stays so.
+   * Takes what a message says: the address of `version` at `offset` has the MAC address at `mac`, or (-1) is present,
+   * which leaves the state of an unresolved neighbor as it is.
    */
   learn(u8: Uint8Array, offset: number, version: number, mac: number, how: Learning): void {
     let neighbor = this.find(u8, offset, version);
     if (mac < 0 && (neighbor === undefined || neighbor.state < NeighborState.STALE)) return;
     if (neighbor === undefined) {
-      // Strangers take places that are free, nobody's place.
+      // Strangers take free places only and displace nobody.
       const length = version === 4 ? 4 : 16;
       if (!how.create || this.#isFull(length)) return;
       neighbor = this.want(u8.slice(offset, offset + length));
@@ -329,7 +336,7 @@ export class NeighborCache {
     if (how.noRouter === true) this.#owner.isNoRouter(neighbor.address);
   }
 
-  /** The MAC address as soon as it is known; null when nobody answers. */
+  /** Resolves with the MAC address, or null if nobody answers. */
   resolve(address: Uint8Array): Uint8Array | Promise<Uint8Array | null> {
     const neighbor = this.want(address);
     if (this.use(neighbor)) return neighbor.mac!;
@@ -339,7 +346,7 @@ export class NeighborCache {
     });
   }
 
-  /** Forgets all, and drops what waits. */
+  /** Forgets everything and drops what waits. */
   clear(): void {
     this.#timer?.cancel();
     this.#timer = null;
@@ -362,7 +369,7 @@ export class NeighborCache {
     this.#answer(neighbor, neighbor.mac);
   }
 
-  /** Whether there are as many entries with addresses of this length as there may be. */
+  /** Whether the cache is full for addresses of this length. */
   #isFull(length: number): boolean {
     return (length === 4 ? this.#size4 : this.size - this.#size4) >= this.#capacity;
   }
@@ -386,7 +393,7 @@ export class NeighborCache {
     if (this.#timer !== null && this.#timerRefed !== isWanted) this.#arm(this.#timerDue);
     if (isWanted || this.#drained === null) return;
     const drained = this.#drained;
-    // What waited is sent, or told, first.
+    // Send or report what waited first.
     nextTick(drained);
   }
 
@@ -415,7 +422,7 @@ export class NeighborCache {
   #tellRefused(neighbor: Neighbor): void {
     const { refused } = neighbor;
     neighbor.refused = null;
-    // Not from inside of what is being received: nobody registers or closes anything there.
+    // Not while a frame is being received: nobody registers or closes anything there.
     if (refused !== null) nextTick(tellRoom, refused);
   }
 
@@ -423,7 +430,7 @@ export class NeighborCache {
     const { address } = neighbor;
     const key = ipKey(address, 0, address.length === 4 ? 4 : 6);
     this.#failures ??= new Map();
-    // Behind all others, as it is the newest.
+    // At the end, as the newest.
     this.#failures.delete(key);
     this.#failures.set(key, this.#clock.now());
     if (this.#failures.size <= this.#capacity) return;
@@ -433,12 +440,12 @@ export class NeighborCache {
     }
   }
 
-  /** The time for draining is over: whoever is still waited for does not answer. */
+  /** The time for draining is over: the neighbors still waited for do not answer. */
   #giveUp(): void {
     for (const neighbor of [...this.list()]) if (neighbor.queue !== null) this.#fail(neighbor);
   }
 
-  /** Nobody answers: the entry goes, and with it what waits. */
+  /** Nobody answers: removes the entry and drops what waits for it. */
   #fail(neighbor: Neighbor): void {
     this.#remove(neighbor);
     const queue = this.#takeQueue(neighbor);
@@ -457,8 +464,8 @@ export class NeighborCache {
   }
 
   /**
-   * Makes room for one of an IP version: an entry not in use, else the oldest that has been asked twice and has not
-   * answered, else the oldest.
+   * Makes room for an entry of one IP version. Removes an unused entry, otherwise the oldest that has not answered
+   * two questions, otherwise the oldest.
    */
   #evict(length: number): void {
     let victim: Neighbor | undefined;
@@ -503,7 +510,7 @@ export class NeighborCache {
     this.#timer = null;
     this.#timerDue = Infinity;
     const now = this.#clock.now();
-    // A list of its own: entries go while it is walked through.
+    // A copy, because entries are removed during the walk.
     for (const neighbor of [...this.list()]) if (neighbor.due <= now) this.#expired(neighbor);
     let next = Infinity;
     for (const neighbor of this.list()) next = Math.min(next, neighbor.due);
