@@ -25,15 +25,18 @@ const LIMITED_BROADCAST = Uint8Array.of(255, 255, 255, 255);
 const DEFAULT_ROUTE = { address: ANY, length: 0 };
 const TTL = 64;
 
-/** One question, and half a second for the answer: neighbors on a link answer within milliseconds. */
+/** One probe, and half a second for the answer: neighbors on a link answer within milliseconds. */
 const PROBES = 1;
 const PROBE_TIME = 500;
 
-/** Smallest MTU that is taken from a server (RFC 791: what every host takes), and with IPv6 addresses (RFC 8200 §5). */
+/**
+ * Smallest MTU accepted from a server (RFC 791: every host takes such packets), and with IPv6 addresses (RFC 8200
+ * §5).
+ */
 const MTU_MIN = 576;
 const MTU_MIN_6 = 1280;
 
-/** A DHCP client's hold on its host: port 68, and what the lease gives. */
+/** Connects a DHCP client to its host: port 68, and the effects of a lease. */
 export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
   readonly #addresses: HostAddresses;
   readonly #ports: UdpPorts;
@@ -63,7 +66,7 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
     return this.#state.random();
   }
 
-  /** Throws a SystemError EADDRINUSE when somebody has port 68, as another DHCP client would. */
+  /** Throws a SystemError EADDRINUSE if port 68 is taken, for example by another DHCP client. */
   open(client: DhcpClient): void {
     const port = new HostUdpPort(this.#ports, this, { version: 4 });
     this.#ports.add(port);
@@ -98,7 +101,7 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
       return true;
     }
     const path = output.findPath(to);
-    // A server that is the host itself has not lent it this address.
+    // The host itself is not the server of this lease.
     if (typeof path === 'string' || path.kind !== AddressKind.OTHER) return false;
     const port = this.#port;
     output.sendOrWait(() => output.send(packet, path, port) === 1);
@@ -111,7 +114,7 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
     try {
       return (await probeAddress(this.#addresses, bytes, PROBES, PROBE_TIME)) !== null;
     } catch {
-      // The host has been closed, or the address taken away: there is nobody to tell of whom.
+      // The host has been closed, or the address removed: there is nothing to report.
       return false;
     }
   }
@@ -121,7 +124,7 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
     const address = parseIp(lease.address);
     if (this.#own?.length !== lease.prefixLength || !ipEquals(this.#own.address, address)) {
       this.#removeAddress();
-      // An address that the host has been given otherwise stays as it is.
+      // An address that the host already has stays as it is.
       const isKnown = state.addresses.find(address, 0, 4) !== null;
       this.#own = isKnown ? null : this.#addresses.add(address, lease.prefixLength, 'preferred');
       if (this.#own !== null) this.#addresses.announceNew(this.#own);
@@ -153,7 +156,7 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
 
   missed(_count: number): void {}
 
-  /** Errors come to connected ports only. */
+  /** Only connected ports receive errors. */
   failed(_error: SystemError): void {}
 
   linkUp(): void {
@@ -183,7 +186,7 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
   }
 
   #removeAddress(): void {
-    // Somebody else may have removed it before.
+    // It may have been removed already.
     if (this.#own !== null && this.#state.addresses.list.includes(this.#own))
       this.#addresses.remove(this.#own);
     this.#own = null;
@@ -202,14 +205,14 @@ export class HostDhcpLink implements DhcpLink, UdpPortUser, LinkWatcher {
 }
 
 /**
- * What `Host.dhcp` resolves with: a client that has a lease. `lease` is null again after 'expired', until 'bound', and
- * once the client has been released or closed.
+ * Result of `Host.dhcp`: a client that has a lease. `lease` is null after 'expired' until 'bound', and after the
+ * client has been released or closed.
  */
 export type BoundDhcpClient = DhcpClient & { readonly lease: DhcpLease };
 
 /**
- * Gets a lease for a host; see `Host.dhcp`. Rejects with an OptionError, a SystemError EADDRINUSE (the host has a
- * client already), TimeoutError, the signal's reason, or what the host was closed with; then nothing is left.
+ * Gets a lease for a host, see `Host.dhcp`. Rejects with an OptionError, a SystemError EADDRINUSE (the host already
+ * has a client), TimeoutError, the signal's reason, or the error that closed the host. Then nothing is left behind.
  */
 export async function startDhcp(
   addresses: HostAddresses,

@@ -5,10 +5,10 @@ import { emitIpv6, IPV6_DESTINATION, IPV6_HEADER_LENGTH, IPV6_SOURCE } from '../
 import { IpProtocol } from '../../wire/protocol.ts';
 import type { Path } from '../ip/path.ts';
 
-/** Type and code, checksum, and four bytes that mean something else in each type. */
+/** Length of the header: type, code, checksum, and four bytes that depend on the type. */
 export const ICMP_HEADER_LENGTH = 8;
 
-/** What an answer has of its question; defaults: 64, 0, none. */
+/** What an answer copies from its question. Defaults: 64, 0, none. */
 export interface IcmpPacketOptions {
   readonly ttl?: number;
   /** Type of service, or IPv6 traffic class. */
@@ -17,7 +17,7 @@ export interface IcmpPacketOptions {
   readonly options?: Uint8Array;
 }
 
-/** An ICMP message of `u8[start, end)` as a whole IP packet, checksums filled. */
+/** Builds a whole IP packet with an ICMP message of `u8[start, end)`, checksums included. */
 export function icmpPacket(
   path: Path,
   source: Uint8Array,

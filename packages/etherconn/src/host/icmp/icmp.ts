@@ -27,37 +27,37 @@ import { IcmpErrors } from './icmp-errors.ts';
 import { ICMP_HEADER_LENGTH, icmpPacket } from './icmp-packet.ts';
 import { Pings } from './pings.ts';
 
-/** Answers per second to pings that were sent to a group or broadcast address. */
+/** Answers per second to pings sent to a group or broadcast address. */
 const GROUP_RATE = 10;
 /** RFC 8200 §5. */
 const IPV6_MTU_MIN = 1280;
 /**
- * Codes of "destination unreachable" that routers send while something is broken: RFC 1122 §3.2.2.1 has them taken for
- * hints, and Linux does not tell sockets of them (net/ipv4/icmp.c, icmp_err_convert; net/ipv6/icmp.c, tab_unreach). A
- * socket that was told would take its program down with it, where nobody listens for errors.
+ * Codes of "destination unreachable" that report temporary failures. RFC 1122 §3.2.2.1 calls them hints, and Linux
+ * does not report them to sockets (net/ipv4/icmp.c, icmp_err_convert; net/ipv6/icmp.c, tab_unreach). An error without
+ * a listener would end the program.
  */
 const PASSING4: ReadonlySet<number> = new Set([0, 1, 5, 11, 12]);
 const PASSING6: ReadonlySet<number> = new Set([0, 2, 3]);
 /** RFC 4443 §2.1: the types below are errors. */
 const FIRST_INFORMATION6 = 128;
-/** RFC 792: network, host, and both for a type of service. */
+/** RFC 792: redirects for a network, a host, and both for a type of service. */
 const REDIRECT_CODE_MAX = 3;
-/** Three times: originate, receive, transmit. */
+/** Three timestamps: originate, receive, transmit. */
 const TIMESTAMPS_LENGTH = 12;
-/** RFC 1191 §7: what to try when a router does not say its MTU. */
+/** RFC 1191 §7: MTUs to try if a router does not tell its own. */
 const PLATEAUS: readonly number[] = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68];
 
 const NO_OPTIONS = new Uint8Array(0);
 
-/** The packet that an error quotes. Used at once. */
+/** The packet quoted by an error. Used at once. */
 const quoted = new FrameRecord();
 
-/** ICMP and ICMPv6 that come to a host, without neighbor discovery: RFC 792, RFC 1122 §3.2.2, RFC 4443. */
+/** Handles received ICMP and ICMPv6, except neighbor discovery: RFC 792, RFC 1122 §3.2.2, RFC 4443. */
 export class Icmp {
   readonly #state: HostState;
   readonly #output: Output;
   readonly #ports: UdpPorts;
-  // Made on first use, so that an idle host costs nothing here.
+  // Created on first use, so an idle host costs nothing here.
   #errors: IcmpErrors | null = null;
   #groupAnswers: RateLimit | null = null;
   #pings: Pings | null = null;
@@ -68,19 +68,19 @@ export class Icmp {
     this.#ports = ports;
   }
 
-  /** Errors about what has come in. */
+  /** Sends errors about received packets. */
   get errors(): IcmpErrors {
     this.#errors ??= new IcmpErrors(this.#state, this.#output);
     return this.#errors;
   }
 
-  /** Pings of ours that wait for their answer. */
+  /** Own pings that wait for an answer. */
   get pings(): Pings {
     this.#pings ??= new Pings(this.#state, this.#output);
     return this.#pings;
   }
 
-  /** Takes an ICMP message; `kind` is what its destination is to the host. */
+  /** Takes an ICMP message; `kind` is the kind of its destination. */
   input4(store: BatchStore, record: FrameRecord, kind: number): void {
     const { counters } = this.#state;
     const u8 = store.memory!.u8;
@@ -120,7 +120,7 @@ export class Icmp {
       this.#failed(u8, record, errorOf6(code), !PASSING6.has(code));
     } else if (type === Icmpv6Type.TIME_EXCEEDED) this.#failed(u8, record, 'EHOSTUNREACH', false);
     else if (type === Icmpv6Type.PARAMETER_PROBLEM) this.#failed(u8, record, 'EPROTO', true);
-    // RFC 4443 §2.4 (a): errors that are not known go to whom they are about, as they do with Linux.
+    // RFC 4443 §2.4 (a): unknown errors go to the sender of the quoted packet, as on Linux.
     else if (type < FIRST_INFORMATION6) this.#failed(u8, record, 'EPROTO', false);
     else counters.ignored++;
   }
@@ -160,7 +160,7 @@ export class Icmp {
     this.#sendAnswer(icmpPacket(path, from, type, 0, rest, u8, start, l3End, { options, tos }), path);
   }
 
-  /** RFC 792, RFC 1122 §3.2.2.8: when it came and when it goes, which is the same here. */
+  /** RFC 792, RFC 1122 §3.2.2.8: times of receipt and of transmission, which are the same here. */
   #answerTimestamp(u8: Uint8Array, record: FrameRecord): void {
     const { clock, counters } = this.#state;
     const path = this.#output.findPath(u8.slice(record.ipSource, record.ipSource + 4));
@@ -192,7 +192,7 @@ export class Icmp {
 
   #sendAnswer(packet: Uint8Array, path: Path): void {
     const output = this.#output;
-    // Many may ask at once; long answers must not pile up in memory, though.
+    // Many stations may ask at once, but long answers must not pile up in memory.
     if (packet.length <= this.#state.mtu) output.sendOrWait(() => output.send(packet, path, null) === 1);
     else if (output.send(packet, path, null) === 0) this.#state.counters.noRoomDropped++;
   }
@@ -204,7 +204,7 @@ export class Icmp {
     if (this.#pings?.answered(u8, record, id, sequence, size, ttl) !== true) this.#state.counters.ignored++;
   }
 
-  /** Pings are told of every error, sockets of those that will not pass: see {@link PASSING4}. */
+  /** Reports every error to pings, and lasting ones to sockets: see {@link PASSING4}. */
   #failed(u8: Uint8Array, record: FrameRecord, code: HostErrorCode, isLasting: boolean): void {
     if (!this.#parseQuoted(u8, record)) {
       this.#state.counters.ignored++;
@@ -212,7 +212,7 @@ export class Icmp {
     }
     if (quoted.protocol === IpProtocol.UDP) {
       const port = isLasting ? this.#ports.senderOf(u8, quoted) : null;
-      // Not about a connected port: its user could not tell which datagram it is about.
+      // Not about a connected port: its user could not tell which datagram the error is about.
       if (port === null) this.#state.counters.ignored++;
       else port.fail(hostError(code, 'recvmsg', 'the destination, or a router, has sent this back'));
       return;
@@ -226,7 +226,7 @@ export class Icmp {
       this.#state.counters.ignored++;
       return;
     }
-    // RFC 8201 §4: there is no such link, so somebody makes it up.
+    // RFC 8201 §4: such a link does not exist, so the message is forged.
     if (quoted.ipVersion === 6 && mtu < IPV6_MTU_MIN) {
       this.#state.counters.ignored++;
       return;
@@ -236,7 +236,9 @@ export class Icmp {
     this.#state.narrowPath(u8, quoted.ipDestination, quoted.ipVersion, narrower);
   }
 
-  /** Codes for networks count as those for hosts (RFC 1122 §3.2.2.2): nobody says which network it is. */
+  /**
+   * Codes for networks count as codes for hosts (RFC 1122 §3.2.2.2), because the message does not name the network.
+   */
   #redirected(u8: Uint8Array, record: FrameRecord): void {
     const isKnown = icmpv4Code(u8, record.l4) <= REDIRECT_CODE_MAX;
     if (isKnown && this.#parseQuoted(u8, record) && this.#isQuotedOurs(u8)) {
@@ -252,8 +254,8 @@ export class Icmp {
   }
 
   /**
-   * Whether to believe a router, `by`, which says that another is nearer to a destination: it is the one that is used now,
-   * and names a station on the link that is none of ours.
+   * Whether to believe a router, `by`, that names a better next hop for a destination: it must be the current next
+   * hop, and must name another station on the link.
    */
   #isNearer(destination: Uint8Array, by: Uint8Array, to: Uint8Array): boolean {
     const path = this.#output.findPath(destination);
@@ -265,14 +267,14 @@ export class Icmp {
     return way !== null && way.gateway === null;
   }
 
-  /** Whether `quoted` is a datagram of a port that is open, or a ping that is under way. */
+  /** Whether `quoted` is a datagram of an open port, or a pending ping. */
   #isQuotedOurs(u8: Uint8Array): boolean {
     return quoted.protocol === IpProtocol.UDP
       ? this.#ports.hasNumber(quoted.sourcePort)
       : this.#quotedPing(u8) >= 0;
   }
 
-  /** Whether the error quotes a packet of ours; then it is in `quoted`. */
+  /** Whether the error quotes a packet of this host. If so, that packet is in `quoted`. */
   #parseQuoted(u8: Uint8Array, record: FrameRecord): boolean {
     const start = record.l4 + ICMP_HEADER_LENGTH;
     parsePacket(u8, start, record.l3End - start, quoted);
@@ -281,7 +283,7 @@ export class Icmp {
     return kind === AddressKind.OWN || kind === AddressKind.LOOPBACK;
   }
 
-  /** Sequence number of the ping of ours that `quoted` is, -1 when it is none. */
+  /** Sequence number if `quoted` is a ping of this host, otherwise -1. */
   #quotedPing(u8: Uint8Array): number {
     const type = quoted.ipVersion === 4 ? Icmpv4Type.ECHO_REQUEST : Icmpv6Type.ECHO_REQUEST;
     const protocol = quoted.ipVersion === 4 ? IpProtocol.ICMP : IpProtocol.ICMPV6;
@@ -292,7 +294,7 @@ export class Icmp {
   }
 }
 
-/** What a code of "destination unreachable" is to a connected socket, as on Linux. */
+/** The error of a connected socket for a code of "destination unreachable", as on Linux. */
 function errorOf4(code: number): HostErrorCode {
   switch (code) {
     case Icmpv4Unreachable.PROTOCOL:

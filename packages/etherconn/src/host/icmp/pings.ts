@@ -34,13 +34,13 @@ export interface PingResult {
   readonly size: number;
 }
 
-/** Milliseconds that a ping waits for its answer when nothing else is said. */
+/** Default timeout, milliseconds. */
 const TIMEOUT = 5000;
 const SIZE = 56;
 const SIZE4_MAX = 65_507;
 const SIZE6_MAX = 65_527;
 
-/** One request under way. */
+/** A pending request. */
 class Ping implements PacketSender {
   readonly reported = false;
   readonly call: PendingCall<PingResult>;
@@ -57,7 +57,7 @@ class Ping implements PacketSender {
     this.fail('EHOSTUNREACH', 'the next hop does not answer');
   }
 
-  /** It may be asked again until its time is over. */
+  /** The neighbor may be asked again before the timeout. */
   dropped(): void {}
 
   fail(code: HostErrorCode, why: string): void {
@@ -65,9 +65,9 @@ class Ping implements PacketSender {
   }
 }
 
-/** The pings of a host that wait for their answers. */
+/** Pings of a host that wait for their answers. */
 export class Pings {
-  /** Identifier in all of them. */
+  /** Identifier of all of them. */
   readonly id: number = (Math.random() * 0x10000) | 0;
   readonly #state: HostState;
   readonly #output: Output;
@@ -109,7 +109,7 @@ export class Pings {
     return call.promise;
   }
 
-  /** Takes an echo reply; false when nobody has asked. */
+  /** Takes an echo reply. False if it answers no pending ping. */
   answered(
     u8: Uint8Array,
     record: FrameRecord,
@@ -130,7 +130,7 @@ export class Pings {
     return true;
   }
 
-  /** An ICMP error has come for a request of ours; false when nobody waits for it. */
+  /** Takes an ICMP error about a request. False if no ping waits for it. */
   failed(sequence: number, code: HostErrorCode): boolean {
     const ping = this.#pings.get(sequence);
     ping?.fail(code, 'a router, or the destination, has sent the request back');

@@ -17,18 +17,18 @@ import { addressInPrefix } from './slaac-identifier.ts';
 import { checkSlaacOptions, type SlaacOptions, type SlaacSettings } from './slaac-options.ts';
 
 const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-/** Routes that somebody has set count before those that routers tell of. */
+/** Routes set by the program take precedence over routes from routers. */
 const METRIC = 1024;
-/** Of an address; the newest. */
+/** Maximum number of advertisers kept for an address, the newest. */
 const ADVERTISERS_MAX = 16;
 
-/** Stateless configuration's hold on its host. */
+/** Connects stateless configuration to its host. */
 export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterListener, LinkWatcher {
   readonly #addresses: HostAddresses;
   readonly #state: HostState;
   readonly #settings: SlaacSettings;
   #slaac: Slaac<OwnAddress, RouteEntry> | null = null;
-  /** The link-local address, where we have made it. */
+  /** The link-local address, if it was created here. */
   #linkLocal: OwnAddress | null = null;
 
   constructor(addresses: HostAddresses, settings: SlaacSettings) {
@@ -45,7 +45,7 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
     return this.#state.random();
   }
 
-  /** Listens to routers, and gives the host the link-local address that it needs to be spoken to by them. */
+  /** Listens to routers, and adds the link-local address that the host needs to talk to them. */
   open(slaac: Slaac<OwnAddress, RouteEntry>): void {
     this.#slaac = slaac;
     watchLink(this.#state.relay, this);
@@ -86,7 +86,7 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
   solicit(): void {
     const { addresses } = this.#state;
     const source = addresses.linkLocal();
-    // Routers must not learn from an address that may yet turn out to be another's: RFC 4429 §3.3.
+    // Routers must not learn from an address that may belong to another station: RFC 4429 §3.3.
     const isOptimistic = source !== null && addresses.find(source, 0, 6)?.state === 'optimistic';
     this.#addresses.output.nd.solicitRouters(isOptimistic ? null : source);
   }
@@ -100,11 +100,11 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
 
   addAddress(address: Uint8Array, length: number, settled: (isFree: boolean) => void): OwnAddress | null {
     const addresses = this.#addresses;
-    // The host may have been given it by hand.
+    // The host may already have the address.
     if (this.#state.addresses.find(address, 0, 6) !== null) return null;
     const mode = this.#settings.detectDuplicates;
     const state: AddressState = mode === 'wait' ? 'tentative' : mode === 'off' ? 'preferred' : 'optimistic';
-    // Whether its network is on the link is a question of its own (RFC 5942).
+    // Whether its network is on the link is a separate question (RFC 5942).
     const own = addresses.add(address, length, state, false);
     if (mode === 'off') return own;
     const interval = addresses.output.neighbors.retransmitTime(16);
@@ -124,7 +124,7 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
   }
 
   removeAddress(address: OwnAddress): void {
-    // Somebody else may have removed it before.
+    // It may have been removed already.
     if (this.#state.addresses.list.includes(address)) this.#addresses.remove(address);
   }
 
@@ -133,7 +133,7 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
   }
 
   setPreferred(address: OwnAddress, isPreferred: boolean): void {
-    // While it is being found out whether it is unique, that counts.
+    // Until detection is over, its state stays.
     if (address.state !== 'preferred' && address.state !== 'deprecated') return;
     const state = isPreferred ? 'preferred' : 'deprecated';
     if (address.state !== state) this.#addresses.setState(address, state);
@@ -175,8 +175,8 @@ export class HostSlaacLink implements SlaacLink<OwnAddress, RouteEntry>, RouterL
 }
 
 /**
- * Lets a host make itself addresses; see `Host.slaac`. Rejects with an OptionError, InUseError (it does so already),
- * TimeoutError, the signal's reason, or what the host was closed with; then nothing is left.
+ * Starts stateless configuration of a host, see `Host.slaac`. Rejects with an OptionError, InUseError (it is running
+ * already), TimeoutError, the signal's reason, or the error that closed the host. Then nothing is left behind.
  */
 export async function startSlaac(addresses: HostAddresses, options: SlaacOptions): Promise<Slaac> {
   const { state } = addresses;

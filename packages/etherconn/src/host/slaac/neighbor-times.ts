@@ -1,24 +1,24 @@
 import type { RouterAdvertisement } from './router-advertisement.ts';
 
-/** Bounds of what is taken from routers, milliseconds: Linux's, RFC 4861 §6.2.1, and a minute of ours. */
+/** Limits for values from routers, milliseconds: Linux's, RFC 4861 §6.2.1, and a minute. */
 const REACHABLE_MIN = 100;
 const REACHABLE_MAX = 3_600_000;
 const RETRANSMIT_MIN = 10;
 const RETRANSMIT_MAX = 60_000;
-/** RFC 4861 §6.3.4: the random factor is another at least every few hours. */
+/** RFC 4861 §6.3.4: a new random factor at least every few hours. */
 const CHOICE_AGE = 7_200_000;
 
-/** The times of neighbor discovery that routers have told of: RFC 4861 §6.3.2, §6.3.4. */
+/** Neighbor discovery times that routers advertise: RFC 4861 §6.3.2, §6.3.4. */
 export class NeighborTimes {
-  /** Milliseconds for which a neighbor counts as reachable; null while no router says. */
+  /** Milliseconds for which a neighbor counts as reachable. Null while no router says. */
   reachable: number | null = null;
-  /** Milliseconds between questions; null while no router says. */
+  /** Milliseconds between questions. Null while no router says. */
   retransmit: number | null = null;
-  /** What `reachable` was made of, and when. */
+  /** The base of `reachable`, and when it was chosen. */
   #base = 0;
   #chosen = 0;
 
-  /** `random`: from 0 to below 1. */
+  /** `random`: a number from 0 to below 1. */
   advertised({ reachableTime, retransTimer }: RouterAdvertisement, now: number, random: number): void {
     const isOld = now - this.#chosen >= CHOICE_AGE;
     if (reachableTime !== 0 && (reachableTime !== this.#base || isOld)) {

@@ -10,8 +10,8 @@ export const ANY4: Uint8Array = new Uint8Array(4);
 export const ANY6: Uint8Array = new Uint8Array(16);
 
 /**
- * What a UDP port of a host is bound and connected to, and so whose datagrams it takes. Addresses are 4 bytes for IPv4,
- * also where the port is of version 6.
+ * The binding of a UDP port: what it is bound and connected to, and so which datagrams it takes. IPv4 addresses have
+ * 4 bytes here, also on a port of version 6.
  */
 export abstract class BoundPort {
   readonly version: 4 | 6;
@@ -21,22 +21,22 @@ export abstract class BoundPort {
   readonly multicastAll: boolean;
   readonly user: UdpPortUser;
   localPort = 0;
-  /** Own address in the form inside; all zero for every address of the host. */
+  /** Own address, 4 bytes for IPv4. All zero stands for every address of the host. */
   local: Uint8Array;
   /** Whether `local` is all zero. */
   wildcard = true;
-  /** Peer of a connected port, in the form inside. */
+  /** Peer of a connected port, 4 bytes for IPv4. */
   remote: Uint8Array | null = null;
   remotePort = 0;
   closed = false;
   /** Its neighbors among the open ports of its host, in the order in which they were opened. */
   next: BoundPort | null = null;
   previous: BoundPort | null = null;
-  /** Where the front for UDP finds it; empty where it has to be looked for. */
+  /** Its entries in the front for UDP. Empty if its datagrams go through the layers. */
   entries: readonly UdpEntry[] = [];
-  /** Number of the list of its datagrams in the batch under way. */
+  /** Number of the list of its datagrams in the current batch. */
   list = 0;
-  /** Its groups; made when it joins or leaves the first. */
+  /** Its groups. Created when it joins or leaves the first one. */
   protected memberships: Memberships | null = null;
 
   constructor(user: UdpPortUser, options: UdpPortOptions) {
@@ -50,14 +50,14 @@ export abstract class BoundPort {
   }
 
   abstract close(): void;
-  /** The host has been closed: nobody needs to wait any more. */
+  /** The host has been closed: rejects waiting writers. */
   abstract rejectWaiting(error: Error): void;
-  /** An ICMP error has come; the user is told at the end of the batch unless a send takes it before. */
+  /** An ICMP error has arrived. The user is told at the end of the batch, unless a send takes the error first. */
   abstract fail(error: SystemError): void;
-  /** What an ICMP error has brought, once. */
+  /** Returns and clears the error that an ICMP message has brought. */
   abstract takeFailure(): SystemError | null;
 
-  /** How well the port suits a datagram to one of the host's addresses; -1 when it does not. */
+  /** How well the port matches a datagram to one of the host's addresses. -1 if it does not. */
   score(u8: Uint8Array, record: FrameRecord): number {
     const version = record.ipVersion;
     let score = this.version === 4 ? 1 : 0;
@@ -73,7 +73,7 @@ export abstract class BoundPort {
     return score;
   }
 
-  /** Whether the port wants a datagram to a group or a broadcast address, that has come in `on` an interface. */
+  /** Whether the port takes a datagram to a group or broadcast address that has arrived `on` an interface. */
   wants(u8: Uint8Array, record: FrameRecord, kind: number, on: Interface): boolean {
     const version = record.ipVersion;
     if (!this.takes(version) || (this.remote !== null && !this.#isRemote(u8, record))) return false;
@@ -83,14 +83,14 @@ export abstract class BoundPort {
     return heard ?? (this.multicastAll && version === this.version);
   }
 
-  /** Whether packets of an IP version can be for this port at all. */
+  /** Whether the port can take packets of an IP version at all. */
   takes(version: number): boolean {
     if (this.version === 4) return version === 4;
     if (version === 6) return this.local.length === 16;
     return !this.ipv6Only && (this.local.length === 4 || this.wildcard);
   }
 
-  /** Whether datagrams to this address of the host can be for this port. */
+  /** Whether the port can take datagrams to this address of the host. */
   takesAt(address: Uint8Array, version: 4 | 6): boolean {
     return this.takes(version) && (this.wildcard || this.#isLocal(address, 0, version));
   }

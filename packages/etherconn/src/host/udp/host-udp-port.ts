@@ -19,9 +19,9 @@ import { HostUdpDestination, type SendingPort } from './udp-destination.ts';
 import type { UdpDestination, UdpPort, UdpPortOptions, UdpPortUser } from './udp-port.ts';
 import type { UdpPorts } from './udp-ports.ts';
 
-/** RFC 791 §3.1 and RFC 8200: what a packet of ours lives by unless a socket says otherwise. */
+/** RFC 791 §3.1 and RFC 8200: default TTL and hop limit. */
 const TTL = 64;
-/** RFC 1112 §6.1: group datagrams stay on the link unless asked otherwise. */
+/** RFC 1112 §6.1: by default, group datagrams stay on the link. */
 const MULTICAST_TTL = 1;
 
 /** The zone of the loopback interface. */
@@ -29,26 +29,26 @@ const LOOPBACK_ZONE = 'lo';
 
 /** A UDP port of a host, see {@link UdpPort}. */
 export class HostUdpPort extends BoundPort implements UdpPort, SendingPort {
-  /** Counts up when what destinations have built is not right any more. */
+  /** Incremented when destinations have to be prepared again. */
   epoch = 0;
   multicastLoopback = true;
   broadcast = false;
   lost = 0;
-  /** Sends say that they have succeeded as soon as a datagram waits for its next hop, as Linux's do. */
+  /** As on Linux, a send has succeeded as soon as its datagram waits for the next hop. */
   readonly reported = true;
   readonly #ports: UdpPorts;
   readonly #state: HostState;
-  /** Chosen by `connect`, so that `disconnect` gives it back. */
+  /** Whether `connect` has chosen the local address, so `disconnect` clears it. */
   #localByConnect = false;
   #ttl = TTL;
   #multicastTtl = MULTICAST_TTL;
-  /** Addresses that group datagrams of each IP version are sent from, where they were chosen. */
+  /** Addresses chosen for group datagrams of each IP version. */
   #groupSource4: Uint8Array | null = null;
   #groupSource6: Uint8Array | null = null;
-  /** Groups of IPv6 need no zone to be connected to. */
+  /** Whether IPv6 groups can be connected to without a zone. */
   #groupZoneNamed = false;
   #room: PortRoom | null = null;
-  /** What an ICMP error has brought and nobody has been told yet. */
+  /** An error from an ICMP message that nobody has been told yet. */
   #failure: SystemError | null = null;
 
   constructor(ports: UdpPorts, user: UdpPortUser, options: UdpPortOptions) {
@@ -70,7 +70,7 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort {
     return this.room.queue;
   }
 
-  /** Made when there is no room for the first time. */
+  /** Created when there is no room for the first time. */
   get room(): PortRoom {
     this.#room ??= new PortRoom(this.#state.relay);
     return this.#room;
@@ -125,7 +125,7 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort {
   connect(address: Uint8Array, port: number, zone: string): void {
     this.checkOpen('connect');
     const remote = this.checkDestination(address, port, zone, 'connect');
-    // Connected to "any" means to oneself, as with the system's sockets.
+    // As with the system's sockets, connecting to "any" connects to the host itself.
     const path = groupPath(this.#ports.output.path(remote, 'connect'), this);
     if (path.kind === AddressKind.BROADCAST && !this.broadcast) {
       throw hostError('EACCES', 'connect', 'broadcasts are not allowed; set broadcast');
@@ -179,14 +179,14 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort {
     this.epoch++;
   }
 
-  /** What a port is bound to comes first; a loopback address keeps its group datagrams inside, as with Linux. */
+  /** The bound address comes first. As with Linux, a loopback address keeps group datagrams on the host. */
   groupSource(version: 4 | 6): Uint8Array | null {
     const { local } = this;
     if (!this.wildcard && local.length === (version === 4 ? 4 : 16) && isLoopbackIp(local, 0, version))
       return local;
     const chosen = version === 4 ? this.#groupSource4 : this.#groupSource6;
     if (chosen === null) return null;
-    // The host may have lost it since.
+    // The host may have lost the address since.
     return this.#state.addresses.kindOf(chosen, 0, version) === AddressKind.OTHER ? null : chosen;
   }
 
@@ -227,22 +227,22 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort {
     this.lost++;
   }
 
-  /** The host has been closed: nobody needs to wait any more. */
+  /** The host has been closed: rejects waiting writers. */
   rejectWaiting(error: Error): void {
     this.#room?.queue.rejectAll(error);
   }
 
-  /** Throws a SystemError EBADF once the port is closed. */
+  /** Throws a SystemError EBADF if the port is closed. */
   checkOpen(call: 'bind' | 'connect' | 'send' | 'addMembership' | 'dropMembership'): void {
     if (this.closed) throw hostError('EBADF', call, 'the port is closed');
   }
 
-  /** Binds to a free port of every address, if it is not bound: as sending does. */
+  /** Binds an unbound port to a free number on every address, as sending does. */
   bindForSending(): void {
     if (this.localPort === 0) this.bind(this.version === 4 ? ANY4 : ANY6, 0);
   }
 
-  /** Checks a destination for what will never work; returns its form inside. */
+  /** Rejects destinations that can never work. Returns the address, 4 bytes for IPv4. */
   checkDestination(address: Uint8Array, port: number, zone: string, call: 'connect' | 'send'): Uint8Array {
     const remote = inside(address);
     if (remote.length === 16 && this.version === 4) {
@@ -252,7 +252,7 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort {
       throw hostError('ENETUNREACH', call, 'an IPv6 address sends to no IPv4 address');
     }
     if (port === 0) throw hostError('EINVAL', call, 'port 0 cannot be sent to');
-    // As on Linux zones of all other addresses are not looked at, and sends go out without one.
+    // As on Linux, zones of other addresses are ignored, and datagrams are sent without one.
     if (needsZone(remote)) {
       const isBound =
         (!this.wildcard && needsZone(this.local)) || (this.#groupZoneNamed && remote[0] === 0xff);
@@ -266,14 +266,14 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort {
     return remote;
   }
 
-  /** An ICMP error has come; the user is told at the end of the batch unless a send takes it before. */
+  /** An ICMP error has arrived. The user is told at the end of the batch, unless a send takes the error first. */
   fail(error: SystemError): void {
     if (this.remote === null || this.closed) return;
     this.#failure = error;
     this.#ports.noteFailure(this);
   }
 
-  /** Whether {@link takeFailure} has something. */
+  /** Whether {@link takeFailure} returns an error. */
   get failed(): boolean {
     return this.#failure !== null;
   }
@@ -304,14 +304,14 @@ export class HostUdpPort extends BoundPort implements UdpPort, SendingPort {
   }
 }
 
-/** Whether an address means nothing without the zone of an interface: fe80::/10, and groups of interface or link. */
+/** Whether an address is ambiguous without a zone: fe80::/10, and groups of interface or link scope. */
 function needsZone(address: Uint8Array): boolean {
   if (address.length === 4) return false;
   const scope = address[1] & 0xf;
   return isLinkLocalIpv6(address) || (address[0] === 0xff && (scope === 1 || scope === 2));
 }
 
-/** The form inside: an IPv4-mapped address as its 4 bytes. Always new bytes. */
+/** An address as new bytes, 4 for IPv4-mapped ones. */
 function inside(address: Uint8Array): Uint8Array {
   return address.length === 16 && isIpv4Mapped(address) ? address.slice(12) : Uint8Array.from(address);
 }

@@ -5,9 +5,9 @@ import type { BoundPort } from './bound-port.ts';
 const NONE: readonly UdpEntry[] = [];
 
 /**
- * Keeps the ports of one number in the relay's front for UDP: with one entry for each address of the host that a port takes
- * datagrams to. To be called when anything about them, or the host's addresses, has changed. Ports that share their number
- * are not there, nor are those of a host that conns share, so that their datagrams go through the layers.
+ * Keeps the ports of one number in the relay's front for UDP, with one entry for each address of the host that a port
+ * takes datagrams to. Call it when the ports or the host's addresses have changed. Ports that share a number, and
+ * ports of a host that conns share, have no entries, so their datagrams go through the layers.
  */
 export function refreshEntries(state: HostState, ports: readonly BoundPort[]): void {
   for (const port of ports) closeEntries(port);

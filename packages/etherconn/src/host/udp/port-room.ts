@@ -3,13 +3,13 @@ import { type RoomCall, RoomQueue } from '../../relay/room-queue.ts';
 import { keepAlive } from '../egress/keep-alive.ts';
 import type { RoomListener } from '../neighbor/neighbor-cache.ts';
 
-/** Writers of one port that may wait. A socket needs one place for all its datagrams. */
+/** Maximum number of waiting writers of one port. A socket needs one place for all its datagrams. */
 const DEPTH = 1024;
 
 /**
- * Those who wait until a port can send again, whatever it was that had no room: the wire, the way to the host itself, or
- * the queue of a neighbor that is being asked for. Each port has a line of its own, because one that waits for a silent
- * neighbor must not hold up the whole relay.
+ * Writers that wait until a port can send again, whatever had no room: the wire, the loopback, or the queue of an
+ * unresolved neighbor. Each port has its own line, because a port that waits for a silent neighbor must not block the
+ * whole relay.
  */
 export class PortRoom implements RoomListener, RoomCall {
   readonly queue: RoomQueue = new RoomQueue(DEPTH);
@@ -17,16 +17,16 @@ export class PortRoom implements RoomListener, RoomCall {
   settled = true;
   onSettled: (() => void) | null = null;
   readonly #relay: Relay;
-  /** The wire has had no room since the last try. */
+  /** Whether the wire had no room in the last try. */
   #blocked = false;
-  /** Whether the process stays alive for what waits. */
+  /** Whether it keeps the process alive. */
   #holding = false;
 
   constructor(relay: Relay) {
     this.#relay = relay;
   }
 
-  /** The wire has no room: the port gets into the relay's line. */
+  /** The wire has no room: puts the port in the relay's line. */
   waitForWire(): void {
     this.#blocked = true;
     if (!this.settled) return;
@@ -50,7 +50,7 @@ export class PortRoom implements RoomListener, RoomCall {
     return true;
   }
 
-  /** Leaves the relay's line; who waits here learns of the relay's end by the port. */
+  /** Leaves the relay's line. The port tells its writers when the relay ends. */
   reject(): void {
     this.settled = true;
     this.#hold(false);

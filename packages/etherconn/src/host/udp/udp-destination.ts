@@ -22,11 +22,11 @@ import type { UdpPorts } from './udp-ports.ts';
 
 const NO_MAC = new Uint8Array(6);
 
-/** What of a port a destination sends with. */
+/** What a destination needs of its port. */
 export interface SendingPort extends PacketSender, GroupSender {
-  /** Counts up when what destinations have built is not right any more. */
+  /** Incremented when destinations have to be prepared again. */
   readonly epoch: number;
-  /** Own address, 4 bytes for IPv4; `wildcard`: every address of the host. */
+  /** Own address, 4 bytes for IPv4. `wildcard`: every address of the host. */
   readonly local: Uint8Array;
   readonly wildcard: boolean;
   readonly localPort: number;
@@ -34,7 +34,7 @@ export interface SendingPort extends PacketSender, GroupSender {
   readonly multicastLoopback: boolean;
   readonly broadcast: boolean;
   readonly room: PortRoom;
-  /** Whether {@link takeFailure} has something. */
+  /** Whether {@link takeFailure} returns an error. */
   readonly failed: boolean;
   takeFailure(): SystemError | null;
   checkOpen(call: 'send'): void;
@@ -50,7 +50,7 @@ export class HostUdpDestination implements UdpDestination {
   readonly #destination: Uint8Array;
   readonly #destinationPort: number;
   readonly #payloadMax: number;
-  /** Longest payload that needs no fragments. */
+  /** Longest payload that fits in one frame. */
   #wholeMax = 0;
   #path: Path | null = null;
   #kind = 0;
@@ -60,7 +60,7 @@ export class HostUdpDestination implements UdpDestination {
   #template: UdpTemplate | null = null;
   #sender: FrameSender | null = null;
   #mac: Uint8Array = NO_MAC;
-  // What the above has been made for; anything else now, and it is made anew.
+  // The epochs in which the above was prepared. If one has changed, it is prepared again.
   #portEpoch = -1;
   #stateEpoch = -1;
   #relayEpoch = -1;
@@ -133,7 +133,7 @@ export class HostUdpDestination implements UdpDestination {
     return sent;
   }
 
-  /** Counts a frame that is for others here, too: a copy for them, or the frame itself. */
+  /** Counts a frame that is not unicast, and delivers a copy to receivers on this host. */
   #countGroup(memory: FrameMemory, at: number, frameLength: number): void {
     const { counters } = this.#state;
     if (this.#kind === AddressKind.OWN) {
@@ -144,12 +144,12 @@ export class HostUdpDestination implements UdpDestination {
     if (this.#isHeardHere() && !this.#output.loopback.copy(memory, at, frameLength)) counters.localDropped++;
   }
 
-  /** Whether the MAC address is known; if so, the template has it. */
+  /** Whether the MAC address is known. If so, the template contains it. */
   #isResolved(neighbor: Neighbor): boolean {
     if (neighbor.state < NeighborState.DELAY) {
       const { neighbors } = this.#output;
       if (neighbor.state === NeighborState.NONE) {
-        // It has gone from the cache meanwhile, or was never asked for.
+        // The entry has left the cache meanwhile, or was never requested.
         neighbor = neighbors.want(neighbor.address);
         this.#neighbor = neighbor;
       }
@@ -178,7 +178,7 @@ export class HostUdpDestination implements UdpDestination {
     return output.send(this.#packet(payload, start, end), this.#path!, this.#port);
   }
 
-  /** No room now; the port's writers are told when there is. */
+  /** There is no room now. The port's writers are told when there is. */
   #refuse(): 0 {
     if (this.#kind === AddressKind.OWN) this.#output.loopback.whenRoom(this.#port.room);
     else this.#port.room.waitForWire();
@@ -219,7 +219,7 @@ export class HostUdpDestination implements UdpDestination {
     this.#stateEpoch = state.epoch;
   }
 
-  /** The port's own address, unless it is one that nothing can be sent from. */
+  /** The port's own address, unless nothing can be sent from it. */
   #sourceFor(path: Path): Uint8Array {
     const { local, wildcard } = this.#port;
     if (wildcard) return path.source;
@@ -262,7 +262,7 @@ export class HostUdpDestination implements UdpDestination {
       return;
     }
     const etherType = this.#destination.length === 4 ? EtherType.IPV4 : EtherType.IPV6;
-    // A socket's callbacks come in a later turn anyway: what is sent in this one leaves together.
+    // A socket's callbacks run in a later turn anyway, so datagrams of one turn may leave together.
     const { vlanKey } = ethernet;
     this.#sender = relay.senderFor(macHigh(this.#mac), macLow(this.#mac), vlanKey, etherType, true);
   }

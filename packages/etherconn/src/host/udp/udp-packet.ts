@@ -4,8 +4,8 @@ import { fillIpv4Checksum, IPV4_FLAGS_OFFSET } from '../../wire/ipv4.ts';
 import type { UdpTemplate } from '../../wire/udp-template.ts';
 
 /**
- * The IP packet of `payload[start, end)` in memory of its own, for what cannot be sent from a slot at once. With
- * `mayFragment` without IPv4's "don't fragment". `id` is IPv4's identification.
+ * Builds an IP packet with `payload[start, end)` in new memory, for datagrams that cannot be written to a slot at
+ * once. `mayFragment` clears IPv4's "don't fragment". `id` is IPv4's identification.
  */
 export function udpPacket(
   template: UdpTemplate,

@@ -16,23 +16,23 @@ import type { BoundPort } from './bound-port.ts';
 import { closeEntries, refreshEntries } from './port-entries.ts';
 import { PortNumbers } from './port-numbers.ts';
 
-/** Ports that are given to who does not choose, as Linux's ip_local_port_range. */
+/** Range of ports for sockets that do not choose one, as Linux's ip_local_port_range. */
 const EPHEMERAL_FIRST = 32768;
 const EPHEMERAL_LAST = 60999;
 
-/** The UDP ports of a host: who has which, and whose a datagram is. */
+/** The UDP ports of a host: who has which port, and which port takes a datagram. */
 export class UdpPorts {
-  /** Those bound, by number, the newest last. */
+  /** Bound ports by number, the newest last. */
   readonly #bound = new PortNumbers();
-  /** All that are open, bound or not: a list, for most hosts have one. */
+  /** All open ports, bound or not. A list, because most hosts have one. */
   #first: BoundPort | null = null;
   #last: BoundPort | null = null;
-  /** Ports open now. */
+  /** Number of open ports. */
   size = 0;
   readonly state: HostState;
   readonly output: Output;
   readonly groups: HostGroups;
-  /** Ports with an error that their users have not been told. */
+  /** Ports whose users have not been told of an error yet. */
   #failed: BoundPort[] | null = null;
 
   constructor(state: HostState, output: Output, groups: HostGroups) {
@@ -49,7 +49,7 @@ export class UdpPorts {
     this.size++;
   }
 
-  /** Closes all, and tells their users. */
+  /** Closes all ports and tells their users. */
   closeAll(error: Error): void {
     const ports: BoundPort[] = [];
     for (let port = this.#first; port !== null; port = port.next) ports.push(port);
@@ -64,7 +64,7 @@ export class UdpPorts {
     }
   }
 
-  /** Gives `port` its number: the one wanted, or a free one for 0. Throws EADDRINUSE. */
+  /** Binds `port` to a number, or to a free one for 0. Throws EADDRINUSE. */
   claim(port: BoundPort, wanted: number): number {
     const number = wanted === 0 ? this.#free(port) : wanted;
     if (number < 0 || !this.#mayHave(port, number)) {
@@ -73,7 +73,7 @@ export class UdpPorts {
     const list = this.#bound.get(number);
     if (list === undefined) this.#bound.set(number, [port]);
     else list.push(port);
-    // What follows needs to know it.
+    // The next call uses it.
     port.localPort = number;
     this.changed(port);
     return number;
@@ -96,7 +96,7 @@ export class UdpPorts {
     else refreshEntries(this.state, list!);
   }
 
-  /** What a port is bound or connected to has changed. */
+  /** The binding of a port has changed. */
   changed(port: BoundPort): void {
     refreshEntries(this.state, this.#bound.get(port.localPort) ?? []);
   }
@@ -106,7 +106,7 @@ export class UdpPorts {
     for (const ports of this.#bound.lists()) refreshEntries(this.state, ports);
   }
 
-  /** Whether a port has this number on this address, or on all. */
+  /** Whether a port has this number on this address, or on all addresses. */
   isBound(address: Uint8Array, number: number): boolean {
     const version = address.length === 4 ? 4 : 6;
     const has = (port: BoundPort) => port.takes(version) && (port.wildcard || ipEquals(port.local, address));
@@ -114,8 +114,8 @@ export class UdpPorts {
   }
 
   /**
-   * Gives a datagram, that has come in `on` an interface, to its ports; false when there are none. `kind` is what its
-   * destination is to the host.
+   * Delivers a datagram that has arrived `on` an interface to its ports. False if there are none. `kind` is the kind
+   * of its destination.
    */
   deliver(store: BatchStore, record: FrameRecord, flags: number, kind: number, on: Interface): boolean {
     const list = this.#bound.get(record.destinationPort);
@@ -136,7 +136,7 @@ export class UdpPorts {
     return true;
   }
 
-  /** The port that has sent the packet which an ICMP error quotes, or null. `record` is of the quoted packet. */
+  /** The port that has sent the packet quoted by an ICMP error, or null. `record` describes the quoted packet. */
   senderOf(u8: Uint8Array, record: FrameRecord): BoundPort | null {
     for (const port of this.#bound.get(record.sourcePort) ?? []) {
       if (port.isConnectedTo(u8, record.ipDestination, record.ipVersion, record.destinationPort)) return port;
@@ -149,7 +149,7 @@ export class UdpPorts {
     return this.#bound.has(number);
   }
 
-  /** Tells the port's user of its error, after what is under way, unless a send takes it before. */
+  /** Tells the port's user of its error after the current batch, unless a send takes the error first. */
   noteFailure(port: BoundPort): void {
     if (this.#failed === null) {
       this.#failed = [];
@@ -171,7 +171,9 @@ export class UdpPorts {
     store.note(port.list, store.append(record, record.payload, record.payloadEnd, flags));
   }
 
-  /** The port that suits best; of equal ones the newest, or those that share it in turn by sender. */
+  /**
+   * The port that matches best. Among equals, the newest, or one of those that share the number, chosen by sender.
+   */
   #best(list: BoundPort[], u8: Uint8Array, record: FrameRecord): BoundPort | null {
     if (list.length === 1) return list[0].score(u8, record) < 0 ? null : list[0];
     let best: BoundPort | null = null;
@@ -197,7 +199,7 @@ export class UdpPorts {
   }
 
   #mayHave(port: BoundPort, number: number): boolean {
-    // Conns that share the host may have it.
+    // A conn that shares the host may have it.
     if (this.state.claims?.has(udpKey(port.local, number)) === true) return false;
     for (const other of this.#bound.get(number) ?? []) if (excludes(port, other)) return false;
     return true;
@@ -218,7 +220,7 @@ function tellFailures(ports: UdpPorts): void {
   ports.tellFailures();
 }
 
-/** Whether two ports cannot have the same number. */
+/** Whether two ports exclude each other from having the same number. */
 function excludes(a: BoundPort, b: BoundPort): boolean {
   if ((a.reuseAddr && b.reuseAddr) || (a.reusePort && b.reusePort)) return false;
   const share = (version: number) =>
