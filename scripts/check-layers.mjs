@@ -4,6 +4,7 @@ import { dirname, join, posix, relative } from 'node:path';
 /** Floors of the library from the bottom up (docs/architecture.md): a file may import from its own and lower ones. */
 const FLOORS = [
   ['wire'],
+  ['frames'],
   ['native'],
   ['capture'],
   ['link'],
