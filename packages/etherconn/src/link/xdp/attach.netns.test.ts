@@ -98,9 +98,11 @@ describe('steering program on interfaces', { skip }, () => {
       const program = SteeringProgram.load(addon, OPTIONS);
       program.attach(indexOf(pair, NEAR), fd, mode);
       pair.far.run('ping', '-c', '3', '-i', '0.01', '-W', '5', '10.0.0.1');
+      // Having had one answer, ping does not wait for the others, and a busy kernel takes its time.
+      await eventually('all three questions', () => program.counters()!.noEndpoint >= 3);
       const { redirected, passed, group, noEndpoint } = program.counters()!;
       assert.equal(redirected, 0);
-      assert.ok(group >= 1 && noEndpoint >= 3, `group ${group}, noEndpoint ${noEndpoint}`);
+      assert.ok(group >= 1, `group ${group}, noEndpoint ${noEndpoint}`);
       assert.equal(passed, group + noEndpoint);
       program.close();
       closeSync(fd);
