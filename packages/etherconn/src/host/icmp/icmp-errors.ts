@@ -15,10 +15,10 @@ import { RateLimit } from '../ip/rate-limit.ts';
 import type { HostState } from '../state.ts';
 import { ICMP_HEADER_LENGTH, icmpPacket } from './icmp-packet.ts';
 
-/** Errors sent per second, and at once; the burst is Linux's. */
+/** Errors sent per second, and in a burst. The burst is Linux's. */
 const ERROR_RATE = 100;
 const ERROR_BURST = 50;
-/** Bytes of an IPv4 error at most, RFC 1812 §4.3.2.3, and of an IPv6 error, RFC 4443 §2.4 (c). */
+/** Maximum bytes of an IPv4 error, RFC 1812 §4.3.2.3, and of an IPv6 error, RFC 4443 §2.4 (c). */
 const ERROR4_MAX = 576;
 const ERROR6_MAX = 1280;
 /** RFC 4443 §2.1: the types below are errors. */
@@ -26,7 +26,7 @@ const FIRST_INFORMATION = 128;
 /** Echo, router discovery, timestamp, information and address mask. */
 const QUERIES4: ReadonlySet<number> = new Set([0, 8, 9, 10, 13, 14, 15, 16, 17, 18]);
 
-/** The errors that a host sends about what has come in: RFC 1122 §3.2.2, RFC 4443 §2.4. */
+/** Sends ICMP errors about received packets: RFC 1122 §3.2.2, RFC 4443 §2.4. */
 export class IcmpErrors {
   readonly #state: HostState;
   readonly #output: Output;
@@ -37,7 +37,7 @@ export class IcmpErrors {
     this.#output = output;
   }
 
-  /** Says to the sender of a packet that nobody has its port. */
+  /** Reports to the sender of a packet that its port is closed. */
   portUnreachable(u8: Uint8Array, record: FrameRecord): void {
     if (record.ipVersion === 4) {
       this.sendError(u8, record, Icmpv4Type.DESTINATION_UNREACHABLE, Icmpv4Unreachable.PORT, 0);
@@ -46,7 +46,7 @@ export class IcmpErrors {
     }
   }
 
-  /** Says to the sender of a packet that its protocol is not spoken here. */
+  /** Reports to the sender of a packet that its protocol is not supported. */
   protocolUnreachable(u8: Uint8Array, record: FrameRecord): void {
     if (record.ipVersion === 4) {
       this.sendError(u8, record, Icmpv4Type.DESTINATION_UNREACHABLE, Icmpv4Unreachable.PROTOCOL, 0);
@@ -56,7 +56,7 @@ export class IcmpErrors {
     }
   }
 
-  /** Says to the sender of a packet what is wrong with its headers: a `Problem` that is none of the silent ones. */
+  /** Reports to the sender of a packet what is wrong with its headers: a `Problem` that is not silent. */
   parameterProblem(u8: Uint8Array, record: FrameRecord, found: number): void {
     const pointer = problemPointer(found);
     if (record.ipVersion === 4) {
@@ -67,8 +67,8 @@ export class IcmpErrors {
   }
 
   /**
-   * Sends an error about a packet to its sender, if that is allowed (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)) and there have
-   * not been too many. `rest` is what stands behind the checksum.
+   * Sends an error about a packet to its sender, if allowed (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)) and within the rate
+   * limit. `rest` is the field behind the checksum.
    */
   sendError(u8: Uint8Array, record: FrameRecord, type: number, code: number, rest: number): void {
     const { addresses, clock, counters } = this.#state;
@@ -93,7 +93,7 @@ export class IcmpErrors {
     if (typeof path === 'string') return;
     const headers = (version === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH) + ICMP_HEADER_LENGTH;
     const quote = Math.min(record.l3End - record.l3, (version === 4 ? ERROR4_MAX : ERROR6_MAX) - headers);
-    // From the address that was asked, so that the sender can tell whom it is about.
+    // The source is the address that the packet was sent to, so the sender can tell what the error is about.
     const isOwn = !isMulticastIp(u8, record.ipDestination, version);
     const from = isOwn ? u8.slice(record.ipDestination, record.ipDestination + length) : path.source;
     const packet = icmpPacket(path, from, type, code, rest, u8, record.l3, record.l3 + quote);
@@ -102,7 +102,7 @@ export class IcmpErrors {
   }
 }
 
-/** Whether a packet is itself an ICMP error, about which none is sent. */
+/** Whether a packet is an ICMP error itself. Errors about errors are not sent. */
 function isIcmpError(u8: Uint8Array, record: FrameRecord): boolean {
   if (record.l4 === 0 || record.l4 >= record.l3End || record.fragment === Fragment.LATER) return false;
   const type = u8[record.l4];
@@ -111,7 +111,7 @@ function isIcmpError(u8: Uint8Array, record: FrameRecord): boolean {
   return record.protocol === IpProtocol.ICMP && !QUERIES4.has(type);
 }
 
-/** Whether an error is about an option of the kind that all receivers of a group answer for: RFC 4443 §2.4 (e.3). */
+/** Whether an error is about an option that all members of a group answer for: RFC 4443 §2.4 (e.3). */
 function isAboutOptionForAll(
   u8: Uint8Array,
   record: FrameRecord,

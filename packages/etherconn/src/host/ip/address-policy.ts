@@ -20,12 +20,12 @@ const POLICIES = (
   ] as const
 ).map(([text, precedence, label]) => ({ prefix: parsePrefix(text), precedence, label }));
 
-/** The policy for 16 bytes: the label of an address, and how much destinations with it are preferred. */
+/** The policy of an address (16 bytes): its label, and its precedence as a destination. */
 export function policyOf(address: Uint8Array): { readonly precedence: number; readonly label: number } {
   return POLICIES.find(({ prefix }) => prefixContains(prefix, address))!;
 }
 
-/** The scope of 16 bytes: RFC 6724 §3.1, §3.2 for IPv4-mapped ones. */
+/** The scope of an address (16 bytes): RFC 6724 §3.1, §3.2 for IPv4-mapped ones. */
 export function scopeOf(address: Uint8Array): number {
   if (address[0] === 0xff) return address[1] & 0x0f;
   if (isLinkLocalIpv6(address) || isLoopbackIp(address, 0, 6)) return SCOPE_LINK;
@@ -34,7 +34,7 @@ export function scopeOf(address: Uint8Array): number {
   return isIpv4Mapped(address) && isLocal4 ? SCOPE_LINK : SCOPE_GLOBAL;
 }
 
-/** The number of leading bits that are the same in both, of 16 bytes each. */
+/** Number of common leading bits of two addresses (16 bytes). */
 export function commonBits(a: Uint8Array, b: Uint8Array): number {
   for (let i = 0; i < 16; i++) if (a[i] !== b[i]) return 8 * i + Math.clz32(a[i] ^ b[i]) - 24;
   return 128;

@@ -24,15 +24,15 @@ export interface HostAddress {
 
 const NONE: readonly never[] = Object.freeze([]);
 
-/** Finding out whether an address is unique. */
+/** Duplicate detection in progress. */
 export interface OngoingProbe {
-  /** Somebody has it. */
+  /** Another station has the address. */
   found(otherMac: Uint8Array): void;
-  /** Nobody will know. */
+  /** The result will not be known. */
   cancel(error: Error): void;
 }
 
-/** The host's own view of one of its addresses. */
+/** The internal record of an address of a host. */
 export class OwnAddress {
   readonly address: Uint8Array;
   readonly length: number;
@@ -40,13 +40,13 @@ export class OwnAddress {
   state: AddressState;
   /** The route to its network. */
   route: RouteEntry | null = null;
-  /** While it is being found out whether it is unique. */
+  /** While duplicate detection is in progress. */
   probe: OngoingProbe | null = null;
-  /** Routers (16 bytes) that have told of its prefix. */
+  /** Routers (16 bytes) that have advertised its prefix. */
   advertisers: readonly Uint8Array[] = NONE;
-  /** It is in use, and yet it is being found out whether somebody else has it since the link was down. */
+  /** Whether duplicate detection runs again since the link was down. The address stays in use. */
   confirming = false;
-  /** When it was last defended against somebody else who uses it. */
+  /** When it was last defended against another station that uses it. */
   defended: number = Number.NEGATIVE_INFINITY;
 
   constructor(address: Uint8Array, prefixLength: number, state: AddressState) {
@@ -56,7 +56,7 @@ export class OwnAddress {
     this.state = state;
   }
 
-  /** Whether packets may be sent from it and are taken for it. */
+  /** Whether packets may be sent from it and are accepted for it. */
   get usable(): boolean {
     return this.state !== 'tentative';
   }
@@ -67,12 +67,12 @@ export class OwnAddress {
   }
 }
 
-/** What a destination address is to a host. */
+/** The kinds of a destination address, from the point of view of a host. */
 export const AddressKind = {
   OTHER: 0,
   OWN: 1,
   MULTICAST: 2,
-  /** 255.255.255.255, or the broadcast address of a network of ours. */
+  /** 255.255.255.255, or the broadcast address of an own network. */
   BROADCAST: 3,
   /** 127.0.0.0/8, ::1. */
   LOOPBACK: 4,
@@ -84,7 +84,7 @@ export const AddressKind = {
 export class Addresses {
   list: readonly OwnAddress[] = NONE;
   #own4: readonly number[] = NONE;
-  /** Broadcast addresses of our networks; RFC 3021: /31 and /32 have none. */
+  /** Broadcast addresses of own networks. RFC 3021: /31 and /32 have none. */
   #broadcast4: readonly number[] = NONE;
   #own6: readonly Uint8Array[] = NONE;
 
@@ -98,7 +98,7 @@ export class Addresses {
     this.changed();
   }
 
-  /** To be called when the state of one has changed. */
+  /** Call it when the state of an address has changed. */
   changed(): void {
     const usable = this.list.filter((one) => one.usable);
     const v4 = usable.filter((one) => one.version === 4);
@@ -110,8 +110,8 @@ export class Addresses {
   }
 
   /**
-   * Addresses of the IP version of `address`, an own one, that no other machine can send from: other own ones, and the
-   * broadcast addresses of our networks.
+   * Addresses of the IP version of `address`, an own one, that no other machine can send from: other own addresses,
+   * and the broadcast addresses of own networks.
    */
   neverSourcesBeside(address: Uint8Array): Uint8Array[] {
     const isOther = (own: Uint8Array) => own.length === address.length && own !== address;
@@ -146,7 +146,7 @@ export class Addresses {
     return u8[offset + 15] === 0 ? AddressKind.UNSPECIFIED : AddressKind.OTHER;
   }
 
-  /** The entry of the address (4 or 16 bytes at `offset`), in whichever state, or null. */
+  /** Returns the record of the address (4 or 16 bytes at `offset`), in any state, or null. */
   find(u8: Uint8Array, offset: number, version: number): OwnAddress | null {
     for (const one of this.list) {
       if (one.version === version && sameBytes(one.address, 0, u8, offset, one.address.length)) return one;

@@ -25,21 +25,21 @@ import {
 import { Ipv6HeaderWalk } from '../../wire/ipv6-headers.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 
-/** What {@link sendFragments} answers besides a number of fragments. */
+/** Results of {@link sendFragments} other than a number of fragments. */
 export const FragmentResult = {
-  /** Not all fragments found a slot: none was sent. */
+  /** There are not enough slots for all fragments: none was sent. */
   NO_ROOM: 0,
   /** The packet is longer than the MTU and its header says "don't fragment". */
   DONT_FRAGMENT: -1,
-  /** The MTU does not hold the headers and 8 bytes. */
+  /** The MTU is too small for the headers and 8 bytes. */
   MTU_TOO_SMALL: -2,
 } as const;
 
 /** Used at once. */
 const walk = new Ipv6HeaderWalk();
-/** Slots reserved for one packet: 8,192 is the most that offsets can tell apart. */
+/** Slots reserved for one packet. Offsets can tell apart 8,192 fragments at most. */
 const slots = new Int32Array(8192);
-/** "Copied" bit of an IPv4 option's type: it belongs into every fragment. */
+/** "Copied" bit of an IPv4 option's type: the option belongs in every fragment. */
 const OPTION_COPIED = 0x80;
 
 /**
@@ -106,7 +106,8 @@ function sendIpv4(
     }
     writeU16(to.u8, ip + IPV4_TOTAL_LENGTH, header + length);
     writeU16(to.u8, ip + IPV4_ID, identification);
-    // A fragment may be cut again: its own offset is where it begins, and the last piece ends as it does.
+    // A fragment may be fragmented again: offsets start at its own, and the last piece keeps its "more fragments"
+    // bit.
     const more = at + length < end ? IPV4_MF : flagsOffset & IPV4_MF;
     writeU16(to.u8, ip + IPV4_FLAGS_OFFSET, more | ((flagsOffset & 0x1fff) + ((at - data) >> 3)));
     fillIpv4Checksum(to.u8, ip);

@@ -19,8 +19,8 @@ import {
 import type { RouteEntry } from './routes.ts';
 
 /**
- * Why an address (4 or 16 bytes) is not that of one machine on a link, or null: multicast, unspecified, loopback
- * (inside of every host already), 255.255.255.255, and IPv4-mapped ones (which are IPv4 addresses).
+ * Why an address (4 or 16 bytes) is not that of one machine on a link, or null. Such addresses are multicast,
+ * unspecified, loopback (inside every host), 255.255.255.255, and IPv4-mapped (they are IPv4 addresses).
  */
 export function whyNoStation(address: Uint8Array): string | null {
   const version = address.length === 4 ? 4 : 6;
@@ -31,7 +31,10 @@ export function whyNoStation(address: Uint8Array): string | null {
   return isLimitedBroadcast(address) ? 'the broadcast address' : null;
 }
 
-/** As {@link whyNoStation}, and the two addresses that an IPv4 network keeps for itself (RFC 3021: not /31 and /32). */
+/**
+ * As {@link whyNoStation}; also refuses the two reserved addresses of an IPv4 network (RFC 3021: not for /31 and
+ * /32).
+ */
 export function whyNoHostAddress({ address, length }: IpPrefix): string | null {
   const why = whyNoStation(address);
   if (why !== null || address.length === 16 || length >= 31) return why;
@@ -41,7 +44,10 @@ export function whyNoHostAddress({ address, length }: IpPrefix): string | null {
   return host === mask ? `the broadcast address of its network` : null;
 }
 
-/** An address that a host can have, with its prefix length; of one IP version, if said. Throws an OptionError. */
+/**
+ * Parses an address that a host can have, with its prefix length; of IP version `only`, if given. Throws an
+ * OptionError.
+ */
 export function parseHostAddress(text: string, option = 'addresses', only?: 4 | 6): IpPrefix {
   const prefix = parsePrefix(text, option);
   checkVersion(prefix.address, option, only);
@@ -52,7 +58,7 @@ export function parseHostAddress(text: string, option = 'addresses', only?: 4 | 
   return prefix;
 }
 
-/** A router's address; of one IP version, if said. Throws an OptionError. */
+/** Parses a router's address; of IP version `only`, if given. Throws an OptionError. */
 export function parseGateway(text: string, option: string, only?: 4 | 6): Uint8Array {
   const gateway = parseIp(text, option);
   checkVersion(gateway, option, only);
@@ -63,9 +69,9 @@ export function parseGateway(text: string, option: string, only?: 4 | 6): Uint8A
 }
 
 /**
- * Whether a router (4 or 16 bytes) can be asked for on the link, as Linux demands of gateways: it is in the network of an
- * address or of a route without gateway. Link-local ones always are. Before there is any address of its IP version it
- * cannot be told, and is taken.
+ * Whether a router (4 or 16 bytes) is on the link, as Linux requires of gateways: in the network of an address or of
+ * a route without a gateway. Link-local addresses always are. Without an address of that IP version the answer is
+ * unknown, and the router is accepted.
  */
 export function isReachableGateway(
   gateway: Uint8Array,
@@ -83,7 +89,7 @@ export function isReachableGateway(
   return told.some(isIn) || routes.some((route) => route.gateway === null && isIn(route.prefix));
 }
 
-/** The first address that is there twice, or null. */
+/** Returns the first address that occurs twice, or null. */
 export function duplicateOf(prefixes: readonly IpPrefix[]): Uint8Array | null {
   for (const [i, { address }] of prefixes.entries()) {
     if (prefixes.slice(0, i).some((before) => ipEquals(before.address, address))) return address;

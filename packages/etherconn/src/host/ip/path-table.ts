@@ -3,7 +3,10 @@ import { type IpKey, ipKey } from './ip-key.ts';
 
 const ENTRIES_MAX = 256;
 
-/** What routers have said of the ways to single destinations: bounded, and forgotten after a time. */
+/**
+ * What routers have reported about paths to single destinations. The number of entries and their lifetime are
+ * bounded.
+ */
 export class PathTable<V> {
   readonly #clock: Clock;
   readonly #lifetime: number;
@@ -12,14 +15,14 @@ export class PathTable<V> {
   readonly #entries = new Map<IpKey, { value: V; expires: number }>();
   #timer: ClockTimer | null = null;
 
-  /** `lifetime` in milliseconds; `changed` is called when an entry has come or gone. */
+  /** `lifetime` in milliseconds; `changed` is called when an entry is added or removed. */
   constructor(clock: Clock, lifetime: number, changed: () => void) {
     this.#clock = clock;
     this.#lifetime = lifetime;
     this.#changed = changed;
   }
 
-  /** What is known of the destination of `version` 4 or 6 at `offset`. */
+  /** Returns the value for the destination of `version` 4 or 6 at `offset`. */
   get(u8: Uint8Array, offset: number, version: number): V | undefined {
     return this.#entries.get(ipKey(u8, offset, version))?.value;
   }
@@ -34,7 +37,7 @@ export class PathTable<V> {
     this.#changed();
   }
 
-  /** Forgets what `isOver` says of. */
+  /** Removes entries for which `isOver` returns true. */
   forget(isOver: (value: V) => boolean): void {
     let isChanged = false;
     for (const [key, { value }] of this.#entries) if (isOver(value)) isChanged = this.#entries.delete(key);

@@ -16,7 +16,7 @@ export class RateLimit {
     this.#filled = clock.now();
   }
 
-  /** Takes one; false when it would be too many. */
+  /** Takes a token. False if there is none. */
   take(): boolean {
     const now = this.#clock.now();
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filled) * this.#rate) / 1000);

@@ -18,47 +18,49 @@ import { HEADROOM, hasRoomFor } from './reassembly-buffers.ts';
 import { DatagramState, Placed, ReassembledFrame } from './reassembly-datagram.ts';
 
 export interface ReassemblyOptions {
-  /** Datagrams that may be under way, 1 to 65,536; default 64. */
+  /** Maximum number of datagrams in progress, 1 to 65,536; default 64. */
   readonly maxDatagrams?: number;
-  /** Bytes of buffers, those of whole datagrams not released yet as well; default 4 MiB, at least 128 KiB. */
+  /**
+   * Maximum bytes of buffers, including those of whole datagrams not released yet; default 4 MiB, at least 128 KiB.
+   */
   readonly maxBytes?: number;
-  /** Milliseconds after its first fragment when an IPv4 datagram is given up; default 30,000. */
+  /** Milliseconds after its first fragment until an IPv4 datagram is given up; default 30,000. */
   readonly timeout4?: number;
   /** The same for IPv6; default 60,000 (RFC 8200 §4.5). */
   readonly timeout6?: number;
 }
 
 /**
- * Counters of fragments since the start. Each fragment is in exactly one of `used`, `pending` and the drops below
- * them, but for `reassembled` and `timeouts`, which count datagrams.
+ * Counters of fragments. Each fragment is in exactly one of `used`, `pending` and the drops below them. `reassembled`
+ * and `timeouts` count datagrams.
  */
 export interface ReassemblyStats {
   fragments: number;
   /** Fragments of whole datagrams. */
   used: number;
-  /** Fragments of datagrams that are not whole yet. */
+  /** Fragments of incomplete datagrams. */
   pending: number;
-  /** The same bytes at the same place as before. */
+  /** Exact duplicates. */
   duplicates: number;
-  /** Of datagrams in which fragments overlap or contradict each other: all of them are dropped (RFC 5722). */
+  /** Of datagrams with overlapping or contradicting fragments: all of them are dropped (RFC 5722). */
   overlaps: number;
-  /** Not parsable, without data, of a length that cannot be, or with its headers spread over fragments (RFC 7112). */
+  /** Not parsable, without data, of an impossible length, or with headers spread over fragments (RFC 7112). */
   malformed: number;
-  /** Their end is missing, as the link says. */
+  /** Truncated by the link. */
   truncated: number;
-  /** Of datagrams that had to go, or could not be begun, because the bounds were reached. */
+  /** Of datagrams that were dropped, or not started, because of the limits. */
   noRoom: number;
-  /** Of datagrams that did not become whole in time. */
+  /** Of datagrams that were not complete in time. */
   timedOut: number;
   /** Whole datagrams. */
   reassembled: number;
-  /** Datagrams that did not become whole in time. */
+  /** Datagrams that were not complete in time. */
   timeouts: number;
 }
 
 /**
- * Called with the first fragment of a datagram that is given up, the frame as it came: for ICMP "fragment reassembly
- * time exceeded". Valid during the call.
+ * Called with the first fragment of a datagram that is given up, as a frame, for ICMP "fragment reassembly time
+ * exceeded". Valid during the call.
  */
 export type TimeExceeded = (memory: FrameMemory, offset: number, length: number) => void;
 
@@ -67,13 +69,13 @@ const DEFAULT_BYTES = 4 << 20;
 const MIN_BYTES = 128 << 10;
 
 /**
- * Puts IPv4 (RFC 791, RFC 815) and IPv6 (RFC 8200 §4.5) fragments together, within bounds. Datagrams whose fragments
- * overlap are refused altogether, fragments that come later included (RFC 5722; here for IPv4, too); exact duplicates
- * do no harm. When the bounds are reached, the oldest datagram goes: fragments that belong together come close
- * together, and what has waited longest is likeliest never to become whole.
+ * Reassembles IPv4 (RFC 791, RFC 815) and IPv6 (RFC 8200 §4.5) fragments, within limits. Datagrams with overlapping
+ * fragments are refused, with the fragments that arrive later (RFC 5722; here also for IPv4). Exact duplicates are
+ * harmless. At the limits, the oldest datagram is dropped: fragments of a datagram arrive close together, so it is
+ * the least likely to become complete.
  */
 export class Reassembly {
-  /** What the sender of the last fragment is to be told of it: a {@link Problem}. */
+  /** What to report to the sender of the last fragment: a {@link Problem}. */
   problem: number = Problem.NONE;
   readonly #clock: Clock;
   readonly #timeExceeded: TimeExceeded | null;
@@ -81,15 +83,15 @@ export class Reassembly {
   readonly #maxBytes: number;
   readonly #timeout4: number;
   readonly #timeout6: number;
-  /** Hash of the key of the datagram at each place, 0 for none: what is looked through for every fragment. */
+  /** Hash of the key of the datagram at each place, 0 for none. Searched for every fragment. */
   #hashes: Int32Array = new Int32Array(4);
   readonly #datagrams: ReassembledFrame[] = [];
-  /** How many of them are under way, or refused. */
+  /** Number of datagrams in progress or refused. */
   #open = 0;
   #bytes = 0;
   #timer: ClockTimer | null = null;
   #closed = false;
-  /** Where the fragment at hand lies in its frame and in its datagram. */
+  /** Place of the current fragment in its frame and in its datagram. */
   #data = 0;
   #start = 0;
   #isLast = false;
@@ -119,9 +121,9 @@ export class Reassembly {
   }
 
   /**
-   * Takes a fragment: a parsed frame of `memory` (`record.fragment` is not NONE) with its `FrameFlag`s. Returns
-   * the frame in which it came whole, if it did: untagged or tagged as the first fragment was, for `parseFrame` and
-   * then as any other frame. It stays until it is given to {@link release}.
+   * Takes a fragment: a parsed frame of `memory` (`record.fragment` is not NONE) with its `FrameFlag`s. Returns the
+   * reassembled frame once it is complete, with the tags of its first fragment. The frame is valid until {@link
+   * release}.
    */
   add(memory: FrameMemory, record: FrameRecord, flags: number): ReassembledFrame | null {
     const counts = this.#counts;
@@ -168,7 +170,7 @@ export class Reassembly {
     return null;
   }
 
-  /** Gives a frame that {@link add} has returned back, once. */
+  /** Releases a frame that {@link add} has returned, once. */
   release(frame: ReassembledFrame): void {
     if (frame.state === DatagramState.COMPLETE) this.#free(frame);
   }
@@ -180,7 +182,7 @@ export class Reassembly {
     return { ...this.#counts, pending };
   }
 
-  /** Datagrams of which fragments are missing now. */
+  /** Number of incomplete datagrams. */
   get gathering(): number {
     return this.#datagrams.filter(({ state }) => state === DatagramState.GATHERING).length;
   }
@@ -190,7 +192,7 @@ export class Reassembly {
     return this.#bytes;
   }
 
-  /** Gives back all that is not whole, and takes nothing more. Whole datagrams stay until they are released. */
+  /** Drops everything incomplete and takes nothing more. Complete datagrams stay until they are released. */
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
@@ -200,7 +202,7 @@ export class Reassembly {
         this.#evict(datagram);
   }
 
-  /** Finds where the fragment's data lies; false when it cannot be one. */
+  /** Finds the place of the fragment's data. False if it cannot be a fragment. */
   #locate(u8: Uint8Array, record: FrameRecord): boolean {
     if (record.error !== 0 || record.fragment === Fragment.NONE) return false;
     if (record.ipVersion === 4) {
@@ -211,7 +213,7 @@ export class Reassembly {
       this.#identification = ipv4Id(u8, record.l3);
     } else {
       const header = findIpv6Extension(u8, record, IpProtocol.FRAGMENT);
-      // The second fragment header of a packet: nobody sends that in good faith.
+      // A second fragment header is never legitimate.
       if (header < 0 || (ipv6FragmentOffset(u8, header) === 0 && !ipv6MoreFragments(u8, header)))
         return false;
       this.#data = header + IPV6_FRAGMENT_LENGTH;
@@ -296,7 +298,9 @@ export class Reassembly {
     return oldest;
   }
 
-  /** Lets others go until the buffer can grow; false when that does not help, and the datagram goes itself. */
+  /**
+   * Drops other datagrams until the buffer can grow. False if that does not help and the datagram itself is dropped.
+   */
   #makeRoomFor(datagram: ReassembledFrame, end: number): boolean {
     const growth = datagram.growthFor(end);
     while (growth > 0 && (this.#bytes + growth > this.#maxBytes || !hasRoomFor(growth))) {
@@ -315,7 +319,7 @@ export class Reassembly {
     this.#free(datagram);
   }
 
-  /** Keeps the key alone, for the fragments that are still to come. */
+  /** Keeps only the key, for the fragments still to arrive. */
   #refuse(datagram: ReassembledFrame): void {
     this.#bytes -= datagram.drop();
     datagram.state = DatagramState.REFUSED;

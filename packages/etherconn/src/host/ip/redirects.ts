@@ -2,19 +2,19 @@ import type { Clock } from '../../clock.ts';
 import { ipEquals } from '../../wire/ip.ts';
 import { PathTable } from './path-table.ts';
 
-/** As with Linux (net.ipv4.route.gc_timeout): what a router said once shall not count for ever. */
+/** As with Linux (net.ipv4.route.gc_timeout): a redirect expires. */
 const LIFETIME = 300_000;
 
-/** Better first hops to single destinations, as routers have said (RFC 792, RFC 1122 §3.2.2.2). */
+/** Better next hops to single destinations, as routers have reported (RFC 792, RFC 1122 §3.2.2.2). */
 export class Redirects {
   readonly #table: PathTable<Uint8Array>;
 
-  /** `changed` is called when one has come or gone. */
+  /** `changed` is called when an entry is added or removed. */
   constructor(clock: Clock, changed: () => void) {
     this.#table = new PathTable(clock, LIFETIME, changed);
   }
 
-  /** The router for an address (4 or 16 bytes), if one has been said. */
+  /** Returns the router for an address (4 or 16 bytes), if a redirect names one. */
   get(address: Uint8Array): Uint8Array | undefined {
     return this.#table.get(address, 0, address.length === 4 ? 4 : 6);
   }
@@ -23,7 +23,7 @@ export class Redirects {
     this.#table.set(destination, 0, destination.length === 4 ? 4 : 6, router);
   }
 
-  /** This router does not answer. */
+  /** Forgets redirects to a router that does not answer. */
   forget(router: Uint8Array): void {
     this.#table.forget((one) => ipEquals(one, router));
   }

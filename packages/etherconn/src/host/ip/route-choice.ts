@@ -1,12 +1,12 @@
 import type { Clock, ClockTimer } from '../../clock.ts';
 import type { RouteEntry, Routes } from './routes.ts';
 
-/** RFC 4191 §3.5: a router that does not answer is asked again no more often, and only while it would be used. */
+/** RFC 4191 §3.5: a silent router is asked again at most this often, and only while it would be used. */
 const PROBE_INTERVAL = 60_000;
 
-/** What is known of the routers, see `NeighborCache`. */
+/** What is known of routers, see `NeighborCache`. */
 export interface RouterReachability {
-  /** When a station was last asked for and did not answer, by the clock; undefined when nothing is known against it. */
+  /** When resolution of a station has last failed, by the clock. Undefined if it has not. */
   failedAt(address: Uint8Array): number | undefined;
   /** Asks it once. */
   probe(address: Uint8Array): void;
@@ -19,9 +19,9 @@ export interface RouteWatcher {
 }
 
 /**
- * Chooses among the routes of a host by whether their routers answer: RFC 4861 §6.3.6, RFC 4191 §3.2 and, for IPv4, RFC
- * 1122 §3.3.1.6. As with Linux a router counts as reachable until it has not answered; of IPv4 routes only default ones
- * stand in for each other.
+ * Chooses among the routes of a host by whether their routers answer: RFC 4861 §6.3.6, RFC 4191 §3.2 and, for IPv4,
+ * RFC 1122 §3.3.1.6. As with Linux, a router counts as reachable until it fails to answer, and only default routes of
+ * IPv4 replace each other.
  */
 export class RouteChoice {
   readonly #routes: Routes;
@@ -37,7 +37,7 @@ export class RouteChoice {
     this.#watcher = watcher;
   }
 
-  /** The route to take to an address (4 or 16 bytes) now, or null. */
+  /** Returns the route for an address (4 or 16 bytes) now, or null. */
   find(address: Uint8Array): RouteEntry | null {
     const first = this.#routes.find(address);
     if (first === null || this.#failedAt(first) === undefined) return first;
@@ -50,7 +50,10 @@ export class RouteChoice {
     this.#timer = null;
   }
 
-  /** The next best route whose router may answer. If there is none, they take turns: that which failed longest ago. */
+  /**
+   * The next best route whose router may answer. If there is none, the routers take turns: the one that failed
+   * longest ago is next.
+   */
   #standIn(address: Uint8Array, first: RouteEntry): RouteEntry {
     const silent: RouteEntry[] = [];
     let longestAgo = first;
@@ -67,7 +70,7 @@ export class RouteChoice {
     return longestAgo;
   }
 
-  /** A router would be used if it answered. */
+  /** A router would be used if it answered: asks it again when that is due. */
   #ask(route: RouteEntry): void {
     const due = this.#failedAt(route)! + PROBE_INTERVAL;
     const left = due - this.#clock.now();

@@ -1,16 +1,18 @@
 import { type IpPrefix, ipEquals, prefixContains } from '../../wire/ip.ts';
 
-/** How much a router wants to be used: RFC 4191 §2.1. */
+/** The preference that a router asks for: RFC 4191 §2.1. */
 export const RoutePreference = { LOW: -1, MEDIUM: 0, HIGH: 1 } as const;
 
-/** Where packets for a network go. */
+/** A route to a network. */
 export interface RouteEntry {
   readonly prefix: IpPrefix;
-  /** 4 or 16 bytes; null: the destination is itself on the link. */
+  /** The router, 4 or 16 bytes. Null: the network is on the link. */
   readonly gateway: Uint8Array | null;
-  /** Of two routes for the same network the one with the lower metric counts. */
+  /** Among routes to the same network, the lowest metric wins. */
   readonly metric: number;
-  /** Of two with the same metric the one that its router prefers: {@link RoutePreference}, default medium. */
+  /**
+   * Among routes with the same metric, the preference of the router decides: {@link RoutePreference}, default medium.
+   */
   readonly preference?: number;
 }
 
@@ -19,7 +21,7 @@ export class Routes {
   list: readonly RouteEntry[] = [];
 
   add(route: RouteEntry): void {
-    // Stable: of equal ones the first added counts.
+    // The sort is stable: among equals, the first added wins.
     this.list = this.list
       .concat(route)
       .sort(
@@ -34,23 +36,23 @@ export class Routes {
     this.list = this.list.filter((one) => one !== route);
   }
 
-  /** The route that counts for an address (4 or 16 bytes), or null. */
+  /** Returns the best route for an address (4 or 16 bytes), or null. */
   find(address: Uint8Array): RouteEntry | null {
     for (const route of this.list) if (isFor(route, address)) return route;
     return null;
   }
 
-  /** All routes for an address, the best first. */
+  /** Returns all routes for an address, the best first. */
   all(address: Uint8Array): RouteEntry[] {
     return this.list.filter((route) => isFor(route, address));
   }
 
-  /** Whether some route goes by this router. */
+  /** Whether any route uses this router. */
   hasGateway(gateway: Uint8Array): boolean {
     return this.list.some((route) => route.gateway !== null && ipEquals(route.gateway, gateway));
   }
 
-  /** A route to exactly this network by this gateway (any, when undefined), or null. */
+  /** Returns the route to exactly this network by this gateway (by any, if undefined), or null. */
   get(prefix: IpPrefix, gateway?: Uint8Array | null): RouteEntry | null {
     for (const route of this.list) {
       const same = route.prefix.length === prefix.length && sameNetwork(route.prefix, prefix);

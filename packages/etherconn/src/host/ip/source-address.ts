@@ -3,8 +3,9 @@ import { commonBits, policyOf, scopeOf } from './address-policy.ts';
 import type { OwnAddress } from './addresses.ts';
 
 /**
- * The address of ours to send from towards `destination` over `nextHop` (4 or 16 bytes), or null. IPv6: RFC 6724 §5. IPv4:
- * as Linux does, that of the network on the link, or the first in the router's network, or the first.
+ * Chooses the own address to send from to `destination` over `nextHop` (4 or 16 bytes), or null. IPv6: RFC 6724 §5.
+ * IPv4, as Linux: the address in the network of a destination on the link, otherwise the first in the router's
+ * network, otherwise the first.
  */
 export function sourceAddress(
   own: readonly OwnAddress[],
@@ -16,7 +17,10 @@ export function sourceAddress(
     : sourceAddress6(own, destination, nextHop);
 }
 
-/** The address to send from to an own one: itself, or as on Linux, of several in one IPv4 network the first. */
+/**
+ * The source for an own address as destination: the address itself or, as on Linux, the first of several in one IPv4
+ * network.
+ */
 export function localSource(own: readonly OwnAddress[], destination: Uint8Array): Uint8Array {
   if (destination.length === 16) return destination;
   const itself = own.find(({ address, usable }) => usable && ipEquals(address, destination));
@@ -57,34 +61,34 @@ function sourceAddress6(
 }
 
 /**
- * The rules in their order. Rules 4 (home addresses), 5 (there is one interface) and 7 (temporary addresses, of which
- * there are none) never decide. What the rules leave open goes to the address that came first, so that none that
- * comes later takes over; Linux's goes to the last.
+ * Applies the rules in order. Rules 4 (home addresses), 5 (there is one interface) and 7 (there are no temporary
+ * addresses) never apply. What the rules leave open goes to the first address, so a later one never takes over; with
+ * Linux it goes to the last.
  */
 function isBetter(a: OwnAddress, b: OwnAddress, destination: Uint8Array, nextHop: Uint8Array): boolean {
-  // 1: the destination itself.
+  // 1: prefer the destination itself.
   if (ipEquals(a.address, destination)) return true;
   if (ipEquals(b.address, destination)) return false;
-  // 2: a scope that reaches as far, but no farther.
+  // 2: prefer the smallest scope that suffices.
   const scope = scopeOf(destination);
   const scopeA = scopeOf(a.address);
   const scopeB = scopeOf(b.address);
   if (scopeA !== scopeB) return scopeA < scopeB ? scopeA >= scope : scopeB < scope;
-  // 3: not deprecated; nor (RFC 4429 §3.1) one that may turn out to be somebody else's.
+  // 3: avoid deprecated addresses and (RFC 4429 §3.1) optimistic ones.
   const isFirmA = a.state === 'preferred';
   if (isFirmA !== (b.state === 'preferred')) return isFirmA;
-  // 5.5: of a prefix that the next hop has told of.
+  // 5.5: prefer a prefix that the next hop has advertised.
   const isItsA = isAdvertisedBy(a, nextHop);
   if (isItsA !== isAdvertisedBy(b, nextHop)) return isItsA;
-  // 6: the label of the destination.
+  // 6: prefer the label of the destination.
   const { label } = policyOf(destination);
   const isAlikeA = policyOf(a.address).label === label;
   if (isAlikeA !== (policyOf(b.address).label === label)) return isAlikeA;
-  // 8: the longest prefix in common.
+  // 8: prefer the longest common prefix.
   return commonPrefix(a, destination) > commonPrefix(b, destination);
 }
 
-/** RFC 6724 §2.2: no more than the address's own prefix. */
+/** RFC 6724 §2.2: at most the address's own prefix counts. */
 function commonPrefix(own: OwnAddress, destination: Uint8Array): number {
   return Math.min(commonBits(own.address, destination), own.length);
 }

@@ -3,21 +3,21 @@ import { sameBytes } from '../../wire/bytes.ts';
 import type { GroupRecord } from '../../wire/group-record.ts';
 import { GroupState, groupHash } from './group-state.ts';
 
-/** What IGMP and MLD have of their own: their packets, and the groups that are never spoken of. */
+/** What differs between IGMP and MLD: packets, and groups that are never reported. */
 export interface GroupMessages {
-  /** Whether routers are told of this group. */
+  /** Whether the group is reported to routers. */
   isReported(group: Uint8Array): boolean;
-  /** Sends a report of the newest version; splits it when it is too long for one packet. */
+  /** Sends a report of the newest version, split if it is too long for one packet. */
   sendReport(records: readonly GroupRecord[]): void;
   /** Sends a report of an older version: `age` 1 for the second newest, 2 for the one before. */
   sendOldReport(group: Uint8Array, age: number): void;
-  /** Sends word, in the second newest version, that nobody here listens any more. */
+  /** Sends a leave, in the second newest version. */
   sendLeave(group: Uint8Array): void;
   /** Longest time between unsolicited reports of older versions, milliseconds. */
   readonly oldReportInterval: number;
 }
 
-/** A query as far as it matters. */
+/** The relevant fields of a query. */
 export interface GroupQuery {
   /** 0 for the newest version, 1 for the one before, 2 for IGMPv1. */
   readonly age: number;
@@ -26,15 +26,15 @@ export interface GroupQuery {
   readonly sources: readonly Uint8Array[];
   /** Milliseconds. */
   readonly maxResponseTime: number;
-  /** Querier's robustness variable, 0 when it does not say. */
+  /** The querier's robustness variable, 0 if it does not tell. */
   readonly robustness: number;
-  /** Querier's query interval in seconds, 0 when it does not say. */
+  /** The querier's query interval in seconds, 0 if it does not tell. */
   readonly queryInterval: number;
 }
 
 export interface GroupTiming {
   readonly clock: Clock;
-  /** From 0 to below 1. */
+  /** A number from 0 to below 1. */
   random(): number;
 }
 
@@ -43,9 +43,9 @@ export interface GroupStats {
   /** Packets sent: reports, leaves and dones. */
   reportsSent: number;
   queriesReceived: number;
-  /** Reports and dones of others. */
+  /** Reports and dones of other hosts. */
   reportsReceived: number;
-  /** Messages that are not whole, have a bad checksum, or that no router may send so; dropped. */
+  /** Messages that are incomplete, have a bad checksum, or are invalid from a router; dropped. */
   malformed: number;
 }
 
@@ -55,19 +55,19 @@ const QUERY_INTERVAL = 125_000;
 const UNSOLICITED_INTERVAL = 1000;
 
 /**
- * Tells routers which groups a host listens to: the host's part of IGMPv3 (RFC 3376 §5, §7.2) and, the same in other
- * packets, of MLDv2 (RFC 3810 §6, §8.2), with the older versions while routers speak those.
+ * Reports to routers the groups that a host listens to: the host's part of IGMPv3 (RFC 3376 §5, §7.2) and of MLDv2
+ * (RFC 3810 §6, §8.2), which differ only in their packets, and of older versions while routers use them.
  *
- * There is one timer, and none while there is nothing to say.
+ * There is one timer. It does not run while there is nothing to report.
  */
 export class GroupReporter {
   readonly #messages: GroupMessages;
   readonly #clock: Clock;
   readonly #timing: GroupTiming;
   #groups: GroupState[] = [];
-  /** Those of which routers have yet to be told something: who joins thousands of groups has few of these. */
+  /** Groups with a change still to report: few, even on a host that has joined thousands. */
   readonly #changing: Set<GroupState> = new Set();
-  /** Whether a group may have something to say at a time of its own. */
+  /** Whether a group may have a pending time of its own. */
   #hasTimes = false;
   #robustness = ROBUSTNESS;
   #queryInterval = QUERY_INTERVAL;
@@ -85,7 +85,7 @@ export class GroupReporter {
     this.#clock = timing.clock;
   }
 
-  /** Whether somebody has joined the group at `offset`. */
+  /** Whether a socket has joined the group at `offset`. */
   isMember(u8: Uint8Array, offset: number): boolean {
     const groups = this.#groups;
     if (groups.length === 0) return false;
@@ -99,7 +99,7 @@ export class GroupReporter {
     return false;
   }
 
-  /** Whether somebody has joined the group at `offset` for what the sender at `source` sends. */
+  /** Whether a socket has joined the group at `offset` for the sender at `source`. */
   accepts(u8: Uint8Array, offset: number, source: number): boolean {
     const groups = this.#groups;
     for (let i = 0; i < groups.length; i++)
@@ -107,7 +107,7 @@ export class GroupReporter {
     return false;
   }
 
-  /** How many groups somebody has joined. */
+  /** Number of joined groups. */
   get size(): number {
     return this.#groups.reduce((sum, group) => sum + (group.isMember ? 1 : 0), 0);
   }
@@ -129,7 +129,7 @@ export class GroupReporter {
     if (group?.leave(source, this.#robustness)) this.#changed(group, false);
   }
 
-  /** Tells everything again, as after the interface came up or the host got its first address. */
+  /** Reports everything again, for example after the interface came up or the host got its first address. */
   announce(): void {
     this.#followQuerier();
     for (const group of [...this.#groups]) {
@@ -154,7 +154,7 @@ export class GroupReporter {
     this.#arm();
   }
 
-  /** Somebody else has reported a group in an older version: then we need not (RFC 2236 §3). */
+  /** Another host has reported a group in an older version, so this one need not (RFC 2236 §3). */
   receiveOldReport(u8: Uint8Array, offset: number): void {
     this.#followQuerier();
     if (this.#age === 0) return;
@@ -167,7 +167,7 @@ export class GroupReporter {
     group.lastReporter = false;
   }
 
-  /** Leaves everything; routers are told, once, if `tell`. */
+  /** Leaves all groups. Reports it once if `tell`. */
   close(tell: boolean): void {
     this.#followQuerier();
     const members = this.#groups.filter(
@@ -197,7 +197,7 @@ export class GroupReporter {
     return null;
   }
 
-  /** Speaks the version of the oldest querier that is there; a change of version ends all that was going on. */
+  /** Uses the version of the oldest querier present. A change of version cancels what was pending. */
   #followQuerier(): void {
     const now = this.#clock.now();
     const age = now < this.#olderUntil[2] ? 2 : now < this.#olderUntil[1] ? 1 : 0;
@@ -221,7 +221,7 @@ export class GroupReporter {
     this.#arm();
   }
 
-  /** Older versions know nothing of sources: they are told of groups. */
+  /** Older versions know no sources: they report groups. */
   #changedOld(group: GroupState, isNew: boolean): void {
     if (isNew) {
       group.cancelReports();
@@ -257,7 +257,7 @@ export class GroupReporter {
 
   #queried(query: GroupQuery, now: number): void {
     const at = now + this.#timing.random() * query.maxResponseTime;
-    // An answer about everything comes sooner anyway.
+    // The pending answer to a general query comes sooner.
     if (this.#generalAt <= at) return;
     if (query.group === null) {
       if (this.#groups.some((group) => group.isMember && this.#messages.isReported(group.address)))
@@ -280,7 +280,7 @@ export class GroupReporter {
     }
   }
 
-  /** Groups that nobody is in, and of which nothing is to be told, go. */
+  /** Removes groups without members that have nothing left to report. */
   #forget(): void {
     if (this.#groups.some((group) => !group.isMember && !group.hasChanges))
       this.#groups = this.#groups.filter((group) => group.isMember || group.hasChanges);
@@ -344,8 +344,8 @@ export class GroupReporter {
 }
 
 /**
- * Divides records among reports of at most `limit` bytes of records each, those with many sources as well
- * (RFC 3376 §4.2.16: a record of sources that are included may be split).
+ * Distributes records over reports with at most `limit` bytes of records each. Splits records with many sources (RFC
+ * 3376 §4.2.16 allows it for included sources).
  */
 export function packRecords(
   records: readonly GroupRecord[],

@@ -3,7 +3,7 @@ import { EtherType } from '../../wire/ethertype.ts';
 import { ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
 import type { Addresses } from '../ip/addresses.ts';
 
-/** What {@link GroupSelection} speaks to: the Ethernet side of a host. */
+/** What {@link GroupSelection} needs of the Ethernet side of a host. */
 export interface SelectingEthernet {
   /** See `Relay.selectGroups`. */
   selectGroups(etherType: number, selectors: readonly number[] | null): void;
@@ -11,18 +11,18 @@ export interface SelectingEthernet {
   selectGroup(etherType: number, selector: number, isWanted: boolean): void;
 }
 
-/** 224.0.0.1 and ff02::1 as of {@link groupSelectorOf}: every host listens to them. */
+/** Selectors of 224.0.0.1 and ff02::1, see {@link groupSelectorOf}. Every host listens to them. */
 const ALL_HOSTS4 = 0x5e000001;
 const ALL_NODES6 = 1;
 
 /**
- * Tells the relay which group frames a host wants: ARP requests for its addresses, multicasts to its groups. So a
- * thousand hosts on one relay do not each look at what is asked of one of them.
+ * Tells the relay which group frames a host wants: ARP requests for its addresses, and multicasts to its groups. So a
+ * frame for one host is not offered to a thousand hosts on the same relay.
  */
 export class GroupSelection {
   readonly #ethernet: SelectingEthernet;
   readonly #addresses: Addresses;
-  /** How often groups of each IP version have been joined that have this selector. Made when the first is. */
+  /** Number of joins of each selector, by IP version. Created with the first join. */
   #counts4: Map<number, number> | null = null;
   #counts6: Map<number, number> | null = null;
 
@@ -42,7 +42,7 @@ export class GroupSelection {
     );
   }
 
-  /** A group (4 or 16 bytes) has been joined once more (1) or less (-1). */
+  /** A group (4 or 16 bytes) has one more member (1), or one less (-1). */
   groupChanged(group: Uint8Array, change: 1 | -1): void {
     const isV4 = group.length === 4;
     const counts = isV4 ? this.#joined4() : this.#joined6();
@@ -65,7 +65,7 @@ export class GroupSelection {
   }
 }
 
-/** What the relay tells the frames of a group (4 or 16 bytes) by: the last 4 bytes of its MAC address. */
+/** The selector by which the relay tells frames of a group (4 or 16 bytes): the last 4 bytes of its MAC address. */
 export function groupSelectorOf(group: Uint8Array): number {
   const mac = group.length === 4 ? ipv4MulticastMac(group) : ipv6MulticastMac(group);
   return readU32(mac, 2) | 0;

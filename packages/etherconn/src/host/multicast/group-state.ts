@@ -1,44 +1,44 @@
 import { readU32, sameBytes } from '../../wire/bytes.ts';
 import { type GroupRecord, GroupRecordType } from '../../wire/group-record.ts';
 
-/** A source that somebody has joined, or one whose change is still to be told. */
+/** A source that a socket has joined, or one with a change still to report. */
 interface CountedSource {
   readonly address: Uint8Array;
   count: number;
 }
 
 /**
- * Sources of queries that are remembered until the answer. Beyond them the answer is about the whole group, which says
- * no less.
+ * Maximum number of queried sources kept until the answer. Beyond that, the answer covers the whole group, which
+ * includes them.
  */
 const QUERY_SOURCES_MAX = 64;
 
 /**
- * What a host's sockets want of one group, and what of it routers have yet to be told. The interface's filter
- * (RFC 3376 §3.2) is EXCLUDE {} when a socket has joined for any source, else INCLUDE with the sources that sockets
- * have joined: there is no way here to block a source.
+ * The state of one group: what the host's sockets want of it, and what is still to be reported. The interface's
+ * filter (RFC 3376 §3.2) is EXCLUDE {} if a socket has joined for any source, otherwise INCLUDE with the joined
+ * sources. Blocking a source is not supported.
  */
 export class GroupState {
   /** 4 or 16 bytes. */
   readonly address: Uint8Array;
-  /** Of the address: what is compared first. */
+  /** Hash of the address, compared first. */
   readonly hash: number;
-  /** When to answer a query; Infinity when none waits. */
+  /** When to answer a query. Infinity if none waits. */
   responseAt: number = Infinity;
-  /** Older versions: unsolicited reports still to be sent, and when. */
+  /** Older versions: number and time of unsolicited reports still to send. */
   repeats = 0;
   repeatAt: number = Infinity;
-  /** Older versions: we were the last to report, so it is up to us to say that we leave. */
+  /** Older versions: whether this host was the last to report the group, so it has to send the leave. */
   lastReporter = false;
 
-  /** Sockets that have joined for any source. */
+  /** Number of sockets that have joined for any source. */
   #any = 0;
   #sources: CountedSource[] = [];
-  /** Reports that still have to tell the change of the filter mode. */
+  /** Number of reports that still have to tell the change of the filter mode. */
   #modeReports = 0;
-  /** Sources whose coming or going still has to be told, `count` times. */
+  /** Sources with a change that has to be reported `count` more times. */
   #changes: CountedSource[] = [];
-  /** Sources that were asked for; null: the whole group was. */
+  /** Queried sources. Null if the whole group was queried. */
   #asked: Uint8Array[] | null = null;
 
   constructor(address: Uint8Array, hash: number) {
@@ -50,7 +50,7 @@ export class GroupState {
     return this.#any > 0 || this.#sources.length > 0;
   }
 
-  /** Whether routers have yet to be told something. */
+  /** Whether a change is still to be reported. */
   get hasChanges(): boolean {
     return this.#modeReports > 0 || this.#changes.length > 0;
   }
@@ -72,7 +72,9 @@ export class GroupState {
     return false;
   }
 
-  /** Counts a join; returns whether the interface's filter has changed. `reports`: how often to tell it. */
+  /**
+   * Counts a join. Returns whether the interface's filter has changed. `reports`: how many reports have to tell it.
+   */
   join(source: Uint8Array | null, reports: number): boolean {
     if (source === null) {
       if (this.#any++ > 0) return false;
@@ -88,7 +90,7 @@ export class GroupState {
     return this.#changeSource(source, reports);
   }
 
-  /** Counts a leave; as of {@link join}. Leaving what nobody joined changes nothing. */
+  /** Counts a leave, as {@link join}. A leave without a join changes nothing. */
   leave(source: Uint8Array | null, reports: number): boolean {
     if (source === null) {
       if (this.#any === 0 || --this.#any > 0) return false;
@@ -101,7 +103,7 @@ export class GroupState {
     return this.#changeSource(source, reports);
   }
 
-  /** All sockets leave at once. */
+  /** All sockets leave. */
   leaveAll(): void {
     this.#any = 0;
     this.#sources = [];
@@ -121,12 +123,12 @@ export class GroupState {
     return true;
   }
 
-  /** The state is told again as if it were new. */
+  /** Reports the state again, as if it were new. */
   announce(reports: number): void {
     if (this.isMember) this.#changeMode(reports);
   }
 
-  /** Nothing is told, nor answered, any more. */
+  /** Cancels all reports and answers. */
   cancelReports(): void {
     this.#modeReports = 0;
     this.#changes = [];
@@ -135,7 +137,7 @@ export class GroupState {
     this.cancelResponse();
   }
 
-  /** Adds the records of the next state change report; each change is told once more by it (RFC 3376 §5.1). */
+  /** Adds the records of the next state change report. Each change counts as told once more (RFC 3376 §5.1). */
   takeChanges(into: GroupRecord[]): void {
     const { CHANGE_TO_EXCLUDE, CHANGE_TO_INCLUDE, ALLOW_NEW_SOURCES, BLOCK_OLD_SOURCES } = GroupRecordType;
     if (this.#modeReports > 0) {
@@ -152,14 +154,14 @@ export class GroupState {
     this.#changes = this.#changes.filter((change) => --change.count > 0);
   }
 
-  /** Adds the record of the state as it is. */
+  /** Adds the record of the current state. */
   addCurrent(into: GroupRecord[]): void {
     if (!this.isMember) return;
     const { MODE_IS_EXCLUDE, MODE_IS_INCLUDE } = GroupRecordType;
     into.push(this.#record(this.#any > 0 ? MODE_IS_EXCLUDE : MODE_IS_INCLUDE, this.#filter()));
   }
 
-  /** A query wants an answer at `at`: about these sources, or (none) the whole group (RFC 3376 §5.2). */
+  /** A query about these sources, or (none) the whole group, is to be answered at `at` (RFC 3376 §5.2). */
   ask(at: number, sources: readonly Uint8Array[]): void {
     const isPending = this.responseAt !== Infinity;
     this.responseAt = Math.min(this.responseAt, at);
@@ -180,7 +182,7 @@ export class GroupState {
     this.#asked = null;
   }
 
-  /** Adds the record that answers what was asked, and forgets the question. */
+  /** Adds the record that answers the query, and forgets the query. */
   answer(into: GroupRecord[]): void {
     const asked = this.#asked;
     this.cancelResponse();
@@ -188,7 +190,7 @@ export class GroupState {
       this.addCurrent(into);
       return;
     }
-    // What was asked for may have been left meanwhile.
+    // The host may have left meanwhile.
     const wanted = this.#any > 0 ? asked : asked.filter((one) => find(this.#sources, one) !== undefined);
     if (wanted.length > 0) into.push(this.#record(GroupRecordType.MODE_IS_INCLUDE, wanted));
   }
@@ -211,7 +213,7 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
   return sameBytes(a, 0, b, 0, a.length);
 }
 
-/** A number that tells groups apart quickly. */
+/** A hash that tells groups apart quickly. */
 export function groupHash(u8: Uint8Array, offset: number, length: number): number {
   return readU32(u8, offset) ^ (readU32(u8, offset + length - 4) << 1);
 }

@@ -29,14 +29,14 @@ import { type IgmpCarrier, IgmpMessages } from './igmp-messages.ts';
 import { type MldCarrier, MldMessages } from './mld-messages.ts';
 
 /**
- * What the groups need of their host. `sendGroupPacket` gets a whole IP packet to a multicast address, for the Ethernet
- * header of that group; it is the callee's to keep.
+ * What the groups need of their host. `sendGroupPacket` gets a whole IP packet to a multicast address, and its
+ * memory.
  */
 export interface GroupCarrier extends GroupTiming, IgmpCarrier, MldCarrier {}
 
 /**
- * The groups that a host listens to, for all of its sockets, and IGMPv3 and MLDv2 (with older versions, see
- * {@link GroupReporter}) to tell routers of them. Joins are counted: who joins twice leaves twice.
+ * The groups that a host listens to for all of its sockets. Reports them to routers by IGMPv3 and MLDv2 (older
+ * versions: see {@link GroupReporter}). Joins are counted: two joins need two leaves.
  */
 export class Groups {
   readonly #ipv4: GroupReporter;
@@ -48,24 +48,24 @@ export class Groups {
     this.#ipv6 = new GroupReporter(new MldMessages(carrier, this.#stats), carrier);
   }
 
-  /** Groups, of both versions, that somebody has joined. */
+  /** Number of joined groups of both versions. */
   get size(): number {
     return this.#ipv4.size + this.#ipv6.size;
   }
 
-  /** Joins a group (4 or 16 bytes) for what any source sends to it, or (RFC 4607) one. */
+  /** Joins a group (4 or 16 bytes) for any source, or (RFC 4607) for one. */
   join(group: Uint8Array, source: Uint8Array | null = null): void {
     this.#reporter(group).join(group, source);
   }
 
-  /** Takes one join back. Harmless when there is none. */
+  /** Reverts one join. Harmless if there is none. */
   leave(group: Uint8Array, source: Uint8Array | null = null): void {
     this.#reporter(group).leave(group, source);
   }
 
   /**
-   * Whether the host takes packets to the multicast address of `version` 4 or 6 at `offset`: it has been joined, or
-   * every host listens to it.
+   * Whether the host takes packets to the multicast address of `version` 4 or 6 at `offset`: it has joined the group,
+   * or every host listens to it.
    */
   isMember(u8: Uint8Array, offset: number, version: number): boolean {
     if (version === 4) return isAllHostsIp(u8, offset, 4) || this.#ipv4.isMember(u8, offset);
@@ -78,14 +78,14 @@ export class Groups {
     return isAllHostsIp(u8, offset, 6) || this.#ipv6.accepts(u8, offset, source);
   }
 
-  /** Tells routers of all groups of a version again: the interface came up, or the host has an address now. */
+  /** Reports all groups of a version again: the interface came up, or the host has got an address. */
   announce(version: 4 | 6): void {
     (version === 4 ? this.#ipv4 : this.#ipv6).announce();
   }
 
   /**
-   * Takes a parsed packet of IGMP, or of ICMPv6 with a {@link MldType}. False when it was dropped as malformed. The
-   * ICMPv6 checksum has been verified, IGMP's is here.
+   * Takes a parsed packet of IGMP, or of ICMPv6 with a {@link MldType}. False if it is malformed and was dropped. The
+   * caller has verified the ICMPv6 checksum; IGMP's is verified here.
    */
   receive(u8: Uint8Array, record: FrameRecord): boolean {
     const isGood = record.ipVersion === 4 ? this.#receiveIgmp(u8, record) : this.#receiveMld(u8, record);
@@ -97,7 +97,7 @@ export class Groups {
     return { ...this.#stats };
   }
 
-  /** Leaves everything. `tell`: routers hear of it, once. */
+  /** Leaves all groups. `tell`: reports it once. */
   close(tell: boolean): void {
     this.#ipv4.close(tell);
     this.#ipv6.close(tell);
@@ -160,7 +160,7 @@ export class Groups {
   }
 }
 
-/** The group that is asked for, null when all are, undefined when it is no group. */
+/** The queried group. Null in a general query, undefined if it is no group. */
 function queryGroup(u8: Uint8Array, offset: number, version: 4 | 6): Uint8Array | null | undefined {
   if (isUnspecifiedIp(u8, offset, version)) return null;
   if (!isMulticastIp(u8, offset, version)) return undefined;

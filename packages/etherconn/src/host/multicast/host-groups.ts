@@ -12,13 +12,13 @@ import { GroupState, groupHash } from './group-state.ts';
 import { type GroupCarrier, Groups } from './groups.ts';
 import type { Interface, MembershipCounter } from './memberships.ts';
 
-/** The groups of a host: those that its ports have joined, and those that IPv6 addresses need. */
+/** The groups of a host: those its ports have joined, and those its IPv6 addresses need. */
 export class HostGroups implements GroupCarrier, MembershipCounter {
   readonly clock: Clock;
   readonly #state: HostState;
   readonly #output: Output;
   readonly #selection: GroupSelection;
-  /** Made when the first group is joined. */
+  /** Created with the first join. */
   #groups: Groups | null = null;
   #loopback: LoopbackGroups | null = null;
   #closed = false;
@@ -30,7 +30,7 @@ export class HostGroups implements GroupCarrier, MembershipCounter {
     this.#selection = new GroupSelection(state.ethernet, state.addresses);
   }
 
-  /** Joins a group (4 or 16 bytes), or with `source` for what that source sends alone. Joins are counted. */
+  /** Joins a group (4 or 16 bytes) for any source, or for `source` alone. Joins are counted. */
   join(group: Uint8Array, source: Uint8Array | null, on: Interface = 'link'): void {
     if (on === 'loopback') {
       this.#loopback ??= new LoopbackGroups();
@@ -52,7 +52,7 @@ export class HostGroups implements GroupCarrier, MembershipCounter {
     this.#selection.groupChanged(group, -1);
   }
 
-  /** The link has come back: who listens there now may know of no group. */
+  /** The link has come back. Its routers may know none of the groups. */
   linkUp(): void {
     this.#groups?.announce(4);
     this.#groups?.announce(6);
@@ -60,7 +60,7 @@ export class HostGroups implements GroupCarrier, MembershipCounter {
 
   addressAdded(own: OwnAddress): void {
     this.#selection.addressesChanged();
-    // RFC 4861 §7.2.1: who is asked for is asked by this group.
+    // RFC 4861 §7.2.1: neighbor solicitations for the address go to this group.
     if (own.version === 6) this.join(solicitedNodeAddress(own.address), null);
     else this.#groups?.announce(4);
   }
@@ -78,31 +78,31 @@ export class HostGroups implements GroupCarrier, MembershipCounter {
       : this.#groups.isMember(u8, offset, version);
   }
 
-  /** Whether the host takes what the sender at `source` sends to the group at `offset`, of what comes in `on` an interface. */
+  /** Whether the host takes packets of the sender at `source` to the group at `offset`, arrived `on` an interface. */
   accepts(u8: Uint8Array, offset: number, source: number, version: number, on: Interface): boolean {
     if (on === 'loopback' && this.#loopback?.accepts(u8, offset, source, version)) return true;
     if (on === 'loopback' || this.#groups === null) return isAllHostsIp(u8, offset, version);
     return this.#groups.accepts(u8, offset, source, version);
   }
 
-  /** Takes an IGMP or MLD message; false when it is not valid. */
+  /** Takes an IGMP or MLD message. False if it is invalid. */
   receive(u8: Uint8Array, record: FrameRecord): boolean {
-    // Who has joined nothing has nothing to tell.
+    // A host without groups has nothing to report.
     return this.#groups === null || this.#groups.receive(u8, record);
   }
 
-  /** Leaves all. `tell`: routers hear of it. */
+  /** Leaves all groups. `tell`: reports it. */
   close(tell: boolean): void {
     this.#closed = true;
     this.#groups?.close(tell);
   }
 
-  /** The address that IGMP messages come from. */
+  /** The source address of IGMP messages. */
   sourceIpv4(): Uint8Array | null {
     return this.#state.addresses.first4();
   }
 
-  /** The address that MLD messages come from. */
+  /** The source address of MLD messages. */
   linkLocalIpv6(): Uint8Array | null {
     return this.#state.addresses.linkLocal();
   }
@@ -122,7 +122,7 @@ export class HostGroups implements GroupCarrier, MembershipCounter {
   }
 }
 
-/** The groups that ports have joined on the loopback interface: nobody else is told of them. */
+/** Groups that ports have joined on the loopback interface. They are not reported. */
 class LoopbackGroups {
   readonly #groups: GroupState[] = [];
 
@@ -142,7 +142,7 @@ class LoopbackGroups {
     if (!this.#groups[place].isMember) this.#groups.splice(place, 1);
   }
 
-  /** Whether somebody has joined the group at `group` for what the sender at `source` sends. */
+  /** Whether a port has joined the group at `group` for the sender at `source`. */
   accepts(u8: Uint8Array, group: number, source: number, version: number): boolean {
     const length = version === 4 ? 4 : 16;
     return this.#groups.some(

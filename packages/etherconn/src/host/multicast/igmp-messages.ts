@@ -5,26 +5,26 @@ import { emitIpv4, IPV4_HEADER_LENGTH } from '../../wire/ipv4.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
 import { type GroupMessages, type GroupStats, packRecords } from './group-reporter.ts';
 
-/** 224.0.0.22, where version 3 reports go, and 224.0.0.2, where leaves go. */
+/** 224.0.0.22, destination of version 3 reports, and 224.0.0.2, destination of leaves. */
 const V3_ROUTERS = Uint8Array.of(224, 0, 0, 22);
 const ALL_ROUTERS = Uint8Array.of(224, 0, 0, 2);
 const UNSPECIFIED = new Uint8Array(4);
-/** RFC 2113: routers look at the packet although it is not for them. */
+/** RFC 2113: routers examine the packet although it is not addressed to them. */
 const ROUTER_ALERT = Uint8Array.of(0x94, 4, 0, 0);
 /** Internetwork control, RFC 3376 §4. */
 const TOS = 0xc0;
 const HEADER_LENGTH = IPV4_HEADER_LENGTH + ROUTER_ALERT.length;
-/** Bytes of records in one report: with the headers below any MTU that is met. */
+/** Maximum bytes of records in one report: with headers less than any real MTU. */
 const RECORDS_MAX = 1200;
 
-/** What the host's IGMP needs of the host. */
+/** What IGMP needs of the host. */
 export interface IgmpCarrier {
-  /** An address of the host, or null: then reports come from 0.0.0.0 (RFC 3376 §4.2.13). */
+  /** An address of the host. Null: reports come from 0.0.0.0 (RFC 3376 §4.2.13). */
   sourceIpv4(): Uint8Array | null;
   sendGroupPacket(packet: Uint8Array): void;
 }
 
-/** IGMP messages of a host as whole IPv4 packets. */
+/** Builds and sends the IGMP messages of a host as whole IPv4 packets. */
 export class IgmpMessages implements GroupMessages {
   /** RFC 2236 §8.10. */
   readonly oldReportInterval = 10_000;

@@ -2,7 +2,7 @@ import { sameBytes } from '../../wire/bytes.ts';
 import { ipEquals } from '../../wire/ip.ts';
 import { hostError } from '../host-error.ts';
 
-/** The interfaces of a host: the one on the link, and the loopback one. */
+/** The interfaces of a host: link and loopback. */
 export type Interface = 'link' | 'loopback';
 
 /** A group that a port has joined on one interface. */
@@ -10,19 +10,20 @@ export interface Membership {
   /** 4 or 16 bytes. */
   readonly group: Uint8Array;
   readonly on: Interface;
-  /** The only senders that are heard, RFC 4607; null for all. */
+  /** The only accepted senders, RFC 4607. Null for all. */
   sources: Uint8Array[] | null;
 }
 
-/** What of a port's memberships counts for its host: each join and each leave of a group, or of a source of it. */
+/** Told of each join and leave of a group, or of a source of a group. */
 export interface MembershipCounter {
   join(group: Uint8Array, source: Uint8Array | null, on: Interface): void;
   leave(group: Uint8Array, source: Uint8Array | null, on: Interface): void;
 }
 
 /**
- * The groups of one port: what it hears of what the host receives. As with Linux a port may join a group on each interface.
- * Where none is named, that on the link is meant in IPv4; in IPv6 any that the port is a member on, else that on the link.
+ * The memberships of one port: which of the group datagrams that the host receives it takes. As with Linux, a port
+ * may join a group on each interface. Without a named interface, IPv4 uses the link. IPv6 uses any interface on which
+ * the port is a member, otherwise the link.
  */
 export class Memberships {
   readonly #list: Membership[] = [];
@@ -42,7 +43,7 @@ export class Memberships {
     } else if (source === null) {
       throw hostError('EADDRINUSE', 'addMembership', 'the port is a member of this group already');
     } else if (known.sources === null) {
-      // From now on it hears this sender alone.
+      // From now on it takes this sender alone.
       known.sources = [source];
       this.#counter.join(group, source, known.on);
       this.#counter.leave(group, null, known.on);
@@ -54,7 +55,10 @@ export class Memberships {
     }
   }
 
-  /** Throws a SystemError when the port is no such member: EADDRNOTAVAIL, or EINVAL for a source of no group of it. */
+  /**
+   * Throws a SystemError if the port is no such member: EADDRNOTAVAIL, or EINVAL for a source without a membership of
+   * the group.
+   */
   leave(group: Uint8Array, source: Uint8Array | null, on: Interface | null): void {
     const known = this.#find(group, on);
     if (known === undefined) {
@@ -80,8 +84,8 @@ export class Memberships {
   }
 
   /**
-   * Whether a datagram to the group at `group`, of the sender at `source`, is heard by a port that has joined it on this
-   * interface (in IPv6: on any); undefined when it has not.
+   * Whether a port that has joined the group at `group` on this interface (in IPv6: on any) takes a datagram of the
+   * sender at `source`. Undefined if it has not joined.
    */
   hears(u8: Uint8Array, group: number, source: number, version: number, on: Interface): boolean | undefined {
     const length = version === 4 ? 4 : 16;
@@ -102,7 +106,7 @@ export class Memberships {
     return this.#list.findLast((one) => (wanted === null || one.on === wanted) && ipEquals(one.group, group));
   }
 
-  /** Leaving a group altogether leaves each of its senders. */
+  /** Leaving a group leaves all of its sources. */
   #remove(membership: Membership): void {
     const { group, on, sources } = membership;
     this.#list.splice(this.#list.indexOf(membership), 1);

@@ -12,25 +12,25 @@ import { emitMld, emitMldV2Report, MLD_LENGTH, MldType, mldRecordLength } from '
 import { IpProtocol } from '../../wire/protocol.ts';
 import { type GroupMessages, type GroupStats, packRecords } from './group-reporter.ts';
 
-/** ff02::16, where version 2 reports go, and ff02::2, where dones go. */
+/** ff02::16, destination of version 2 reports, and ff02::2, destination of dones. */
 const V2_ROUTERS = linkLocalGroup(0x16);
 const ALL_ROUTERS = linkLocalGroup(0x02);
 const UNSPECIFIED = new Uint8Array(16);
 /** Router alert for MLD (RFC 2711), and two bytes of padding. */
 const HOP_BY_HOP_BODY = Uint8Array.of(5, 2, 0, 0, 1, 0);
 const MLD_OFFSET = IPV6_HEADER_LENGTH + 8;
-/** Bytes of records in one report: with the headers below 1,280. */
+/** Maximum bytes of records in one report: with headers less than 1,280. */
 const RECORDS_MAX = 1200;
 const REPORT_LENGTH = 8;
 
-/** What the host's MLD needs of the host. */
+/** What MLD needs of the host. */
 export interface MldCarrier {
-  /** The host's link-local address, or null while it has none: then reports come from :: (RFC 3590). */
+  /** The host's link-local address. Null while it has none: reports come from :: (RFC 3590). */
   linkLocalIpv6(): Uint8Array | null;
   sendGroupPacket(packet: Uint8Array): void;
 }
 
-/** MLD messages of a host as whole IPv6 packets. */
+/** Builds and sends the MLD messages of a host as whole IPv6 packets. */
 export class MldMessages implements GroupMessages {
   /** RFC 2710 §7.10. */
   readonly oldReportInterval = 10_000;
