@@ -102,6 +102,7 @@ export abstract class EthernetEndpoint extends MessageEmitter<EthernetEvents> im
     third: readonly number[] | EthernetOptions | undefined,
     fourth: EthernetOptions | undefined,
     defaultEtherTypes?: readonly number[],
+    selecting = false,
   ) {
     super();
     const given = splitThird(third, fourth);
@@ -135,7 +136,7 @@ export abstract class EthernetEndpoint extends MessageEmitter<EthernetEvents> im
     };
     this.#registration =
       role === 'endpoint'
-        ? relay.addEndpoint([station], multicast, exclusive)
+        ? relay.addEndpoint([station], multicast, exclusive, selecting)
         : relay.addCatchAll(role, multicast, own.length === 0 ? null : own, station);
     this.#registration.receiver = this;
   }

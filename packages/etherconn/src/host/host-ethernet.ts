@@ -17,13 +17,13 @@ export interface HostEthernetOwner {
   ethernetClosed(error: Error): void;
 }
 
-/** The Ethernet side of a host: its MAC address and VLANs, registered for ARP and IP, group frames included. */
+/** The Ethernet side of a host: its MAC address and VLANs, registered for ARP and IP, with the group frames it selects. */
 export class HostEthernet extends EthernetEndpoint {
   receiver: HostReceiver | null = null;
   owner: HostEthernetOwner | null = null;
 
   constructor(mac: MacAddress, relay: PacketRelay, options: Pick<EthernetOptions, 'vlans' | 'exclusive'>) {
-    super(mac, relay, { ...options, receiveMulticast: true }, undefined);
+    super(mac, relay, { ...options, receiveMulticast: true }, undefined, undefined, true);
   }
 
   /** @internal */

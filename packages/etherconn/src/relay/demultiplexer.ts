@@ -189,7 +189,7 @@ export class Demultiplexer implements LinkReceiver {
       const u8 = this.#store.memory!.u8;
       const selector = list.selective ? groupSelector(u8, record) : NO_SELECTOR;
       if (selector === NO_SELECTOR) {
-        copies = this.#copy(list.all, record, flags);
+        copies = this.#copy(list.unselective, record, flags) + this.#copy(list.selecting, record, flags);
       } else {
         copies = this.#copy(list.unselective, record, flags);
         const selected = list.selected(selector);
@@ -206,7 +206,7 @@ export class Demultiplexer implements LinkReceiver {
 
   /** Delivers a group frame to all of a list but who has sent it, and `except`; returns how many took it. */
   #copy(
-    listeners: RelayRegistration | ReadonlySet<RelayRegistration>,
+    listeners: RelayRegistration | Iterable<RelayRegistration>,
     record: FrameRecord,
     flags: number,
     except: RelayRegistration | ReadonlySet<RelayRegistration> | null = null,

@@ -15,8 +15,7 @@ const NOBODY: ReadonlySet<RelayRegistration> = new Set();
  * Who hears the group frames of some VLANs and EtherType. Sets, so that leaving is cheap even among 100,000.
  */
 export class GroupList {
-  readonly all: Set<RelayRegistration> = new Set();
-  /** Those of `all` who have made no selection. */
+  /** Those who have made no selection. */
   readonly #unselective = new Set<RelayRegistration>();
   /** What the others have selected, and who has selected what. */
   readonly #selections = new Map<RelayRegistration, Some<number>>();
@@ -25,6 +24,11 @@ export class GroupList {
   /** Whether anybody has made a selection. */
   get selective(): boolean {
     return this.#selections.size > 0;
+  }
+
+  /** Who has made a selection, of whatever. */
+  get selecting(): Iterable<RelayRegistration> {
+    return this.#selections.keys();
   }
 
   /** Who wants every frame, of whatever selector. */
@@ -37,20 +41,23 @@ export class GroupList {
     return this.#bySelector.get(selector) ?? NOBODY;
   }
 
-  add(registration: RelayRegistration): void {
-    this.all.add(registration);
-    if (!this.#selections.has(registration)) this.#unselective.add(registration);
+  has(registration: RelayRegistration): boolean {
+    return this.#selections.has(registration) || this.#unselective.has(registration);
+  }
+
+  /** `selecting`: it has selected nothing yet, and hears of frames that have a selector none. */
+  add(registration: RelayRegistration, selecting: boolean): void {
+    if (selecting) this.#selections.set(registration, NO_SELECTOR);
+    else this.#unselective.add(registration);
   }
 
   delete(registration: RelayRegistration): boolean {
-    this.#forget(registration);
-    this.#unselective.delete(registration);
-    return this.all.delete(registration);
+    return this.#forget(registration) || this.#unselective.delete(registration);
   }
 
   /** Of frames that have a selector, the registration hears only these; null for all. */
   select(registration: RelayRegistration, selectors: readonly number[] | null): void {
-    if (!this.all.has(registration)) return;
+    if (!this.has(registration)) return;
     this.#forget(registration);
     if (selectors === null) {
       this.#unselective.add(registration);
@@ -77,12 +84,14 @@ export class GroupList {
     }
   }
 
-  #forget(registration: RelayRegistration): void {
+  /** Takes back what it has selected; false when it has made no selection. */
+  #forget(registration: RelayRegistration): boolean {
     const own = this.#selections.get(registration);
-    if (own === undefined) return;
+    if (own === undefined) return false;
     this.#selections.delete(registration);
     if (!(own instanceof Set)) this.#unlist(registration, own);
     else for (const selector of own) this.#unlist(registration, selector);
+    return true;
   }
 
   #unlist(registration: RelayRegistration, selector: number): void {
@@ -120,15 +129,15 @@ export class GroupListeners {
     return at < 0 ? null : this.#lists[at];
   }
 
-  add(registration: RelayRegistration, vlanKey: number, etherType: number): void {
+  add(registration: RelayRegistration, vlanKey: number, etherType: number, selecting: boolean): void {
     let at = this.#table.get(GROUP_HIGH, GROUP_LOW, vlanKey, etherType);
     if (at < 0) {
       at = this.#lists.push(new GroupList()) - 1;
       this.#table.set(GROUP_HIGH, GROUP_LOW, vlanKey, etherType, at);
     }
     const list = this.#lists[at];
-    if (list.all.has(registration)) return;
-    list.add(registration);
+    if (list.has(registration)) return;
+    list.add(registration, selecting);
     this.size++;
   }
 

@@ -89,12 +89,12 @@ export class Registry {
   }
 
   /** Gives all keys of its stations to a registration; returns those that others had. */
-  claim(registration: RelayRegistration): ReplacedKey[] {
+  claim(registration: RelayRegistration, selecting: boolean): ReplacedKey[] {
     const replaced: ReplacedKey[] = [];
     for (const { macHigh, macLow, vlanKey, etherTypes } of registration.stations) {
       for (const etherType of etherTypes) {
         const previous = this.table.set(macHigh, macLow, vlanKey, etherType, registration.index);
-        if (registration.multicast) this.listeners.add(registration, vlanKey, etherType);
+        if (registration.multicast) this.listeners.add(registration, vlanKey, etherType, selecting);
         if (previous < 0 || previous === registration.index) continue;
         const old = this.places[previous]!;
         const key = new L2EndpointKey(macHigh, macLow, etherType, vlanKey);

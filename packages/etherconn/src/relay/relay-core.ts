@@ -172,14 +172,19 @@ export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay 
 
   /**
    * @internal The registration of a conn: unicast frames of its stations. Throws, with nothing changed, InUseError or
-   * what the link will not admit.
+   * what the link will not admit. `selecting`: it hears only group frames that it selects, see {@link selectGroups}.
    */
-  addEndpoint(stations: readonly Station[], multicast: boolean, exclusive: boolean): RelayRegistration {
+  addEndpoint(
+    stations: readonly Station[],
+    multicast: boolean,
+    exclusive: boolean,
+    selecting = false,
+  ): RelayRegistration {
     this.checkOpen('register');
     if (exclusive) this.#registry.checkFree(stations);
     this.#steering.admit(stations);
     const registration = this.#registry.add('endpoint', multicast, null, stations);
-    const replaced = this.#registry.claim(registration);
+    const replaced = this.#registry.claim(registration, selecting);
     this.#steering.add(stations);
     this.#localChanged();
     if (replaced.length > 0) this.#announcements.replaced(registration, replaced);

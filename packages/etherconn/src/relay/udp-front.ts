@@ -22,7 +22,7 @@ export interface UdpEntryOptions {
   /** Whether wrong checksums matter. */
   readonly verify: boolean;
   /** Takes only what comes from here, as a connected socket. Of the key's IP version. */
-  readonly remote?: { readonly address: Uint8Array; readonly port: number };
+  readonly remote?: { readonly address: Uint8Array; readonly port: number } | undefined;
   /**
    * Addresses, of the key's IP version, that no datagram of a stranger comes from: other addresses of the same machine.
    * At most {@link NEVER_MAX}. What comes from one goes through the layers, and so does what comes from the key's.

@@ -114,8 +114,11 @@ export class Addresses {
    * and the broadcast addresses of own networks.
    */
   neverSourcesBeside(address: Uint8Array): Uint8Array[] {
-    const isOther = (own: Uint8Array) => own.length === address.length && own !== address;
-    const others = this.list.filter((one) => one.usable && isOther(one.address)).map((one) => one.address);
+    const others: Uint8Array[] = [];
+    for (const one of this.list) {
+      const isOther = one.address !== address && one.address.length === address.length;
+      if (isOther && one.usable) others.push(one.address);
+    }
     if (address.length === 4) for (const word of this.#broadcast4) others.push(bytesOf(word));
     return others;
   }

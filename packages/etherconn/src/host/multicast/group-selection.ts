@@ -29,9 +29,8 @@ export class GroupSelection {
   constructor(ethernet: SelectingEthernet, addresses: Addresses) {
     this.#ethernet = ethernet;
     this.#addresses = addresses;
-    this.addressesChanged();
-    ethernet.selectGroups(EtherType.IPV4, [ALL_HOSTS4]);
-    ethernet.selectGroups(EtherType.IPV6, [ALL_NODES6]);
+    ethernet.selectGroup(EtherType.IPV4, ALL_HOSTS4, true);
+    ethernet.selectGroup(EtherType.IPV6, ALL_NODES6, true);
   }
 
   addressesChanged(): void {

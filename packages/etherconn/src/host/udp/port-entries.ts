@@ -20,8 +20,8 @@ export function refreshEntries(state: HostState, ports: readonly BoundPort[]): v
     if (never.length > NEVER_MAX) continue;
     const { list, remote, remotePort } = port;
     if (remote !== null && remote.length !== address.length) continue;
-    const peer = remote === null ? {} : { remote: { address: remote, port: remotePort } };
-    const options = { list, verify: true, never, counted: true, ...peer };
+    const peer = remote === null ? undefined : { address: remote, port: remotePort };
+    const options = { list, verify: true, never, counted: true, remote: peer };
     const entry = state.ethernet.openUdp(address, port.localPort, options);
     if (entry !== null) entries.push(entry);
   }
