@@ -1,6 +1,7 @@
-import nodeDgram from 'node:dgram';
+import nodeDgram, * as named from 'node:dgram';
 import { syncBuiltinESMExports } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { EtherconnError } from '../errors.ts';
 import type { Host } from './host.ts';
 import dgram from './index.ts';
 
@@ -22,3 +23,10 @@ if (hostModule) {
 
 Object.assign(nodeDgram, { createSocket: dgram.createSocket, Socket: dgram.Socket });
 syncBuiltinESMExports();
+// Bun and Deno replace the default export alone: half of a program's sockets would be the operating system's.
+if (named.createSocket !== dgram.createSocket) {
+  throw new EtherconnError(
+    'ERR_ETHERCONN_RUNTIME',
+    'etherconn/register-dgram needs Node.js: this runtime does not let node:dgram be replaced. Import etherconn/dgram instead',
+  );
+}

@@ -1,5 +1,4 @@
 import { readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { EtherconnError } from '../errors.ts';
 import type { BpfFunctions } from './bpf.ts';
@@ -163,7 +162,7 @@ const WITHOUT = 'MemoryNetwork, etherconn/wire and etherconn/capture work withou
 
 const BUNDLED =
   'a program that has been bundled into one file has no native addon beside it: ' +
-  "keep 'etherconn' out of the bundle (esbuild: --external:etherconn)";
+  "keep 'etherconn' out of the bundle (esbuild: --external:etherconn, Rollup: external, webpack: externals)";
 
 let loaded: Addon | undefined;
 
@@ -202,7 +201,8 @@ function load(): Addon {
   const prebuilds = new URL(PREBUILDS, here);
   const path = fileURLToPath(new URL(`${target}/${ADDON_FILE}`, prebuilds));
   try {
-    return createRequire(here)(path) as Addon;
+    // Not imported: webpack puts nothing in its place, and so loses the addon.
+    return process.getBuiltinModule('node:module').createRequire(here)(path) as Addon;
   } catch (error) {
     throw addonError(explain(error as NodeJS.ErrnoException, target, path, prebuilds), error);
   }
