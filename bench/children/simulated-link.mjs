@@ -61,7 +61,7 @@ export class SimulatedLink {
       MAX_FRAME,
       { copyMode: true, needWakeup: true, kick: () => this.#kick(), refused: () => {} },
     );
-    const setup = { umem, tx: this.tx, maxFrameLength: MAX_FRAME, multiBuffer: false };
+    const setup = { umem, maxFrameLength: MAX_FRAME, multiBuffer: false };
     this.#queue = new RxQueue(0, setup, new RxRing(rx), new FillRing(fill), 0, RING, () => {});
   }
 

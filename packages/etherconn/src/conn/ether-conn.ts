@@ -1,7 +1,7 @@
 import { InUseError, MessageTooLongError } from '../errors.ts';
 import { FrameFlag } from '../link/link.ts';
 import type { CallOptions, DeadlineTime } from '../pending.ts';
-import { type BatchStore, Field } from '../relay/batch-store.ts';
+import { type BatchStore, Field, VLANS_SHIFT } from '../relay/batch-store.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import { frameVlans, L2Endpoint, type MacAddress } from '../relay/l2-endpoint.ts';
 import type { PacketRelay } from '../relay/packet-relay.ts';
@@ -141,8 +141,8 @@ export class EtherConn extends EthernetEndpoint {
     const from = words[at + Field.PAYLOAD];
     const data = messages.copy(store.memory!, from, words[at + Field.PAYLOAD_END]);
     const start = words[at + Field.START];
-    const vlans = frameVlans(u8, start, words[at + Field.VLAN_COUNT]);
-    const remote = new L2Endpoint(u8.subarray(start + 6, start + 12), words[at + Field.ETHER_TYPE], vlans);
+    const vlans = frameVlans(u8, start, words[at + Field.KINDS] >>> VLANS_SHIFT);
+    const remote = new L2Endpoint(u8.subarray(start + 6, start + 12), words[at + Field.TYPE] & 0xffff, vlans);
     // An IP packet that ends within what came is whole, though the frame is not.
     const cut = (words[at + Field.KINDS] >> 13) & FrameFlag.TRUNCATED;
     const truncated = cut !== 0 && words[at + Field.PAYLOAD_END] === words[at + Field.END];

@@ -1,4 +1,10 @@
-import { type BatchStore, Field } from '../relay/batch-store.ts';
+import {
+  type BatchStore,
+  destinationOffset,
+  Field,
+  sourceOffset,
+  VLANS_SHIFT,
+} from '../relay/batch-store.ts';
 import { frameVlans } from '../relay/l2-endpoint.ts';
 import { readU16 } from '../wire/bytes.ts';
 import { formatMac } from '../wire/mac.ts';
@@ -25,17 +31,17 @@ export class UdpRemote {
     const u8 = store.memory!.u8;
     const version = words[at + Field.KINDS] & 0xf;
     const ports = words[at + Field.PORTS];
-    this.address = addressTexts.text(u8, words[at + Field.IP_SOURCE], version, '');
+    this.address = addressTexts.text(u8, sourceOffset(words, at), version, '');
     this.family = version === 4 ? 'IPv4' : 'IPv6';
     this.port = ports >>> 16;
     this.size = words[at + Field.PAYLOAD_END] - words[at + Field.PAYLOAD];
-    this.localAddress = addressTexts.text(u8, words[at + Field.IP_DESTINATION], version, '');
+    this.localAddress = addressTexts.text(u8, destinationOffset(words, at), version, '');
     this.localPort = ports & 0xffff;
     const start = words[at + Field.START];
     const mac = start + 6;
     this.#macHigh = (readU16(u8, mac) << 16) | readU16(u8, mac + 2);
     this.#macLow = readU16(u8, mac + 4);
-    this.vlans = frameVlans(u8, start, words[at + Field.VLAN_COUNT]);
+    this.vlans = frameVlans(u8, start, words[at + Field.KINDS] >>> VLANS_SHIFT);
   }
 
   /** MAC address of the sender, as text. */

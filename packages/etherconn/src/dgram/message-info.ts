@@ -1,5 +1,11 @@
 import { addressTexts } from '../conn/address-texts.ts';
-import { type BatchStore, Field } from '../relay/batch-store.ts';
+import {
+  type BatchStore,
+  destinationOffset,
+  Field,
+  sourceOffset,
+  VLANS_SHIFT,
+} from '../relay/batch-store.ts';
 import { frameVlans } from '../relay/l2-endpoint.ts';
 import { isLinkLocalIpv6 } from '../wire/ip.ts';
 import { formatMac } from '../wire/mac.ts';
@@ -29,7 +35,7 @@ export function messageInfo(store: BatchStore, at: number, socketVersion: 4 | 6,
   const { words } = store;
   const version = words[at + Field.KINDS] & 0xf;
   return {
-    address: shownAddress(store.memory!.u8, words[at + Field.IP_SOURCE], version, socketVersion, zone),
+    address: shownAddress(store.memory!.u8, sourceOffset(words, at), version, socketVersion, zone),
     family: socketVersion === 4 ? 'IPv4' : 'IPv6',
     port: words[at + Field.PORTS] >>> 16,
     size: words[at + Field.PAYLOAD_END] - words[at + Field.PAYLOAD],
@@ -49,10 +55,10 @@ export function receivedMessageInfo(
   const version = words[at + Field.KINDS] & 0xf;
   return {
     ...messageInfo(store, at, socketVersion, zone),
-    localAddress: shownAddress(u8, words[at + Field.IP_DESTINATION], version, socketVersion, zone),
+    localAddress: shownAddress(u8, destinationOffset(words, at), version, socketVersion, zone),
     localPort: words[at + Field.PORTS] & 0xffff,
     mac: formatMac(u8, start + 6),
-    vlans: frameVlans(u8, start, words[at + Field.VLAN_COUNT]),
+    vlans: frameVlans(u8, start, words[at + Field.KINDS] >>> VLANS_SHIFT),
   };
 }
 

@@ -7,31 +7,46 @@ import { LIST_SHIFT, List, type TakerLists } from './taker-lists.ts';
 
 /** Words of one entry. A power of two, so that an entry's place is a shift. */
 const SHIFT = 4;
-export const Field = {
+// Not exported itself, for the optimizing compiler folds no exported constants.
+const ROW = {
   START: 0,
   END: 1,
   PAYLOAD: 2,
   PAYLOAD_END: 3,
   L3: 4,
-  IP_SOURCE: 5,
-  IP_DESTINATION: 6,
-  /** IP version in bits 0-3, protocol + 1 in bits 4-12, link flags above. */
-  KINDS: 7,
+  /** IP version in bits 0-3, protocol + 1 in bits 4-12, link flags in bits 13-15, number of VLAN tags above. */
+  KINDS: 5,
   /** Source port in the high half, destination port in the low. */
-  PORTS: 8,
-  VLAN_COUNT: 9,
-  VLAN_KEY: 10,
-  ETHER_TYPE: 11,
-  L4: 12,
+  PORTS: 6,
+  /** EtherType in the low half; in the high one how far behind L3 the transport header is, 0 where there is none. */
+  TYPE: 7,
+  VLAN_KEY: 8,
   /** Place of the taker's next row, -1 in its last. */
-  NEXT: 13,
+  NEXT: 9,
 } as const;
+export const Field: typeof ROW = ROW;
 
 /** {@link Field.KINDS} of a UDP datagram of each IP version, without flags. */
 export const UDP4: number = 4 | ((IpProtocol.UDP + 1) << 4);
 export const UDP6: number = 6 | ((IpProtocol.UDP + 1) << 4);
-/** Where the link's flags begin in {@link Field.KINDS}. */
+/** {@link Field.TYPE} of the same. */
+export const TYPE4: number = EtherType.IPV4 | (20 << 16);
+export const TYPE6: number = EtherType.IPV6 | (40 << 16);
+/** Where the link's flags and the number of VLAN tags begin in {@link Field.KINDS}. */
 export const FLAGS_SHIFT = 13;
+export const VLANS_SHIFT = 16;
+
+/** Offset of a row's source IP address (4 or 16 bytes), 0 without IP. */
+export function sourceOffset(words: Int32Array, at: number): number {
+  const version = words[at + ROW.KINDS] & 0xf;
+  return version === 0 ? 0 : words[at + ROW.L3] + (version === 4 ? 12 : 8);
+}
+
+/** The same of the destination's. */
+export function destinationOffset(words: Int32Array, at: number): number {
+  const version = words[at + ROW.KINDS] & 0xf;
+  return version === 0 ? 0 : words[at + ROW.L3] + (version === 4 ? 16 : 24);
+}
 
 /** Who takes frames of a batch in: a conn's inbox, a socket's receiver. */
 export interface BatchTaker {
@@ -95,7 +110,7 @@ export class BatchStore {
       lists[at] = row;
       this.touch(list);
     } else {
-      this.words[lists[at + List.TAIL] + Field.NEXT] = row;
+      this.words[lists[at + List.TAIL] + ROW.NEXT] = row;
     }
     lists[at + List.TAIL] = row;
   }
@@ -158,56 +173,48 @@ export class BatchStore {
     this.#count++;
     const words = this.words;
     words[at] = record.start;
-    words[at + Field.END] = record.end;
-    words[at + Field.PAYLOAD] = payload;
-    words[at + Field.PAYLOAD_END] = payloadEnd;
-    words[at + Field.L3] = record.l3;
-    words[at + Field.IP_SOURCE] = record.ipSource;
-    words[at + Field.IP_DESTINATION] = record.ipDestination;
-    words[at + Field.KINDS] = record.ipVersion | ((record.protocol + 1) << 4) | (flags << FLAGS_SHIFT);
-    words[at + Field.PORTS] = (record.sourcePort << 16) | (record.destinationPort & 0xffff);
-    words[at + Field.VLAN_COUNT] = record.vlanCount;
-    words[at + Field.ETHER_TYPE] = record.etherType;
-    words[at + Field.L4] = record.l4;
-    words[at + Field.VLAN_KEY] = record.vlanKey;
-    words[at + Field.NEXT] = -1;
+    words[at + ROW.END] = record.end;
+    words[at + ROW.PAYLOAD] = payload;
+    words[at + ROW.PAYLOAD_END] = payloadEnd;
+    words[at + ROW.L3] = record.l3;
+    words[at + ROW.KINDS] =
+      record.ipVersion |
+      ((record.protocol + 1) << 4) |
+      ((flags & 7) << FLAGS_SHIFT) |
+      (record.vlanCount << VLANS_SHIFT);
+    words[at + ROW.PORTS] = (record.sourcePort << 16) | (record.destinationPort & 0xffff);
+    words[at + ROW.TYPE] = record.etherType | ((record.l4 === 0 ? 0 : record.l4 - record.l3) << 16);
+    words[at + ROW.VLAN_KEY] = record.vlanKey;
+    words[at + ROW.NEXT] = -1;
     return at;
   }
 
-  /**
-   * As {@link append}, of a faultless UDP datagram: its IP header is at `l3`, its UDP header at `l4`. `ports` and `kinds`
-   * as in the row.
-   */
+  /** As {@link append}, of a faultless UDP datagram whose IP header is at `l3`; `kinds`, `ports` and `type` as in the row. */
   appendUdp(
     start: number,
     end: number,
     l3: number,
-    l4: number,
+    payload: number,
     payloadEnd: number,
-    ports: number,
     kinds: number,
-    vlanCount: number,
+    ports: number,
+    type: number,
     vlanKey: number,
   ): number {
     const at = this.#count << SHIFT;
     if (at === this.words.length) this.#grow();
     this.#count++;
     const words = this.words;
-    const is4 = (kinds & 0xf) === 4;
     words[at] = start;
-    words[at + Field.END] = end;
-    words[at + Field.PAYLOAD] = l4 + 8;
-    words[at + Field.PAYLOAD_END] = payloadEnd;
-    words[at + Field.L3] = l3;
-    words[at + Field.IP_SOURCE] = is4 ? l3 + 12 : l3 + 8;
-    words[at + Field.IP_DESTINATION] = is4 ? l3 + 16 : l3 + 24;
-    words[at + Field.KINDS] = kinds;
-    words[at + Field.PORTS] = ports;
-    words[at + Field.VLAN_COUNT] = vlanCount;
-    words[at + Field.ETHER_TYPE] = is4 ? EtherType.IPV4 : EtherType.IPV6;
-    words[at + Field.L4] = l4;
-    words[at + Field.VLAN_KEY] = vlanKey;
-    words[at + Field.NEXT] = -1;
+    words[at + ROW.END] = end;
+    words[at + ROW.PAYLOAD] = payload;
+    words[at + ROW.PAYLOAD_END] = payloadEnd;
+    words[at + ROW.L3] = l3;
+    words[at + ROW.KINDS] = kinds;
+    words[at + ROW.PORTS] = ports;
+    words[at + ROW.TYPE] = type;
+    words[at + ROW.VLAN_KEY] = vlanKey;
+    words[at + ROW.NEXT] = -1;
     return at;
   }
 

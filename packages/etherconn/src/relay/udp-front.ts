@@ -1,7 +1,17 @@
 import { FrameFlag } from '../link/link.ts';
 import { LITTLE_ENDIAN } from '../wire/byte-order.ts';
 import { addHalves, plainUdpSumIsRight } from '../wire/plain-udp.ts';
-import { type BatchStore, type BatchTaker, Field, FLAGS_SHIFT, UDP4, UDP6 } from './batch-store.ts';
+import {
+  type BatchStore,
+  type BatchTaker,
+  Field,
+  FLAGS_SHIFT,
+  TYPE4,
+  TYPE6,
+  UDP4,
+  UDP6,
+  VLANS_SHIFT,
+} from './batch-store.ts';
 import { LIST_SHIFT, List, type TakerLists } from './taker-lists.ts';
 
 /** Which datagrams an entry takes: those that come to this station, address and port. */
@@ -59,6 +69,16 @@ const COUNTED = 64;
 
 /** Here, for the optimizing compiler folds no imported constants. */
 const TRUNCATED: number = FrameFlag.TRUNCATED;
+const UDP4_KINDS: number = UDP4;
+const UDP6_KINDS: number = UDP6;
+const UDP4_TYPE: number = TYPE4;
+const UDP6_TYPE: number = TYPE6;
+const FLAGS_AT: number = FLAGS_SHIFT;
+const VLANS_AT: number = VLANS_SHIFT;
+const NEXT: number = Field.NEXT;
+const LIST_AT: number = LIST_SHIFT;
+const COUNT: number = List.COUNT;
+const TAIL: number = List.TAIL;
 
 /** Words of a connected entry's peer: four of its address, its port. */
 const REMOTE_SHIFT = 3;
@@ -243,19 +263,19 @@ export class UdpFront {
       if (addHalves(addHalves(ipSum)) !== 0xffff) return false;
       if (!plainUdpSumIsRight(memory, addresses, ports, udp, l3 + 28, payloadEnd)) return false;
     }
-    const kinds = UDP4 | (flags << FLAGS_SHIFT);
+    const kinds = UDP4_KINDS | ((flags & 7) << FLAGS_AT) | (vlanCount << VLANS_AT);
     const order = inOrder(ports);
-    const at = store.appendUdp(offset, end, l3, l3 + 20, payloadEnd, order, kinds, vlanCount, vlanKey);
+    const at = store.appendUdp(offset, end, l3, l3 + 28, payloadEnd, kinds, order, UDP4_TYPE, vlanKey);
     if ((kind & COUNTED) !== 0) this.#taken[(row + Row.TAKEN) >> 1]++;
     const lists = this.#lists.words;
-    const list = rows[row + Row.LIST] << LIST_SHIFT;
-    if (lists[list + List.COUNT]++ === 0) {
+    const list = rows[row + Row.LIST] << LIST_AT;
+    if (lists[list + COUNT]++ === 0) {
       lists[list] = at;
       store.touch(rows[row + Row.LIST]);
     } else {
-      store.words[lists[list + List.TAIL] + Field.NEXT] = at;
+      store.words[lists[list + TAIL] + NEXT] = at;
     }
-    lists[list + List.TAIL] = at;
+    lists[list + TAIL] = at;
     return true;
   }
 
@@ -347,19 +367,19 @@ export class UdpFront {
       if (udp >>> 16 === 0 || !plainUdpSumIsRight(memory, addresses, ports, udp, l3 + 48, payloadEnd))
         return false;
     }
-    const kinds = UDP6 | (flags << FLAGS_SHIFT);
+    const kinds = UDP6_KINDS | ((flags & 7) << FLAGS_AT) | (vlanCount << VLANS_AT);
     const order = inOrder(ports);
-    const at = store.appendUdp(offset, end, l3, l3 + 40, payloadEnd, order, kinds, vlanCount, vlanKey);
+    const at = store.appendUdp(offset, end, l3, l3 + 48, payloadEnd, kinds, order, UDP6_TYPE, vlanKey);
     if ((kind & COUNTED) !== 0) this.#taken[(row + Row.TAKEN) >> 1]++;
     const lists = this.#lists.words;
-    const list = rows[row + Row.LIST] << LIST_SHIFT;
-    if (lists[list + List.COUNT]++ === 0) {
+    const list = rows[row + Row.LIST] << LIST_AT;
+    if (lists[list + COUNT]++ === 0) {
       lists[list] = at;
       store.touch(rows[row + Row.LIST]);
     } else {
-      store.words[lists[list + List.TAIL] + Field.NEXT] = at;
+      store.words[lists[list + TAIL] + NEXT] = at;
     }
-    lists[list + List.TAIL] = at;
+    lists[list + TAIL] = at;
     return true;
   }
 

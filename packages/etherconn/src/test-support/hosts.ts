@@ -4,7 +4,7 @@ import { Host } from '../host/host.ts';
 import type { HostOptions } from '../host/host-options.ts';
 import type { UdpPort, UdpPortOptions, UdpPortUser } from '../host/udp/udp-port.ts';
 import type { MemoryNetworkOptions } from '../link/memory/memory-network.ts';
-import { type BatchStore, Field } from '../relay/batch-store.ts';
+import { type BatchStore, destinationOffset, Field, sourceOffset } from '../relay/batch-store.ts';
 import { MemoryNetwork, type MemoryRelay, type MemoryRelayOptions } from '../relay/memory-relay.ts';
 import { formatIp, parseIp } from '../wire/ip.ts';
 
@@ -31,9 +31,9 @@ export class PortUser implements UdpPortUser {
       const version = (words[at + Field.KINDS] & 0xf) as 4 | 6;
       batch.push({
         data: Buffer.from(u8.subarray(words[at + Field.PAYLOAD], words[at + Field.PAYLOAD_END])),
-        from: formatIp(u8, words[at + Field.IP_SOURCE], version),
+        from: formatIp(u8, sourceOffset(words, at), version),
         fromPort: words[at + Field.PORTS] >>> 16,
-        to: formatIp(u8, words[at + Field.IP_DESTINATION], version),
+        to: formatIp(u8, destinationOffset(words, at), version),
       });
     }
     this.batches.push(batch);
