@@ -1,7 +1,6 @@
-import type { Fields } from './definition.ts';
+import type { Definition, Fields } from './definition.ts';
 import { definitionsOf, type Frame, type FrameParts, withoutUndefined } from './frame.ts';
 import { definitionOf } from './layers.ts';
-import { isNdAnswer } from './nd-layers.ts';
 import { complete } from './parse.ts';
 
 /** Which frame answers which. */
@@ -40,15 +39,6 @@ export function reply(request: FrameParts): Frame {
   }) as unknown as Frame;
 }
 
-/** Layers that nothing is answered to. */
-const NO_ANSWERS: ReadonlySet<string> = new Set([
-  'routerSolicitation',
-  'routerAdvertisement',
-  'neighborSolicitation',
-  'neighborAdvertisement',
-  'redirect',
-]);
-
 /** Extension headers may be others on the way back. */
 const PASSED_OVER: ReadonlySet<string> = new Set(['hopByHop', 'routing', 'fragment', 'destinationOptions']);
 
@@ -72,8 +62,8 @@ function isError(layers: readonly Fields[], index: number): boolean {
 
 function isLayerAnswer(answer: Fields | undefined, asked: Fields): boolean {
   if (answer === undefined) return false;
-  if (answer.layer !== asked.layer) return isNdAnswer(answer, asked);
-  return !NO_ANSWERS.has(answer.layer) && definitionOf(answer.layer)?.isAnswerTo?.(answer, asked) !== false;
+  const { answers = answer.layer, isAnswerTo } = definitionOf(answer.layer) as Definition;
+  return answers === asked.layer && isAnswerTo?.(answer, asked) !== false;
 }
 
 /** An error may come from anybody on the way. It is about the packet behind its header. */

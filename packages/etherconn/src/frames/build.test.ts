@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { builtFrames } from '../test-support/built-frames.ts';
+import { assertSame } from '../test-support/frame-corpus.ts';
 import { type FrameName, frames, hex, parsed } from '../test-support/frames.ts';
 import { buildUdpFrame } from '../wire/build.ts';
 import { ChecksumState } from '../wire/checksum.ts';
@@ -393,6 +394,7 @@ test('property: any value that a field can have is in the bytes', () => {
               const layers = places.map(({ layer }) => layer as unknown as Layer);
               const { u8 } = lay(layers.with(index, { ...layers[index], [key]: value } as never));
               assert.deepEqual(field.read(u8, at), value, `${name}: ${definition.name}.${key}`);
+              assertSame(u8);
             },
           ),
           { numRuns: 5 },

@@ -73,7 +73,9 @@ export interface Definition {
   contentEnd?(u8: Uint8Array, at: number, content: number): number;
   /** Fields that the number by which it was named gives. */
   named?(number: number): Readonly<Record<string, unknown>>;
-  /** Whether a layer answers another of its kind, both of them complete; default: any does. */
+  /** The layer that it answers; default: its own kind, `null` for none. */
+  readonly answers?: string | null;
+  /** Whether it answers a layer of that name, both of them complete; default: it does. */
   isAnswerTo?(answer: Fields, request: Fields): boolean;
   /** The fields in which the answer to a complete layer is another one; default: none. */
   reply?(request: Fields, content: number): Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.ts';
 import { checkKnown, checkObject, requireArray, show } from '../options.ts';
-import { type Definition, type Fields, type FieldsOf, fieldNames } from './definition.ts';
-import { definitionOf, type Layer, type LayerName, type LayerOf } from './layers.ts';
+import type { Definition, Fields, FieldsOf } from './definition.ts';
+import { definitionOf, type Layer, type LayerName, type LayerOf, namesIn } from './layers.ts';
 import { payload } from './payload-layers.ts';
 
 /**
@@ -25,7 +25,7 @@ export function definitionsOf(
     const definition = definitionOf(layer.layer);
     if (definition === undefined)
       throw new OptionError(`frame[${index}].layer`, `is not a layer known here, got ${show(layer.layer)}`);
-    checkKnown(layer, ['layer', ...fieldNames(definition)]);
+    checkKnown(layer, namesIn(definition.name));
     return { definition, layer };
   });
 }

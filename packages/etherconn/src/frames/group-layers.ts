@@ -215,6 +215,9 @@ export const igmpDefinition: Definition = {
     group: ip(IGMP_GROUP, 4),
   },
   emit: (u8, { at }) => emitIgmp(u8, at, IgmpType.V2_REPORT, new Uint8Array(4)),
+  isAnswerTo: (answer, request) =>
+    (answer.type === IgmpType.V1_REPORT || answer.type === IgmpType.V2_REPORT) &&
+    request.type === IgmpType.QUERY,
 };
 
 /** Bytes of robustness and interval, and the number of sources, from `at` on. */
@@ -242,6 +245,7 @@ export const igmpV3QueryDefinition: Definition = {
   tail: sources(4),
   emit: (u8, { at, tail }) => emitIgmpQuery(u8, at, { sources: split(tail, 4) }),
   matches: (u8, at) => u8[at] === IgmpType.QUERY,
+  answers: null,
 };
 
 const reportFields: Definition['fields'] = {
@@ -260,6 +264,7 @@ export const igmpV3ReportDefinition: Definition = {
   tail: records(4),
   emit: (u8, { at, layer }) => emitReport(u8, at, layer.records, 4),
   matches: (u8, at) => u8[at] === IgmpType.V3_REPORT,
+  answers: 'igmpV3Query',
 };
 
 export const mldDefinition: Definition = {
@@ -276,6 +281,7 @@ export const mldDefinition: Definition = {
   },
   emit: (u8, { at }) => emitMld(u8, at, MldType.V1_REPORT, new Uint8Array(16)),
   matches: (u8, at) => u8[at] >= MldType.QUERY && u8[at] <= MldType.V1_DONE,
+  isAnswerTo: (answer, request) => answer.type === MldType.V1_REPORT && request.type === MldType.QUERY,
 };
 
 export const mldV2QueryDefinition: Definition = {
@@ -294,6 +300,7 @@ export const mldV2QueryDefinition: Definition = {
   tail: sources(6),
   emit: (u8, { at, tail }) => emitMldQuery(u8, at, { sources: split(tail, 16) }),
   matches: (u8, at) => u8[at] === MldType.QUERY,
+  answers: null,
 };
 
 export const mldV2ReportDefinition: Definition = {
@@ -304,6 +311,7 @@ export const mldV2ReportDefinition: Definition = {
   tail: records(6),
   emit: (u8, { at, layer }) => emitReport(u8, at, layer.records, 6),
   matches: (u8, at) => u8[at] === MldType.V2_REPORT,
+  answers: 'mldV2Query',
 };
 
 function emitReport(u8: Uint8Array, at: number, value: unknown, version: Version): void {

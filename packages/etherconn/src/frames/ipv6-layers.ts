@@ -117,7 +117,7 @@ const NEIGHBOR_DISCOVERY = /^(neighbor|router)|^redirect$/;
 
 function hopLimitFor(place: Place): number {
   let at = place.next;
-  while (at?.definition.next === next) at = at.next;
+  while (at?.definition.over === 6 && at.definition.next === next) at = at.next;
   const name = at?.layer.layer ?? '';
   return NEIGHBOR_DISCOVERY.test(name) ? 255 : name.startsWith('mld') ? 1 : 64;
 }

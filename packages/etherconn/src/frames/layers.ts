@@ -1,5 +1,5 @@
 import { type ArpLayer, arpDefinition } from './arp-layer.ts';
-import type { Definition, Space } from './definition.ts';
+import { type Definition, fieldNames, type Space } from './definition.ts';
 import { type Dhcpv4Layer, dhcpv4Definition } from './dhcpv4-layer.ts';
 import {
   type EtherLayer,
@@ -144,6 +144,15 @@ const BY_NAME: ReadonlyMap<string, Definition> = new Map(ALL.map((one) => [one.n
 /** Undefined when there is no layer of the name. */
 export function definitionOf(name: string): Definition | undefined {
   return BY_NAME.get(name);
+}
+
+const KNOWN: ReadonlyMap<string, readonly string[]> = new Map(
+  ALL.map((one) => [one.name, ['layer', ...fieldNames(one)]]),
+);
+
+/** The names that a layer's fields may have. */
+export function namesIn(layer: string): readonly string[] {
+  return KNOWN.get(layer) ?? [];
 }
 
 /** The names of all layers. */

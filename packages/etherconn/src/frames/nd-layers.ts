@@ -13,7 +13,7 @@ import {
   NdType,
 } from '../wire/nd.ts';
 import { IpProtocol } from '../wire/protocol.ts';
-import { type Definition, type Fields, type LayerFunction, layerFunction, type Tail } from './definition.ts';
+import { type Definition, type LayerFunction, layerFunction, type Tail } from './definition.ts';
 import { bits, FILLED, FILLED_HEX, type Field, flag, ip, mac, uint } from './field.ts';
 import { fillWithPseudoHeader } from './pseudo-header.ts';
 
@@ -227,26 +227,30 @@ export const routerSolicitationDefinition: Definition = {
   ...message('routerSolicitation', NdType.ROUTER_SOLICITATION, 8, { reserved }, (u8, at) =>
     emitRouterSolicitation(u8, at, {}),
   ),
+  answers: null,
   reply: () => ({ layer: 'routerAdvertisement', options: undefined }),
 };
 
-export const routerAdvertisementDefinition: Definition = message(
-  'routerAdvertisement',
-  NdType.ROUTER_ADVERTISEMENT,
-  16,
-  {
-    hopLimit: uint(4, 1),
-    managed: flag(40),
-    other: flag(41),
-    homeAgent: flag(42),
-    preference: bits(43, 2),
-    reserved: bits(45, 3, FILLED),
-    routerLifetime: uint(6, 2),
-    reachableTime: uint(8, 4),
-    retransTimer: uint(12, 4),
-  },
-  (u8, at) => emitRouterAdvertisement(u8, at, { routerLifetime: 0 }),
-);
+export const routerAdvertisementDefinition: Definition = {
+  ...message(
+    'routerAdvertisement',
+    NdType.ROUTER_ADVERTISEMENT,
+    16,
+    {
+      hopLimit: uint(4, 1),
+      managed: flag(40),
+      other: flag(41),
+      homeAgent: flag(42),
+      preference: bits(43, 2),
+      reserved: bits(45, 3, FILLED),
+      routerLifetime: uint(6, 2),
+      reachableTime: uint(8, 4),
+      retransTimer: uint(12, 4),
+    },
+    (u8, at) => emitRouterAdvertisement(u8, at, { routerLifetime: 0 }),
+  ),
+  answers: 'routerSolicitation',
+};
 
 export const neighborSolicitationDefinition: Definition = {
   ...message(
@@ -256,42 +260,40 @@ export const neighborSolicitationDefinition: Definition = {
     { reserved, target: ip(ND_TARGET, 6) },
     (u8, at) => emitNeighborSolicitation(u8, at, { target: ANY }),
   ),
+  answers: null,
   reply: () => ({ layer: 'neighborAdvertisement', solicited: true, options: undefined }),
 };
 
-export const neighborAdvertisementDefinition: Definition = message(
-  'neighborAdvertisement',
-  NdType.NEIGHBOR_ADVERTISEMENT,
-  24,
-  {
-    router: flag(32),
-    solicited: flag(33),
-    override: flag(34),
-    reserved: bits(35, 29, FILLED),
-    target: ip(ND_TARGET, 6),
-  },
-  (u8, at) => emitNeighborAdvertisement(u8, at, { target: ANY }),
-);
+export const neighborAdvertisementDefinition: Definition = {
+  ...message(
+    'neighborAdvertisement',
+    NdType.NEIGHBOR_ADVERTISEMENT,
+    24,
+    {
+      router: flag(32),
+      solicited: flag(33),
+      override: flag(34),
+      reserved: bits(35, 29, FILLED),
+      target: ip(ND_TARGET, 6),
+    },
+    (u8, at) => emitNeighborAdvertisement(u8, at, { target: ANY }),
+  ),
+  answers: 'neighborSolicitation',
+  isAnswerTo: (answer, request) => answer.target === request.target,
+};
 
-export const redirectDefinition: Definition = message(
-  'redirect',
-  NdType.REDIRECT,
-  40,
-  { reserved, target: ip(ND_TARGET, 6), destination: ip(24, 6) },
-  (u8, at) => {
-    u8[at] = NdType.REDIRECT;
-  },
-);
-
-/** Whether a message of one kind is the answer to one of another: advertisements to solicitations. */
-export function isNdAnswer(answer: Fields, request: Fields): boolean {
-  if (answer.layer === 'routerAdvertisement') return request.layer === 'routerSolicitation';
-  return (
-    answer.layer === 'neighborAdvertisement' &&
-    request.layer === 'neighborSolicitation' &&
-    answer.target === request.target
-  );
-}
+export const redirectDefinition: Definition = {
+  ...message(
+    'redirect',
+    NdType.REDIRECT,
+    40,
+    { reserved, target: ip(ND_TARGET, 6), destination: ip(24, 6) },
+    (u8, at) => {
+      u8[at] = NdType.REDIRECT;
+    },
+  ),
+  answers: null,
+};
 
 export const routerSolicitation: LayerFunction<RouterSolicitationLayer> =
   layerFunction<RouterSolicitationLayer>(routerSolicitationDefinition);

@@ -1,25 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { builtFrames } from '../test-support/built-frames.ts';
+import { assertSame, CORPUS } from '../test-support/frame-corpus.ts';
 import { frames, hex, parsed } from '../test-support/frames.ts';
 import { sampleFrames } from '../test-support/sample-frames.ts';
 import { Dhcpv4Op, emitDhcpv4 } from '../wire/dhcpv4.ts';
 import { build, complete, dhcpv4, ether, type Frame, find, ipv4, parse, replace, udp } from './index.ts';
-
-/** Every kind of frame that tests know. */
-const CORPUS: readonly Uint8Array[] = [
-  ...sampleFrames().map(({ bytes }) => bytes),
-  ...Object.values(frames),
-  ...Object.values(builtFrames).map((parts) => build(parts)),
-];
-
-function assertSame(bytes: Uint8Array): void {
-  const again = build(parse(bytes));
-  // Quicker than to compare arrays of numbers.
-  if (Buffer.compare(bytes, again) === 0) return;
-  assert.equal(Buffer.from(again).toString('hex'), Buffer.from(bytes).toString('hex'));
-}
 
 test('build(parse(bytes)) is bytes, for every frame of the corpus', () => {
   for (const bytes of CORPUS) assertSame(bytes);
@@ -29,26 +15,6 @@ test('and cut at every length', () => {
   for (const bytes of CORPUS)
     for (let length = 0; length <= Math.min(bytes.length, 130); length++)
       assertSame(bytes.subarray(0, length));
-});
-
-test('property: and with any bytes changed', () => {
-  const change = fc.record({
-    at: fc.nat(139),
-    byte: fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 6, 17, 58, 255)),
-  });
-  const frame = fc.constantFrom(...CORPUS.filter(({ length }) => length < 400));
-  fc.assert(
-    fc.property(frame, fc.array(change, { minLength: 1, maxLength: 4 }), (bytes, changes) => {
-      const changed = bytes.slice();
-      for (const { at, byte } of changes) changed[at % bytes.length] = byte;
-      assertSame(changed);
-    }),
-    { numRuns: Number(process.env.ETHERCONN_FUZZ_RUNS ?? 10_000) },
-  );
-});
-
-test('property: any bytes', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => assertSame(bytes)));
 });
 
 test('a segment that is larger than a length field says, as before segmentation', () => {
@@ -110,6 +76,15 @@ test('complete puts in what is filled', () => {
     'abc',
   ]);
   assert.deepEqual(header, { layer: 'udp', sourcePort: 0, destinationPort: 0, length: 11, checksum: 0x2773 });
+});
+
+test('headers in headers, as many as there is room for', () => {
+  const header = build([ipv4({ protocol: 4, version: 7, length: 1, checksum: 1 })]);
+  const bytes = new Uint8Array(14 + 3000 * header.length);
+  bytes.set([8, 0], 12);
+  for (let at = 14; at < bytes.length; at += header.length) bytes.set(header, at);
+  assert.equal(parse(bytes).length, 3001);
+  assertSame(bytes);
 });
 
 test('frames are plain data', () => {

@@ -14,7 +14,7 @@ import { definitionOf, LAYER_NAMES, type LayerName, layersBehind } from './layer
  */
 export function parse(bytes: Uint8Array, from?: LayerName | 'ip'): Frame {
   requireBytes('bytes', bytes);
-  return withoutFilled(bytes, read(bytes, checkOneOf('from', from, ['ip', ...LAYER_NAMES], 'ether')));
+  return withoutFilled(read(bytes, checkOneOf('from', from, ['ip', ...LAYER_NAMES], 'ether')));
 }
 
 /** The layers with all their fields: those too that `build` fills. */
@@ -141,37 +141,30 @@ function isSame(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** The layers without the fields that come out the same when they are filled. */
-function withoutFilled(u8: Uint8Array, full: readonly Fields[]): Frame {
+function withoutFilled(full: readonly Fields[]): Frame {
   const layers: Fields[] = full.map((layer) => {
     const fields = definitionOf(layer.layer)?.fields;
     return Object.fromEntries(Object.entries(layer).filter(([name]) => !fields?.[name]?.filled)) as Fields;
   });
-  // One goes back at a time, for others may have come out wrong because of it.
-  for (;;) {
-    const { u8: built, places } = lay(layers as unknown as Frame);
-    if (isSame(built, u8)) return layers as unknown as Frame;
-    const wrong = places.flatMap(({ definition, at }, index) =>
-      differences(definition, built, at, full[index], layers[index]).map((name) => ({ index, name })),
-    );
-    // Lengths first, from the outermost on; then checksums, of which outer ones count inner ones.
-    const { index, name } = (wrong.find((one) => one.name !== 'checksum') ??
-      wrong.at(-1)) as (typeof wrong)[0];
+  const put = (index: number, name: string) => {
     layers[index] = { ...layers[index], [name]: full[index][name] };
+  };
+  const first = lay(layers as unknown as Frame);
+  for (const [index, { definition, at }] of first.places.entries()) {
+    for (const [name, field] of Object.entries(definition.fields))
+      if (field.filled && name !== 'checksum' && field.read(first.u8, at) !== full[index][name])
+        put(index, name);
   }
-}
-
-/** The filled fields of a layer that came out as other values. */
-function differences(
-  definition: Definition,
-  u8: Uint8Array,
-  at: number,
-  full: Fields,
-  layer: Fields,
-): string[] {
-  return Object.entries(definition.fields)
-    .filter(
-      ([name, field]) =>
-        layer[name] === undefined && full[name] !== undefined && field.read(u8, at) !== full[name],
-    )
-    .map(([name]) => name);
+  // Checksums count all that, and outer ones count inner ones.
+  const { u8, places } = lay(layers as unknown as Frame);
+  for (const [index, place] of [...places.entries()].toReversed()) {
+    const { definition, at } = place;
+    const { checksum } = definition.fields;
+    if (checksum === undefined) continue;
+    definition.checksum?.(u8, place);
+    if (checksum.read(u8, at) === full[index].checksum) continue;
+    put(index, 'checksum');
+    checksum.write(u8, at, full[index].checksum, 'checksum');
+  }
+  return layers as unknown as Frame;
 }
