@@ -1,11 +1,11 @@
 /**
- * Wire formats: pure functions over bytes, one file per protocol. Nothing here needs Node.
+ * Wire formats: pure functions over bytes, one file per protocol. Nothing here depends on Node.
  *
- * Contract: `parseFrame` takes any bytes. If it leaves `record.error` at 0, every range and accessor of the layers
- * that the record names lies inside the frame; if not, the layers before the faulty one are still right.
+ * Contract: `parseFrame` accepts any bytes. If it leaves `record.error` at 0, every range and accessor of the
+ * layers that the record names lies inside the frame; if not, the layers before the faulty one are still right.
  *
- * Bytes, records and offsets are taken as their types say, because these functions run for each frame: what is no
- * Uint8Array or FrameRecord fails with an error of the engine. Text and options are checked.
+ * Bytes, records and offsets are not checked, because these functions run for each frame: a value that is no
+ * Uint8Array or FrameRecord causes an error of the engine. Text and options are checked.
  */
 export * from './arp.ts';
 export * from './build.ts';

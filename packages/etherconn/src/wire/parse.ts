@@ -15,9 +15,9 @@ import { parseTcp } from './tcp.ts';
 import { parseUdp } from './udp.ts';
 
 /**
- * Parses the frame `[start, start + length)` of `u8` into `record`, down to the transport layer. Any bytes are
- * taken: what is wrong is in `record.error`, nothing is thrown, and nothing outside the frame is read. Checksums
- * are not looked at (see `ipv4ChecksumState` and `transportChecksumState`).
+ * Parses the frame `[start, start + length)` of `u8` into `record`, down to the transport layer. Accepts any bytes:
+ * faults are in `record.error`, nothing is thrown, and nothing outside the frame is read. Does not verify checksums
+ * (see `ipv4ChecksumState` and `transportChecksumState`).
  */
 export function parseFrame(u8: Uint8Array, start: number, length: number, record: FrameRecord): void {
   if (!parseCommonFrame(u8, start, length, record)) parseLayers(u8, start, length, record);
@@ -35,8 +35,8 @@ export function parseLayers(u8: Uint8Array, start: number, length: number, recor
 }
 
 /**
- * As {@link parseFrame}, for an IP packet without a link header (raw IP captures, what an ICMP error quotes): the
- * version says which. The link layer's fields keep their "absent" values, but for l3.
+ * Same as {@link parseFrame} for an IP packet without a link header (raw IP captures, the packet in an ICMP error)
+ * of either version. The link layer's fields keep their "absent" values, but for l3.
  */
 export function parsePacket(u8: Uint8Array, start: number, length: number, record: FrameRecord): void {
   resetRecord(record, start, start + length);

@@ -16,8 +16,8 @@ import { printTcp } from './tcp.ts';
 import { printUdp } from './udp.ts';
 
 /**
- * The frame `[start, start + length)` in one line, for people: addresses, tags, then layer by layer, and in brackets
- * what is wrong with it. Not stable: not to be parsed.
+ * The frame `[start, start + length)` as one line for people: addresses, tags, then layer by layer, with faults in
+ * brackets. The format is not stable; do not parse it.
  */
 export function printFrame(u8: Uint8Array, start = 0, length: number = u8.length - start): string {
   const record = new FrameRecord();
@@ -31,7 +31,7 @@ export function printFrame(u8: Uint8Array, start = 0, length: number = u8.length
   return finish(layers, u8, record);
 }
 
-/** As {@link printFrame}, for an IP packet without a link header. */
+/** Same as {@link printFrame} for an IP packet without a link header. */
 export function printPacket(u8: Uint8Array, start = 0, length: number = u8.length - start): string {
   const record = new FrameRecord();
   parsePacket(u8, start, length, record);

@@ -2,28 +2,28 @@
  * The flat record that every parser in `wire/` fills: small integers only, so that demultiplexing is
  * arithmetic and a frame costs no object.
  *
- * Contract: all offsets are absolute offsets into the byte array that was given to the parser. If
- * {@link FrameRecord.error} is 0, every range named by the record lies inside the frame. If it is not, the
- * fields of the layers before the faulty one are still right and in bounds, and the faulty layer and those
- * above it keep their "absent" values. Two kinds of fault do not stop the parser: an IP length over the bytes
- * that are there, or a total length of 0 (it goes on with what is there), and a wrong length or data offset in a transport header that is whole
- * (its ports stand). Bounds come from the protocols' own length fields, never from Ethernet padding.
+ * Contract: all offsets are absolute offsets into the byte array that the parser got. If {@link FrameRecord.error}
+ * is 0, every range named by the record lies inside the frame. If it is not, the fields of the layers before the
+ * faulty one are still right and in bounds, and the faulty layer and those above it keep their "absent" values. Two
+ * kinds of fault do not stop the parser: an IP length over the bytes that are there, or a total length of 0 (it
+ * goes on with what is there), and a wrong length or data offset in a transport header that is whole (its ports
+ * stand). Bounds come from the protocols' own length fields, never from Ethernet padding.
  *
- * One record is reused for all frames: whoever needs a field later copies it.
+ * One record is reused for all frames. Copy the fields that you need later.
  */
 export class FrameRecord {
   /** Offset of the first byte (destination MAC). */
   start = 0;
-  /** Offset after the last byte that is really there. */
+  /** Offset after the last byte that is present. */
   end = 0;
-  /** First thing found wrong, 0 when nothing is: a code of {@link ParseError}. */
+  /** The first fault, a code of {@link ParseError}; 0 if there is none. */
   error = 0;
 
-  /** Innermost EtherType; 0 on an IEEE 802.3 length frame, or when the header is not whole. */
+  /** Innermost EtherType; 0 on an IEEE 802.3 length frame, or if the header is incomplete. */
   etherType = 0;
   /** IEEE 802.3 length field of the innermost header when it is one (< 0x0600), else -1. */
   length8023 = -1;
-  /** Number of VLAN tags (802.1Q or 802.1ad) whose VID is there, more than two are counted too. */
+  /** Number of VLAN tags (802.1Q or 802.1ad) with a complete VID, including those beyond two. */
   vlanCount = 0;
   /** Tag control information (PCP, DEI, VID) of the outermost tag, 0 when there is none. */
   vlanTci0 = 0;
@@ -35,11 +35,11 @@ export class FrameRecord {
    */
   vlanKey = 0;
 
-  /** Offset of the Ethernet payload, 0 when the Ethernet header is not whole. */
+  /** Offset of the Ethernet payload, 0 if the Ethernet header is incomplete. */
   l3 = 0;
   /** Offset after the network layer's own end (IP total/payload length, 802.3 length), else `end`. */
   l3End = 0;
-  /** 4, 6, or 0 when the payload is not a whole IP header. */
+  /** 4, 6, or 0 if there is no complete IP header. */
   ipVersion = 0;
   /** Offset of the source address (4 or 16 bytes), 0 without IP. */
   ipSource = 0;

@@ -43,12 +43,12 @@ const KERNEL_HEARS_TOO: ServiceSteering = {
 };
 
 /**
- * Opens a link to a network interface over an AF_PACKET socket: it works on any Ethernet-like interface, in
+ * Opens a link to a network interface over an AF_PACKET socket. It works on every Ethernet-like interface, in
  * containers, and without root inside a user namespace.
  *
- * Throws an OptionError for a wrong name or option, an EtherconnError (`ERR_ETHERCONN_ADDON`) where the native addon
- * cannot be loaded, (`ERR_ETHERCONN_INTERFACE`) when the interface is no Ethernet, and a SystemError when the kernel
- * refuses: EPERM without CAP_NET_RAW, ENODEV when there is no such interface.
+ * Throws an OptionError for an invalid name or option; an EtherconnError if the native addon cannot be loaded
+ * (`ERR_ETHERCONN_ADDON`) or the interface is not Ethernet (`ERR_ETHERCONN_INTERFACE`); and a SystemError if the
+ * kernel refuses: EPERM without CAP_NET_RAW, ENODEV if there is no such interface.
  */
 export function openPacketLink(interfaceName: string, options: PacketLinkOptions = {}): PacketLink {
   const name = checkInterfaceName(interfaceName);
@@ -227,8 +227,8 @@ export class PacketLink implements ServiceLink {
   }
 
   /**
-   * Sends what is committed if there is room, then gives everything back. Inside a receive callback the memory lives
-   * on until the batch has ended.
+   * Sends committed frames if there is room, then releases everything. Inside a receive callback, the memory stays
+   * until the batch has ended.
    */
   close(): Promise<void> {
     return this.#life.close();

@@ -29,30 +29,30 @@ const REDUCED =
   "('ulimit -l', LimitMEMLOCK= of systemd) or give CAP_IPC_LOCK";
 
 /**
- * What was got for one queue. The sizes of rings are those that were asked for: the kernel makes a ring of that size or
- * refuses, and its sockets do not tell it again (`ss --xdp -e` does, on kernels with CONFIG_XDP_SOCKETS_DIAG).
+ * What the link got for one queue. The sizes of rings are the requested ones: the kernel creates a ring of that
+ * size or refuses, and its sockets do not report it (`ss --xdp -e` does, on kernels with CONFIG_XDP_SOCKETS_DIAG).
  */
 export interface XdpQueueInfo {
   readonly queue: number;
-  /** As the kernel says (getsockopt XDP_OPTIONS). */
+  /** As reported by the kernel (getsockopt XDP_OPTIONS). */
   readonly zeroCopy: boolean;
   readonly rxRing: number;
-  /** 0 where the queue does not send. */
+  /** 0 if the queue does not send. */
   readonly txRing: number;
   readonly fillRing: number;
   readonly completionRing: number;
 }
 
 /**
- * Opens a link to a network interface over AF_XDP sockets, one for each queue. Only frames for stations that it is
- * steered to come here ({@link Link.steer}); all others go on to the kernel, unless `steering: 'all'` is asked for.
+ * Opens a link to a network interface over AF_XDP sockets, one for each queue. The link receives only frames for
+ * stations passed to {@link Link.steer}. All others continue to the kernel, unless `steering: 'all'` is set.
  * Broadcast and multicast frames reach both; their order relative to unicast frames is not kept.
  *
- * Rejects with an OptionError for a wrong name or option, before anything is opened where the interface need not be
- * asked; an EtherconnError where the addon cannot be loaded (`ERR_ETHERCONN_ADDON`), the kernel is older than 5.10
- * (`ERR_ETHERCONN_KERNEL`), the MTU is too large (`ERR_ETHERCONN_MTU`), the interface has more than 64 queues and
- * `queues` names none (`ERR_ETHERCONN_QUEUES`), a queue is in use (`ERR_ETHERCONN_QUEUE_BUSY`);
- * a SystemError when the kernel refuses, which says what is missing.
+ * Rejects with an OptionError for an invalid name or option, before anything is opened unless the check depends on
+ * the interface. Rejects with an EtherconnError if the addon cannot be loaded (`ERR_ETHERCONN_ADDON`), the kernel
+ * is older than 5.10 (`ERR_ETHERCONN_KERNEL`), the MTU is too large (`ERR_ETHERCONN_MTU`), the interface has more
+ * than 64 queues and `queues` names none (`ERR_ETHERCONN_QUEUES`), or a queue is in use
+ * (`ERR_ETHERCONN_QUEUE_BUSY`). Rejects with a SystemError that says what is missing if the kernel refuses.
  */
 export async function openXdpLink(interfaceName: string, options: XdpLinkOptions = {}): Promise<XdpLink> {
   const name = checkInterfaceName(interfaceName);
@@ -78,7 +78,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
   readonly tx: XdpTx;
   readonly partialChecksums: boolean;
   readonly services: Services;
-  /** Called (from the event loop) when somebody has changed the interface's MAC address; both are 6 bytes. */
+  /** Called from the event loop when the MAC address of the interface has changed. Both arguments are 6 bytes. */
   onAddressChange: ((before: Uint8Array, now: Uint8Array) => void) | null = null;
 
   readonly #options: CheckedXdpLinkOptions;
@@ -185,7 +185,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
     return this.#life.closed;
   }
 
-  /** The interface's MAC address, as far as we have been told; a new array when it changes. */
+  /** The last reported MAC address of the interface. A change creates a new array. */
   get hardwareAddress(): Uint8Array {
     return this.#address;
   }
@@ -195,7 +195,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
     return this.#parts.program;
   }
 
-  /** What another thread of this process needs to put its sockets into the same program: its option `program`. */
+  /** What another thread of this process needs to add its sockets to the same program: its option `program`. */
   get program(): SharedProgram {
     this.services.share();
     return this.#parts.program.share();
@@ -211,10 +211,11 @@ export class XdpLink implements ServiceLink, ServiceSteering {
   }
 
   /**
-   * Keeps room for stations until the next `steer`, which is to add them, as the same objects. Throws an EtherconnError,
-   * with nothing changed: `ERR_ETHERCONN_TAKEOVER` for a station with the interface's own MAC address, which is the
-   * kernel's, unless the link was opened with `takeover: true` or `steering: 'all'`; `ERR_ETHERCONN_VLAN_OFFLOAD` for one
-   * in a VLAN where the interface takes tags out of frames; `ERR_ETHERCONN_LIMIT` when `maxEndpoints` are there.
+   * Reserves room for stations until the next `steer`, which adds them as the same objects. Throws an
+   * EtherconnError and changes nothing: `ERR_ETHERCONN_TAKEOVER` for a station with the interface's own MAC
+   * address, which belongs to the kernel unless the link was opened with `takeover: true` or `steering: 'all'`;
+   * `ERR_ETHERCONN_VLAN_OFFLOAD` for a station with a VLAN if the interface removes tags; `ERR_ETHERCONN_LIMIT` if
+   * there are `maxEndpoints` already.
    */
   admit(stations: readonly Station[]): void {
     if (this.closed) return;
@@ -222,7 +223,10 @@ export class XdpLink implements ServiceLink, ServiceSteering {
     this.#parts.program.admit(stations, this.#queueMask);
   }
 
-  /** Until it is called, nothing comes here but with `steering: 'all'`. Throws as {@link admit} does. */
+  /**
+   * The link receives nothing until this is called, except with `steering: 'all'`. Throws the errors of {@link
+   * admit}.
+   */
   steer(added: readonly Station[], removed: readonly Station[], wants: LinkWants): void {
     if (this.closed) return;
     const { program } = this.#parts;
@@ -257,7 +261,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
     return this.#parts.side.receivedAt();
   }
 
-  /** After close what it was then. Throws a SystemError when the kernel does not tell. */
+  /** After a close, the counters at that time. Throws a SystemError if the kernel does not report them. */
   stats(): XdpLinkStats {
     if (!this.#life.released) this.#kernelCounts = readKernelCounts(this.#parts);
     const { side } = this.#parts;
@@ -313,16 +317,16 @@ export class XdpLink implements ServiceLink, ServiceSteering {
   }
 
   /**
-   * Sends what is committed if there is room, then gives everything back: the program first, so that the interface is
-   * the kernel's again at once. Inside a receive callback the memory lives on until the batch has ended.
+   * Sends committed frames if there is room, then releases everything. The program comes first, so that the kernel
+   * gets the whole interface back at once. Inside a receive callback, the memory stays until the batch has ended.
    */
   close(): Promise<void> {
     return this.#life.close();
   }
 
   /**
-   * For debugging: throws an Error that says what is wrong when a chunk is not in exactly one place. Not from inside
-   * a receive callback, nor after close.
+   * For debugging: throws an Error if a chunk is not in exactly one place. Not allowed inside a receive callback or
+   * after close.
    */
   audit(): void {
     const { umem, sockets, shape } = this.#parts;

@@ -32,19 +32,19 @@ import { Steering } from './steering.ts';
 
 const ALL_QUEUES: bigint = (1n << BigInt(MASK_QUEUES)) - 1n;
 
-/** What became of the frames that the program has seen since it was loaded, on all queues. */
+/** Dispositions of all frames that the program has seen on all queues since it was loaded. */
 export interface SteeringCounters {
-  /** Given to a socket of ours. (A full RX ring still drops some: that is counted at the socket.) */
+  /** Redirected to a socket. (A full RX ring may still drop them; the socket counts that.) */
   readonly redirected: number;
-  /** Left to the kernel: the sum of all below. */
+  /** Passed to the kernel: the sum of all fields below. */
   readonly passed: number;
-  /** For us, but no socket is at that queue. */
+  /** For an endpoint, but the queue has no socket. */
   readonly noSocket: number;
-  /** For an endpoint or service of ours that does not take frames from that queue. */
+  /** For an endpoint or service that does not receive from that queue. */
   readonly otherQueue: number;
-  /** For an endpoint of ours that does not take that EtherType. */
+  /** For an endpoint without that EtherType. */
   readonly otherType: number;
-  /** For nobody here. */
+  /** For no endpoint. */
   readonly noEndpoint: number;
   /** Broadcast and multicast. */
   readonly group: number;

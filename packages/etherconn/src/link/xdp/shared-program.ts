@@ -19,15 +19,15 @@ export interface ProgramSource {
   readonly steering?: SteeringFds | undefined;
 }
 
-/** A steering program for another thread of this process; can be posted to it. */
+/** A steering program that can be posted to another thread of this process. */
 export interface SharedProgram extends ProgramSource {
   readonly xskMapFd: number;
   /**
-   * What the descriptors named when this was made: the kernel's numbers of the objects, in the order of the properties.
-   * Numbers of descriptors are given again after a relay was closed; these are not.
+   * The kernel's ids of the objects behind the descriptors, in the order of the properties. Descriptor numbers are
+   * reused after a relay was closed; ids are not.
    */
   readonly ids: readonly number[];
-  /** Undefined where the program is attached by somebody else, or not at all. */
+  /** Undefined if the program is foreign or not attached. */
   readonly place: ProgramPlace | undefined;
 }
 

@@ -6,21 +6,21 @@ import type { XdpParts } from './setup.ts';
 import type { SideSocket } from './side-socket.ts';
 import type { XdpTx } from './tx.ts';
 
-/** Counters of an XDP link: those of every link, and what the kernel says of its sockets. */
+/** Counters of an XDP link: those of every link, and the kernel's counters of its sockets. */
 export interface XdpLinkStats extends LinkStats {
   /** Frames dropped because an RX ring was full (in `rxDropped`). */
   rxRingFull: number;
-  /** Times that a fill ring was empty. In copy mode each is a frame dropped (in `rxDropped`). */
+  /** Number of times a fill ring was empty. In copy mode, each one is a dropped frame (in `rxDropped`). */
   rxFillRingEmpty: number;
-  /** Descriptors that this link found to be wrong, receiving; the kernel does not tell of those in fill rings. */
+  /** Received descriptors that this link found invalid. The kernel does not report those in fill rings. */
   rxInvalidDescriptors: number;
-  /** Descriptors that the kernel, or this link, found to be wrong, sending. */
+  /** Sent descriptors that the kernel or this link found invalid. */
   txInvalidDescriptors: number;
-  /** Times the kernel found nothing to send. */
+  /** Number of times the kernel found nothing to send. */
   txRingEmpty: number;
-  /** Frames among `rxFrames` that came past the program: group frames, or those for nobody. */
+  /** Frames in `rxFrames` that did not come through the program: group frames, or frames for no endpoint. */
   rxSideFrames: number;
-  /** What the in-kernel program counted; null when it is not ours to ask. */
+  /** Counters of the in-kernel program; null for a foreign program. */
   steering: SteeringCounters | null;
 }
 
