@@ -1,5 +1,12 @@
-import { readU32 } from '../wire/bytes.ts';
+import type { FrameMemory } from '../link/link.ts';
+import { LITTLE_ENDIAN } from '../wire/byte-order.ts';
 import { formatIp } from '../wire/ip.ts';
+
+// The engine looks an imported constant up in every call.
+const littleEndian = LITTLE_ENDIAN;
+
+/** Where an address is read from. */
+export type AddressMemory = Pick<FrameMemory, 'u8' | 'u32'>;
 
 /** Addresses whose text is kept; a power of two. */
 const ENTRIES = 4096;
@@ -20,32 +27,32 @@ export class AddressTexts {
   readonly #zones: string[] = new Array(ENTRIES).fill('');
 
   /** Text of the address of `version` at `offset`. `zone` goes behind an IPv6 address unless it is ''. */
-  text(u8: Uint8Array, offset: number, version: number, zone: string): string {
-    return version === 4 ? this.#text4(u8, offset, Kind.IPV4) : this.#text6(u8, offset, zone);
+  text(memory: AddressMemory, offset: number, version: number, zone: string): string {
+    return version === 4 ? this.#text4(memory, offset, Kind.IPV4) : this.#text6(memory, offset, zone);
   }
 
   /** Text of the IPv4 address at `offset` as an IPv6 address: '::ffff:10.0.0.1'. */
-  mapped(u8: Uint8Array, offset: number): string {
-    return this.#text4(u8, offset, Kind.MAPPED);
+  mapped(memory: AddressMemory, offset: number): string {
+    return this.#text4(memory, offset, Kind.MAPPED);
   }
 
-  #text4(u8: Uint8Array, offset: number, kind: number): string {
-    const word = readU32(u8, offset) | 0;
+  #text4(memory: AddressMemory, offset: number, kind: number): string {
+    const word = wordAt(memory, offset);
     const place = placeOf(word ^ kind);
     const last = (place << 2) | 3;
     if (this.#words[last] === word && this.#kinds[place] === kind) return this.#texts[place];
-    const text = formatIp(u8, offset, 4);
+    const text = formatIp(memory.u8, offset, 4);
     this.#words[last] = word;
     this.#kinds[place] = kind;
     this.#texts[place] = kind === Kind.MAPPED ? `::ffff:${text}` : text;
     return this.#texts[place];
   }
 
-  #text6(u8: Uint8Array, offset: number, zone: string): string {
-    const a = readU32(u8, offset) | 0;
-    const b = readU32(u8, offset + 4) | 0;
-    const c = readU32(u8, offset + 8) | 0;
-    const d = readU32(u8, offset + 12) | 0;
+  #text6(memory: AddressMemory, offset: number, zone: string): string {
+    const a = wordAt(memory, offset);
+    const b = wordAt(memory, offset + 4);
+    const c = wordAt(memory, offset + 8);
+    const d = wordAt(memory, offset + 12);
     const words = this.#words;
     const place = placeOf(d ^ Math.imul(c ^ Math.imul(b ^ Math.imul(a, 31), 31), 31));
     const first = place << 2;
@@ -65,7 +72,7 @@ export class AddressTexts {
     words[first + 3] = d;
     this.#kinds[place] = Kind.IPV6;
     this.#zones[place] = zone;
-    const text = formatIp(u8, offset, 6);
+    const text = formatIp(memory.u8, offset, 6);
     this.#texts[place] = zone === '' ? text : `${text}%${zone}`;
     return this.#texts[place];
   }
@@ -73,6 +80,13 @@ export class AddressTexts {
 
 /** One for all conns and sockets of the thread. */
 export const addressTexts: AddressTexts = new AddressTexts();
+
+/** Four bytes as a number. In frames IP addresses stand at whole words. */
+function wordAt(memory: AddressMemory, offset: number): number {
+  if (littleEndian && (offset & 3) === 0) return memory.u32[offset >> 2] | 0;
+  const { u8 } = memory;
+  return u8[offset] | (u8[offset + 1] << 8) | (u8[offset + 2] << 16) | (u8[offset + 3] << 24);
+}
 
 function placeOf(hash: number): number {
   const mixed = Math.imul(hash, 0x9e3779b1);

@@ -72,7 +72,8 @@ export class Inbox<T> implements BatchTaker {
   }
 
   prefetch(): number {
-    return this.#onBatch === null && this.#owner.hasListener() ? 1 : 0;
+    if (this.#onBatch !== null) return 0;
+    return this.queue.size + (this.#owner.hasListener() ? 1 : 0);
   }
 
   /** Gives what is queued to a listener that has come late. */

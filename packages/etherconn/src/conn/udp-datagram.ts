@@ -31,11 +31,11 @@ export class UdpRemote {
     const u8 = store.memory!.u8;
     const version = words[at + Field.KINDS] & 0xf;
     const ports = words[at + Field.PORTS];
-    this.address = addressTexts.text(u8, sourceOffset(words, at), version, '');
+    this.address = addressTexts.text(store.memory!, sourceOffset(words, at), version, '');
     this.family = version === 4 ? 'IPv4' : 'IPv6';
     this.port = ports >>> 16;
     this.size = words[at + Field.PAYLOAD_END] - words[at + Field.PAYLOAD];
-    this.localAddress = addressTexts.text(u8, destinationOffset(words, at), version, '');
+    this.localAddress = addressTexts.text(store.memory!, destinationOffset(words, at), version, '');
     this.localPort = ports & 0xffff;
     const start = words[at + Field.START];
     const mac = start + 6;

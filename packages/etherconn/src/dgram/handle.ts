@@ -357,7 +357,7 @@ export class SocketHandle extends Receiver implements UdpPortUser, SendQueueOwne
     if (!(payload instanceof Uint8Array)) throw invalidArgType('payload', ['Uint8Array'], payload);
     const at = batch.remoteAddressOffset;
     const zone = this.#host.interfaceName;
-    const address = shownAddress(batch.u8, at, batch.ipVersion, this.version, zone);
+    const address = shownAddress(batch.memory, at, batch.ipVersion, this.version, zone);
     if (this.blocks(address)) {
       this.sendFailures++;
       return 1;

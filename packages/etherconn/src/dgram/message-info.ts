@@ -1,4 +1,4 @@
-import { addressTexts } from '../conn/address-texts.ts';
+import { type AddressMemory, addressTexts } from '../conn/address-texts.ts';
 import {
   type BatchStore,
   destinationOffset,
@@ -35,7 +35,7 @@ export function messageInfo(store: BatchStore, at: number, socketVersion: 4 | 6,
   const { words } = store;
   const version = words[at + Field.KINDS] & 0xf;
   return {
-    address: shownAddress(store.memory!.u8, sourceOffset(words, at), version, socketVersion, zone),
+    address: shownAddress(store.memory!, sourceOffset(words, at), version, socketVersion, zone),
     family: socketVersion === 4 ? 'IPv4' : 'IPv6',
     port: words[at + Field.PORTS] >>> 16,
     size: words[at + Field.PAYLOAD_END] - words[at + Field.PAYLOAD],
@@ -55,7 +55,7 @@ export function receivedMessageInfo(
   const version = words[at + Field.KINDS] & 0xf;
   return {
     ...messageInfo(store, at, socketVersion, zone),
-    localAddress: shownAddress(u8, destinationOffset(words, at), version, socketVersion, zone),
+    localAddress: shownAddress(store.memory!, destinationOffset(words, at), version, socketVersion, zone),
     localPort: words[at + Field.PORTS] & 0xffff,
     mac: formatMac(u8, start + 6),
     vlans: frameVlans(u8, start, words[at + Field.KINDS] >>> VLANS_SHIFT),
@@ -64,14 +64,16 @@ export function receivedMessageInfo(
 
 /** The address of `version` at `offset` as a socket shows it: IPv4 peers of udp6 sockets are '::ffff:10.0.0.1'. */
 export function shownAddress(
-  u8: Uint8Array,
+  memory: AddressMemory,
   offset: number,
   version: number,
   socketVersion: 4 | 6,
   zone: string,
 ): string {
   if (version === 4) {
-    return socketVersion === 4 ? addressTexts.text(u8, offset, 4, '') : addressTexts.mapped(u8, offset);
+    return socketVersion === 4
+      ? addressTexts.text(memory, offset, 4, '')
+      : addressTexts.mapped(memory, offset);
   }
-  return addressTexts.text(u8, offset, 6, isLinkLocalIpv6(u8, offset) ? zone : '');
+  return addressTexts.text(memory, offset, 6, isLinkLocalIpv6(memory.u8, offset) ? zone : '');
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { executionAsyncId } from 'node:async_hooks';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { AddressTexts } from '../conn/address-texts.ts';
+import { type AddressMemory, AddressTexts } from '../conn/address-texts.ts';
 import { DestinationCache } from '../conn/destination-cache.ts';
 import { messages } from '../conn/message-slab.ts';
 import type { UdpDestination } from '../host/udp/udp-port.ts';
@@ -11,17 +11,22 @@ import { formatIp, parseIp } from '../wire/ip.ts';
 import { callBackFailed, callBackLater } from './callbacks.ts';
 import { shownAddress } from './message-info.ts';
 
+function memoryOf(bytes: Uint8Array): AddressMemory {
+  return { u8: bytes, u32: new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) };
+}
+
 test('address texts are right, cached or not, whatever collides', () => {
   const v4 = fc.uint8Array({ minLength: 4, maxLength: 4 });
   const v6 = fc.uint8Array({ minLength: 16, maxLength: 16 });
   const linkLocals = v6.map((bytes) => Uint8Array.from([0xfe, 0x80, ...bytes.subarray(2)]));
-  const u8 = new Uint8Array(32);
+  const memory = memoryOf(new Uint8Array(32));
   fc.assert(
     fc.property(
       fc.oneof(v4, v6, linkLocals),
       fc.constantFrom<(4 | 6)[]>(4, 6),
       fc.constantFrom('eth0', 'eth1', ''),
-      (address, socketVersion, zone) => {
+      fc.constantFrom(0, 3, 4, 8),
+      (address, socketVersion, zone, offset) => {
         const version = address.length === 4 ? 4 : 6;
         const linkLocal = version === 6 && address[0] === 0xfe && address[1] >> 6 === 2 && zone !== '';
         const text = formatIp(address);
@@ -33,16 +38,16 @@ test('address texts are right, cached or not, whatever collides', () => {
             : linkLocal
               ? `${text}%${zone}`
               : text;
-        u8.set(address, 3);
-        assert.equal(shownAddress(u8, 3, version, socketVersion, zone), expected);
-        assert.equal(shownAddress(u8, 3, version, socketVersion, zone), expected);
+        memory.u8.set(address, offset);
+        assert.equal(shownAddress(memory, offset, version, socketVersion, zone), expected);
+        assert.equal(shownAddress(memory, offset, version, socketVersion, zone), expected);
       },
     ),
     { numRuns: 3000 },
   );
-  assert.equal(shownAddress(parseIp('fe80::1'), 0, 6, 6, 'eth0'), 'fe80::1%eth0');
-  assert.equal(shownAddress(parseIp('fe80::1'), 0, 6, 6, 'eth1'), 'fe80::1%eth1');
-  assert.equal(shownAddress(parseIp('0.0.0.0'), 0, 4, 4, ''), '0.0.0.0');
+  assert.equal(shownAddress(memoryOf(parseIp('fe80::1')), 0, 6, 6, 'eth0'), 'fe80::1%eth0');
+  assert.equal(shownAddress(memoryOf(parseIp('fe80::1')), 0, 6, 6, 'eth1'), 'fe80::1%eth1');
+  assert.equal(shownAddress(memoryOf(parseIp('0.0.0.0')), 0, 4, 4, ''), '0.0.0.0');
 });
 
 test('the texts of many senders stay right', () => {
@@ -50,7 +55,7 @@ test('the texts of many senders stay right', () => {
   for (let round = 0; round < 2; round++) {
     for (let i = 0; i < 20_000; i++) {
       const address = Uint8Array.of(10, 0, i >> 8, i);
-      assert.equal(texts.text(address, 0, 4, ''), `10.0.${i >> 8}.${i & 255}`);
+      assert.equal(texts.text(memoryOf(address), 0, 4, ''), `10.0.${i >> 8}.${i & 255}`);
     }
   }
 });
