@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { eventually } from '../../test-support/eventually.ts';
 import { HostNetwork } from '../../test-support/hosts.ts';
 import { addVethPair, openNamespace, requireNamespaces } from '../../testing/namespaces.ts';
 import { formatIp, parseIp } from '../../wire/ip.ts';
@@ -71,6 +72,9 @@ describe('the source address', { skip: requireNamespaces() }, () => {
         { ipv6: true },
       );
       const run = (...args: string[]) => near.run('ip', ...args).stdout;
+      // The kernel gives itself this one a little after the interface has come up.
+      const show = ['-6', 'address', 'show', 'dev', name, 'scope', 'link'];
+      await eventually('a link-local address', () => run(...show).includes('fe80::'));
       const reversed = addresses[0]!.includes(':') ? [...addresses].reverse() : addresses;
       for (const address of reversed) {
         const isV6 = address.includes(':');
