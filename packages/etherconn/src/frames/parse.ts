@@ -14,7 +14,10 @@ import { definitionOf, LAYER_NAMES, type LayerName, layersBehind } from './layer
  */
 export function parse(bytes: Uint8Array, from?: LayerName | 'ip'): Frame {
   requireBytes('bytes', bytes);
-  return withoutFilled(read(bytes, checkOneOf('from', from, ['ip', ...LAYER_NAMES], 'ether')));
+  // A copy: slices of a Buffer would share its memory, which may be written to again.
+  return withoutFilled(
+    read(new Uint8Array(bytes), checkOneOf('from', from, ['ip', ...LAYER_NAMES], 'ether')),
+  );
 }
 
 /** The layers with all their fields: those too that `build` fills. */
