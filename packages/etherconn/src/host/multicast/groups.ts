@@ -39,18 +39,19 @@ export interface GroupCarrier extends GroupTiming, IgmpCarrier, MldCarrier {}
  * versions: see {@link GroupReporter}). Joins are counted: two joins need two leaves.
  */
 export class Groups {
-  readonly #ipv4: GroupReporter;
-  readonly #ipv6: GroupReporter;
+  // Created on first use: most hosts have groups of one IP version, or of none.
+  #ipv4: GroupReporter | null = null;
+  #ipv6: GroupReporter | null = null;
+  readonly #carrier: GroupCarrier;
   readonly #stats: GroupStats = { reportsSent: 0, queriesReceived: 0, reportsReceived: 0, malformed: 0 };
 
   constructor(carrier: GroupCarrier) {
-    this.#ipv4 = new GroupReporter(new IgmpMessages(carrier, this.#stats), carrier);
-    this.#ipv6 = new GroupReporter(new MldMessages(carrier, this.#stats), carrier);
+    this.#carrier = carrier;
   }
 
   /** Number of joined groups of both versions. */
   get size(): number {
-    return this.#ipv4.size + this.#ipv6.size;
+    return (this.#ipv4?.size ?? 0) + (this.#ipv6?.size ?? 0);
   }
 
   /** Joins a group (4 or 16 bytes) for any source, or (RFC 4607) for one. */
@@ -68,19 +69,19 @@ export class Groups {
    * or every host listens to it.
    */
   isMember(u8: Uint8Array, offset: number, version: number): boolean {
-    if (version === 4) return isAllHostsIp(u8, offset, 4) || this.#ipv4.isMember(u8, offset);
-    return isAllHostsIp(u8, offset, 6) || this.#ipv6.isMember(u8, offset);
+    if (version === 4) return isAllHostsIp(u8, offset, 4) || this.#ipv4?.isMember(u8, offset) === true;
+    return isAllHostsIp(u8, offset, 6) || this.#ipv6?.isMember(u8, offset) === true;
   }
 
   /** As {@link isMember}, for what the sender at `source` sends. */
   accepts(u8: Uint8Array, offset: number, source: number, version: number): boolean {
-    if (version === 4) return isAllHostsIp(u8, offset, 4) || this.#ipv4.accepts(u8, offset, source);
-    return isAllHostsIp(u8, offset, 6) || this.#ipv6.accepts(u8, offset, source);
+    if (version === 4) return isAllHostsIp(u8, offset, 4) || this.#ipv4?.accepts(u8, offset, source) === true;
+    return isAllHostsIp(u8, offset, 6) || this.#ipv6?.accepts(u8, offset, source) === true;
   }
 
   /** Reports all groups of a version again: the interface came up, or the host has got an address. */
   announce(version: 4 | 6): void {
-    (version === 4 ? this.#ipv4 : this.#ipv6).announce();
+    (version === 4 ? this.#ipv4 : this.#ipv6)?.announce();
   }
 
   /**
@@ -99,12 +100,22 @@ export class Groups {
 
   /** Leaves all groups. `tell`: reports it once. */
   close(tell: boolean): void {
-    this.#ipv4.close(tell);
-    this.#ipv6.close(tell);
+    this.#ipv4?.close(tell);
+    this.#ipv6?.close(tell);
   }
 
   #reporter(group: Uint8Array): GroupReporter {
-    return group.length === 4 ? this.#ipv4 : this.#ipv6;
+    return group.length === 4 ? this.#reporter4() : this.#reporter6();
+  }
+
+  #reporter4(): GroupReporter {
+    this.#ipv4 ??= new GroupReporter(new IgmpMessages(this.#carrier, this.#stats), this.#carrier);
+    return this.#ipv4;
+  }
+
+  #reporter6(): GroupReporter {
+    this.#ipv6 ??= new GroupReporter(new MldMessages(this.#carrier, this.#stats), this.#carrier);
+    return this.#ipv6;
   }
 
   #receiveIgmp(u8: Uint8Array, record: FrameRecord): boolean {
@@ -114,7 +125,7 @@ export class Groups {
     if (type !== IgmpType.QUERY) {
       this.#stats.reportsReceived++;
       if (type === IgmpType.V1_REPORT || type === IgmpType.V2_REPORT)
-        this.#ipv4.receiveOldReport(u8, message + IGMP_GROUP);
+        this.#reporter4().receiveOldReport(u8, message + IGMP_GROUP);
       return true;
     }
     const group = queryGroup(u8, message + IGMP_GROUP, 4);
@@ -130,7 +141,7 @@ export class Groups {
       robustness: isNew ? igmpRobustness(u8, message) : 0,
       queryInterval: isNew ? igmpQueryInterval(u8, message) : 0,
     };
-    this.#ipv4.receiveQuery(query);
+    this.#reporter4().receiveQuery(query);
     return true;
   }
 
@@ -140,7 +151,7 @@ export class Groups {
     const type = icmpv6Type(u8, message);
     if (type !== MldType.QUERY) {
       this.#stats.reportsReceived++;
-      if (type === MldType.V1_REPORT) this.#ipv6.receiveOldReport(u8, message + MLD_GROUP);
+      if (type === MldType.V1_REPORT) this.#reporter6().receiveOldReport(u8, message + MLD_GROUP);
       return true;
     }
     const group = queryGroup(u8, message + MLD_GROUP, 6);
@@ -155,7 +166,7 @@ export class Groups {
       robustness: isNew ? mldRobustness(u8, message) : 0,
       queryInterval: isNew ? mldQueryInterval(u8, message) : 0,
     };
-    this.#ipv6.receiveQuery(query);
+    this.#reporter6().receiveQuery(query);
     return true;
   }
 }
