@@ -32,9 +32,8 @@ export class Batch {
   /** Number of packets in this batch. */
   length = 0;
   #memory: FrameMemory | null = null;
-  /** Rows of this batch; `#words` is the same while the cursor stands on a packet. */
-  #rows: Int32Array = NO_ROW;
   #words: Int32Array = NO_ROW;
+  /** The row that the cursor stands on; 0 before the first. */
   #at = 0;
   #next = -1;
   #replier: Replier | null = null;
@@ -49,7 +48,7 @@ export class Batch {
   ): void {
     this.length = count;
     this.#memory = store.memory;
-    this.#rows = store.words;
+    this.#words = store.words;
     this.#next = head;
     this.#replier = replier;
     try {
@@ -57,7 +56,6 @@ export class Batch {
     } finally {
       this.length = 0;
       this.#memory = null;
-      this.#rows = NO_ROW;
       this.#words = NO_ROW;
       this.#at = 0;
       this.#next = -1;
@@ -73,8 +71,7 @@ export class Batch {
     const at = this.#next;
     if (at < 0) return false;
     this.#at = at;
-    this.#words = this.#rows;
-    this.#next = this.#rows[at + ROW.NEXT];
+    this.#next = this.#words[at + ROW.NEXT];
     return true;
   }
 
@@ -213,7 +210,7 @@ export class Batch {
    * errors as the conn's trySend.
    */
   reply(payload: Uint8Array): number {
-    if (this.#replier === null || this.#words === NO_ROW) {
+    if (this.#replier === null || this.#at === 0) {
       throw new EtherconnError(
         'ERR_ETHERCONN_BATCH_OVER',
         'reply: the cursor stands on no packet; it is valid only inside the onBatch callback',

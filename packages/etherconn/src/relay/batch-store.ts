@@ -79,7 +79,8 @@ export class BatchStore {
   memory: FrameMemory | null = null;
   /** Whether the frames come from this process itself (the hairpin, a loopback), not from the wire. */
   local = false;
-  #count = 0;
+  /** Rows; the first is none, and all zero: a cursor stands there before its first packet. */
+  #count = 1;
   /** Lists with rows of the batch, in the order in which they got their first. */
   #touched = new Int32Array(64);
   #touchedCount = 0;
@@ -95,7 +96,7 @@ export class BatchStore {
 
   begin(memory: FrameMemory): void {
     this.memory = memory;
-    this.#count = 0;
+    this.#count = 1;
   }
 
   end(): void {
