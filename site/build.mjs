@@ -47,7 +47,10 @@ function copyPages() {
 /** Links of a checkout as links of the site. */
 function sitewards(text) {
   return text
-    .replaceAll(/\]\((?:\.\.\/)?((?:CHANGELOG|CONTRIBUTING|SECURITY)\.md)/g, (_, page) => `](/${BESIDE[page]}`)
+    .replaceAll(
+      /\]\((?:\.\.\/)?((?:CHANGELOG|CONTRIBUTING|SECURITY)\.md)/g,
+      (_, page) => `](/${BESIDE[page]}`,
+    )
     .replaceAll(/\]\(docs\//g, '](/')
     .replaceAll(/\]\((?:\.\.\/)?README\.md\)/g, '](/)');
 }
@@ -71,7 +74,11 @@ function reference() {
       collapsed: true,
       items: readdirSync(join(folder, name), { withFileTypes: true })
         .filter((entry) => entry.isDirectory())
-        .flatMap((kind) => readdirSync(join(folder, name, kind.name)).map((file) => file.slice(0, -3)).map((member) => ({ text: member, link: `/api/${name}/${kind.name}/${member}` }))),
+        .flatMap((kind) =>
+          readdirSync(join(folder, name, kind.name))
+            .map((file) => file.slice(0, -3))
+            .map((member) => ({ text: member, link: `/api/${name}/${kind.name}/${member}` })),
+        ),
     }));
 }
 

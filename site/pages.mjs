@@ -2,27 +2,7 @@
 export const PAGES = [
   {
     text: 'Start',
-    pages: [
-      ['Getting started', 'getting-started'],
-      ['Installation', 'installation'],
-      ['Concepts', 'concepts'],
-      ['Recipes', 'recipes'],
-      ['Troubleshooting', 'troubleshooting'],
-      ['Coming from other tools', 'coming-from'],
-    ],
-  },
-  {
-    text: 'Guides',
-    pages: [
-      ['Simulate DHCP clients', 'guides/dhcp-clients'],
-      ['A DNS server on AF_XDP', 'guides/dns-server'],
-      ['Unit tests with virtual time', 'guides/unit-tests'],
-      ['Capture into Wireshark', 'guides/captures'],
-      ['Run without root', 'guides/without-root'],
-      ['Containers and Kubernetes', 'guides/containers'],
-      ['Tune a network card', 'guides/tuning'],
-      ['Several threads', 'guides/threads'],
-    ],
+    pages: [['Installation', 'installation']],
   },
   {
     text: 'In depth',

@@ -24,7 +24,9 @@ export function writeTextFiles(generated) {
     if (!entry.isDirectory()) continue;
     const name = entry.name === 'index' ? 'etherconn' : `etherconn/${entry.name}`;
     index.push(`- [${name}](/api/${entry.name}/index.md)`);
-    for (const file of readdirSync(join(generated, 'api', entry.name), { recursive: true }).map(String).sort()) {
+    for (const file of readdirSync(join(generated, 'api', entry.name), { recursive: true })
+      .map(String)
+      .sort()) {
       if (file.endsWith('.md')) whole.push(readFileSync(join(generated, 'api', entry.name, file), 'utf8'));
     }
   }

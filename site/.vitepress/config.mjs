@@ -5,7 +5,8 @@ const sidebar = JSON.parse(readFileSync(new URL('../.generated/sidebar.json', im
 
 export default defineConfig({
   title: 'etherconn',
-  description: 'Ethernet of its own for Node.js: hosts, sockets and frames from any MAC address, VLAN and IP address',
+  description:
+    'Ethernet of its own for Node.js: hosts, sockets and frames from any MAC address, VLAN and IP address',
   srcDir: '.generated',
   cleanUrls: false,
   // Every page and every link is checked by the build.
@@ -16,8 +17,7 @@ export default defineConfig({
   },
   themeConfig: {
     nav: [
-      { text: 'Guide', link: '/getting-started' },
-      { text: 'Recipes', link: '/recipes' },
+      { text: 'Guide', link: '/installation' },
       { text: 'API', link: '/api/' },
       { text: 'Performance', link: '/performance' },
     ],
