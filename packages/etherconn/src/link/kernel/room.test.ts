@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { eventually } from '../../test-support/eventually.ts';
-import { Attempt, RoomRetry } from './room.ts';
+import { Attempt, RoomNews, RoomRetry } from './room.ts';
 
 test('tries again until nothing waits, never inside of arm', async () => {
   const results: number[] = [
@@ -61,4 +61,40 @@ test('goes on after an attempt has thrown, and not after stop', async () => {
   assert.ok(!retry.armed);
   retry.arm();
   assert.ok(!retry.armed);
+});
+
+test('who has found no room is told once, in a later turn, and only while there is some', async () => {
+  let room = 0;
+  let told = 0;
+  const news = new RoomNews(
+    () => room > 0,
+    () => {
+      told++;
+    },
+  );
+  room = 1;
+  news.announce();
+  await turn();
+  assert.equal(told, 0, 'nobody has asked');
+  news.wanted = true;
+  room = 0;
+  news.announce();
+  await turn();
+  assert.equal(told, 0, 'there is none');
+  room = 1;
+  news.announce();
+  news.announce();
+  assert.equal(told, 0, 'not from inside of a call');
+  await turn();
+  assert.deepEqual([told, news.wanted], [1, false]);
+  news.tell();
+  assert.equal(told, 1);
+  news.wanted = true;
+  news.tell();
+  assert.equal(told, 2);
+  news.wanted = true;
+  news.announce();
+  news.stop();
+  await turn();
+  assert.equal(told, 2, 'stopped');
 });

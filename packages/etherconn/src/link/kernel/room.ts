@@ -110,3 +110,42 @@ export class RoomRetry {
     }
   }
 }
+
+/**
+ * Tells who has found no room that there is some again: once, and from the event loop only, for room may come up inside of a
+ * call of his.
+ */
+export class RoomNews {
+  /** Somebody has found no room. */
+  wanted = false;
+  readonly #hasRoom: () => boolean;
+  readonly #tell: () => void;
+  #call: NodeJS.Immediate | undefined;
+
+  constructor(hasRoom: () => boolean, tell: () => void) {
+    this.#hasRoom = hasRoom;
+    this.#tell = tell;
+  }
+
+  /** There may be room: tells of it in the next turn. */
+  announce(): void {
+    if (!this.wanted || this.#call !== undefined || !this.#hasRoom()) return;
+    this.#call = setImmediate(() => {
+      this.#call = undefined;
+      this.tell();
+    });
+  }
+
+  /** In the event loop: tells of it now, if there is room. */
+  tell(): void {
+    if (!this.wanted || !this.#hasRoom()) return;
+    this.wanted = false;
+    this.#tell();
+  }
+
+  /** Nobody is told any more. */
+  stop(): void {
+    this.wanted = false;
+    clearImmediate(this.#call);
+  }
+}

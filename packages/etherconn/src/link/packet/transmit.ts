@@ -1,5 +1,4 @@
-import { clearImmediate, setImmediate } from '../../real-time.ts';
-import { Attempt, RoomRetry } from '../kernel/room.ts';
+import { Attempt, RoomNews, RoomRetry } from '../kernel/room.ts';
 import type { FrameMemory, LinkTx } from '../link.ts';
 
 /** What to do about a frame that the kernel has refused. */
@@ -36,6 +35,10 @@ export class PacketTx implements LinkTx {
   readonly #send: Send;
   readonly #refused: (errno: number) => number;
   readonly retry: RoomRetry;
+  readonly #news = new RoomNews(
+    () => this.#freeCount > 0,
+    () => this.onRoom?.(),
+  );
   /** A stack of the offsets of free slots. */
   readonly #free: Uint32Array;
   #freeCount: number;
@@ -44,8 +47,6 @@ export class PacketTx implements LinkTx {
   readonly #mask: number;
   #head = 0;
   #count = 0;
-  #roomWanted = false;
-  #roomCall: NodeJS.Immediate | undefined;
   #stopped = false;
 
   /**
@@ -85,7 +86,7 @@ export class PacketTx implements LinkTx {
     if (this.#freeCount === 0) {
       if (!this.#stopped) {
         this.txNoRoom++;
-        this.#roomWanted = true;
+        this.#news.wanted = true;
       }
       return -1;
     }
@@ -108,13 +109,13 @@ export class PacketTx implements LinkTx {
     if (this.#count + this.#freeCount >= this.#slots)
       throw new RangeError(`cancel of ${offset}: not a reserved slot`);
     this.#free[this.#freeCount++] = offset;
-    this.#announceRoom();
+    this.#news.announce();
   }
 
   flush(): number {
     const sent = this.#push();
     if (this.#count > 0) this.retry.arm();
-    if (this.#freeCount > 0) this.#announceRoom();
+    this.#news.announce();
     return sent;
   }
 
@@ -123,9 +124,8 @@ export class PacketTx implements LinkTx {
     this.#stopped = true;
     this.#freeCount = 0;
     this.#count = 0;
-    this.#roomWanted = false;
     this.retry.stop();
-    clearImmediate(this.#roomCall);
+    this.#news.stop();
   }
 
   #push(): number {
@@ -162,23 +162,8 @@ export class PacketTx implements LinkTx {
     const before = this.#count;
     this.#push();
     const progress = this.#count < before;
-    if (this.#freeCount > 0) this.#callOnRoom();
+    this.#news.tell();
     if (this.#count === 0) return Attempt.DONE;
     return progress ? Attempt.PROGRESS : Attempt.BLOCKED;
-  }
-
-  /** Room came up inside a call of the writer's, who must hear of it from the event loop only. */
-  #announceRoom(): void {
-    if (!this.#roomWanted || this.#roomCall !== undefined || this.#stopped) return;
-    this.#roomCall = setImmediate(() => {
-      this.#roomCall = undefined;
-      if (this.#freeCount > 0) this.#callOnRoom();
-    });
-  }
-
-  #callOnRoom(): void {
-    if (!this.#roomWanted || this.#stopped) return;
-    this.#roomWanted = false;
-    this.onRoom?.();
   }
 }

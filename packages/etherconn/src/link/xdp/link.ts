@@ -131,7 +131,6 @@ export class XdpLink implements ServiceLink, ServiceSteering {
     );
     const rxSetup = {
       umem,
-      tx: this.tx,
       maxFrameLength: shape.maxFrameLength,
       multiBuffer: shape.multiBuffer,
     };

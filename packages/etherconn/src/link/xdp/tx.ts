@@ -1,6 +1,5 @@
-import { clearImmediate, setImmediate } from '../../real-time.ts';
 import { EAGAIN, EBUSY, ENOBUFS, ENOMEM } from '../kernel/errno.ts';
-import { Attempt, RoomRetry } from '../kernel/room.ts';
+import { Attempt, RoomNews, RoomRetry } from '../kernel/room.ts';
 import type { FrameMemory, LinkTx } from '../link.ts';
 import { XDP_PKT_CONTD } from './if-xdp.ts';
 import type { CompletionRing, TxRing } from './ring.ts';
@@ -51,6 +50,10 @@ export class XdpTx implements LinkTx {
   readonly memory: FrameMemory;
   onRoom: (() => void) | null = null;
   readonly retry: RoomRetry;
+  readonly #news = new RoomNews(
+    () => this.#freeCount > 0,
+    () => this.onRoom?.(),
+  );
   txFrames = 0;
   txBytes = 0;
   txErrors = 0;
@@ -81,8 +84,6 @@ export class XdpTx implements LinkTx {
   /** Published descriptors that the kernel has not taken, as far as we know. */
   #waiting = 0;
   #up = true;
-  #roomWanted = false;
-  #roomCall: NodeJS.Immediate | undefined;
   #stopped = false;
 
   constructor(
@@ -194,14 +195,14 @@ export class XdpTx implements LinkTx {
     this.#checkReserved(offset, 'cancel');
     this.#state[offset >>> this.#shift] = ChunkState.FREE;
     this.#free[this.#freeCount++] = offset;
-    this.#announceRoom();
+    this.#news.announce();
   }
 
   flush(): number {
     if (this.#stopped) return 0;
     if (!this.#up) {
       this.#withdraw();
-      this.#announceRoom();
+      this.#news.announce();
       return 0;
     }
     this.#reclaim();
@@ -218,8 +219,8 @@ export class XdpTx implements LinkTx {
       this.#drive();
       this.#reclaim();
     }
-    if (this.#waiting > 0 || (this.#roomWanted && this.#inFlight > 0)) this.retry.arm();
-    this.#announceRoom();
+    if (this.#waiting > 0 || (this.#news.wanted && this.#inFlight > 0)) this.retry.arm();
+    this.#news.announce();
     return taken;
   }
 
@@ -229,7 +230,7 @@ export class XdpTx implements LinkTx {
     if (this.#stopped) return;
     if (up) this.retry.arm();
     else this.#withdraw();
-    this.#announceRoom();
+    this.#news.announce();
   }
 
   /** Nothing is sent any more. What the kernel has not taken counts as an error. */
@@ -239,9 +240,8 @@ export class XdpTx implements LinkTx {
     for (let back = 1; back <= this.#waiting; back++) this.#unsent(back);
     this.#stopped = true;
     this.#freeCount = 0;
-    this.#roomWanted = false;
     this.retry.stop();
-    clearImmediate(this.#roomCall);
+    this.#news.stop();
   }
 
   /** For the audit. */
@@ -266,7 +266,7 @@ export class XdpTx implements LinkTx {
   #wantRoom(): void {
     if (this.#stopped) return;
     this.txNoRoom++;
-    this.#roomWanted = true;
+    this.#news.wanted = true;
     if (this.#inFlight > this.#frames) this.retry.arm();
   }
 
@@ -439,26 +439,10 @@ export class XdpTx implements LinkTx {
   #attempt(): number {
     const reclaimed = this.#reclaim();
     const moved = this.#waiting > 0 && this.#up && this.#drive();
-    if (this.#freeCount > 0) this.#callOnRoom();
+    this.#news.tell();
     // Down: setUp comes before there is anything to try.
     if (this.#stopped || !this.#up) return Attempt.DONE;
-    if (this.#waiting === 0 && !(this.#roomWanted && this.#inFlight > this.#frames)) return Attempt.DONE;
+    if (this.#waiting === 0 && !(this.#news.wanted && this.#inFlight > this.#frames)) return Attempt.DONE;
     return moved || reclaimed > 0 ? Attempt.PROGRESS : Attempt.BLOCKED;
-  }
-
-  /** Room came up inside a call of the writer's, who must hear of it from the event loop only. */
-  #announceRoom(): void {
-    const due = this.#roomWanted && this.#freeCount > 0 && this.#roomCall === undefined && !this.#stopped;
-    if (!due) return;
-    this.#roomCall = setImmediate(() => {
-      this.#roomCall = undefined;
-      if (this.#freeCount > 0) this.#callOnRoom();
-    });
-  }
-
-  #callOnRoom(): void {
-    if (!this.#roomWanted || this.#stopped) return;
-    this.#roomWanted = false;
-    this.onRoom?.();
   }
 }
