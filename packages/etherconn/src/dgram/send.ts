@@ -7,7 +7,7 @@ import { systemError } from './address.ts';
 import { bindImplicitly } from './bind.ts';
 import type { SendCallback } from './callbacks.ts';
 import type { SocketHandle } from './handle.ts';
-import { addressBlocked, alreadyConnected } from './node-errors.ts';
+import { addressBlocked, alreadyConnected, notRunning } from './node-errors.ts';
 import { checkSlice, messageBytes, messageOrList } from './payload.ts';
 
 import { BindState, ConnectState, enqueue, runningHandle, stateOf } from './socket-state.ts';
@@ -53,14 +53,14 @@ export function sendMessage(
   let start = 0;
   let end: number;
   if (isSlice) {
-    payload = messageBytes(message);
+    payload = message instanceof Uint8Array ? message : messageBytes(message);
     start = (second as number) >>> 0;
     end = start + ((third as number) >>> 0);
     checkSlice(payload, start, end - start);
     if (connected && (port_ || address)) throw alreadyConnected();
   } else {
     if (connected && (port_ || address)) throw alreadyConnected();
-    payload = messageOrList(message);
+    payload = message instanceof Uint8Array ? message : messageOrList(message);
     end = payload.length;
   }
   const port = connected ? 0 : validatePort(port_, 'Port', false);
@@ -70,9 +70,18 @@ export function sendMessage(
   } else if (address !== null && address !== undefined) {
     validateString(address, 'address');
   }
-  runningHandle(socket);
+  const handle = state.running;
+  if (handle === null) throw notRunning();
   const called = typeof callback === 'function' ? (callback as SendCallback) : undefined;
   const text = (address as string | null | undefined) ?? undefined;
+  if (!connected && state.cacheable && text !== undefined) {
+    // What has been sent to is the destination of an address literal, on a socket that is bound.
+    const known = handle.known(text, port);
+    if (known !== null) {
+      sendOn(handle, known, payload, start, end, text, port, called);
+      return;
+    }
+  }
   if (state.bindState === BindState.UNBOUND) bindImplicitly(socket);
   if (state.bindState === BindState.BOUND) lookUpAndSend(socket, payload, start, end, port, text, called);
   else enqueue(socket, () => sendQueued(socket, payload, start, end, port, text, called));
@@ -111,8 +120,7 @@ function lookUpAndSend(
   }
   if (state.cacheable) {
     const literal = address || (handle.version === 4 ? '127.0.0.1' : '::1');
-    // What has been sent to is a literal.
-    if (handle.known(literal, port) !== null || isIP(literal) !== 0) {
+    if (isIP(literal) !== 0) {
       sendTo(handle, payload, start, end, literal, port, address, callback);
       return;
     }
