@@ -1,4 +1,4 @@
-/** `npm run check`: format and lint, types, layers, circles, and the packages as they would be published. */
+/** `npm run check`: format and lint, types, layers, circles, the public API, and the packages as they would be published. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,7 @@ const steps = [
   ],
   ['steering program is of its sources', () => node('scripts/build-bpf.mjs', '--check')],
   ['checksum module is of its source', () => node('scripts/build-wasm.mjs', '--check')],
+  ['public API is as api.txt says', () => node('scripts/api-report.mjs', '--check')],
   [
     'lock file names no host',
     () => !/"resolved": "http/.test(readFileSync(`${root}/package-lock.json`, 'utf8')),

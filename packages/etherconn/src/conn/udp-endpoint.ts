@@ -89,6 +89,7 @@ export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements A
   #replier: UdpReplier | null = null;
   #entry: UdpEntry | null = null;
 
+  /** @internal */
   constructor(
     local: UdpEndpointAddress,
     lower: UdpLower,

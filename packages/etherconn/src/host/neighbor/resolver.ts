@@ -44,6 +44,7 @@ export abstract class NeighborResolver implements AsyncDisposable {
   #conflicts = 0;
   #closed = false;
 
+  /** @internal */
   constructor(relay: Relay, options: CheckedResolverOptions) {
     const { address, gateway, neighbors } = options;
     this.own = new OwnAddress(address.address, address.length, 'preferred');

@@ -57,7 +57,7 @@ export class Services {
   #nextHops: KernelNextHops | undefined;
   #shared: boolean;
 
-  /** `shared`: relays of other threads may have the same services; see {@link share}. */
+  /** @internal `shared`: relays of other threads may have the same services; see {@link share}. */
   constructor(place: ServicePlace, steering: ServiceSteering, shared = false) {
     this.#place = place;
     this.#shared = shared;

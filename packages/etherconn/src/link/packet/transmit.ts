@@ -34,6 +34,7 @@ export class PacketTx implements LinkTx {
   readonly #slots: number;
   readonly #send: Send;
   readonly #refused: (errno: number) => number;
+  /** @internal */
   readonly retry: RoomRetry;
   readonly #news = new RoomNews(
     () => this.#freeCount > 0,
@@ -50,7 +51,7 @@ export class PacketTx implements LinkTx {
   #stopped = false;
 
   /**
-   * `stride` bytes per slot, a multiple of 4 and at least `maxFrameLength` + 2; `refused` is given the negative
+   * @internal `stride` bytes per slot, a multiple of 4 and at least `maxFrameLength` + 2; `refused` is given the negative
    * errno of the first frame and says what to do with it ({@link Refusal}).
    */
   constructor(

@@ -189,7 +189,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
     return this.#address;
   }
 
-  /** The in-kernel program, for services on the interface's own address. */
+  /** @internal The in-kernel program, for services on the interface's own address. */
   get steeringProgram(): SteeringProgram {
     return this.#parts.program;
   }

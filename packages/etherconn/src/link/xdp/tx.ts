@@ -49,6 +49,7 @@ export interface TxAccounts {
 export class XdpTx implements LinkTx {
   readonly memory: FrameMemory;
   onRoom: (() => void) | null = null;
+  /** @internal */
   readonly retry: RoomRetry;
   readonly #news = new RoomNews(
     () => this.#freeCount > 0,
@@ -86,6 +87,7 @@ export class XdpTx implements LinkTx {
   #up = true;
   #stopped = false;
 
+  /** @internal */
   constructor(
     umem: Umem,
     ring: TxRing,
@@ -244,7 +246,7 @@ export class XdpTx implements LinkTx {
     this.#news.stop();
   }
 
-  /** For the audit. */
+  /** @internal For the audit. */
   accounts(): TxAccounts {
     return {
       ring: this.#ring,
