@@ -21,7 +21,7 @@ export class Claims {
     return this.#table.size;
   }
 
-  /** Throws InUseError when somebody has the key. */
+  /** Throws InUseError if the key has an owner. */
   claim(key: L4HashKey, receiver: FrameReceiver): void {
     if (this.#table.get(checkKey(key)) >= 0) throw new InUseError(key.toString());
     const place = this.#free.pop() ?? this.#receivers.length;

@@ -11,7 +11,7 @@ import { type ReceiveCounters, ReceiveQueue } from './receive-queue.ts';
 export interface InboxOwner<T> extends Replier {
   /** Copies the packet of a row out of the batch's memory. */
   makeItem(store: BatchStore, at: number): T;
-  /** Whether somebody listens to 'message'. */
+  /** Whether 'message' has a listener. */
   hasListener(): boolean;
   emitItem(item: T): void;
 }

@@ -48,11 +48,12 @@ export function destinationOffset(words: Int32Array, at: number): number {
   return version === 0 ? 0 : words[at + ROW.L3] + (version === 4 ? 16 : 24);
 }
 
-/** Who takes frames of a batch in: a conn's inbox, a socket's receiver. */
+/** A taker of frames of a batch: the inbox of a conn, the receiver of a socket. */
 export interface BatchTaker {
   /**
-   * All frames of the batch are there. Called once for each batch in which the taker was given any, with the first of
-   * its `count` rows; the others follow by `Field.NEXT`. Programs run here: frames are still in their memory.
+   * All frames of the batch have arrived. Called once for each batch with frames for the taker, with the first of
+   * its `count` rows; `Field.NEXT` leads to the others. User code runs here, while the frames are still in their
+   * memory.
    */
   batchEnd(store: BatchStore, head: number, count: number): void;
   /**
@@ -63,7 +64,7 @@ export interface BatchTaker {
   prefetch?(): number;
 }
 
-/** What is to be done when all takers of a batch have been told. */
+/** Work to do after all takers of a batch have been called. */
 export interface BatchSequel {
   batchTold(store: BatchStore): void;
 }
@@ -121,7 +122,7 @@ export class BatchStore {
     this.#sequels.push(sequel);
   }
 
-  /** Tells all takers, in the order in which they got their first frames: their programs run here. Then come sequels. */
+  /** Calls all takers, in the order of their first frames. User code runs here. Then calls the sequels. */
   tellTakers(): void {
     this.#tellLists();
     while (this.#sequels.length > 0) {
@@ -157,7 +158,10 @@ export class BatchStore {
     this.prefetched = sum;
   }
 
-  /** A list has got its first row: its taker is to be told. For who does what {@link note} does by himself. */
+  /**
+   * A list has got its first row, so its taker must be called. For callers that do the work of {@link note}
+   * themselves.
+   */
   touch(list: number): void {
     if (this.#touchedCount === this.#touched.length) {
       const touched = new Int32Array(this.#touched.length * 2);

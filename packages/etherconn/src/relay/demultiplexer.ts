@@ -29,7 +29,7 @@ export interface DemultiplexerOwner {
   linkRefused(error: Error, frames: number): void;
 }
 
-/** Hands received frames to the registrations that they are for, and keeps the ledger of what became of each. */
+/** Delivers received frames to their registrations, and counts the disposition of each frame. */
 export class Demultiplexer implements LinkReceiver {
   /** Frames received and delivered by the front alone. */
   #fast = 0;
@@ -95,7 +95,10 @@ export class Demultiplexer implements LinkReceiver {
     }
   }
 
-  /** The way through the layers. Apart, so that the engine finds the other small enough to put into the link's loop. */
+  /**
+   * The way through the layers. A method of its own, so that the engine can inline {@link frame} into the link's
+   * loop.
+   */
   #frame(offset: number, length: number, flags: number): void {
     if (this.shown !== null && !this.#store.local) this.shown.frame(offset, length);
     this.#received++;
@@ -143,7 +146,7 @@ export class Demultiplexer implements LinkReceiver {
     }
   }
 
-  /** Programs run here: they may send, register, close conns and the relay itself. */
+  /** User code runs here. It may send, register, and close conns and the relay itself. */
   end(): void {
     this.#owner.batchBegins();
     this.#store.tellTakers();

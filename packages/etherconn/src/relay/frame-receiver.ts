@@ -9,7 +9,7 @@ import type { L2EndpointKey } from './l2-endpoint.ts';
  */
 export interface FrameReceiver {
   frame(store: BatchStore, record: FrameRecord, flags: number): void;
-  /** A key of the registration has been taken over by somebody else. */
+  /** Another owner has registered a key of the registration. */
   keyReplaced(key: L2EndpointKey): void;
   /** The relay has stopped: fail whoever waits. */
   relayStopped(error: Error): void;

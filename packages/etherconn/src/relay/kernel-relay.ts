@@ -11,7 +11,7 @@ export interface OpeningInfo {
   readonly ignoredOptions: readonly string[];
 }
 
-/** The relay that `make` makes over a link that nobody else knows of; when it cannot, the link is closed. */
+/** The relay that `make` creates over a link. If `make` throws, the link is closed. */
 export function overLink<L extends Link, R>(link: L, make: (link: L) => R): R {
   try {
     return make(link);

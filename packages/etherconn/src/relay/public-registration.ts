@@ -12,7 +12,7 @@ interface Registrar {
   trySendFrame(frame: Uint8Array): number;
 }
 
-/** What {@link PacketRelay.register} gives to users who write their own conns: frames come as copies. */
+/** The result of {@link PacketRelay.register}, for users who write their own conns. It delivers frames as copies. */
 export class PublicRegistration implements Registration {
   readonly #relay: Registrar;
   readonly #registration: RelayRegistration;

@@ -12,7 +12,7 @@ export type RegistrationRole =
   /** A copy of every received frame. */
   | 'mirror';
 
-/** Who takes a registration back: the relay. */
+/** Closes registrations: the relay. */
 export interface RegistrationCloser {
   closeRegistration(registration: RelayRegistration): void;
 }
@@ -30,9 +30,9 @@ export class RelayRegistration {
   readonly etherTypes: readonly number[] | null;
   /** Its own addresses. Of a default or mirror registration: what it sends from, and nobody else's frames. */
   readonly stations: readonly Station[];
-  /** Who takes the frames. */
+  /** The receiver of the frames. */
   receiver: FrameReceiver | null = null;
-  /** Who is told of the registration's life, where that is somebody else: a conn that hands its frames to one above. */
+  /** The receiver of life cycle calls, if it differs: a conn that passes its frames to a conn above. */
   owner: FrameReceiver | null = null;
   closed = false;
   /** Keys taken over by others, made when the first is. */

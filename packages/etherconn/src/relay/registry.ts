@@ -18,7 +18,7 @@ export interface ReplacedKey {
   readonly old: RelayRegistration;
 }
 
-/** Who is registered with a relay, and for what. Only keeps account; the relay tells whom it concerns. */
+/** The registrations of a relay and their keys. It only records them; the relay notifies their owners. */
 export class Registry {
   /** (MAC, VLANs, EtherType) → place. */
   readonly table: EndpointTable = new EndpointTable();

@@ -38,9 +38,9 @@ interface RelayEvents {
 }
 
 /**
- * The one implementation of {@link PacketRelay}, over any link: here is the relay's own life. Who is registered stands
- * in its registry; its demultiplexer receives, its transmitter sends. Programs know it as {@link Relay}, which can open
- * relays of every kind and so stands above all of them.
+ * The implementation of {@link PacketRelay} over any link. This file is the life cycle of a relay; its registry
+ * knows the registrations, its demultiplexer receives, and its transmitter sends. Programs see it as {@link Relay},
+ * which opens relays of every kind and is therefore above all of them.
  */
 export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay {
   readonly clock: Clock;

@@ -9,10 +9,10 @@ export const List = {
 } as const;
 
 /**
- * What each taker of a relay has been given in the batch under way: a list of rows. Lists are integers in one array,
- * so that whoever finds a taker (the layers, or the front for UDP) notes its frame without touching an object of its,
- * which among many takers is not in the processor's cache. One array serves all batches, since they never nest: links
- * deliver only from the event loop.
+ * The rows of each taker of a relay in the batch under way, as lists. Lists are integers in one array, so that the
+ * layers and the front for UDP note a frame without touching an object of the taker, which among many takers is not
+ * in the processor's cache. One array serves all batches, because they never nest: links deliver only from the
+ * event loop.
  */
 export class TakerLists<Taker> {
   words: Int32Array = new Int32Array(64 << LIST_SHIFT);

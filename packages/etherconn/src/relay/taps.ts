@@ -4,14 +4,14 @@ import { ReceivedFrames } from '../link/middleware/received-frames.ts';
 import type { Demultiplexer } from './demultiplexer.ts';
 import type { Transmitter } from './transmitter.ts';
 
-/** Somebody who is shown all frames that pass a relay's link, without changing what passes: a capture. */
+/** A capture: it sees all frames that pass a relay's link, without changing which frames pass. */
 export interface Tap {
   readonly frame: FrameSink;
   /** The relay has stopped: no further frame comes. */
   relayStopped(): void;
 }
 
-/** The taps of a relay. While there is none, nobody pays for them; while there is one, all frames go the long way. */
+/** The taps of a relay. Without a tap they cost nothing; with one, all frames take the layered way. */
 export class Taps {
   readonly #link: Link;
   readonly #demultiplexer: Demultiplexer;

@@ -19,7 +19,7 @@ export interface FrameSender {
   commitMany(offsets: Int32Array, lengths: Int32Array, count: number): void;
 }
 
-/** `reserveMany` of who has no quicker way. */
+/** `reserveMany` for senders without a quicker way. */
 export function reserveEach(
   to: { reserve(length: number): number },
   offsets: Int32Array,
@@ -34,7 +34,7 @@ export function reserveEach(
   return count;
 }
 
-/** `commitMany` of who has no quicker way. */
+/** `commitMany` for senders without a quicker way. */
 export function commitEach(
   to: { commit(offset: number, length: number): void },
   offsets: Int32Array,

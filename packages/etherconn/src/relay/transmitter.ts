@@ -15,7 +15,7 @@ import { commitEach, type FrameSender, reserveEach } from './transmit.ts';
 /** Frames that gather in 'batch' mode before they are flushed: the kernel's own transmit budget is 32. */
 const BATCH = 32;
 
-/** The way to the wire, which all conns of a relay share, and the choice between it and the hairpin. */
+/** The way to the wire that all conns of a relay share, and the choice between it and the hairpin. */
 export class Transmitter implements FrameSender {
   readonly memory: FrameMemory;
   /** Frames committed. */
@@ -116,7 +116,7 @@ export class Transmitter implements FrameSender {
     }
   }
 
-  /** So many committed frames may wait for others, in every sending mode: until a batch is full or the turn ends. */
+  /** Lets committed frames wait for others in every sending mode, until a batch is full or the turn ends. */
   gathered(frames: number): void {
     this.sent += frames;
     this.#unflushed += frames;
@@ -137,7 +137,7 @@ export class Transmitter implements FrameSender {
     if (--this.#holds === 0 && this.#unflushed > 0) this.flush();
   }
 
-  /** Hands over what has gathered; returns how many frames the interface took. */
+  /** Passes gathered frames to the interface. Returns how many it accepted. */
   flush(): number {
     this.#unflushed = 0;
     if (this.stopped) return 0;

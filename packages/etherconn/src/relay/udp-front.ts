@@ -87,11 +87,11 @@ const REMOTE_SHIFT = 3;
 const EMPTY = 0;
 
 /**
- * The front for UDP: recognises what nearly all frames are, a faultless UDP datagram in IPv4 without options or in IPv6
- * without extension headers, under at most two VLAN tags, finds its taker by (station, address, port), verifies it and
- * notes it, in one go over words. All that is known of an endpoint is one row of integers. Whatever else comes goes through
- * the layers, which also count what is wrong with it, and end at the same lists: so a taker's frames keep their order,
- * and a test holds the two ways equal for any frames.
+ * The front for UDP. It recognizes what nearly all frames are: a faultless UDP datagram in IPv4 without options or
+ * in IPv6 without extension headers, under at most two VLAN tags. It finds the taker by (station, address, port),
+ * verifies the datagram and notes it, in one pass over words. One row of integers describes an endpoint. All other
+ * frames go through the layers, which also count their faults, and end at the same lists. The frames of a taker
+ * therefore keep their order, and a test holds the two ways equal for any frames.
  *
  * Byte order, numbers and small steps are written out, against the rule: this is done for every packet, and an engine puts
  * only so much in place. Words are made signed, since
@@ -119,7 +119,10 @@ export class UdpFront {
     return this.#entries.length - this.#free.length;
   }
 
-  /** Gives datagrams for `key` to a list; the entry is one of `all`. Null where that cannot be: somebody has the key, or the machine is big-endian. */
+  /**
+   * Passes datagrams for `key` to a list; the entry belongs to `all`. Null if the key has an entry, or if the
+   * machine is big-endian.
+   */
   open(key: UdpKey, options: UdpEntryOptions, all: UdpEntries): UdpEntry | null {
     if (!LITTLE_ENDIAN) return null;
     const index = this.#free.pop() ?? this.#entries.length;
@@ -168,8 +171,8 @@ export class UdpFront {
   }
 
   /**
-   * Takes the frame `[offset, offset + length)` of the batch's memory, where `offset` is 2 bytes past a word. False, with
-   * nothing done, where it has to go through the layers.
+   * Takes the frame `[offset, offset + length)` of the batch's memory, where `offset` is 2 bytes after a word.
+   * Returns false and does nothing if the frame must go through the layers.
    */
   take(store: BatchStore, offset: number, length: number, flags: number): boolean {
     // Ethernet 14, IPv4 20, UDP 8: all words that are read before lengths are known are inside of the frame.
