@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { fstatSync } from 'node:fs';
 import { setBufferSize } from './buffer-size.ts';
+import { closedByHost } from './closing.ts';
 import { alreadyBound, invalidFdType } from './node-errors.ts';
 import { BindState, runningHandle, stateOf } from './socket-state.ts';
 import { exceptionWithHostPort } from './system-errors.ts';
@@ -38,6 +39,7 @@ export function bindImplicitly(socket: EventEmitter): void {
 function bindTo(socket: EventEmitter, wanted: unknown, port: unknown): void {
   const state = stateOf(socket);
   const any = state.running?.version === 4 ? '0.0.0.0' : '::';
+  const wasClosed = state.running!.host.closed;
   state.running!.lookup((wanted as string) || any, (error, ip) => {
     const { running: handle } = state;
     // Closed in the meantime.
@@ -53,6 +55,11 @@ function bindTo(socket: EventEmitter, wanted: unknown, port: unknown): void {
       handle.bind(ip, number, state);
     } catch (failure) {
       state.bindState = BindState.UNBOUND;
+      // The host does not know of it yet, but its sockets are closed with it.
+      if (handle.host.closed && !wasClosed) {
+        closedByHost(socket, failure as Error);
+        return;
+      }
       socket.emit('error', exceptionWithHostPort(failure, 'bind', ip, port));
       return;
     }

@@ -3,8 +3,11 @@ import { createHook } from 'node:async_hooks';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { test } from 'node:test';
+import { RelayStoppedError } from '../errors.ts';
+import { MemoryNetwork } from '../relay/memory-relay.ts';
 import { openDgramHosts } from '../test-support/dgram-hosts.ts';
 import { FakeUdpHost } from '../test-support/fake-udp-host.ts';
+import { Host } from './host.ts';
 import { dgramModule } from './socket-class.ts';
 
 test('a socket holds its host only while it is bound, referenced and open', async () => {
@@ -61,6 +64,31 @@ test('when the relay stops, who listens hears why', async () => {
   await net.relays[0].close();
   assert.equal(((await heard)[0] as NodeJS.ErrnoException).code, 'ERR_ETHERCONN_RELAY_STOPPED');
   await Promise.all(closed);
+});
+
+test('a host that is closed while its sockets bind, or are about to send, closes them as it does bound ones', async () => {
+  for (const way of ['host', 'relay', 'network'] as const) {
+    const network = new MemoryNetwork();
+    const relay = network.relay();
+    const host = await Host.create(relay, { addresses: ['10.0.0.1/24'] });
+    const quiet = host.dgram.createSocket('udp4').bind(7);
+    const sending = host.dgram.createSocket('udp4');
+    sending.send('x', 7, '10.0.0.2');
+    const listening = host.dgram.createSocket('udp4').bind(8);
+    const heard: unknown[] = [];
+    listening.on('error', (error) => heard.push(error.constructor));
+    const closed = [quiet, sending, listening].map(
+      (one) => new Promise<void>((done) => one.on('close', done)),
+    );
+    await { host, relay, network }[way].close();
+    await Promise.all(closed);
+    assert.deepEqual(heard, way === 'host' ? [] : [RelayStoppedError], way);
+    // Who binds when it is closed is told so.
+    const late = host.dgram.createSocket('udp4').bind(9);
+    const [error] = await once(late, 'error');
+    assert.equal(error.syscall, 'bind');
+    await network.close();
+  }
 });
 
 test('descriptors and handles of the kernel are refused', async () => {

@@ -33,6 +33,7 @@ export class FakeUdpHost implements UdpHost {
   readonly #store = new BatchStore(this.lists);
   #queue: Datagram[] = [];
   socketsHold = true;
+  closed = false;
   #nextPort = 40000;
 
   openUdpPort(user: UdpPortUser, options: UdpPortOptions): UdpPort {

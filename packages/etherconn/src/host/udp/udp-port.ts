@@ -108,6 +108,8 @@ export interface UdpHost {
   /** The name that zones and interface arguments go by: 'eth0'. */
   readonly interfaceName: string;
   openUdpPort(user: UdpPortUser, options: UdpPortOptions): UdpPort;
+  /** Whether it has been closed, by the program or because its relay has stopped. */
+  readonly closed: boolean;
   /** @internal Whether its sockets keep the process alive from the start, or only after `ref`. */
   readonly socketsHold: boolean;
   /** Whether `address` (4 or 16 bytes) is an own address of the host. */
