@@ -1,0 +1,50 @@
+import { ScenarioError } from './scenario-error.ts';
+
+/** Quantities as people write them: '10s', '1.5M', '64kpps'. */
+
+const TIMES: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const PREFIXES: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
+
+/** A time in milliseconds: '500ms', '10s', '2m', '1h'; a number alone is seconds. */
+export function parseDuration(option: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(us|ms|s|m|h)?$/.exec(text);
+  const value = match === null ? 0 : Number(match[1]) * TIMES[match[2] ?? 's'];
+  if (!(value > 0)) throw new ScenarioError(option, `must be a time like 500ms, 10s or 2m, got '${text}'`);
+  return value;
+}
+
+/** A whole number, 1 or more: '1000', '10k', '1.5M'. */
+export function parseCount(option: string, text: string, max: number = Number.MAX_SAFE_INTEGER): number {
+  const match = /^(\d+(?:\.\d+)?)([kMG])?$/.exec(text);
+  const value = match === null ? Number.NaN : Number(match[1]) * PREFIXES[match[2] ?? ''];
+  if (!Number.isInteger(value) || value < 1 || value > max)
+    throw new ScenarioError(option, `must be a whole number from 1 to ${max}, got '${text}'`);
+  return value;
+}
+
+/** How fast packets are sent. */
+export interface Rate {
+  /** Packets or bits per second; Infinity for as fast as it goes. */
+  readonly value: number;
+  /** Bits count whole frames, with their FCS. */
+  readonly unit: 'pps' | 'bps';
+}
+
+/** A rate: '1000pps', '10kpps', '100Mbps', 'max'. */
+export function parseRate(option: string, text: string): Rate {
+  if (text === 'max') return { value: Number.POSITIVE_INFINITY, unit: 'pps' };
+  const match = /^(\d+(?:\.\d+)?)([kMG]?)(pps|bps)$/.exec(text);
+  const value = match === null ? 0 : Number(match[1]) * PREFIXES[match[2]];
+  if (!(value > 0))
+    throw new ScenarioError(option, `must be a rate like 1000pps, 10kpps, 100Mbps or max, got '${text}'`);
+  return { value, unit: match![3] as 'pps' | 'bps' };
+}
+
+/** A part of a whole, 0 to 1: '0.01%'. */
+export function parseRatio(option: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)%$/.exec(text);
+  const value = match === null ? Number.NaN : Number(match[1]) / 100;
+  if (!(value >= 0 && value <= 1))
+    throw new ScenarioError(option, `must be a percentage from 0% to 100%, got '${text}'`);
+  return value;
+}
