@@ -1,0 +1,111 @@
+import { parseDuration } from '../scenario/quantity.ts';
+import { ScenarioError } from '../scenario/scenario-error.ts';
+
+/** What a run has measured, as thresholds name it. Null where nothing was measured. */
+export interface Measured {
+  /** Parts of what was sent (loss) or received, 0 to 1. */
+  readonly loss: number | null;
+  readonly duplicates: number | null;
+  readonly reordered: number | null;
+  /** Milliseconds. */
+  readonly min: number | null;
+  readonly mean: number | null;
+  readonly max: number | null;
+  readonly jitter: number | null;
+  /** Milliseconds that this part (0 to 1) of the packets took at most. */
+  quantile(part: number): number | null;
+  /** Packets per second. */
+  readonly sent: number | null;
+  readonly received: number | null;
+}
+
+/** A limit that fails the run when it is passed: 'loss>0.1%', 'p99>5ms', 'received<10kpps'. */
+export interface Threshold {
+  readonly text: string;
+  readonly metric: string;
+  /** Whether the run fails. Null: nothing was measured. */
+  readonly judge: (measured: Measured) => Verdict;
+}
+
+export interface Verdict {
+  readonly text: string;
+  readonly state: 'met' | 'missed' | 'not measured';
+  /** What was measured, in the unit of the limit, as text. */
+  readonly actual: string;
+}
+
+type Unit = 'ratio' | 'time' | 'rate';
+
+const UNITS: Readonly<Record<string, Unit>> = {
+  loss: 'ratio',
+  duplicates: 'ratio',
+  reordered: 'ratio',
+  min: 'time',
+  mean: 'time',
+  max: 'time',
+  jitter: 'time',
+  sent: 'rate',
+  received: 'rate',
+};
+
+/** Parses METRIC OPERATOR VALUE. Throws a ScenarioError that names what is allowed. */
+export function parseThreshold(option: string, text: string): Threshold {
+  const match = /^\s*([a-z]+[\d.]*)\s*(>=|<=|>|<)\s*([\d.]+\s*[a-zA-Z%]*)\s*$/.exec(text);
+  if (match === null) {
+    throw new ScenarioError(option, `must be a metric, an operator and a value, like 'loss>0.1%', got '${text}'`);
+  }
+  const [, metric, operator, value] = match;
+  const part = /^p(\d{1,2}(?:\.\d+)?)$/.exec(metric)?.[1];
+  const unit = part === undefined ? UNITS[metric] : 'time';
+  if (unit === undefined) {
+    const known = [...Object.keys(UNITS), 'p50', 'p99', 'p99.9'].join(', ');
+    throw new ScenarioError(option, `'${metric}' is not measured; there are ${known}`);
+  }
+  const limit = parseLimit(option, value.replace(/\s/g, ''), unit, text);
+  const read = (measured: Measured): number | null =>
+    part === undefined
+      ? (measured[metric as Exclude<keyof Measured, 'quantile'>] as number | null)
+      : measured.quantile(Number(part) / 100);
+  return {
+    text,
+    metric,
+    judge(measured) {
+      const actual = read(measured);
+      if (actual === null) return { text, state: 'not measured', actual: 'not measured' };
+      return { text, state: isPast(actual, operator, limit) ? 'missed' : 'met', actual: show(actual, unit) };
+    },
+  };
+}
+
+function isPast(actual: number, operator: string, limit: number): boolean {
+  if (operator === '>') return actual > limit;
+  if (operator === '>=') return actual >= limit;
+  if (operator === '<') return actual < limit;
+  return actual <= limit;
+}
+
+function parseLimit(option: string, value: string, unit: Unit, text: string): number {
+  if (unit === 'time') {
+    if (/^0(ms|us|s)?$/.test(value)) return 0;
+    if (!/[a-z]$/.test(value)) throw new ScenarioError(option, `needs a unit of time, like 5ms, got '${text}'`);
+    return parseDuration(option, value);
+  }
+  const match = /^(\d+(?:\.\d+)?)(%|k?pps|Mpps)?$/.exec(value);
+  const suffix = match?.[2] ?? '';
+  const isRate = suffix.endsWith('pps');
+  if (match === null || (unit === 'ratio' ? isRate : !isRate)) {
+    const example = unit === 'ratio' ? '0.1%' : '10kpps';
+    throw new ScenarioError(option, `needs a value like ${example}, got '${text}'`);
+  }
+  if (unit === 'rate') return Number(match[1]) * { pps: 1, kpps: 1e3, Mpps: 1e6 }[suffix as 'pps']!;
+  // 'loss>0' is as good as 'loss>0%'; any other number without % would be read in two ways.
+  if (suffix === '' && Number(match[1]) !== 0)
+    throw new ScenarioError(option, `needs a percentage, like 0.1%, got '${text}'`);
+  return Number(match[1]) / 100;
+}
+
+function show(value: number, unit: Unit): string {
+  if (unit === 'ratio') return `${Number((100 * value).toPrecision(4))}%`;
+  if (unit === 'time') return `${Number(value.toPrecision(4))}ms`;
+  return `${Math.round(value)}pps`;
+}
