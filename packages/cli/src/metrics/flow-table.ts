@@ -184,9 +184,7 @@ export class FlowTable {
     const received = floats[f + Float.RECEIVED];
     const max = words[w + Word.MAX];
     const quantile = (part: number): number | null =>
-      received === 0
-        ? null
-        : Math.min(quantileOf(words, w + Word.BUCKETS, BITS, received, part), max) / 1000;
+      received === 0 ? null : Math.min(quantileOf(words, w + Word.BUCKETS, BITS, received, part), max) / 1000;
     return {
       run: this.#keys[2 * row],
       flow: this.#keys[2 * row + 1] >>> 0,

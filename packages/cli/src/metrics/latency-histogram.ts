@@ -1,4 +1,10 @@
-import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram, type JsHistogram } from 'hdr-histogram-js';
+import {
+  build,
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  type Histogram,
+  type JsHistogram,
+} from 'hdr-histogram-js';
 import { bucketCount, bucketMiddle, bucketOf, HIGHEST, quantileOf } from './log-linear.ts';
 
 /** 128 buckets to a doubling: a value is known to 0.8 %. */

@@ -52,7 +52,10 @@ const UNITS: Readonly<Record<string, Unit>> = {
 export function parseThreshold(option: string, text: string): Threshold {
   const match = /^\s*([a-z]+[\d.]*)\s*(>=|<=|>|<)\s*([\d.]+\s*[a-zA-Z%]*)\s*$/.exec(text);
   if (match === null) {
-    throw new ScenarioError(option, `must be a metric, an operator and a value, like 'loss>0.1%', got '${text}'`);
+    throw new ScenarioError(
+      option,
+      `must be a metric, an operator and a value, like 'loss>0.1%', got '${text}'`,
+    );
   }
   const [, metric, operator, value] = match;
   const part = /^p(\d{1,2}(?:\.\d+)?)$/.exec(metric)?.[1];
@@ -87,7 +90,8 @@ function isPast(actual: number, operator: string, limit: number): boolean {
 function parseLimit(option: string, value: string, unit: Unit, text: string): number {
   if (unit === 'time') {
     if (/^0(ms|us|s)?$/.test(value)) return 0;
-    if (!/[a-z]$/.test(value)) throw new ScenarioError(option, `needs a unit of time, like 5ms, got '${text}'`);
+    if (!/[a-z]$/.test(value))
+      throw new ScenarioError(option, `needs a unit of time, like 5ms, got '${text}'`);
     return parseDuration(option, value);
   }
   const match = /^(\d+(?:\.\d+)?)(%|k?pps|Mpps)?$/.exec(value);

@@ -120,8 +120,7 @@ export class Runner {
       this.#drainedAt = now + (this.#options.drain ?? 0);
     }
     if (now >= this.#drainedAt) return Number.NaN;
-    const nextTick =
-      this.#drainedAt === Number.POSITIVE_INFINITY ? this.#wheel.nextDue() : this.#drainedAt;
+    const nextTick = this.#drainedAt === Number.POSITIVE_INFINITY ? this.#wheel.nextDue() : this.#drainedAt;
     return Math.min(nextTick, this.#endsAt > now ? this.#endsAt : this.#drainedAt, this.#told + 1000);
   }
 
