@@ -4,10 +4,11 @@ import { Command, CommanderError } from 'commander';
 import { decodeCommand } from './commands/decode.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { udpCommand } from './commands/udp.ts';
 import { ExitCode } from './exit-code.ts';
 
 /** All commands, in the order of the help text. */
-const commands: readonly (() => Command)[] = [demoCommand, decodeCommand, doctorCommand];
+const commands: readonly (() => Command)[] = [demoCommand, udpCommand, decodeCommand, doctorCommand];
 
 /**
  * Runs the command line `argv` (as `process.argv`: two words come before the arguments) and sets
@@ -22,7 +23,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     .version(version)
     .exitOverride()
     .showHelpAfterError('(etherconn --help lists the commands and options)');
-  for (const command of commands) program.addCommand(command().copyInheritedSettings(program));
+  for (const command of commands) program.addCommand(inherit(command(), program));
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -30,6 +31,13 @@ export async function run(argv: readonly string[]): Promise<void> {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
   }
+}
+
+/** Commands of commands end and speak as the program does, too. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const each of command.commands) inherit(each, command);
+  return command;
 }
 
 /** Whether this file is what node was started with, and not a module of it. */

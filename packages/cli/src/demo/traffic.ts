@@ -1,5 +1,6 @@
 import type { Batch, PacketRelay, UdpPeer } from 'etherconn';
 import { formatIp } from 'etherconn/wire';
+import { abortable } from '../abortable.ts';
 import { Machine, machineIp, machineMac } from './machine.ts';
 import { SERVER_IP, SERVER_PORT } from './stage.ts';
 
@@ -160,19 +161,5 @@ class Run {
       }
       if (this.#send(request)) this.#tally.repeated++;
     }
-  }
-}
-
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let onAbort: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -159,7 +159,7 @@ test('an abort ends the run with what it has', async () => {
     counters() {},
     stop() {},
   };
-  const { seconds, interrupted } = await play([client, aborting], { signal: stop.signal, drain: 1000 });
+  const { seconds, interrupted } = await play([client, aborting], { signal: stop.signal, drain: 100 });
   assert.equal(interrupted, true);
   assert.equal(client.stopped, 1);
   assert.equal(seconds.length, 2);

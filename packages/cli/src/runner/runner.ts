@@ -18,7 +18,7 @@ export interface RunnerOptions {
   readonly drain?: number;
   /** Told what happened, once a second and at the end. */
   readonly onSecond?: (second: Second) => void;
-  /** Ends the run early, without draining. */
+  /** Ends the run early, as if the duration were over. */
   readonly signal?: AbortSignal;
 }
 
@@ -69,7 +69,10 @@ export class Runner {
   /** Runs to the end, stops all clients, and resolves; rejects with what a client throws. Called once. */
   async run(): Promise<RunEnd> {
     const { signal } = this.#options;
-    const abort = (): void => this.#finish();
+    const abort = (): void => {
+      this.#endsAt = Math.min(this.#endsAt, this.#now());
+      this.#wake();
+    };
     signal?.addEventListener('abort', abort);
     let length = 0;
     try {
@@ -80,8 +83,7 @@ export class Runner {
     } finally {
       this.#over = true;
       signal?.removeEventListener('abort', abort);
-      this.#timer?.cancel();
-      if (this.#immediate !== null) clearImmediate(this.#immediate);
+      this.#sleepNoMore();
       length = Math.max(0, this.#now());
       this.#tellWhole(length);
       await Promise.all(this.#clients.map((client) => client.stop()));
@@ -105,9 +107,20 @@ export class Runner {
     }
   };
 
+  #sleepNoMore(): void {
+    this.#timer?.cancel();
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+  }
+
+  /** Looks again in the next turn of the event loop. */
+  #wake(): void {
+    this.#sleepNoMore();
+    this.#immediate = setImmediate(this.#turn);
+  }
+
   /** Does what is due; returns when there is something to do again, or NaN at the end. */
   #work(now: number): number {
-    if (now < 0) return 0;
+    if (now < 0) return this.#endsAt < 0 ? Number.NaN : 0;
     if (!this.#started) {
       this.#started = true;
       for (const [number, client] of this.#clients.entries()) this.#add(number, client.start(now));

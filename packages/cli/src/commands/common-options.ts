@@ -1,0 +1,67 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseThreshold, type Threshold } from '../metrics/threshold.ts';
+import type { EngineName } from '../runner/engine.ts';
+import { ScenarioError } from '../scenario/scenario-error.ts';
+import { type MetricsAddress, parseMetricsAddress } from '../views/prometheus.ts';
+
+/** Options of every command that runs something on an interface. */
+export interface CommonOptions {
+  readonly engine: EngineName;
+  readonly netns?: string;
+  readonly seed: number;
+  readonly failIf: readonly Threshold[];
+  readonly json?: true;
+  readonly ndjson?: true;
+  readonly perFlow?: true;
+  readonly junit?: string;
+  readonly metrics?: MetricsAddress;
+  readonly verbose?: true;
+}
+
+/** Makes an option's parser of one that throws ScenarioErrors: commander says the rest. */
+export function parsed<T>(parse: (option: string, text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse('', text);
+    } catch (error) {
+      if (error instanceof ScenarioError) throw new InvalidArgumentError(error.message.replace(/^: /, ''));
+      throw error;
+    }
+  };
+}
+
+export function addCommonOptions(command: Command, engines: readonly EngineName[]): Command {
+  return command
+    .addOption(
+      new Option('--engine <name>', 'how frames are sent and received; auto is AF_XDP where it works')
+        .choices(engines)
+        .default('auto'),
+    )
+    .option('--netns <name>', 'network namespace of the interface: a name, a process id or a path')
+    .option(
+      '--seed <n>',
+      'number that random choices follow from',
+      parsed(parseSeed),
+      Math.floor(Math.random() * 65_536),
+    )
+    .option(
+      '--fail-if <limit>',
+      "fail with exit code 3 if so, like 'loss>0.1%' or 'p99>5ms'; may be repeated",
+      (text: string, before: readonly Threshold[]) => [
+        ...before,
+        parsed((option, each) => parseThreshold(option, each))(text),
+      ],
+      [] as readonly Threshold[],
+    )
+    .addOption(new Option('--json', 'print one JSON object at the end').conflicts('ndjson'))
+    .option('--ndjson', 'print a JSON object a second, and the result as the last one')
+    .option('--per-flow', 'have every flow in --json and --ndjson, too')
+    .option('--junit <file>', 'write the thresholds as JUnit XML')
+    .option('--metrics <address>', 'serve Prometheus metrics, like :9464', parsed(parseMetricsAddress))
+    .option('--verbose', 'print where an error comes from');
+}
+
+function parseSeed(option: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new ScenarioError(option, `must be a whole number from 0, got '${text}'`);
+}

@@ -1,0 +1,24 @@
+import { EtherconnError } from 'etherconn';
+import { ExitCode } from '../exit-code.ts';
+import { ScenarioError } from '../scenario/scenario-error.ts';
+
+/** Says in one sentence what has failed; with `verbose` where, too. Returns the exit code. */
+export function explainFailure(error: unknown, verbose: boolean): number {
+  const isExpected = error instanceof Error && isForPeople(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = isExpected ? '' : ' (this is a bug of etherconn; --verbose shows where)';
+  process.stderr.write(`etherconn: ${message.replace(/\s*\n\s*/g, ' ')}${verbose ? '' : hint}\n`);
+  if (verbose && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return error instanceof ScenarioError ? ExitCode.USAGE : ExitCode.ERROR;
+}
+
+/** Errors whose message says what to do; anything else is a mistake of ours. */
+function isForPeople(error: Error): boolean {
+  return (
+    error instanceof ScenarioError ||
+    error instanceof EtherconnError ||
+    error.name === 'NoNextHop' ||
+    'syscall' in error ||
+    'code' in error
+  );
+}

@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { constants, cpus, release, type } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { ExitCode } from '../exit-code.ts';
+import { LineOutput } from '../line-output.ts';
+import { Delta } from '../metrics/delta.ts';
+import { type RunInfo, type RunResult, resultOf } from '../metrics/result.ts';
+import { type Engine, type EngineOptions, openEngine } from '../runner/engine.ts';
+import type { Work } from '../runner/work.ts';
+import { jsonView, ndjsonView } from '../views/json.ts';
+import { junitView } from '../views/junit.ts';
+import { PrometheusView } from '../views/prometheus.ts';
+import { terminalView } from '../views/terminal.ts';
+import type { View } from '../views/view.ts';
+import type { CommonOptions } from './common-options.ts';
+import { explainFailure } from './failure.ts';
+
+/** Flows that a report and --per-flow have at most. */
+const FLOWS_SHOWN = 10_000;
+
+/**
+ * One command on an interface from opening to exit code: signals, views, thresholds and errors are the same for all of
+ * them. Returns the exit code.
+ */
+export async function runSession(
+  command: string,
+  common: CommonOptions,
+  engineOptions: Omit<EngineOptions, 'engine' | 'netns' | 'seed'>,
+  open: (engine: Engine, signal: AbortSignal) => Promise<Work>,
+): Promise<number> {
+  const interrupted = new AbortController();
+  let interruption: NodeJS.Signals | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    // Who asks twice does not want to wait.
+    if (interruption !== undefined) process.exit(128 + constants.signals[signal]);
+    interruption = signal;
+    interrupted.abort(new Error(`interrupted by ${signal}`));
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const closing: (() => void | Promise<void>)[] = [];
+  try {
+    const { netns, seed } = common;
+    const engine = await openEngine({ ...engineOptions, engine: common.engine, netns, seed });
+    closing.unshift(() => engine.close());
+    const work = await open(engine, interrupted.signal);
+    closing.unshift(() => work.close());
+    const views = makeViews(common);
+    for (const view of views) closing.unshift(() => view.close?.());
+    const result = await watch(command, common, engine, work, views, interrupted.signal);
+    if (interruption !== undefined) return 128 + constants.signals[interruption];
+    return result ? ExitCode.OK : ExitCode.THRESHOLD;
+  } catch (error) {
+    if (interruption !== undefined && interrupted.signal.aborted && error === interrupted.signal.reason)
+      return 128 + constants.signals[interruption];
+    return explainFailure(error, common.verbose === true);
+  } finally {
+    for (const close of closing) await close();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+/** Runs the work under the eyes of the views; returns whether all thresholds are met. */
+async function watch(
+  command: string,
+  common: CommonOptions,
+  engine: Engine,
+  work: Work,
+  views: readonly View[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const info = runInfo(command, common, engine, work);
+  for (const view of views) await view.begin?.(info);
+  const total = new Delta();
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const outcome = await work.run((second) => {
+    total.merge(second.delta);
+    for (const view of views) view.second?.(second, total);
+  }, signal);
+  delay.disable();
+  const late = (part: number): number => Math.max(0, delay.percentile(100 * part) / 1e6 - 1);
+  const accuracy = `A packet is seen when the event loop looks: it came up to ${late(0.99).toFixed(2)} ms (p99) and ${Math.max(0, delay.max / 1e6 - 1).toFixed(2)} ms (max) late to its timers.`;
+  const notes = outcome.receives ? [...info.notes, accuracy] : info.notes;
+  const judged = resultOf({ ...info, notes }, outcome, common.failIf);
+  const passed = judged.passed && outcome.failed !== true;
+  const { foundRate } = outcome;
+  const result: RunResult = { ...judged, ...(foundRate === undefined ? {} : { foundRate }), passed };
+  const flows = outcome.flows.slice(0, FLOWS_SHOWN);
+  for (const view of views) await view.end?.({ result, total: outcome.total, flows });
+  return passed;
+}
+
+function makeViews(common: CommonOptions): View[] {
+  const views: View[] = [];
+  const output = new LineOutput(process.stdout);
+  const perFlow = common.perFlow === true;
+  if (common.json === true) views.push(jsonView(output, perFlow));
+  else if (common.ndjson === true) views.push(ndjsonView(output, perFlow));
+  else views.push(terminalView(process.stdout));
+  const say = (text: string): void => void process.stderr.write(`etherconn: ${text}\n`);
+  if (common.junit !== undefined) views.push(junitView(common.junit));
+  if (common.metrics !== undefined) {
+    const { host } = common.metrics;
+    views.push(
+      new PrometheusView(common.metrics, (port) => say(`metrics at http://${host}:${port}/metrics`)),
+    );
+  }
+  return views;
+}
+
+function runInfo(command: string, common: CommonOptions, engine: Engine, work: Work): RunInfo {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const processors = cpus();
+  return {
+    command,
+    commandLine: `etherconn ${process.argv.slice(2).map(quoted).join(' ')}`,
+    version,
+    engine: engine.description,
+    interface: engine.relay.interfaceName(),
+    started: new Date().toISOString(),
+    seed: common.seed,
+    flows: work.flows,
+    environment: `Node.js ${process.version}, ${type()} ${release()} ${process.arch}, ${processors.length} × ${processors[0]?.model ?? 'unknown processor'}`,
+    notes: [...engine.notes, ...work.notes],
+  };
+}
+
+/** An argument as a shell takes it. */
+function quoted(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+}

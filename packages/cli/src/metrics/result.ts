@@ -1,0 +1,227 @@
+import type { Delta } from './delta.ts';
+import type { FlowSummary } from './flow-table.ts';
+import type { LatencyHistogram } from './latency-histogram.ts';
+import type { Measured, Threshold, Verdict } from './threshold.ts';
+
+/** What a run was, known before it begins. */
+export interface RunInfo {
+  /** 'udp send'. */
+  readonly command: string;
+  /** As it was typed. */
+  readonly commandLine: string;
+  readonly version: string;
+  readonly engine: string;
+  readonly interface: string;
+  /** ISO 8601. */
+  readonly started: string;
+  readonly seed: number;
+  readonly flows: number;
+  /** Node.js and the operating system. */
+  readonly environment: string;
+  /** What the reader must know about the figures. */
+  readonly notes: readonly string[];
+}
+
+/** Latencies in milliseconds. */
+export interface LatencyResult {
+  readonly count: number;
+  readonly min: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+  /** HDR histogram V2, compressed, in base64; values in microseconds. */
+  readonly hdr: string;
+}
+
+export interface SentResult {
+  readonly packets: number;
+  /** Of whole frames, FCS included. */
+  readonly bytes: number;
+  readonly pps: number;
+  readonly bps: number;
+  /** Scheduled packets that could not be sent in time. */
+  readonly unsent: number;
+  /** Times that there was no room to send. */
+  readonly noRoom: number;
+}
+
+export interface ReceivedResult {
+  /** Different packets. */
+  readonly packets: number;
+  readonly bytes: number;
+  readonly pps: number;
+  readonly bps: number;
+  readonly lost: number;
+  /** Part of the packets sent that were lost, 0 to 1; null when nothing is known to have been sent. */
+  readonly loss: number | null;
+  readonly duplicates: number;
+  readonly reordered: number;
+  /** So late that it is not known whether they are duplicates. They count as lost. */
+  readonly late: number;
+  /** Datagrams that are not of a sender of ours. */
+  readonly foreign: number;
+  /** Packets of flows beyond those that are measured. */
+  readonly overLimit: number;
+}
+
+/** One try at a rate. */
+export interface Trial {
+  /** Packets per second that were asked for, and that were sent. */
+  readonly rate: number;
+  readonly sent: number;
+  readonly loss: number;
+  readonly passed: boolean;
+  /** Why not. */
+  readonly reason: string | null;
+}
+
+/** What a search for the highest rate has found. */
+export interface FoundRate {
+  /** The highest rate that has passed, packets per second; null when none has. */
+  readonly rate: number | null;
+  readonly trials: readonly Trial[];
+}
+
+/** What a run has found: the object of `--json`. */
+export interface RunResult extends RunInfo {
+  /** Seconds in which packets were sent, or received. */
+  readonly duration: number;
+  readonly interrupted: boolean;
+  readonly sent: SentResult | null;
+  readonly received: ReceivedResult | null;
+  readonly latency: LatencyResult | null;
+  /** Milliseconds; the mean of the flows' smoothed jitter. */
+  readonly jitter: number | null;
+  /** Milliseconds by which the sender was behind its schedule. */
+  readonly behind: LatencyResult | null;
+  readonly thresholds: readonly Verdict[];
+  readonly passed: boolean;
+  /** With --find-rate: then the rest is of the best trial. */
+  readonly foundRate?: FoundRate;
+}
+
+/** A flow of the table, with who it is. */
+export interface NamedFlow extends FlowSummary {
+  readonly name: string;
+}
+
+/** What was counted in a run, from which its result is made. */
+export interface Tally {
+  readonly total: Delta;
+  /** Milliseconds that packets were sent, or received, for. */
+  readonly length: number;
+  readonly interrupted: boolean;
+  readonly sends: boolean;
+  readonly receives: boolean;
+  /** Mean jitter of the flows, microseconds. */
+  readonly jitter: number;
+}
+
+export function resultOf(info: RunInfo, tally: Tally, thresholds: readonly Threshold[]): RunResult {
+  const { total, sends, receives } = tally;
+  const seconds = tally.length / 1000;
+  const perSecond = (amount: number): number => (seconds === 0 ? 0 : amount / seconds);
+  const sent: SentResult | null = !sends
+    ? null
+    : {
+        packets: total.get('sent'),
+        bytes: total.get('sentBytes'),
+        pps: perSecond(total.get('sent')),
+        bps: 8 * perSecond(total.get('sentBytes')),
+        unsent: total.get('unsent'),
+        noRoom: total.get('noRoom'),
+      };
+  const received: ReceivedResult | null = receives ? receivedOf(total, sent, perSecond) : null;
+  const latency = total.histograms.get('latency');
+  const behind = total.histograms.get('behind');
+  const jitter =
+    received !== null && received.packets > 0 && Number.isFinite(tally.jitter) ? tally.jitter / 1000 : null;
+  const verdicts = judge(thresholds, { sent, received, jitter, latency });
+  return {
+    ...info,
+    duration: seconds,
+    interrupted: tally.interrupted,
+    sent,
+    received,
+    latency: received === null ? null : latencyOf(latency),
+    jitter,
+    behind: latencyOf(behind),
+    thresholds: verdicts,
+    passed: verdicts.every(({ state }) => state === 'met'),
+  };
+}
+
+function receivedOf(
+  total: Delta,
+  sent: SentResult | null,
+  perSecond: (amount: number) => number,
+): ReceivedResult {
+  const packets = total.get('received');
+  // Who has sent himself knows how many, whatever has arrived.
+  const expected = sent?.packets ?? total.get('expected');
+  const lost = Math.max(0, expected - packets);
+  return {
+    packets,
+    bytes: total.get('receivedBytes'),
+    pps: perSecond(packets),
+    bps: 8 * perSecond(total.get('receivedBytes')),
+    lost,
+    loss: expected === 0 ? null : lost / expected,
+    duplicates: total.get('duplicates'),
+    reordered: total.get('reordered'),
+    late: total.get('late'),
+    foreign: total.get('foreign'),
+    overLimit: total.get('overLimit'),
+  };
+}
+
+function latencyOf(histogram: LatencyHistogram | undefined): LatencyResult | null {
+  if (histogram === undefined || histogram.count === 0) return null;
+  const quantile = (part: number): number => histogram.quantile(part) / 1000;
+  return {
+    count: histogram.count,
+    min: histogram.min / 1000,
+    mean: histogram.mean / 1000,
+    p50: quantile(0.5),
+    p90: quantile(0.9),
+    p99: quantile(0.99),
+    p999: quantile(0.999),
+    max: histogram.max / 1000,
+    hdr: histogram.toJSON().hdr,
+  };
+}
+
+function judge(
+  thresholds: readonly Threshold[],
+  {
+    sent,
+    received,
+    jitter,
+    latency,
+  }: {
+    sent: SentResult | null;
+    received: ReceivedResult | null;
+    jitter: number | null;
+    latency: LatencyHistogram | undefined;
+  },
+): Verdict[] {
+  const hasLatency = received !== null && latency !== undefined && latency.count > 0;
+  const part = (amount: number): number | null =>
+    received === null || received.packets === 0 ? null : amount / received.packets;
+  const measured: Measured = {
+    loss: received?.loss ?? null,
+    duplicates: received === null ? null : part(received.duplicates),
+    reordered: received === null ? null : part(received.reordered),
+    min: hasLatency ? latency.min / 1000 : null,
+    mean: hasLatency ? latency.mean / 1000 : null,
+    max: hasLatency ? latency.max / 1000 : null,
+    jitter,
+    quantile: (quantile) => (hasLatency ? latency.quantile(quantile) / 1000 : null),
+    sent: sent?.pps ?? null,
+    received: received?.pps ?? null,
+  };
+  return thresholds.map((threshold) => threshold.judge(measured));
+}

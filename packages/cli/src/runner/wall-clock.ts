@@ -1,0 +1,17 @@
+import { type Clock, VirtualClock } from 'etherconn';
+
+/**
+ * Milliseconds since the Unix epoch at time 0 of a relay's clock. Two processes of one machine agree on it to a few
+ * microseconds: Date.now() alone knows whole milliseconds, so its next change is waited for.
+ */
+export function epochOf(clock: Clock): number {
+  if (clock instanceof VirtualClock) return clock.wallTime() - clock.now();
+  const before = Date.now();
+  let wall = before;
+  let now = clock.now();
+  while (wall === before) {
+    now = clock.now();
+    wall = Date.now();
+  }
+  return wall - now;
+}

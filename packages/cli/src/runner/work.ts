@@ -1,0 +1,23 @@
+import type { Second } from '../metrics/delta.ts';
+import type { FoundRate, NamedFlow, Tally } from '../metrics/result.ts';
+
+/** What a command does between the opening of its engine and its result. */
+export interface Work {
+  /** How many flows there are; 0 when that is not known before. */
+  readonly flows: number;
+  /** What the reader must know about the figures. */
+  readonly notes: readonly string[];
+  /** Runs, telling each second; resolves with what was counted. */
+  run(onSecond: (second: Second) => void, signal: AbortSignal): Promise<WorkOutcome>;
+  close(): Promise<void>;
+}
+
+export interface WorkOutcome extends Tally {
+  readonly flows: readonly NamedFlow[];
+  readonly foundRate?: FoundRate;
+  /** Whether what was asked for was not found, apart from thresholds. */
+  readonly failed?: boolean;
+}
+
+/** Milliseconds that packets under way are waited for at the end. */
+export const DRAIN = 500;

@@ -1,0 +1,106 @@
+import { Delta } from '../metrics/delta.ts';
+import { type RunInfo, resultOf, type Trial } from '../metrics/result.ts';
+import type { Threshold } from '../metrics/threshold.ts';
+import type { Engine } from '../runner/engine.ts';
+import { Runner } from '../runner/runner.ts';
+import { epochOf } from '../runner/wall-clock.ts';
+import { DRAIN, type Work } from '../runner/work.ts';
+import { findRate, lossOf } from './find-rate.ts';
+import { flowList } from './flow-list.ts';
+import type { UdpReceiver } from './receiver.ts';
+import { type SendPlan, SendSide } from './send.ts';
+import { notesOf } from './send-work.ts';
+
+export interface FindRatePlan extends SendPlan {
+  /** Packets per second. */
+  readonly from: number;
+  readonly to: number;
+  /** Loss that is still good, 0 to 1. */
+  readonly loss: number;
+  /** Milliseconds of a trial. */
+  readonly trial: number;
+  /** The answer is exact to this part. */
+  readonly resolution: number;
+  /** Further limits, of latency say. */
+  readonly thresholds: readonly Threshold[];
+}
+
+/** A sender that gets that much less out than it should is at its own limit, 0 to 1. */
+const UNSENT_MAX = 0.001;
+/** Milliseconds between trials, for queues to run empty. */
+const REST = 100;
+
+/** `udp send --find-rate`. Its result is that of the best trial. */
+export async function findRateWork(engine: Engine, plan: FindRatePlan, signal: AbortSignal): Promise<Work> {
+  const side = await SendSide.open(engine, plan, signal);
+  const { clock } = engine;
+  return {
+    flows: plan.flows.count,
+    notes: [
+      ...notesOf(side.measures, plan.roundTrip),
+      `The rate is the highest of the trials of ${plan.trial / 1000} s that lost at most ${100 * plan.loss} %. A sender that cannot keep its schedule has not passed.`,
+    ],
+    async run(onSecond, stop) {
+      let before = 0;
+      let best: { total: Delta; length: number; receiver: UdpReceiver } | undefined;
+      const attempt = async (rate: number): Promise<Trial> => {
+        const total = new Delta();
+        const startAt = clock.now();
+        const { receiver, clients } = side.run(
+          { rate: { value: rate, unit: 'pps' }, duration: plan.trial },
+          startAt,
+          epochOf(clock),
+        );
+        const { length } = await new Runner({
+          clock,
+          clients,
+          startAt,
+          drain: DRAIN + REST,
+          signal: stop,
+          onSecond(second) {
+            total.merge(second.delta);
+            onSecond({ ...second, second: before + second.second });
+          },
+        }).run();
+        before += length / 1000;
+        const trial = judge(rate, total, plan, length - DRAIN - REST);
+        if (trial.passed || best === undefined)
+          best = { total, length: length - DRAIN - REST, receiver: receiver! };
+        return trial;
+      };
+      const found = await findRate({ ...plan, attempt, signal: stop });
+      return {
+        total: best?.total ?? new Delta(),
+        length: best?.length ?? 0,
+        interrupted: stop.aborted,
+        sends: true,
+        receives: true,
+        jitter: best?.receiver.flows.jitter() ?? Number.NaN,
+        flows: best === undefined ? [] : flowList(best.receiver),
+        foundRate: found,
+        failed: found.rate === null,
+      };
+    },
+    close: () => side.close(),
+  };
+}
+
+const NO_INFO = {} as RunInfo;
+
+function judge(rate: number, total: Delta, plan: FindRatePlan, length: number): Trial {
+  const loss = lossOf(total);
+  const unsent = total.get('unsent') / (total.get('sent') + total.get('unsent'));
+  const tally = { total, length, interrupted: false, sends: true, receives: true, jitter: Number.NaN };
+  const failed = resultOf(NO_INFO, tally, plan.thresholds).thresholds.find(({ state }) => state !== 'met');
+  let reason: string | null = null;
+  if (unsent > UNSENT_MAX) reason = 'the sender could not keep its schedule';
+  else if (loss > plan.loss) reason = `lost ${Number((100 * loss).toPrecision(3))} %`;
+  else if (failed !== undefined) reason = `${failed.text}: ${failed.actual}`;
+  return {
+    rate,
+    sent: length === 0 ? 0 : (total.get('sent') / length) * 1000,
+    loss,
+    passed: reason === null,
+    reason,
+  };
+}

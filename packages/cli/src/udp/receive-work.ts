@@ -1,0 +1,97 @@
+import { Delta } from '../metrics/delta.ts';
+import type { Client } from '../runner/client.ts';
+import type { Engine } from '../runner/engine.ts';
+import { Runner } from '../runner/runner.ts';
+import { epochOf } from '../runner/wall-clock.ts';
+import type { Work } from '../runner/work.ts';
+import { type BatchListener, type Target, Targets } from './endpoints.ts';
+import { flowList } from './flow-list.ts';
+import { UdpReceiver } from './receiver.ts';
+
+export interface ReceivePlan {
+  readonly targets: readonly Target[];
+  readonly version: 4 | 6;
+  readonly prefix: number;
+  readonly gateway?: string | undefined;
+  /** Milliseconds; undefined to go on until interrupted. */
+  readonly duration?: number | undefined;
+  /** Ends when that many different packets have come. */
+  readonly count?: number | undefined;
+  readonly maxFlows: number;
+  /** Sends everything back as well. */
+  readonly echo: boolean;
+}
+
+/** `udp receive` and `udp echo`. */
+export async function receiveWork(engine: Engine, plan: ReceivePlan): Promise<Work> {
+  const { clock } = engine;
+  const { count = Number.POSITIVE_INFINITY, duration } = plan;
+  const receiver = new UdpReceiver(clock, epochOf(clock), plan.maxFlows);
+  const listener = plan.echo ? receiveAndEcho(receiver) : receiver.onBatch;
+  const opened = await Targets.open(engine.relay, plan.targets, plan, listener);
+  return {
+    flows: 0,
+    notes: [
+      'Latency is one way, from the scheduled time of sending: as exact as the clocks of both sides agree.',
+    ],
+    async run(onSecond, signal) {
+      const total = new Delta();
+      const watch = new CountWatch(receiver, count);
+      const { length, interrupted } = await new Runner({
+        clock,
+        clients: [receiver, watch],
+        signal,
+        ...(duration === undefined ? {} : { duration }),
+        onSecond(second) {
+          total.merge(second.delta);
+          onSecond(second);
+        },
+      }).run();
+      return {
+        total,
+        // From the first packet to the last: whoever waits for a sender has not measured a rate.
+        length: receiver.span,
+        interrupted: interrupted && duration !== undefined && length < duration,
+        sends: false,
+        receives: true,
+        jitter: receiver.flows.jitter(),
+        flows: flowList(receiver),
+      };
+    },
+    close: () => opened.close(),
+  };
+}
+
+/** Ends the run once enough has come: as long as it wants ticks, the run goes on. */
+class CountWatch implements Client {
+  readonly #receiver: UdpReceiver;
+  readonly #count: number;
+
+  constructor(receiver: UdpReceiver, count: number) {
+    this.#receiver = receiver;
+    this.#count = count;
+  }
+
+  start(now: number): number {
+    return now;
+  }
+
+  tick(now: number): number {
+    return this.#receiver.flows.totals.received >= this.#count ? Number.POSITIVE_INFINITY : now + 10;
+  }
+
+  counters(): void {}
+
+  stop(): void {}
+}
+
+function receiveAndEcho(receiver: UdpReceiver): BatchListener {
+  return (batch) => {
+    receiver.begin();
+    while (batch.next()) {
+      receiver.packet(batch);
+      const at = batch.payloadOffset;
+      batch.reply(batch.u8.subarray(at, at + batch.payloadLength));
+    }
+  };
+}

@@ -1,0 +1,62 @@
+import { Delta } from '../metrics/delta.ts';
+import type { Engine } from '../runner/engine.ts';
+import { Runner } from '../runner/runner.ts';
+import { epochOf } from '../runner/wall-clock.ts';
+import { DRAIN, type Work } from '../runner/work.ts';
+import type { ScheduleOptions } from '../scenario/schedule.ts';
+import { flowList } from './flow-list.ts';
+import { type SendPlan, SendSide } from './send.ts';
+
+/** `udp send`: one run of a plan. */
+export async function sendWork(
+  engine: Engine,
+  plan: SendPlan,
+  schedule: Omit<ScheduleOptions, 'frameSize'>,
+  signal: AbortSignal,
+): Promise<Work> {
+  const side = await SendSide.open(engine, plan, signal);
+  return {
+    flows: plan.flows.count,
+    notes: notesOf(side.measures, plan.roundTrip),
+    async run(onSecond, stop) {
+      const { clock } = engine;
+      const startAt = clock.now();
+      const { receiver, clients } = side.run(schedule, startAt, epochOf(clock));
+      const total = new Delta();
+      const drain = receiver === null ? 0 : DRAIN;
+      const { length, interrupted } = await new Runner({
+        clock,
+        clients,
+        startAt,
+        drain,
+        signal: stop,
+        onSecond(second) {
+          total.merge(second.delta);
+          onSecond(second);
+        },
+      }).run();
+      return {
+        total,
+        length: Math.max(0, length - drain),
+        interrupted,
+        sends: true,
+        receives: side.measures,
+        jitter: receiver?.flows.jitter() ?? Number.NaN,
+        flows: receiver === null ? [] : flowList(receiver),
+      };
+    },
+    close: () => side.close(),
+  };
+}
+
+export function notesOf(measures: boolean, roundTrip: boolean): string[] {
+  if (!measures)
+    return [
+      'What arrives is not measured here: run etherconn udp receive there, or give --receive-on or --round-trip.',
+    ];
+  return [
+    roundTrip
+      ? 'Latency is there and back, from the scheduled time of sending.'
+      : 'Latency is one way, from the scheduled time of sending, by one clock.',
+  ];
+}

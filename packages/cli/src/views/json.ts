@@ -1,0 +1,27 @@
+import type { LineOutput } from '../line-output.ts';
+import type { Second } from '../metrics/delta.ts';
+import { ratesOf } from './rates.ts';
+import type { RunOutcome, View } from './view.ts';
+
+/** One object at the end. With `perFlow` it has the flows, too. */
+export function jsonView(output: LineOutput, perFlow: boolean): View {
+  return {
+    async end({ result, flows }) {
+      output.line(JSON.stringify(perFlow ? { ...result, perFlow: flows } : result));
+      await output.flush();
+    },
+  };
+}
+
+/** One object a second and line (`type` 'second'), and the result as the last one (`type` 'result'). */
+export function ndjsonView(output: LineOutput, perFlow: boolean): View {
+  return {
+    second(second: Second) {
+      output.line(JSON.stringify({ type: 'second', length: second.length / 1000, ...ratesOf(second) }));
+    },
+    async end({ result, flows }: RunOutcome) {
+      output.line(JSON.stringify({ type: 'result', ...result, ...(perFlow ? { perFlow: flows } : {}) }));
+      await output.flush();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { styleText } from 'node:util';
+import type { LatencyResult, RunResult } from '../metrics/result.ts';
+import { percent, scaled, time, whole } from './format.ts';
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Colours, or none where they are not wanted. */
+export type Paint = (style: Style, text: string) => string;
+
+export const plain: Paint = (_style, text) => text;
+export const coloured: Paint = (style, text) => styleText(style, text, { validateStream: false });
+
+/** The end of a run in a few lines. */
+export function summaryLines(result: RunResult, paint: Paint): string[] {
+  const lines: string[] = [];
+  const label = (text: string): string => paint('dim', text.padEnd(11));
+  const { sent, received, latency, jitter, behind, foundRate } = result;
+  if (foundRate !== undefined) {
+    for (const trial of foundRate.trials) {
+      const verdict = trial.passed ? paint('green', 'passed') : paint('red', trial.reason ?? 'failed');
+      lines.push(`${label('trial')}${scaled(trial.rate, 'pps').padEnd(10)} ${verdict}`);
+    }
+    const found = foundRate.rate === null ? 'none of the rates passed' : scaled(foundRate.rate, 'pps');
+    lines.push(`${label('rate')}${paint('bold', found)}`);
+  }
+  if (sent !== null) {
+    const unsent =
+      sent.unsent === 0 ? '' : `, ${paint('yellow', `${whole(sent.unsent)} could not be sent in time`)}`;
+    lines.push(
+      `${label('sent')}${whole(sent.packets)} packets, ${scaled(sent.pps, 'pps')}, ${scaled(sent.bps, 'bit/s')}${unsent}`,
+    );
+  }
+  if (received !== null) {
+    lines.push(
+      `${label('received')}${whole(received.packets)} packets, ${scaled(received.pps, 'pps')}, ${scaled(received.bps, 'bit/s')}`,
+    );
+    const loss = `${whole(received.lost)}${received.loss === null ? '' : ` (${percent(received.loss)})`}`;
+    lines.push(
+      `${label('lost')}${received.lost === 0 ? loss : paint('red', loss)}   duplicates ${whole(received.duplicates)}   reordered ${whole(received.reordered)}${
+        received.late === 0 ? '' : `   too late ${whole(received.late)}`
+      }`,
+    );
+    if (received.foreign > 0)
+      lines.push(`${label('foreign')}${whole(received.foreign)} datagrams that no sender of ours has sent`);
+    if (received.overLimit > 0)
+      lines.push(`${label('not shown')}${whole(received.overLimit)} packets of more flows than --max-flows`);
+  }
+  if (latency !== null) lines.push(`${label('latency')}${percentiles(latency)}`);
+  if (jitter !== null) lines.push(`${label('jitter')}${time(jitter)}`);
+  if (behind !== null && behind.p99 >= 1)
+    lines.push(
+      `${label('schedule')}behind by p50 ${time(behind.p50)}, p99 ${time(behind.p99)}, max ${time(behind.max)}`,
+    );
+  for (const { text, state, actual } of result.thresholds) {
+    const mark = state === 'met' ? paint('green', 'ok  ') : paint('red', 'FAIL');
+    lines.push(`${label('threshold')}${mark} ${text}  ${paint('dim', actual)}`);
+  }
+  for (const note of result.notes) lines.push(`${label('note')}${note}`);
+  return lines;
+}
+
+function percentiles({ min, p50, p90, p99, p999, max }: LatencyResult): string {
+  const parts = { min, p50, p90, p99, 'p99.9': p999, max };
+  return Object.entries(parts)
+    .map(([name, value]) => `${name} ${time(value)}`)
+    .join('   ');
+}

@@ -1,0 +1,191 @@
+import type { WriteStream } from 'node:tty';
+import type { Delta, Second } from '../metrics/delta.ts';
+import type { RunInfo } from '../metrics/result.ts';
+import { clock, percent, scaled, sparkline, time } from './format.ts';
+import { ratesOf, type SecondRates } from './rates.ts';
+import { coloured, type Paint, plain, summaryLines } from './summary.ts';
+import type { RunOutcome, View } from './view.ts';
+
+const HISTORY = 200;
+
+/** A stream that lines go to; a terminal says its width. */
+export interface TextStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  on?(event: 'resize', listener: () => void): unknown;
+  off?(event: 'resize', listener: () => void): unknown;
+}
+
+/** Whether colours are wanted on a stream. */
+export function paintFor(stream: TextStream, env: NodeJS.ProcessEnv = process.env): Paint {
+  if ((env.NO_COLOR ?? '') !== '' || env.NODE_DISABLE_COLORS !== undefined || env.TERM === 'dumb')
+    return plain;
+  return stream.isTTY === true ? coloured : plain;
+}
+
+/** On a terminal the view that is drawn in place, else a line a second. */
+export function terminalView(stream: TextStream): View {
+  const paint = paintFor(stream);
+  return stream.isTTY === true && process.env.TERM !== 'dumb'
+    ? new LiveView(stream, paint)
+    : new LineView(stream, paint);
+}
+
+/** A line a second, for pipes and logs. */
+export class LineView implements View {
+  readonly #stream: TextStream;
+  readonly #paint: Paint;
+
+  constructor(stream: TextStream, paint: Paint) {
+    this.#stream = stream;
+    this.#paint = paint;
+  }
+
+  begin(info: RunInfo): void {
+    this.#stream.write(`${title(info)}\n`);
+  }
+
+  second(second: Second): void {
+    // While packets under way are waited for, there may be nothing to say.
+    if (second.delta.counters.size === 0 && second.length < 1000) return;
+    const rates = ratesOf(second);
+    const parts = [clock(rates.second + second.length / 1000)];
+    if (second.delta.counters.has('sent')) parts.push(`sent ${scaled(rates.sent, 'pps')}`);
+    if (rates.received > 0 || rates.sent === 0)
+      parts.push(`received ${scaled(rates.received, 'pps')}`, `lost ${rates.lost}`);
+    if (rates.p50 !== null)
+      parts.push(`p50 ${time(rates.p50)}`, `p99 ${time(rates.p99!)}`, `max ${time(rates.max!)}`);
+    this.#stream.write(`${parts.join('  ')}\n`);
+  }
+
+  end({ result }: RunOutcome): void {
+    this.#stream.write(`${summaryLines(result, this.#paint).join('\n')}\n`);
+  }
+}
+
+/** A few lines that are drawn again each second, in place. */
+export class LiveView implements View {
+  readonly #stream: TextStream;
+  readonly #paint: Paint;
+  readonly #history: SecondRates[] = [];
+  #info: RunInfo | undefined;
+  #total: Delta | undefined;
+  /** Lines on the screen that are ours, and how wide the terminal was when they were drawn. */
+  #drawn: string[] = [];
+  readonly #onResize = (): void => this.#draw();
+
+  constructor(stream: TextStream, paint: Paint) {
+    this.#stream = stream;
+    this.#paint = paint;
+  }
+
+  begin(info: RunInfo): void {
+    this.#info = info;
+    this.#stream.write('\x1b[?25l');
+    this.#stream.on?.('resize', this.#onResize);
+    this.#draw();
+  }
+
+  second(second: Second, total: Delta): void {
+    this.#history.push(ratesOf(second));
+    if (this.#history.length > HISTORY) this.#history.shift();
+    this.#total = total;
+    this.#draw();
+  }
+
+  end({ result }: RunOutcome): void {
+    this.#erase();
+    this.#stream.write(
+      `${[this.#title(Number.POSITIVE_INFINITY), ...summaryLines(result, this.#paint)].join('\n')}\n`,
+    );
+  }
+
+  close(): void {
+    if (this.#info === undefined) return;
+    this.#stream.off?.('resize', this.#onResize);
+    this.#stream.write('\x1b[?25h');
+    this.#info = undefined;
+  }
+
+  get #columns(): number {
+    return (this.#stream as Partial<WriteStream>).columns ?? 80;
+  }
+
+  #title(width: number): string {
+    const text = title(this.#info!);
+    return this.#paint('bold', cut(text, width));
+  }
+
+  #draw(): void {
+    if (this.#info === undefined) return;
+    this.#erase();
+    const lines = this.#lines(this.#columns);
+    this.#drawn = lines;
+    this.#stream.write(`${lines.join('\n')}\n`);
+  }
+
+  /** After a resize our lines may be wrapped: as many rows are gone up as they take now. */
+  #erase(): void {
+    if (this.#drawn.length === 0) return;
+    const columns = Math.max(1, this.#columns);
+    const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(visible(line) / columns)), 0);
+    this.#stream.write(`\x1b[${rows}A\r\x1b[J`);
+    this.#drawn = [];
+  }
+
+  #lines(columns: number): string[] {
+    const width = columns - 1;
+    const lines = [this.#title(width)];
+    const last = this.#history.at(-1);
+    if (last === undefined || this.#total === undefined) return [...lines, cut('starting …', width)];
+    const row = (name: string, text: string, values?: readonly number[]): void => {
+      const head = cut(`${name.padEnd(9)} ${text}`, width);
+      const room = Math.min(60, width - 40);
+      const graph = values === undefined || room < 8 ? '' : sparkline(values, room);
+      const line = graph === '' ? head : `${head.padEnd(39)} ${this.#paint('cyan', graph)}`;
+      lines.push(line);
+    };
+    const total = this.#total;
+    const elapsed = clock(last.second + 1);
+    row('time', `${elapsed}   flows ${this.#info!.flows || '-'}`);
+    if (total.counters.has('sent'))
+      row('sent', `${scaled(last.sent, 'pps')}  ${scaled(last.sentBits, 'bit/s')}`, this.#values('sent'));
+    if (total.counters.has('received') || !total.counters.has('sent'))
+      row(
+        'received',
+        `${scaled(last.received, 'pps')}  ${scaled(last.receivedBits, 'bit/s')}`,
+        this.#values('received'),
+      );
+    if (total.counters.has('received')) {
+      const expected = total.get('expected');
+      const lost = Math.max(0, expected - total.get('received'));
+      row('lost', `${lost} (${percent(expected === 0 ? 0 : lost / expected)})`, this.#values('lost'));
+      const { p50, p99, max } = last;
+      if (p50 !== null)
+        row('latency', `p50 ${time(p50)}  p99 ${time(p99!)}  max ${time(max!)}`, this.#values('p99'));
+    }
+    return lines;
+  }
+
+  #values(name: keyof SecondRates): number[] {
+    return this.#history.map((rates) => Math.max(0, rates[name] ?? 0));
+  }
+}
+
+function title({ command, engine, flows }: RunInfo): string {
+  return `etherconn ${command}: ${engine}${flows === 0 ? '' : `, ${flows} ${flows === 1 ? 'flow' : 'flows'}`}`;
+}
+
+function cut(text: string, width: number): string {
+  if (text.length <= width) return text;
+  return width <= 1 ? text.slice(0, Math.max(0, width)) : `${text.slice(0, width - 1)}…`;
+}
+
+/** Columns that a line takes: without its escape sequences. */
+function visible(line: string): number {
+  return line.replace(ESCAPES, '').length;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what escape sequences begin with.
+const ESCAPES = /\x1b\[[0-9;]*m/g;

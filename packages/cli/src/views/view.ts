@@ -1,0 +1,19 @@
+import type { Delta, Second } from '../metrics/delta.ts';
+import type { NamedFlow, RunInfo, RunResult } from '../metrics/result.ts';
+
+/** What a view is told at the end. */
+export interface RunOutcome {
+  readonly result: RunResult;
+  readonly total: Delta;
+  /** Only the first ones when there are very many. */
+  readonly flows: readonly NamedFlow[];
+}
+
+/** Shows a run. A view never changes it. */
+export interface View {
+  begin?(info: RunInfo): void | Promise<void>;
+  second?(second: Second, total: Delta): void;
+  end?(outcome: RunOutcome): void | Promise<void>;
+  /** Gives back what it holds, also when the run has failed. */
+  close?(): void | Promise<void>;
+}
