@@ -82,7 +82,7 @@ export interface Definition {
 }
 
 /** What the functions that make layers take: the layer's fields. */
-export type FieldsOf<L> = { readonly [Name in Exclude<keyof L, 'layer'>]?: L[Name] | undefined };
+export type FieldsOf<L> = { readonly [Name in keyof L as Exclude<Name, 'layer'>]?: L[Name] | undefined };
 
 /** Makes a layer. Throws an OptionError for a field that it does not have; values are checked by `build`. */
 export type LayerFunction<L> = (fields?: FieldsOf<L>) => L;

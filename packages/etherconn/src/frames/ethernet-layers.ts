@@ -11,7 +11,14 @@ import { emitITag, I_TAG_LENGTH } from '../wire/i-tag.ts';
 import { isMulticastIp, parseIp } from '../wire/ip.ts';
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac, isGroupMac, parseMac } from '../wire/mac.ts';
 import { VLAN_TAG_LENGTH } from '../wire/vlan.ts';
-import { type Definition, type Fields, type LayerFunction, layerFunction, type Place } from './definition.ts';
+import {
+  type Definition,
+  type Fields,
+  type FieldsOf,
+  type LayerFunction,
+  layerFunction,
+  type Place,
+} from './definition.ts';
 import { bits, FILLED, FILLED_HEX, flag, mac, uint } from './field.ts';
 
 /** Ethernet II and 802.3, VLAN tags, service instance tags, LLC. */
@@ -159,7 +166,7 @@ export const ether: LayerFunction<EtherLayer> = layerFunction<EtherLayer>(etherD
 const makeVlan = layerFunction<VlanLayer>(vlanDefinition);
 
 /** A VLAN tag: `vlan(100)`, or with more fields `vlan({ id: 100, pcp: 5 })`. */
-export function vlan(fields: number | Omit<VlanLayer, 'layer'> = {}): VlanLayer {
+export function vlan(fields: number | FieldsOf<VlanLayer> = {}): VlanLayer {
   return makeVlan(typeof fields === 'number' ? { id: fields } : fields);
 }
 
