@@ -5,14 +5,8 @@ import { Holdings } from '../kernel/holdings.ts';
 import { isEthernet } from '../kernel/interface.ts';
 import { InterfaceMonitor } from '../kernel/interface-monitor.ts';
 import { withNamespace } from '../kernel/namespace.ts';
-import {
-  intOption,
-  SO_ERROR,
-  SO_SNDBUF,
-  SO_SNDBUFFORCE,
-  SOCK_RAW,
-  SOL_SOCKET,
-} from '../kernel/socket-numbers.ts';
+import { intOption, SO_ERROR, SO_SNDBUF, SOCK_RAW, SOL_SOCKET } from '../kernel/socket-numbers.ts';
+import { raiseSendBuffer, tryOption } from '../kernel/socket-options.ts';
 import {
   AF_PACKET,
   bindAddress,
@@ -33,8 +27,6 @@ import {
   VLAN_RESERVE,
 } from './if-packet.ts';
 
-/** Bytes of frames that may be on their way in the interface's queues before the kernel says "again". */
-const SEND_BUFFER = 4 << 20;
 /** Milliseconds after which a V3 block that is not full is handed over; the least the kernel knows. */
 const BLOCK_TIMEOUT = 1;
 
@@ -143,25 +135,8 @@ export class PacketSocket {
   /** By protocol 0, so that nothing is received (packet_mmap.rst of the kernel). */
   #bindSender(sender: NativeSocket): void {
     tryOption(this.#addon, sender, SOL_PACKET, PACKET_QDISC_BYPASS, intOption(1));
-    // Above the system's limit only with CAP_NET_ADMIN; up to the limit always.
-    tryOption(this.#addon, sender, SOL_SOCKET, SO_SNDBUF, intOption(SEND_BUFFER));
-    tryOption(this.#addon, sender, SOL_SOCKET, SO_SNDBUFFORCE, intOption(SEND_BUFFER));
+    raiseSendBuffer(this.#addon, sender);
     this.#addon.socketBind(sender, bindAddress(this.interface.index, 0));
-  }
-}
-
-/** Sets what is wanted, not needed: each caller says what is there without it. */
-function tryOption(
-  addon: Addon,
-  socket: NativeSocket,
-  level: number,
-  name: number,
-  value: Uint32Array,
-): void {
-  try {
-    addon.socketSetOption(socket, level, name, value);
-  } catch {
-    // As it was.
   }
 }
 

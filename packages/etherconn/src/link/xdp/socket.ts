@@ -1,7 +1,8 @@
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { keepOnThread } from '../../native/keep-on-thread.ts';
 import { during, withAdvice } from '../../native/system-error.ts';
-import { intOption, SO_SNDBUF, SO_SNDBUFFORCE, SOCK_RAW, SOL_SOCKET } from '../kernel/socket-numbers.ts';
+import { intOption, SOCK_RAW } from '../kernel/socket-numbers.ts';
+import { raiseSendBuffer } from '../kernel/socket-options.ts';
 
 import {
   ADDRESS_SIZE,
@@ -31,9 +32,6 @@ import {
 } from './if-xdp.ts';
 import { CompletionRing, FillRing, type RingMemory, RxRing, TxRing } from './ring.ts';
 import type { Umem } from './umem.ts';
-
-/** Bytes of frames that may be on their way in the interface's queues before the kernel says "again". */
-const SEND_BUFFER = 4 << 20;
 
 /** Numbers of entries, powers of two. The RX and fill rings have as many as the queue has chunks to receive into. */
 export interface RingSizes {
@@ -145,17 +143,6 @@ export class XdpSocket {
 export function mapTxRing(addon: Addon, socket: NativeSocket, size: number): TxRing {
   const { tx } = mappingOffsets(addon, socket);
   return new TxRing(mapRing(addon, socket, tx, size, DESCRIPTOR_SIZE, XDP_PGOFF_TX_RING));
-}
-
-/** In copy mode frames count against it until the interface is done with them. */
-export function raiseSendBuffer(addon: Addon, socket: NativeSocket): void {
-  for (const option of [SO_SNDBUF, SO_SNDBUFFORCE]) {
-    try {
-      addon.socketSetOption(socket, SOL_SOCKET, option, intOption(SEND_BUFFER));
-    } catch {
-      // Above the system's limit only with CAP_NET_ADMIN; with less the kernel says "again" more often.
-    }
-  }
 }
 
 /** What the kernel has counted; `bytes` holds its answer. */

@@ -1,5 +1,6 @@
 import type { Addon, NativeSocket } from '../../native/addon.ts';
 import { intOption, SOCK_RAW } from '../kernel/socket-numbers.ts';
+import { raiseSendBuffer } from '../kernel/socket-options.ts';
 
 import {
   AF_XDP,
@@ -11,7 +12,7 @@ import {
   type XdpStatistics,
 } from './if-xdp.ts';
 import type { TxRing } from './ring.ts';
-import { mapTxRing, raiseSendBuffer, readSocketStatistics, type XdpSocket } from './socket.ts';
+import { mapTxRing, readSocketStatistics, type XdpSocket } from './socket.ts';
 
 /**
  * An AF_XDP socket that only sends, by the packet memory, queue and completion ring of another one. Where the kernel
