@@ -2,7 +2,14 @@
 export const PAGES = [
   {
     text: 'Start',
-    pages: [['Installation', 'installation']],
+    pages: [
+      ['Getting started', 'getting-started'],
+      ['Installation', 'installation'],
+    ],
+  },
+  {
+    text: 'Guides',
+    pages: [['Unit tests', 'guides/unit-tests']],
   },
   {
     text: 'In depth',
@@ -28,6 +35,7 @@ export const PAGES = [
     text: 'Project',
     pages: [
       ['Architecture', 'architecture'],
+      ['Dependencies', 'dependencies'],
       ['Contributing', 'project/contributing'],
       ['Security policy', 'project/security-policy'],
       ['Changelog', 'project/changelog'],

@@ -31,7 +31,7 @@ const read = (page) => readFileSync(join(root, 'docs', page), 'utf8');
 /** Blocks with what follows each: `[language, text, output or undefined]`. */
 function blocksOf(page) {
   const blocks = [
-    ...read(page).matchAll(/^```(\w+)\n(.*?)^```\n(?:(?:\n|prints:?\n)*^```text\n(.*?)^```)?/gms),
+    ...read(page).matchAll(/^```(\w+)\n(.*?)^```\n(?:(?:\n|[^\n]*prints:?\n)*^```text\n(.*?)^```)?/gms),
   ];
   return blocks.map(([, language, text, output]) => ({ language, text, output }));
 }
@@ -78,7 +78,7 @@ test('every block of code is accepted by the compiler', () => {
       module: 'nodenext',
       types: ['node'],
     };
-    const files = ['*', join(root, 'tests/docs-names.d.ts')];
+    const files = ['*', join(root, 'tests/docs-names.d.ts'), join(root, 'tests/docs-modules.d.ts')];
     writeFileSync(
       join(folder, 'tsconfig.json'),
       JSON.stringify({ compilerOptions: options, include: files }),
