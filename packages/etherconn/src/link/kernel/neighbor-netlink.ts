@@ -11,7 +11,7 @@ import {
 } from './netlink.ts';
 import { AF_INET, AF_INET6 } from './socket-numbers.ts';
 
-/** Messages to rtnetlink about routes and neighbors, and its answers: linux/rtnetlink.h, linux/neighbor.h. */
+/** Messages to rtnetlink about routes and neighbors, and its answers: linux/rtnetlink.h, linux/neighbour.h. */
 
 const RTM_NEWROUTE = 24;
 const RTM_GETROUTE = 26;
@@ -45,7 +45,7 @@ const NUD_DELAY = 0x08;
 const NUD_PROBE = 0x10;
 const NUD_NOARP = 0x40;
 const NUD_PERMANENT = 0x80;
-/** States with a link-layer address that may be used (NUD_VALID of net/neighbor.h). */
+/** States with a link-layer address that may be used (NUD_VALID of net/neighbour.h). */
 const NUD_VALID: number = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY;
 
 /** Where the kernel would send packets for an address. */
