@@ -55,30 +55,49 @@ function sitewards(text) {
     .replaceAll(/\]\((?:\.\.\/)?README\.md\)/g, '](/)');
 }
 
-/** The pages in the order of site/pages.mjs, then the reference by entry point and kind. */
+/**
+ * What stands beside each page. The reference has hundreds of pages: beside them are only those of the same entry point,
+ * for a sidebar is written into every page.
+ */
 function sidebar() {
   const pages = PAGES.map(({ text, pages }) => ({
     text,
     items: pages.map(([title, link]) => ({ text: title, link: `/${link}` })),
   }));
-  return [...pages, { text: 'API reference', items: reference() }];
-}
-
-function reference() {
-  const folder = join(generated, 'api');
-  return readdirSync(folder, { withFileTypes: true })
+  const entries = readdirSync(join(generated, 'api'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => ({
       text: name === 'index' ? 'etherconn' : `etherconn/${name}`,
       link: `/api/${name}/`,
+      name,
+    }));
+  const links = entries.map(({ text, link }) => ({ text, link }));
+  const reference = entries.map(({ text, link, name }) => [
+    link,
+    [
+      { text, link, items: members(name) },
+      { text: 'Other entry points', items: links },
+    ],
+  ]);
+  return {
+    '/': [...pages, { text: 'API reference', items: links }],
+    '/api/': [{ text: 'API reference', items: links }],
+    ...Object.fromEntries(reference),
+  };
+}
+
+/** The pages of an entry point's exports, by kind. */
+function members(entry) {
+  const folder = join(generated, 'api', entry);
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((kind) => kind.isDirectory())
+    .map(({ name: kind }) => ({
+      text: kind,
       collapsed: true,
-      items: readdirSync(join(folder, name), { withFileTypes: true })
-        .filter((entry) => entry.isDirectory())
-        .flatMap((kind) =>
-          readdirSync(join(folder, name, kind.name))
-            .map((file) => file.slice(0, -3))
-            .map((member) => ({ text: member, link: `/api/${name}/${kind.name}/${member}` })),
-        ),
+      items: readdirSync(join(folder, kind)).map((file) => ({
+        text: file.slice(0, -3),
+        link: `/api/${entry}/${kind}/${file.slice(0, -3)}`,
+      })),
     }));
 }
 
