@@ -24,6 +24,10 @@ export const PAGES = [
     ],
   },
   {
+    text: 'The command',
+    pages: [['etherconn udp', 'commands/udp']],
+  },
+  {
     text: 'Measured and tested',
     pages: [
       ['Performance', 'performance'],
