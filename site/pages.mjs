@@ -24,10 +24,6 @@ export const PAGES = [
     ],
   },
   {
-    text: 'The command',
-    pages: [['etherconn udp', 'commands/udp']],
-  },
-  {
     text: 'Measured and tested',
     pages: [
       ['Performance', 'performance'],
