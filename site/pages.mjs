@@ -5,6 +5,8 @@ export const PAGES = [
     pages: [
       ['Getting started', 'getting-started'],
       ['Installation', 'installation'],
+      ['Concepts', 'concepts'],
+      ['Recipes', 'recipes'],
     ],
   },
   {

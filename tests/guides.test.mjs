@@ -37,6 +37,8 @@ const TABLES = [
   ['guides/unit-tests.md', '`impair` replaces all earlier faults', ['Impairments']],
   ['guides/unit-tests.md', '`new MemoryNetwork(options)`:', ['MemoryNetworkOptions']],
   ['guides/unit-tests.md', '`network.relay(options)` has', ['MemoryPortOptions']],
+  ['recipes.md', 'The options of `RawSocketRelay.open`', ['PacketLinkOptions']],
+  ['recipes.md', 'The options of every relay:', ['RelayOptions']],
 ];
 
 for (const [page, beginning, types] of TABLES) {
