@@ -13,6 +13,7 @@ export interface CommonOptions {
   readonly json?: true;
   readonly ndjson?: true;
   readonly perFlow?: true;
+  readonly report?: string;
   readonly junit?: string;
   readonly metrics?: MetricsAddress;
   readonly verbose?: true;
@@ -56,6 +57,7 @@ export function addCommonOptions(command: Command, engines: readonly EngineName[
     .addOption(new Option('--json', 'print one JSON object at the end').conflicts('ndjson'))
     .option('--ndjson', 'print a JSON object a second, and the result as the last one')
     .option('--per-flow', 'have every flow in --json and --ndjson, too')
+    .option('--report <file>', 'write a report: one HTML file')
     .option('--junit <file>', 'write the thresholds as JUnit XML')
     .option('--metrics <address>', 'serve Prometheus metrics, like :9464', parsed(parseMetricsAddress))
     .option('--verbose', 'print where an error comes from');

@@ -10,13 +10,11 @@ import type { Work } from '../runner/work.ts';
 import { jsonView, ndjsonView } from '../views/json.ts';
 import { junitView } from '../views/junit.ts';
 import { PrometheusView } from '../views/prometheus.ts';
+import { reportView } from '../views/report.ts';
 import { terminalView } from '../views/terminal.ts';
 import type { View } from '../views/view.ts';
 import type { CommonOptions } from './common-options.ts';
 import { explainFailure } from './failure.ts';
-
-/** Flows that a report and --per-flow have at most. */
-const FLOWS_SHOWN = 10_000;
 
 /**
  * One command on an interface from opening to exit code: signals, views, thresholds and errors are the same for all of
@@ -85,7 +83,7 @@ async function watch(
   const passed = judged.passed && outcome.failed !== true;
   const { foundRate } = outcome;
   const result: RunResult = { ...judged, ...(foundRate === undefined ? {} : { foundRate }), passed };
-  const flows = outcome.flows.slice(0, FLOWS_SHOWN);
+  const { flows } = outcome;
   for (const view of views) await view.end?.({ result, total: outcome.total, flows });
   return passed;
 }
@@ -98,6 +96,7 @@ function makeViews(common: CommonOptions): View[] {
   else if (common.ndjson === true) views.push(ndjsonView(output, perFlow));
   else views.push(terminalView(process.stdout));
   const say = (text: string): void => void process.stderr.write(`etherconn: ${text}\n`);
+  if (common.report !== undefined) views.push(reportView(common.report));
   if (common.junit !== undefined) views.push(junitView(common.junit));
   if (common.metrics !== undefined) {
     const { host } = common.metrics;

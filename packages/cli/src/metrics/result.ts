@@ -65,6 +65,8 @@ export interface ReceivedResult {
   readonly foreign: number;
   /** Packets of flows beyond those that are measured. */
   readonly overLimit: number;
+  /** Frames that the interface has dropped because this process was too slow. They count as lost. */
+  readonly linkDropped: number;
 }
 
 /** One try at a rate. */
@@ -175,6 +177,7 @@ function receivedOf(
     late: total.get('late'),
     foreign: total.get('foreign'),
     overLimit: total.get('overLimit'),
+    linkDropped: total.get('linkDropped'),
   };
 }
 

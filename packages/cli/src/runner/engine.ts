@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { type Clock, type KernelRelay, MemoryNetwork, type MemoryRelay, Relay } from 'etherconn';
 import type { Impairments } from 'etherconn/link';
+import type { Delta } from '../metrics/delta.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
+import type { Client } from './client.ts';
 
 /** By what frames are sent and received: AF_XDP, AF_PACKET, the better of the two, or a network in this process. */
 export type EngineName = 'auto' | 'xdp' | 'packet' | 'memory';
@@ -117,4 +119,35 @@ export function namespacePath(option: string, netns: string | undefined): string
     );
   }
   return path;
+}
+
+/** Counts what the kernel, or the queue of a memory network's port, has dropped before it came to us: that is our own loss. */
+export class LinkCounters implements Client {
+  readonly #relays: readonly (KernelRelay | MemoryRelay)[];
+  #told: number;
+
+  constructor({ relay, farRelay }: Engine) {
+    this.#relays = farRelay === null ? [relay] : [relay, farRelay];
+    this.#told = this.#dropped();
+  }
+
+  start(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  tick(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  counters(into: Delta): void {
+    const dropped = this.#dropped();
+    into.add('linkDropped', dropped - this.#told);
+    this.#told = dropped;
+  }
+
+  stop(): void {}
+
+  #dropped(): number {
+    return this.#relays.reduce((sum, relay) => sum + relay.stats().link.rxDropped, 0);
+  }
 }

@@ -1,7 +1,7 @@
 import { Delta } from '../metrics/delta.ts';
 import { type RunInfo, resultOf, type Trial } from '../metrics/result.ts';
 import type { Threshold } from '../metrics/threshold.ts';
-import type { Engine } from '../runner/engine.ts';
+import { type Engine, LinkCounters } from '../runner/engine.ts';
 import { Runner } from '../runner/runner.ts';
 import { epochOf } from '../runner/wall-clock.ts';
 import { DRAIN, type Work } from '../runner/work.ts';
@@ -53,7 +53,7 @@ export async function findRateWork(engine: Engine, plan: FindRatePlan, signal: A
         );
         const { length } = await new Runner({
           clock,
-          clients,
+          clients: [...clients, new LinkCounters(engine)],
           startAt,
           drain: DRAIN + REST,
           signal: stop,

@@ -1,6 +1,6 @@
 import { Delta } from '../metrics/delta.ts';
 import type { Client } from '../runner/client.ts';
-import type { Engine } from '../runner/engine.ts';
+import { type Engine, LinkCounters } from '../runner/engine.ts';
 import { Runner } from '../runner/runner.ts';
 import { epochOf } from '../runner/wall-clock.ts';
 import type { Work } from '../runner/work.ts';
@@ -39,7 +39,7 @@ export async function receiveWork(engine: Engine, plan: ReceivePlan): Promise<Wo
       const watch = new CountWatch(receiver, count);
       const { length, interrupted } = await new Runner({
         clock,
-        clients: [receiver, watch],
+        clients: [receiver, watch, new LinkCounters(engine)],
         signal,
         ...(duration === undefined ? {} : { duration }),
         onSecond(second) {

@@ -1,5 +1,5 @@
 import { Delta } from '../metrics/delta.ts';
-import type { Engine } from '../runner/engine.ts';
+import { type Engine, LinkCounters } from '../runner/engine.ts';
 import { Runner } from '../runner/runner.ts';
 import { epochOf } from '../runner/wall-clock.ts';
 import { DRAIN, type Work } from '../runner/work.ts';
@@ -26,7 +26,7 @@ export async function sendWork(
       const drain = receiver === null ? 0 : DRAIN;
       const { length, interrupted } = await new Runner({
         clock,
-        clients,
+        clients: [...clients, new LinkCounters(engine)],
         startAt,
         drain,
         signal: stop,

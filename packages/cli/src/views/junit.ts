@@ -1,10 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import type { RunResult } from '../metrics/result.ts';
+import { checkWritable } from './output-file.ts';
 import type { View } from './view.ts';
 
 /** A JUnit XML file: a test case for each threshold, and one that the run went to its end. */
 export function junitView(path: string): View {
   return {
+    begin: () => checkWritable('--junit', path),
     async end({ result }) {
       await writeFile(path, junitXml(result));
     },

@@ -15,6 +15,7 @@ const COUNTERS: readonly (readonly [counter: string, name: string, help: string]
   ['duplicates', 'duplicate_packets', 'Packets received again'],
   ['reordered', 'reordered_packets', 'Packets received behind a later one of their flow'],
   ['late', 'late_packets', 'Packets too late to be told from duplicates'],
+  ['linkDropped', 'dropped_frames', 'Frames dropped by the interface because this process was too slow'],
   ['foreign', 'foreign_datagrams', 'Datagrams that no sender of etherconn has sent'],
 ];
 const QUANTILES = [0.5, 0.9, 0.99, 0.999];

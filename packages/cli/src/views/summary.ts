@@ -40,6 +40,10 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
         received.late === 0 ? '' : `   too late ${whole(received.late)}`
       }`,
     );
+    if (received.linkDropped > 0)
+      lines.push(
+        `${label('dropped')}${whole(received.linkDropped)} frames here, because this process was too slow`,
+      );
     if (received.foreign > 0)
       lines.push(`${label('foreign')}${whole(received.foreign)} datagrams that no sender of ours has sent`);
     if (received.overLimit > 0)

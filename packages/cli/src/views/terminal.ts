@@ -141,7 +141,7 @@ export class LiveView implements View {
     if (last === undefined || this.#total === undefined) return [...lines, cut('starting …', width)];
     const row = (name: string, text: string, values?: readonly number[]): void => {
       const head = cut(`${name.padEnd(9)} ${text}`, width);
-      const room = Math.min(60, width - 40);
+      const room = Math.min(60, width - Math.max(head.length, 39) - 1);
       const graph = values === undefined || room < 8 ? '' : sparkline(values, room);
       const line = graph === '' ? head : `${head.padEnd(39)} ${this.#paint('cyan', graph)}`;
       lines.push(line);

@@ -5,7 +5,7 @@ import type { NamedFlow, RunInfo, RunResult } from '../metrics/result.ts';
 export interface RunOutcome {
   readonly result: RunResult;
   readonly total: Delta;
-  /** Only the first ones when there are very many. */
+  /** The worst first. */
   readonly flows: readonly NamedFlow[];
 }
 
