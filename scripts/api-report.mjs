@@ -4,6 +4,8 @@
  *
  * Declarations that no entry exports, but that exported ones mention, are part of the API as well: they come last.
  *
+ * TypeScript calls its programming interface unstable: a new TypeScript may need changes here.
+ *
  *   node scripts/api-report.mjs [--check]   --check: writes nothing, and fails when the file is not what the sources give
  */
 import { spawnSync } from 'node:child_process';

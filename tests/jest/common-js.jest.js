@@ -24,3 +24,16 @@ test('a machine answers after a day, at once', async () => {
   expect(clock.now()).toBe(day + 400);
   await network.close();
 });
+
+test("jest's own fake timers do not stop the network", async () => {
+  jest.useFakeTimers();
+  try {
+    const network = new MemoryNetwork({ impair: { delay: 1 } });
+    const one = await Host.create(network.relay(), options(1));
+    await Host.create(network.relay(), options(2));
+    expect((await one.ping('10.0.0.2')).address).toBe('10.0.0.2');
+    await network.close();
+  } finally {
+    jest.useRealTimers();
+  }
+});
