@@ -26,7 +26,11 @@ export class UdpRemote {
   readonly vlans: readonly number[];
 
   /** @internal */
-  constructor(store: BatchStore, at: number) {
+  static of(store: BatchStore, at: number): UdpRemote {
+    return new UdpRemote(store, at);
+  }
+
+  private constructor(store: BatchStore, at: number) {
     const { words } = store;
     const u8 = store.memory!.u8;
     const version = words[at + Field.KINDS] & 0xf;

@@ -264,7 +264,7 @@ export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements A
   makeItem(store: BatchStore, at: number): Datagram {
     const from = store.words[at + Field.PAYLOAD];
     const data = messages.copy(store.memory!, from, store.words[at + Field.PAYLOAD_END]);
-    return { data, remote: new UdpRemote(store, at) };
+    return { data, remote: UdpRemote.of(store, at) };
   }
 
   /** @internal */

@@ -33,7 +33,11 @@ export class UdpPeer {
   #id = (Math.random() * 0x10000) | 0;
 
   /** @internal Use `conn.peer(destination)`. */
-  constructor(source: UdpSource, destination: UdpEndpointAddress) {
+  static of(source: UdpSource, destination: UdpEndpointAddress): UdpPeer {
+    return new UdpPeer(source, destination);
+  }
+
+  private constructor(source: UdpSource, destination: UdpEndpointAddress) {
     if (destination.version !== source.local.version) {
       throw new OptionError('address', `must be of IPv${source.local.version}, as the local address is`);
     }

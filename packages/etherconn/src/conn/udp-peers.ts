@@ -33,7 +33,7 @@ export class UdpPeers {
     // By its usual text, too: addresses may be written in several ways.
     let peer = this.#peers.get(text, checked.port);
     if (peer === null) {
-      peer = new UdpPeer(this.#source, checked);
+      peer = UdpPeer.of(this.#source, checked);
       this.#peers.set(text, checked.port, peer);
     }
     return this.#resolved(peer, text);
@@ -42,7 +42,7 @@ export class UdpPeers {
   /** A peer for the user to keep. Asks for the next hop. */
   make(destination: UdpAddress): UdpPeer {
     const address = toUdpAddress('destination', destination);
-    return this.#resolved(new UdpPeer(this.#source, address), formatIp(address.bytes, 0, address.version));
+    return this.#resolved(UdpPeer.of(this.#source, address), formatIp(address.bytes, 0, address.version));
   }
 
   /** Asks for the next hop, for every packet, as the Go package does: caching is up to the resolver. */

@@ -44,7 +44,7 @@ export function captureTo(relay: Relay, path: string | URL, options: CaptureToOp
     MAX_ETHERNET_LENGTH,
   );
   relay.checkOpen('captureTo');
-  return new RelayCapture(relay, path, direction, snapLength);
+  return RelayCapture.of(relay, path, direction, snapLength);
 }
 
 /** An active capture; see {@link captureTo}. */
@@ -62,7 +62,21 @@ export class RelayCapture implements AsyncDisposable {
   #writing = false;
 
   /** @internal */
-  constructor(relay: Relay, path: string | URL, direction: 'in' | 'out' | 'both', snapLength: number) {
+  static of(
+    relay: Relay,
+    path: string | URL,
+    direction: 'in' | 'out' | 'both',
+    snapLength: number,
+  ): RelayCapture {
+    return new RelayCapture(relay, path, direction, snapLength);
+  }
+
+  private constructor(
+    relay: Relay,
+    path: string | URL,
+    direction: 'in' | 'out' | 'both',
+    snapLength: number,
+  ) {
     this.#relay = relay;
     this.#file = openSync(path, 'w');
     const writer = new PcapngWriter((bytes) => this.#put(bytes), { application: 'etherconn' });

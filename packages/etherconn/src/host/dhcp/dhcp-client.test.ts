@@ -44,7 +44,7 @@ class Bench implements DhcpLink {
   #fraction = 0;
 
   constructor(options: DhcpOptions = {}) {
-    this.client = new DhcpClient(this, checkDhcpOptions({ probe: false, ...options }, MAC));
+    this.client = DhcpClient.of(this, checkDhcpOptions({ probe: false, ...options }, MAC));
     this.client.on('bound', (lease) => this.events.push(`bound ${lease.address}`));
     this.client.on('renewed', (lease) => this.events.push(`renewed ${lease.address}`));
     this.client.on('expired', (lease, reason) => this.events.push(`expired ${lease.address} ${reason}`));

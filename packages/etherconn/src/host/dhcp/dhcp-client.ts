@@ -80,7 +80,11 @@ export class DhcpClient extends EventEmitter<DhcpEvents> implements AsyncDisposa
   #waiting: PendingCall<DhcpLease>[] = [];
 
   /** @internal */
-  constructor(link: DhcpLink, settings: DhcpSettings) {
+  static of(link: DhcpLink, settings: DhcpSettings): DhcpClient {
+    return new DhcpClient(link, settings);
+  }
+
+  private constructor(link: DhcpLink, settings: DhcpSettings) {
     super();
     this.#link = link;
     this.#settings = settings;

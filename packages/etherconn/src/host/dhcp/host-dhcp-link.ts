@@ -225,7 +225,7 @@ export async function startDhcp(
   state.checkOpen('dhcp');
   signal?.throwIfAborted();
   const link = new HostDhcpLink(addresses, ports, settings.applyMtu);
-  const client = new DhcpClient(link, settings);
+  const client = DhcpClient.of(link, settings);
   link.open(client);
   client.start();
   try {

@@ -186,7 +186,7 @@ export async function startSlaac(addresses: HostAddresses, options: SlaacOptions
   signal?.throwIfAborted();
   if (state.routerListener !== null) throw new InUseError('stateless address configuration of this host');
   const link = new HostSlaacLink(addresses, settings);
-  const slaac = new Slaac<OwnAddress, RouteEntry>(link, settings);
+  const slaac = Slaac.of<OwnAddress, RouteEntry>(link, settings);
   link.open(slaac);
   const configured = slaac.configured({ timeout, ...(signal === undefined ? {} : { signal }) });
   slaac.start();

@@ -28,7 +28,7 @@ class Bench implements SlaacLink<Address, string> {
   closed = false;
 
   constructor(options: SlaacOptions = {}) {
-    this.slaac = new Slaac(this, checkSlaacOptions(options));
+    this.slaac = Slaac.of<Address, string>(this, checkSlaacOptions(options));
     for (const name of ['address', 'deprecated', 'removed', 'duplicate'] as const)
       this.slaac.on(name, (address) => this.events.push(`${name} ${address}`));
   }

@@ -113,7 +113,11 @@ export class Slaac<Address = unknown, Route = unknown>
   #closed: Error | null = null;
 
   /** @internal */
-  constructor(link: SlaacLink<Address, Route>, settings: SlaacSettings) {
+  static of<Address, Route>(link: SlaacLink<Address, Route>, settings: SlaacSettings): Slaac<Address, Route> {
+    return new Slaac(link, settings);
+  }
+
+  private constructor(link: SlaacLink<Address, Route>, settings: SlaacSettings) {
     super();
     this.#link = link;
     this.#settings = settings;

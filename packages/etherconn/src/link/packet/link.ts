@@ -53,7 +53,7 @@ const KERNEL_HEARS_TOO: ServiceSteering = {
 export function openPacketLink(interfaceName: string, options: PacketLinkOptions = {}): PacketLink {
   const name = checkInterfaceName(interfaceName);
   const checked = checkPacketLinkOptions(options);
-  return new PacketLink(loadAddon(), name, checked);
+  return PacketLink.of(loadAddon(), name, checked);
 }
 
 /** A link over AF_PACKET; see {@link openPacketLink}. */
@@ -82,7 +82,11 @@ export class PacketLink implements ServiceLink {
   readonly #life: LinkLife;
 
   /** @internal Use {@link openPacketLink}. */
-  constructor(addon: Addon, interfaceName: string, options: CheckedPacketLinkOptions) {
+  static of(addon: Addon, interfaceName: string, options: CheckedPacketLinkOptions): PacketLink {
+    return new PacketLink(addon, interfaceName, options);
+  }
+
+  private constructor(addon: Addon, interfaceName: string, options: CheckedPacketLinkOptions) {
     this.#options = options;
     this.interfaceName = interfaceName;
     const holdings = this.#holdings;

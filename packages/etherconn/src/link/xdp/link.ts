@@ -61,7 +61,7 @@ export async function openXdpLink(interfaceName: string, options: XdpLinkOptions
   const addon = loadAddon();
   const parts = await setUp(addon, name, checked);
   try {
-    return new XdpLink(addon, name, checked, parts);
+    return XdpLink.of(addon, name, checked, parts);
   } catch (error) {
     throw parts.holdings.abandon(error);
   }
@@ -95,7 +95,11 @@ export class XdpLink implements ServiceLink, ServiceSteering {
   #kernelCounts = NO_COUNTS;
 
   /** @internal Use {@link openXdpLink}. */
-  constructor(addon: Addon, interfaceName: string, options: CheckedXdpLinkOptions, parts: XdpParts) {
+  static of(addon: Addon, interfaceName: string, options: CheckedXdpLinkOptions, parts: XdpParts): XdpLink {
+    return new XdpLink(addon, interfaceName, options, parts);
+  }
+
+  private constructor(addon: Addon, interfaceName: string, options: CheckedXdpLinkOptions, parts: XdpParts) {
     this.#options = options;
     this.#parts = parts;
     this.interfaceName = interfaceName;
