@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { entryPoints, isConstructible, publicMembers } from './api-fuzz/public-api.mjs';
+import { entryPoints, isConstructible, isDeclared, publicMembers } from './api-fuzz/public-api.mjs';
 import { Arguments, ArgumentsOwnError } from './api-fuzz/values.mjs';
 import { INTERFACES, makeWorld } from './api-fuzz/world.mjs';
 
@@ -52,7 +52,7 @@ async function exportedCalls() {
       else if (isConstructible(name)) calls.set(title, (args) => new value(...args));
       if (!isClass) continue;
       for (const method of Object.getOwnPropertyNames(value)) {
-        if (typeof value[method] === 'function')
+        if (typeof value[method] === 'function' && isDeclared(name, method))
           calls.set(`${title}.${method}`, (args) => value[method](...args));
       }
     }

@@ -68,6 +68,11 @@ export function isConstructible(name) {
   return types.get(name)?.constructible ?? true;
 }
 
+/** Whether a static method of a class is declared to its users. */
+export function isDeclared(name, method) {
+  return namesOf(name).includes(method);
+}
+
 function namesOf(name) {
   const type = types.get(name);
   if (type === undefined) return [];
