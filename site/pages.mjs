@@ -7,11 +7,15 @@ export const PAGES = [
       ['Installation', 'installation'],
       ['Concepts', 'concepts'],
       ['Recipes', 'recipes'],
+      ['Troubleshooting', 'troubleshooting'],
     ],
   },
   {
     text: 'Guides',
-    pages: [['Unit tests', 'guides/unit-tests']],
+    pages: [
+      ['Unit tests', 'guides/unit-tests'],
+      ['DHCP clients', 'guides/dhcp-clients'],
+    ],
   },
   {
     text: 'In depth',

@@ -39,6 +39,8 @@ const TABLES = [
   ['guides/unit-tests.md', '`network.relay(options)` has', ['MemoryPortOptions']],
   ['recipes.md', 'The options of `RawSocketRelay.open`', ['PacketLinkOptions']],
   ['recipes.md', 'The options of every relay:', ['RelayOptions']],
+  ['guides/dhcp-clients.md', '## Options of `host.dhcp()`', ['DhcpOptions']],
+  ['guides/dhcp-clients.md', 'The options of `host.slaac()`:', ['SlaacOptions']],
 ];
 
 for (const [page, beginning, types] of TABLES) {
