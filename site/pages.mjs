@@ -30,6 +30,10 @@ export const PAGES = [
     ],
   },
   {
+    text: 'Command',
+    pages: [['etherconn udp', 'commands/udp']],
+  },
+  {
     text: 'Measured and tested',
     pages: [
       ['Performance', 'performance'],
