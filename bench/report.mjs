@@ -1,6 +1,12 @@
-/** `node bench/report.mjs [FILE]`: writes docs/performance.md and the README's ratios anew from kept results (bench/results/latest.json). */
-import { readFileSync } from 'node:fs';
+/**
+ * `node bench/report.mjs [FILE]`: keeps the results of FILE as bench/results/latest.json, in the short form, and writes
+ * docs/performance.md, its plots and the README's ratios from them. Without FILE it writes them anew.
+ */
+import { fileURLToPath } from 'node:url';
+import { readKept, writeKept } from './lib/kept.mjs';
 import { writeReport } from './lib/report.mjs';
 
-const file = process.argv[2] ?? new URL('results/latest.json', import.meta.url);
-console.log(writeReport(JSON.parse(readFileSync(file, 'utf8'))));
+const kept = fileURLToPath(new URL('results/latest.json', import.meta.url));
+const results = readKept(process.argv[2] ?? kept);
+writeKept(kept, results);
+console.log(writeReport(results));

@@ -1,15 +1,18 @@
 /**
- * `npm run bench [-- NAME…] [--quick] [--json FILE]`: measures the library beside programs in C, node:dgram and others.
+ * `npm run bench [-- NAME…] [--quick] [--json FILE] [--compare FILE]`: measures the library beside programs in C, node:dgram and others.
  *
  * `--quick` takes under two minutes, and says little; `--json` keeps the results, and after a complete run that was not
- * quick writes docs/performance.md; `--nice` goes before what else the machine does; `--repetitions N` of each case.
+ * quick writes docs/performance.md; `--compare` says what became slower than a kept result by more than the noise, and
+ * exits with 1 if something did (bench/compare.mjs does so with two kept results); `--nice` goes before what else the machine does; `--repetitions N` of each case.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { takePrecedence } from './lib/child.mjs';
+import { compare, describe, FEWEST } from './lib/compare.mjs';
+import { readKept, shorten, writeKept } from './lib/kept.mjs';
 import { chooseCores, describeMachine } from './lib/machine.mjs';
 import { writeReport } from './lib/report.mjs';
 import { Skip } from './lib/run.mjs';
@@ -21,6 +24,7 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
+    compare: { type: 'string' },
     nice: { type: 'boolean', default: false },
     repetitions: { type: 'string' },
   },
@@ -37,6 +41,12 @@ if (!Number.isInteger(repetitions) || repetitions < 1) {
   console.error(`--repetitions must be a positive integer, got ${values.repetitions}`);
   process.exit(2);
 }
+if (values.compare !== undefined && repetitions < FEWEST) {
+  console.error(`--compare needs --repetitions of at least ${FEWEST}, got ${repetitions}`);
+  process.exit(2);
+}
+// Read before the run, which may write the same file.
+const before = values.compare === undefined ? undefined : readKept(values.compare);
 const names = positionals.length > 0 ? positionals : BENCHES;
 if (values.nice) takePrecedence();
 
@@ -65,9 +75,14 @@ for (const name of names) {
 }
 const seconds = (performance.now() - started) / 1000;
 console.log(`\n${Math.round(seconds)} s`);
+const results = shorten({ machine, quick, repetitions, cores, seconds, benches });
 if (values.json !== undefined) {
-  const results = { machine, quick, repetitions, cores, seconds, benches };
   mkdirSync(dirname(values.json), { recursive: true });
-  writeFileSync(values.json, `${JSON.stringify(results, undefined, 1)}\n`);
+  writeKept(values.json, results);
   if (!quick && names.length === BENCHES.length) console.log(writeReport(results));
+}
+if (before !== undefined) {
+  const comparison = compare(before, results);
+  console.log(`\n${describe(comparison, before, results)}`);
+  if (comparison.slower.length > 0) process.exitCode = 1;
 }

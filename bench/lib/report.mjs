@@ -1,10 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { shorten } from './kept.mjs';
+import { plotsOf } from './plot.mjs';
 import { withRatios } from './readme-ratios.mjs';
 import { measuredCells, ratioCells } from './run.mjs';
 import { markdownTable } from './table.mjs';
 
 const REPORT = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
+const IMAGES = new URL('../../docs/images/', import.meta.url);
 const README = new URL('../../README.md', import.meta.url);
 const NOTES = new URL('../notes.md', import.meta.url);
 
@@ -15,10 +18,12 @@ const NOTES = new URL('../notes.md', import.meta.url);
  */
 
 /**
- * Writes docs/performance.md from results and the notes that are kept by hand, and the ratios of the README.
- * @param {Results} results
+ * Writes docs/performance.md and its plots from results and the notes that are kept by hand, and the ratios of the README.
+ * @param {Results} full
  */
-export function writeReport(results) {
+export function writeReport(full) {
+  const results = shorten(full);
+  for (const { name, svg } of plotsOf(results.benches).files) writeFileSync(new URL(name, IMAGES), svg);
   writeFileSync(REPORT, reportOf(results, readFileSync(NOTES, 'utf8').trim()));
   writeFileSync(README, withRatios(readFileSync(README, 'utf8'), results));
   return REPORT;
@@ -40,6 +45,7 @@ function reportOf({ machine, repetitions, cores, seconds, benches }, notes) {
     'The wire is a veth pair between two network namespaces, on which AF_XDP copies each frame (there is no zero-copy ' +
       'mode), and whose sending side does the receiving side’s softirq work. Zero-copy drivers could not be tried on ' +
       'this machine. Frame sizes count the FCS, as is usual: 64 bytes are the shortest frame of Ethernet.',
+    plotsOf(benches).markdown,
     summaryOf(benches),
     notes,
     ...benches.map(benchPart),

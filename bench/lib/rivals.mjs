@@ -7,6 +7,16 @@ import { Skip } from './run.mjs';
 const CACHE = fileURLToPath(new URL('../.cache/', import.meta.url));
 const SOURCES = fileURLToPath(new URL('../rivals/', import.meta.url));
 
+/** How the names of cases begin that are not ours. */
+const NAMES = /^(C[ ,]|node:dgram|Bun|cap,)/;
+
+/**
+ * @param {string} name of a case
+ */
+export function isRival(name) {
+  return NAMES.test(name);
+}
+
 /** @type {Map<string, string>} */
 const problems = new Map();
 

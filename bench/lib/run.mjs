@@ -1,4 +1,4 @@
-import { pairedRatios, spread } from './stats.mjs';
+import { median, pairedRatios, spread } from './stats.mjs';
 import { format, textTable } from './table.mjs';
 
 /**
@@ -16,8 +16,8 @@ import { format, textTable } from './table.mjs';
  * @typedef {{ title: string, unit: string, cases: readonly Case[], comparisons?: readonly Comparison[],
  *   bounds?: readonly Bound[], notes?: readonly string[] }} Section
  *
- * @typedef {import('./stats.mjs').Spread & { name: string, samples: number[],
- *   details: Record<string, import('./stats.mjs').Spread> }} Row
+ * @typedef {import('./stats.mjs').Spread & { name: string, details: Record<string, number>, samples?: number[],
+ *   beside?: import('./stats.mjs').Spread & { name: string } }} Row details: medians; samples and beside: kept.mjs
  * @typedef {import('./stats.mjs').Spread & { name: string, goal: string, met: boolean | null }} Ratio
  * @typedef {{ title: string, unit: string, rows: Row[], ratios: Ratio[], skipped: { name: string, reason: string }[],
  *   notes: string[] }} SectionResult
@@ -68,7 +68,7 @@ export async function measure(section, { repetitions, quick }) {
     /** @type {Row['details']} */
     const details = {};
     for (const key of Object.keys(list[0])) {
-      if (key !== 'value') details[key] = spread(list.map((measurement) => measurement[key]));
+      if (key !== 'value') details[key] = median(list.map((measurement) => measurement[key]));
     }
     result.rows.push({ name, ...spread(samples), samples, details });
   }
@@ -133,7 +133,7 @@ export function measuredCells({ rows, unit }) {
     rows: rows.map((row) => [
       row.name,
       ...[row.median, row.min, row.max].map(format),
-      ...details.map((key) => (row.details[key] === undefined ? '' : format(row.details[key].median))),
+      ...details.map((key) => (row.details[key] === undefined ? '' : format(row.details[key]))),
     ]),
   };
 }
