@@ -32,10 +32,13 @@ export class Claims {
   /** Frees a key if `receiver` (or anybody, when undefined) has it. */
   release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
     const place = this.#table.get(checkKey(key));
-    if (place < 0 || (receiver !== undefined && this.#receivers[place] !== receiver)) return;
+    if (place < 0) return;
+    const owner = this.#receivers[place]!;
+    if (receiver !== undefined && receiver !== owner) return;
     this.#table.delete(key);
     this.#receivers[place] = null;
     this.#free.push(place);
+    if (receiver === undefined) owner.claimReleased?.();
   }
 
   has(key: L4HashKey): boolean {

@@ -299,6 +299,11 @@ export abstract class UdpEndpoint extends MessageEmitter<UdpEvents> implements A
       this.#entry = lower.openUdp(this.local.bytes, this.local.port, { list: this.inbox.list, verify });
   }
 
+  /** @internal */
+  claimReleased(): void {
+    this.#entry?.close();
+  }
+
   protected shutdown(error: Error): void {
     if (this.inbox.closed) return;
     this.writer.close(error);

@@ -5,7 +5,10 @@ import { FrameFlag } from '../link/link.ts';
 import { Relay } from '../relay/relay.ts';
 import { FakeLink } from '../test-support/fake-link.ts';
 import { buildUdpFrame } from '../wire/build.ts';
+import { parseIp } from '../wire/ip.ts';
+import { IpProtocol } from '../wire/protocol.ts';
 import { EtherConn } from './ether-conn.ts';
+import { L4HashKey } from './l4-hash-key.ts';
 import { RUDPConn } from './rudp-conn.ts';
 import { SharedEtherConn } from './shared-ether-conn.ts';
 import { SharedRUDPConn } from './shared-rudp-conn.ts';
@@ -269,5 +272,39 @@ describe('the front for UDP', () => {
     const third = new RUDPConn(local, new EtherConn(mac, way.relay));
     way.deliver([datagram], 0);
     assert.equal(third.stats().enqueued, 1);
+  });
+
+  it('ends with the claim: whoever claims a released key gets its datagrams, and the old conn none', () => {
+    const outcomes = [2, 3].map((past) => {
+      const way = new Way(past);
+      const [shared] = way.shared;
+      const { mac, addresses } = STATIONS[5];
+      const address = addresses[0];
+      const datagram = buildUdpFrame({
+        sourceMac: SENDER,
+        destinationMac: mac,
+        source: '10.0.0.9',
+        destination: address,
+        sourcePort: 1,
+        destinationPort: PORT,
+      });
+      // The conn for any address is a second owner of what nobody else claims.
+      const heardBy = () => way.heard.splice(0).map((entry) => (entry as unknown[])[0]);
+      const rounds: unknown[] = [];
+      way.deliver([datagram], 0);
+      rounds.push(heardBy());
+      shared!.unregister(new L4HashKey(parseIp(address), IpProtocol.UDP, PORT));
+      way.deliver([datagram], 0);
+      rounds.push(heardBy());
+      const newcomer = new SharedRUDPConn({ address, port: PORT }, shared!);
+      way.deliver([datagram, datagram], 0);
+      rounds.push(heardBy(), newcomer.stats().enqueued);
+      void way.conns[5]!.close();
+      way.deliver([datagram], 0);
+      rounds.push(heardBy(), newcomer.stats().enqueued, shared!.stats());
+      return rounds;
+    });
+    assert.deepEqual(outcomes[0], outcomes[1]);
+    assert.deepEqual(outcomes[0]!.slice(0, 6), [[5], [7], [], 2, [], 3]);
   });
 });

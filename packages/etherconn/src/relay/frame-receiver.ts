@@ -11,6 +11,8 @@ export interface FrameReceiver {
   frame(store: BatchStore, record: FrameRecord, flags: number): void;
   /** Another owner has registered a key of the registration. */
   keyReplaced(key: L2EndpointKey): void;
+  /** Somebody else has released the key that it had claimed on a shared conn: nothing comes for it any more. */
+  claimReleased?(): void;
   /** The relay has stopped: fail whoever waits. */
   relayStopped(error: Error): void;
 }
