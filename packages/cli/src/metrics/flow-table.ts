@@ -4,7 +4,7 @@ import { bucketCount, bucketOf, HIGHEST, quantileOf } from './log-linear.ts';
 const BITS = 2;
 const BUCKETS = bucketCount(BITS);
 
-/** Sequence numbers behind the highest one of which it is known whether they have come. */
+/** Sequence numbers behind the highest one of which it is known whether they have come; a power of two. */
 const WINDOW = 256;
 
 /** A flow's row: floats first, then integers, in one buffer. */
@@ -130,7 +130,7 @@ export class FlowTable {
       totals.late++;
       return false;
     } else {
-      const at = (highest + ahead) % WINDOW;
+      const at = (highest + ahead) & (WINDOW - 1);
       const word = w + Word.WINDOW + (at >> 5);
       const bit = 1 << (at & 31);
       if ((words[word] & bit) !== 0) {
@@ -234,11 +234,11 @@ export class FlowTable {
     if (ahead >= WINDOW) words.fill(0, window, window + WINDOW / 32);
     else {
       for (let i = 1; i < ahead; i++) {
-        const at = (highest + i) % WINDOW;
+        const at = (highest + i) & (WINDOW - 1);
         words[window + (at >> 5)] &= ~(1 << (at & 31));
       }
     }
-    const at = (highest + ahead) % WINDOW;
+    const at = (highest + ahead) & (WINDOW - 1);
     words[window + (at >> 5)] |= 1 << (at & 31);
   }
 

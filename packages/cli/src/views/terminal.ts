@@ -88,9 +88,11 @@ export class LiveView implements View {
   }
 
   second(second: Second, total: Delta): void {
+    this.#total = total;
+    // While packets under way are waited for, the last figures stay.
+    if (second.length < 1000 && second.delta.get('sent') === 0 && this.#history.length > 0) return;
     this.#history.push(ratesOf(second));
     if (this.#history.length > HISTORY) this.#history.shift();
-    this.#total = total;
     this.#draw();
   }
 
