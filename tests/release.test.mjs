@@ -48,6 +48,11 @@ test('a package without faults has none', (t) => {
 for (const [name, files, fault] of [
   ['a dead link', { 'README.md': '[x](docs/none.md)' }, 'README.md: links to docs/none.md, which is missing'],
   [
+    'a link to no heading',
+    { 'README.md': '# Tool\n\n[x](#none) [y](#tool)\n' },
+    'README.md: links to #none, which is no heading there',
+  ],
+  [
     'a declaration of what is not there',
     { 'dist/main.d.ts': "import('./none.ts');" },
     /main\.d\.ts: imports \.\/none\.d\.ts/,
@@ -144,12 +149,20 @@ test('the changelog of this tree has its form, and others are found', () => {
   ]);
 });
 
+const EXPRESSIONS = ['(MIT OR Apache-2.0)', 'MIT AND GPL-3.0'].map((expression) => ({
+  name: expression,
+  licenses: [{ expression }],
+}));
+
 test('a licence that is not expected is found in the bill of materials', () => {
   const component = (name, id) => ({ name, licenses: id === undefined ? [] : [{ license: { id } }] });
-  const bill = { components: [component('a', 'MIT'), component('b', 'AGPL-3.0'), component('c')] };
+  const bill = {
+    components: [component('a', 'MIT'), component('b', 'AGPL-3.0'), component('c'), ...EXPRESSIONS],
+  };
   assert.deepEqual(billFaults(JSON.stringify(bill), ['a', 'd']), [
     'the bill of materials lacks d',
     'b has the licence AGPL-3.0',
     'c has the licence unknown',
+    'MIT AND GPL-3.0 has the licence MIT, GPL-3.0',
   ]);
 });

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 
 /** What may come with the packages. */
-const LICENCES = ['Apache-2.0', 'MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD'];
+const LICENCES = ['Apache-2.0', 'MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Zlib'];
 
 /** CycloneDX, as text, of tarballs installed in `folder`. Throws when npm cannot. */
 export function billOfMaterials(folder, tarballs, name, version) {
@@ -37,7 +37,12 @@ export function billFaults(text, names) {
     )
     .map((name) => `the bill of materials lacks ${name}`);
   for (const { name, licenses = [] } of components) {
-    const ids = licenses.map(({ license }) => license.id ?? license.name);
+    // An SPDX expression: of its parts, all must do.
+    const parts = ({ license, expression }) =>
+      expression?.match(/[\w.+-]+/g)?.filter((part) => !/^(AND|OR)$/.test(part)) ?? [
+        license.id ?? license.name,
+      ];
+    const ids = licenses.flatMap(parts);
     if (ids.length === 0 || !ids.every((id) => LICENCES.includes(id)))
       faults.push(`${name} has the licence ${ids.join(', ') || 'unknown'}`);
   }

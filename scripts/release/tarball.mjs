@@ -1,13 +1,13 @@
 /** What is wrong with a package as it would be published. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { linksOf } from '../../tests/markdown.mjs';
+import { linksOf, placeLinksOf, placesOf } from '../../tests/markdown.mjs';
 import { TARGETS } from '../native/compile.mjs';
 
-/** Bytes, packed and unpacked: a quarter or so above what the packages have. Who goes past raises them, and says why. */
+/** Bytes, packed and unpacked: above what the packages have, with room for a release or two. Who goes past raises them, and says why. */
 const BUDGETS = {
   etherconn: { packed: 1_800_000, unpacked: 7_500_000 },
-  '@etherconn/cli': { packed: 60_000, unpacked: 300_000 },
+  '@etherconn/cli': { packed: 400_000, unpacked: 1_600_000 },
 };
 const ALWAYS = ['package.json', 'README.md', 'LICENSE'];
 const LIBRARY = [
@@ -83,7 +83,15 @@ function textFaults(file, read, folder, root) {
       faults.push(`${file}: ${kind} ${target}, which is missing`);
   };
   if (text.includes(root)) faults.push(`${file} names the machine's folder ${root}`);
-  if (file.endsWith('.md')) dead('links to', linksOf(text));
+  if (file.endsWith('.md')) {
+    dead('links to', linksOf(text));
+    for (const { file: target, place } of placeLinksOf(text)) {
+      const page = target === '' ? file : join(dirname(file), target);
+      if (there(target || '.') && !placesOf(read(page)).has(place)) {
+        faults.push(`${file}: links to ${target}#${place}, which is no heading there`);
+      }
+    }
+  }
   if (file.endsWith('.d.ts')) {
     if (text.includes('@internal')) faults.push(`${file} has declarations that are internal`);
     const imports = [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(([, target]) => target);
