@@ -36,7 +36,7 @@ const ROOMS = [
   ['neighbor'],
   ['egress'],
   ['multicast'],
-  ['udp'],
+  ['tcp', 'udp'],
   ['icmp'],
   ['input.ts'],
   ['config'],
