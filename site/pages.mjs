@@ -8,6 +8,7 @@ export const PAGES = [
       ['Concepts', 'concepts'],
       ['Recipes', 'recipes'],
       ['Troubleshooting', 'troubleshooting'],
+      ['Limits', 'limits'],
     ],
   },
   {
@@ -15,6 +16,12 @@ export const PAGES = [
     pages: [
       ['Unit tests', 'guides/unit-tests'],
       ['DHCP clients', 'guides/dhcp-clients'],
+      ['A DNS server on AF_XDP', 'guides/dns-server'],
+      ['Captures', 'guides/captures'],
+      ['Running without root', 'guides/without-root'],
+      ['Docker and Kubernetes', 'guides/containers'],
+      ['Tuning a network card', 'guides/tuning'],
+      ['Several threads', 'guides/threads'],
     ],
   },
   {
