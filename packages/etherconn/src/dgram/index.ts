@@ -34,6 +34,8 @@ const dgram: DefaultDgramModule = {
   setDefaultHost,
 };
 
+/** Creates a socket, as `dgram.createSocket` of Node does. */
 export const createSocket: DgramModule['createSocket'] = dgram.createSocket;
+/** The class of the sockets, as `dgram.Socket` of Node. */
 export const Socket: DgramModule['Socket'] = dgram.Socket;
 export default dgram;

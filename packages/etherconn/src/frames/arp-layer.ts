@@ -16,6 +16,7 @@ import { EtherType } from '../wire/ethertype.ts';
 import { type Definition, type LayerFunction, layerFunction } from './definition.ts';
 import { FILLED, FILLED_HEX, ip, mac, uint } from './field.ts';
 
+/** ARP packet (RFC 826). */
 export interface ArpLayer {
   readonly layer: 'arp';
   /** Filled: 1, Ethernet. */

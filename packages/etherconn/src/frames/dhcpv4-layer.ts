@@ -4,6 +4,7 @@ import { type Dhcpv4Options, readDhcpv4Options, writeDhcpv4Options } from '../wi
 import { type Definition, type LayerFunction, layerFunction } from './definition.ts';
 import { bits, FILLED, flag, ip, mac, text, uint } from './field.ts';
 
+/** DHCPv4 message (RFC 2131, 2). */
 export interface Dhcpv4Layer {
   readonly layer: 'dhcpv4';
   /** `Dhcpv4Op` of etherconn/wire; default 1, a request. */

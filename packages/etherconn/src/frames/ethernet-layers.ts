@@ -23,6 +23,7 @@ import { bits, FILLED, FILLED_HEX, flag, mac, uint } from './field.ts';
 
 /** Ethernet II and 802.3, VLAN tags, service instance tags, LLC. */
 
+/** Ethernet header: Ethernet II, or IEEE 802.3 with a length in place of the type. */
 export interface EtherLayer {
   readonly layer: 'ether';
   /** Default: the group address of an IP multicast destination, else broadcast. */
@@ -33,6 +34,7 @@ export interface EtherLayer {
   readonly etherType?: number;
 }
 
+/** VLAN tag (IEEE 802.1Q): a customer tag, or a service tag with `tpid: 0x88a8`. */
 export interface VlanLayer {
   readonly layer: 'vlan';
   /** Default 0. */

@@ -74,6 +74,7 @@ interface QueryFields extends GroupFields {
   readonly sources?: readonly string[];
 }
 
+/** IGMPv3 membership query (RFC 3376, 4.1). */
 export interface IgmpV3QueryLayer extends QueryFields {
   readonly layer: 'igmpV3Query';
 }
@@ -102,6 +103,7 @@ interface ReportFields {
   readonly records?: readonly GroupRecordFields[];
 }
 
+/** IGMPv3 membership report (RFC 3376, 4.2). */
 export interface IgmpV3ReportLayer extends ReportFields {
   readonly layer: 'igmpV3Report';
 }
@@ -115,12 +117,14 @@ export interface MldLayer extends GroupFields {
   readonly maxResponseTime?: number;
 }
 
+/** MLDv2 query (RFC 3810, 5.1). */
 export interface MldV2QueryLayer extends QueryFields {
   readonly layer: 'mldV2Query';
   /** Default 0. */
   readonly code?: number;
 }
 
+/** MLDv2 report (RFC 3810, 5.2). */
 export interface MldV2ReportLayer extends ReportFields {
   readonly layer: 'mldV2Report';
 }
@@ -329,17 +333,21 @@ function split(bytes: Uint8Array, length: number): Uint8Array[] {
 /** An IGMP message of version 1 or 2; default a version 2 report. */
 export const igmp: LayerFunction<IgmpLayer> = layerFunction<IgmpLayer>(igmpDefinition);
 
+/** Makes an IGMPv3 query layer. Fields left out get their defaults. */
 export const igmpV3Query: LayerFunction<IgmpV3QueryLayer> =
   layerFunction<IgmpV3QueryLayer>(igmpV3QueryDefinition);
 
+/** Makes an IGMPv3 report layer. Fields left out get their defaults. */
 export const igmpV3Report: LayerFunction<IgmpV3ReportLayer> =
   layerFunction<IgmpV3ReportLayer>(igmpV3ReportDefinition);
 
 /** An MLD message of version 1; default a report. */
 export const mld: LayerFunction<MldLayer> = layerFunction<MldLayer>(mldDefinition);
 
+/** Makes an MLDv2 query layer. Fields left out get their defaults. */
 export const mldV2Query: LayerFunction<MldV2QueryLayer> =
   layerFunction<MldV2QueryLayer>(mldV2QueryDefinition);
 
+/** Makes an MLDv2 report layer. Fields left out get their defaults. */
 export const mldV2Report: LayerFunction<MldV2ReportLayer> =
   layerFunction<MldV2ReportLayer>(mldV2ReportDefinition);

@@ -44,6 +44,7 @@ interface IcmpFields {
   readonly rest?: number;
 }
 
+/** ICMP for IPv4 (RFC 792). */
 export interface Icmpv4Layer extends IcmpFields {
   readonly layer: 'icmpv4';
 }

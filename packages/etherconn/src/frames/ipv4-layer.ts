@@ -23,6 +23,7 @@ import { type Definition, type LayerFunction, layerFunction } from './definition
 import { bits, FILLED, FILLED_HEX, flag, ip, uint } from './field.ts';
 import { optionBytes } from './payload-layers.ts';
 
+/** IPv4 header with options (RFC 791, 3.1). */
 export interface Ipv4Layer {
   readonly layer: 'ipv4';
   /** Filled: 4. */

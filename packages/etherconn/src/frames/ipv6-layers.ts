@@ -19,6 +19,7 @@ import { type Definition, type LayerFunction, layerFunction, type Place } from '
 import { bits, FILLED, flag, ip, uint } from './field.ts';
 import { isIpAnswer, replyIp } from './ipv4-layer.ts';
 
+/** IPv6 header without extension headers (RFC 8200, 3). */
 export interface Ipv6Layer {
   readonly layer: 'ipv6';
   /** Filled: 6. */
@@ -50,6 +51,7 @@ export interface Ipv6OptionsLayer<Name extends string> {
   readonly options?: Uint8Array;
 }
 
+/** IPv6 routing header (RFC 8200, 4.4). */
 export interface RoutingLayer {
   readonly layer: 'routing';
   /** Filled, as that of `ipv6`. */
@@ -64,6 +66,7 @@ export interface RoutingLayer {
   readonly data?: Uint8Array;
 }
 
+/** IPv6 fragment header (RFC 8200, 4.5). */
 export interface FragmentLayer {
   readonly layer: 'fragment';
   /** Filled, as that of `ipv6`. */

@@ -100,6 +100,7 @@ export type Layer =
   | PayloadLayer
   | PaddingLayer;
 
+/** The name of a kind of layer, for example `'ipv4'`. */
 export type LayerName = Layer['layer'];
 
 /** The layer of a name. */

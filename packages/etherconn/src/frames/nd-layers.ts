@@ -51,10 +51,12 @@ interface NdFields {
   readonly options?: readonly NdOptionFields[];
 }
 
+/** Router solicitation (RFC 4861, 4.1): an ICMPv6 message of type 133. */
 export interface RouterSolicitationLayer extends NdFields {
   readonly layer: 'routerSolicitation';
 }
 
+/** Router advertisement (RFC 4861, 4.2): an ICMPv6 message of type 134. */
 export interface RouterAdvertisementLayer extends NdFields {
   readonly layer: 'routerAdvertisement';
   /** Default 0: does not say. */
@@ -75,12 +77,14 @@ export interface RouterAdvertisementLayer extends NdFields {
   readonly retransTimer?: number;
 }
 
+/** Neighbor solicitation (RFC 4861, 4.3): an ICMPv6 message of type 135. */
 export interface NeighborSolicitationLayer extends NdFields {
   readonly layer: 'neighborSolicitation';
   /** Default ::. */
   readonly target?: string;
 }
 
+/** Neighbor advertisement (RFC 4861, 4.4): an ICMPv6 message of type 136. */
 export interface NeighborAdvertisementLayer extends NdFields {
   readonly layer: 'neighborAdvertisement';
   /** Default false. */
@@ -93,6 +97,7 @@ export interface NeighborAdvertisementLayer extends NdFields {
   readonly target?: string;
 }
 
+/** Redirect (RFC 4861, 4.5): an ICMPv6 message of type 137. */
 export interface RedirectLayer extends NdFields {
   readonly layer: 'redirect';
   /** Default ::. */
@@ -295,9 +300,11 @@ export const redirectDefinition: Definition = {
   answers: null,
 };
 
+/** Makes a router solicitation layer. Fields left out get their defaults. */
 export const routerSolicitation: LayerFunction<RouterSolicitationLayer> =
   layerFunction<RouterSolicitationLayer>(routerSolicitationDefinition);
 
+/** Makes a router advertisement layer. Fields left out get their defaults. */
 export const routerAdvertisement: LayerFunction<RouterAdvertisementLayer> =
   layerFunction<RouterAdvertisementLayer>(routerAdvertisementDefinition);
 
@@ -305,7 +312,9 @@ export const routerAdvertisement: LayerFunction<RouterAdvertisementLayer> =
 export const neighborSolicitation: LayerFunction<NeighborSolicitationLayer> =
   layerFunction<NeighborSolicitationLayer>(neighborSolicitationDefinition);
 
+/** Makes a neighbor advertisement layer. Fields left out get their defaults. */
 export const neighborAdvertisement: LayerFunction<NeighborAdvertisementLayer> =
   layerFunction<NeighborAdvertisementLayer>(neighborAdvertisementDefinition);
 
+/** Makes a redirect layer. Fields left out get their defaults. */
 export const redirect: LayerFunction<RedirectLayer> = layerFunction<RedirectLayer>(redirectDefinition);

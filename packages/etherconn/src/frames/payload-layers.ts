@@ -4,6 +4,7 @@ import type { Definition, Tail } from './definition.ts';
 
 /** Bytes without a header. */
 
+/** Payload: bytes that no known header is in. */
 export interface PayloadLayer {
   readonly layer: 'payload';
   readonly bytes: Uint8Array;

@@ -41,6 +41,7 @@ import { bits, FILLED, FILLED_HEX, littleEndian, uint } from './field.ts';
 import { optionBytes } from './payload-layers.ts';
 import { fillWithPseudoHeader } from './pseudo-header.ts';
 
+/** UDP header (RFC 768). */
 export interface UdpLayer {
   readonly layer: 'udp';
   /** Default 0; before `dhcpv4` 68, in replies 67. */
@@ -53,6 +54,7 @@ export interface UdpLayer {
   readonly checksum?: number;
 }
 
+/** TCP header with options (RFC 9293, 3.1). */
 export interface TcpLayer {
   readonly layer: 'tcp';
   /** Default 0. */

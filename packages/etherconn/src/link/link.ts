@@ -142,6 +142,7 @@ export interface LinkInfo {
   readonly [detail: string]: unknown;
 }
 
+/** A link as relays use it: it receives frames in batches, and sends frames that are written into its memory. */
 export interface Link {
   readonly kind: 'memory' | 'packet' | 'xdp';
   readonly interfaceName: string;

@@ -19,6 +19,7 @@ export interface CommandOutput {
   readonly stderr: string;
 }
 
+/** A network namespace of the kernel, made for a test. */
 export interface Namespace extends AsyncDisposable {
   /** Path for the `netns` option of links, and for nsenter. */
   readonly path: string;
@@ -43,6 +44,7 @@ export interface VethEnd {
   readonly addresses?: readonly string[];
 }
 
+/** One end of a veth pair. */
 export interface VethOptions {
   /** Bytes; default 1500. */
   readonly mtu?: number;

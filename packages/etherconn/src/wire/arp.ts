@@ -11,10 +11,15 @@ import type { FrameRecord } from './record.ts';
  * announcements: RFC 5227.
  */
 
+/** Offset of the hardware type, 16 bits: 1 for Ethernet. */
 export const ARP_HARDWARE_TYPE = 0;
+/** Offset of the protocol type, 16 bits: 0x0800 for IPv4. */
 export const ARP_PROTOCOL_TYPE = 2;
+/** Offset of the length of a hardware address in bytes, 8 bits: 6. */
 export const ARP_HARDWARE_LENGTH = 4;
+/** Offset of the length of a protocol address in bytes, 8 bits: 4. */
 export const ARP_PROTOCOL_LENGTH = 5;
+/** Offset of the operation, 16 bits: {@link ArpOperation}. */
 export const ARP_OPERATION = 6;
 /** Offset of the sender's MAC address. */
 export const ARP_SENDER_MAC = 8;
@@ -31,8 +36,10 @@ export const ARP_LENGTH = 28;
 const FIXED_LENGTH = 8;
 const HARDWARE_ETHERNET = 1;
 
+/** Operations of ARP (RFC 826). */
 export const ArpOperation = { REQUEST: 1, REPLY: 2 } as const;
 
+/** Fields of an ARP packet to write (RFC 826). */
 export interface ArpFields {
   /** {@link ArpOperation}. */
   readonly operation: number;

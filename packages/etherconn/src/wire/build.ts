@@ -22,6 +22,7 @@ import { checkVlans, type Vlan } from './vlan.ts';
 
 const encoder = new TextEncoder();
 
+/** What a frame with a UDP datagram is built from. */
 export interface UdpFrameOptions {
   /** Text or 6 bytes. */
   readonly sourceMac: string | Uint8Array;

@@ -10,7 +10,9 @@ import { formatMac } from './mac.ts';
  * the start of the message.
  */
 
+/** UDP port of clients (RFC 2131, 4.1). */
 export const DHCPV4_CLIENT_PORT = 68;
+/** UDP port of servers and relay agents (RFC 2131, 4.1). */
 export const DHCPV4_SERVER_PORT = 67;
 
 /** Values of {@link Dhcpv4Message.op}. */

@@ -20,7 +20,9 @@ import {
  * and FCS. Destination (6 bytes), source (6), VLAN tags (4 each), type or length (2), payload, padding.
  */
 
+/** Offset of the destination MAC address, 6 bytes. */
 export const ETHERNET_DESTINATION = 0;
+/** Offset of the source MAC address, 6 bytes. */
 export const ETHERNET_SOURCE = 6;
 /** Offset of the type field (of the first TPID when there are tags). */
 export const ETHERNET_TYPE = 12;
@@ -29,6 +31,7 @@ export const ETHERNET_HEADER_LENGTH = 14;
 /** Shortest frame on the wire without FCS; shorter ones are padded by the sender. */
 export const ETHERNET_MIN_LENGTH = 60;
 
+/** Fields of an Ethernet header to write (IEEE 802.3). */
 export interface EthernetFields {
   /** 6 bytes. */
   readonly destination: Uint8Array;

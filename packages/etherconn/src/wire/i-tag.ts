@@ -12,6 +12,7 @@ import type { FrameRecord } from './record.ts';
 /** Bytes of the tag behind its EtherType. */
 export const I_TAG_LENGTH = 4;
 
+/** Fields of an I-TAG to write (IEEE 802.1ah). */
 export interface ITagFields {
   /** I-SID, 24 bits. */
   readonly serviceId: number;

@@ -6,8 +6,11 @@ import { Fragment, type FrameRecord } from './record.ts';
 
 /** ICMP for IPv4: RFC 792; router messages: RFC 1256; next-hop MTU: RFC 1191. Offsets are from the start of the header. */
 
+/** Offset of the type, 8 bits: {@link Icmpv4Type}. */
 export const ICMPV4_TYPE = 0;
+/** Offset of the code, 8 bits. */
 export const ICMPV4_CODE = 1;
+/** Offset of the checksum, 16 bits. */
 export const ICMPV4_CHECKSUM = 2;
 /** Four bytes that mean something else in each type. */
 export const ICMPV4_REST = 4;
@@ -20,6 +23,7 @@ export const ICMPV4_MTU = 6;
 /** Bytes of the header. In errors the datagram that caused them follows. */
 export const ICMPV4_HEADER_LENGTH = 8;
 
+/** Types of ICMP messages (RFC 792; router messages: RFC 1256). */
 export const Icmpv4Type = {
   ECHO_REPLY: 0,
   DESTINATION_UNREACHABLE: 3,
@@ -43,6 +47,7 @@ export const Icmpv4Unreachable = {
   ADMINISTRATIVELY: 13,
 } as const;
 
+/** Fields of an ICMP message to write (RFC 792). */
 export interface Icmpv4Fields {
   /** {@link Icmpv4Type}. */
   readonly type: number;

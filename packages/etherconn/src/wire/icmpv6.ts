@@ -10,8 +10,11 @@ import { Fragment, type FrameRecord } from './record.ts';
  * the header.
  */
 
+/** Offset of the type, 8 bits: {@link Icmpv6Type}. */
 export const ICMPV6_TYPE = 0;
+/** Offset of the code, 8 bits. */
 export const ICMPV6_CODE = 1;
+/** Offset of the checksum, 16 bits; it covers the pseudo-header, too. */
 export const ICMPV6_CHECKSUM = 2;
 /** Bytes of the header that all messages have. */
 export const ICMPV6_HEADER_LENGTH = 4;
@@ -22,6 +25,7 @@ export const ICMPV6_ECHO_ID = 4;
 /** Sequence number of echo messages. */
 export const ICMPV6_ECHO_SEQUENCE = 6;
 
+/** Types of ICMPv6 messages (RFC 4443). Those of neighbor discovery are {@link NdType}, those of MLD `MldType`. */
 export const Icmpv6Type = {
   DESTINATION_UNREACHABLE: 1,
   PACKET_TOO_BIG: 2,
@@ -41,6 +45,7 @@ export const Icmpv6Unreachable = {
   PORT: 4,
 } as const;
 
+/** Fields of an ICMPv6 message to write (RFC 4443, 2.1). */
 export interface Icmpv6Fields {
   /** {@link Icmpv6Type}. */
   readonly type: number;

@@ -20,9 +20,11 @@ import { Fragment, type FrameRecord } from './record.ts';
  * the start of the message.
  */
 
+/** Offset of the type, 8 bits: {@link IgmpType}. */
 export const IGMP_TYPE = 0;
 /** "Max resp code" of queries. */
 export const IGMP_MAX_RESPONSE = 1;
+/** Offset of the checksum, 16 bits. */
 export const IGMP_CHECKSUM = 2;
 /** Group of queries (0.0.0.0 in general ones), version 1 and 2 reports and leaves. */
 export const IGMP_GROUP = 4;
@@ -31,6 +33,7 @@ export const IGMP_LENGTH = 8;
 /** Bytes of a version 3 query before its sources. */
 export const IGMP_V3_QUERY_LENGTH = 12;
 
+/** Types of IGMP messages (RFC 1112, RFC 2236, RFC 3376). */
 export const IgmpType = {
   QUERY: 0x11,
   V1_REPORT: 0x12,
@@ -119,6 +122,7 @@ export function igmpRecords(u8: Uint8Array, record: FrameRecord): GroupRecord[] 
   return readGroupRecords(u8, record, ADDRESS_LENGTH);
 }
 
+/** Fields of an IGMP query to write (RFC 3376, 4.1). */
 export interface IgmpQueryFields {
   /** Default 3. */
   readonly version?: 1 | 2 | 3;

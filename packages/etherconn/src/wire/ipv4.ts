@@ -10,17 +10,27 @@ import { Fragment, type FrameRecord } from './record.ts';
 
 /** IPv4: RFC 791. Offsets are from the start of the header. */
 
+/** Offset of the version (4 bits) and the length of the header in units of 4 bytes (4 bits). */
 export const IPV4_VERSION_IHL = 0;
+/** Offset of DSCP (6 bits, RFC 2474) and ECN (2 bits, RFC 3168). */
 export const IPV4_TOS = 1;
+/** Offset of the length of header and payload in bytes, 16 bits. */
 export const IPV4_TOTAL_LENGTH = 2;
+/** Offset of the identification of fragments, 16 bits. */
 export const IPV4_ID = 4;
 /** Flags (3 bits: reserved, DF, MF) and fragment offset (13 bits, in units of 8 bytes). */
 export const IPV4_FLAGS_OFFSET = 6;
+/** Offset of the time to live in hops, 8 bits. */
 export const IPV4_TTL = 8;
+/** Offset of the protocol of the payload, 8 bits: {@link IpProtocol}. */
 export const IPV4_PROTOCOL = 9;
+/** Offset of the checksum of the header, 16 bits. */
 export const IPV4_CHECKSUM = 10;
+/** Offset of the source address, 4 bytes. */
 export const IPV4_SOURCE = 12;
+/** Offset of the destination address, 4 bytes. */
 export const IPV4_DESTINATION = 16;
+/** Offset of the options, if the header has any. */
 export const IPV4_OPTIONS = 20;
 /** Bytes of a header without options. */
 export const IPV4_HEADER_LENGTH = 20;
@@ -33,6 +43,7 @@ export const IPV4_MF = 0x2000;
 /** The largest total length. */
 export const IPV4_LENGTH_MAX = 0xffff;
 
+/** Fields of an IPv4 header to write (RFC 791, 3.1). */
 export interface Ipv4Fields {
   /** 4 bytes. */
   readonly source: Uint8Array;

@@ -20,13 +20,19 @@ import { Fragment, type FrameRecord } from './record.ts';
  * and ESP too) is the protocol. Jumbograms (RFC 2675) are not known: a payload length of 0 means no payload.
  */
 
+/** Offset of the version (4 bits), the traffic class (8 bits) and the flow label (20 bits). */
 export const IPV6_VERSION_CLASS_FLOW = 0;
+/** Offset of the payload length in bytes, 16 bits; extension headers count as payload. */
 export const IPV6_PAYLOAD_LENGTH = 4;
+/** Offset of the hop limit, 8 bits. */
 export const IPV6_HOP_LIMIT = 7;
+/** Offset of the source address, 16 bytes. */
 export const IPV6_SOURCE = 8;
+/** Offset of the destination address, 16 bytes. */
 export const IPV6_DESTINATION = 24;
 export { IPV6_FRAGMENT_LENGTH, IPV6_HEADER_LENGTH, IPV6_NEXT_HEADER };
 
+/** Fields of an IPv6 header to write (RFC 8200, 3). */
 export interface Ipv6Fields {
   /** 16 bytes. */
   readonly source: Uint8Array;
@@ -44,6 +50,7 @@ export interface Ipv6Fields {
   readonly flowLabel?: number;
 }
 
+/** Fields of an IPv6 fragment header to write (RFC 8200, 4.5). */
 export interface Ipv6FragmentFields {
   readonly nextHeader: number;
   /** In bytes, a multiple of 8; default 0. */

@@ -21,6 +21,7 @@ import { Fragment, type FrameRecord } from './record.ts';
  * Offsets are from the start of the ICMPv6 header. Checksums: `transportChecksumState`, `fillIcmpv6Checksum`.
  */
 
+/** ICMPv6 types of multicast listener discovery (RFC 2710, RFC 3810). */
 export const MldType = {
   QUERY: 130,
   V1_REPORT: 131,
@@ -132,6 +133,7 @@ export function mldRecords(u8: Uint8Array, record: FrameRecord): GroupRecord[] {
   return readGroupRecords(u8, record, ADDRESS_LENGTH);
 }
 
+/** Fields of an MLD query to write (RFC 3810, 5.1). */
 export interface MldQueryFields {
   /** Default 2. */
   readonly version?: 1 | 2;

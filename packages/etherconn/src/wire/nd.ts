@@ -15,6 +15,7 @@ import { Fragment, type FrameRecord } from './record.ts';
  * the option.
  */
 
+/** ICMPv6 types of neighbor discovery (RFC 4861, 4). */
 export const NdType = {
   ROUTER_SOLICITATION: 133,
   ROUTER_ADVERTISEMENT: 134,
@@ -23,6 +24,7 @@ export const NdType = {
   REDIRECT: 137,
 } as const;
 
+/** Types of options of neighbor discovery (RFC 4861, 4.6; RFC 4191; RFC 8106). */
 export const NdOption = {
   SOURCE_LINK_LAYER: 1,
   TARGET_LINK_LAYER: 2,
@@ -274,6 +276,7 @@ export function ndDomainSearch(u8: Uint8Array, option: number): string[] | undef
   return parseDomainNames(u8.subarray(option + ND_DNS, option + u8[option + 1] * UNIT));
 }
 
+/** Fields of a neighbor solicitation to write (RFC 4861, 4.3). */
 export interface NeighborSolicitationFields {
   /** 16 bytes: whose MAC address is asked for. */
   readonly target: Uint8Array;
@@ -281,6 +284,7 @@ export interface NeighborSolicitationFields {
   readonly sourceMac?: Uint8Array;
 }
 
+/** Fields of a neighbor advertisement to write (RFC 4861, 4.4). */
 export interface NeighborAdvertisementFields {
   /** 16 bytes. */
   readonly target: Uint8Array;
@@ -294,11 +298,13 @@ export interface NeighborAdvertisementFields {
   readonly override?: boolean;
 }
 
+/** Fields of a router solicitation to write (RFC 4861, 4.1). */
 export interface RouterSolicitationFields {
   /** 6 bytes: source link-layer address option; default none. */
   readonly sourceMac?: Uint8Array;
 }
 
+/** A prefix information option to write (RFC 4861, 4.6.2). */
 export interface NdPrefixFields {
   /** 16 bytes. */
   readonly prefix: Uint8Array;
@@ -314,6 +320,7 @@ export interface NdPrefixFields {
   readonly preferredLifetime?: number;
 }
 
+/** Fields of a router advertisement to write (RFC 4861, 4.2). */
 export interface RouterAdvertisementFields {
   /** Default 0: does not say. */
   readonly hopLimit?: number;

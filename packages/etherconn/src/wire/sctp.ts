@@ -9,14 +9,18 @@ import { Fragment, type FrameRecord } from './record.ts';
  * the header.
  */
 
+/** Offset of the source port, 16 bits. */
 export const SCTP_SOURCE_PORT = 0;
+/** Offset of the destination port, 16 bits. */
 export const SCTP_DESTINATION_PORT = 2;
+/** Offset of the verification tag, 32 bits. */
 export const SCTP_VERIFICATION_TAG = 4;
 /** CRC32c of the whole packet, least significant byte first. */
 export const SCTP_CHECKSUM = 8;
 /** Bytes of the common header. */
 export const SCTP_HEADER_LENGTH = 12;
 
+/** Fields of an SCTP common header to write (RFC 9260, 3.1). */
 export interface SctpFields {
   readonly sourcePort: number;
   readonly destinationPort: number;

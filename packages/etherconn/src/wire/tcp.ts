@@ -8,16 +8,25 @@ import { Fragment, type FrameRecord } from './record.ts';
 
 /** TCP, as far as telling segments apart goes: RFC 9293 §3.1. Offsets are from the start of the header. */
 
+/** Offset of the source port, 16 bits. */
 export const TCP_SOURCE_PORT = 0;
+/** Offset of the destination port, 16 bits. */
 export const TCP_DESTINATION_PORT = 2;
+/** Offset of the sequence number, 32 bits. */
 export const TCP_SEQUENCE = 4;
+/** Offset of the acknowledgment number, 32 bits. */
 export const TCP_ACKNOWLEDGMENT = 8;
 /** Data offset: 4 bits, in units of 4 bytes. */
 export const TCP_DATA_OFFSET = 12;
+/** Offset of the byte with the flags: {@link TcpFlag}. */
 export const TCP_FLAGS = 13;
+/** Offset of the window, 16 bits, not scaled. */
 export const TCP_WINDOW = 14;
+/** Offset of the checksum, 16 bits. */
 export const TCP_CHECKSUM = 16;
+/** Offset of the urgent pointer, 16 bits. */
 export const TCP_URGENT = 18;
+/** Offset of the options, if the header has any. */
 export const TCP_OPTIONS = 20;
 /** Bytes of a header without options. */
 export const TCP_HEADER_LENGTH = 20;
@@ -34,6 +43,7 @@ export const TcpFlag = {
   CWR: 0x80,
 } as const;
 
+/** Fields of a TCP header to write (RFC 9293, 3.1). */
 export interface TcpFields {
   readonly sourcePort: number;
   readonly destinationPort: number;

@@ -7,9 +7,13 @@ import { Fragment, type FrameRecord } from './record.ts';
 
 /** UDP: RFC 768. Offsets are from the start of the header. */
 
+/** Offset of the source port, 16 bits (RFC 768). */
 export const UDP_SOURCE_PORT = 0;
+/** Offset of the destination port, 16 bits. */
 export const UDP_DESTINATION_PORT = 2;
+/** Offset of the length of header and payload in bytes, 16 bits. */
 export const UDP_LENGTH = 4;
+/** Offset of the checksum, 16 bits; 0 means none (over IPv6 only for tunnels: RFC 6935). */
 export const UDP_CHECKSUM = 6;
 /** Bytes of the header. */
 export const UDP_HEADER_LENGTH = 8;
@@ -17,6 +21,7 @@ export const UDP_HEADER_LENGTH = 8;
 /** The largest payload: what the length field can say. Over IPv4 the total length allows 20 bytes less. */
 export const UDP_PAYLOAD_MAX: number = 0xffff - UDP_HEADER_LENGTH;
 
+/** Fields of a UDP header to write (RFC 768). */
 export interface UdpFields {
   readonly sourcePort: number;
   readonly destinationPort: number;

@@ -23,6 +23,7 @@ export type DhcpState =
 /** Why a lease is lost: it has expired, the server has withdrawn it, or the server has assigned another address. */
 export type DhcpLossReason = 'time' | 'nak' | 'changed';
 
+/** Events of a DHCP client, with the arguments of their listeners. */
 export interface DhcpEvents {
   /** A lease is in use: the first one, or the next one after a loss. */
   bound: [DhcpLease];

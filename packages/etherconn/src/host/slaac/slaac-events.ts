@@ -12,6 +12,7 @@ export interface SlaacAddress {
   readonly validUntil: number;
 }
 
+/** Events of SLAAC, with the arguments of their listeners. */
 export interface SlaacEvents {
   /** An address (text) is in use. */
   address: [string];
