@@ -2,11 +2,10 @@
 # Installs what the tests and the demo can use and what is missing here: on Debian and its kin, as root. What
 # cannot be installed is named, one line each, and the tests that need it are skipped. Never fails its caller.
 #
-#   setup-tools.sh [--daemons] [--cross] [--bench] [--views]
+#   setup-tools.sh [--daemons] [--cross] [--bench]
 #     --daemons: also packages that bring a running service with them (for CI machines)
 #     --cross: also the compilers and the emulator for the prebuilt addons
 #     --bench: also what the programs that benches compare with are built by
-#     --views: also the browser that shows reports, and the checker of Prometheus metrics
 
 # Command or file, the Debian package it comes in, and what it is for.
 tools='gcc:gcc:compiling the native addon
@@ -19,20 +18,19 @@ ethtool:ethtool:offload tests
 dnsmasq:dnsmasq-base:DHCP tests
 arping:iputils-arping:tests of hosts
 ndisc6:ndisc6:tests of hosts
-clang:clang:the in-kernel program'
+clang:clang:the in-kernel program
+chromium:chromium:tests of reports in a browser'
 for option in "$@"; do
   case $option in
   --daemons) tools="$tools
-snmpd:snmpd:tests of SNMP from a host" ;;
+snmpd:snmpd:tests of SNMP from a host
+promtool:prometheus:tests of the metrics of the command" ;;
   --cross) tools="$tools
 x86_64-linux-gnu-gcc:gcc-x86-64-linux-gnu:building the addon for x64
 aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu:building the addon for arm64
 /usr/aarch64-linux-gnu/include/errno.h:libc6-dev-arm64-cross:building the addon for arm64
 /usr/aarch64-linux-gnu/lib/libstdc++.so.6:libstdc++6-arm64-cross:running the arm64 build of Node
 qemu-aarch64:qemu-user:loading the addon for arm64" ;;
-  --views) tools="$tools
-chromium:chromium:reports in a browser
-promtool:prometheus:checking metrics" ;;
   --bench) tools="$tools
 g++:g++:building rivals
 make:make:building rivals

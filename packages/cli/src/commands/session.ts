@@ -92,10 +92,8 @@ function makeViews(common: CommonOptions): View[] {
   const views: View[] = [];
   const output = new LineOutput(process.stdout);
   const perFlow = common.perFlow === true;
-  if (common.json === true) views.push(jsonView(output, perFlow));
-  else if (common.ndjson === true) views.push(ndjsonView(output, perFlow));
-  else views.push(terminalView(process.stdout));
   const say = (text: string): void => void process.stderr.write(`etherconn: ${text}\n`);
+  // What may be refused begins first.
   if (common.report !== undefined) views.push(reportView(common.report));
   if (common.junit !== undefined) views.push(junitView(common.junit));
   if (common.metrics !== undefined) {
@@ -104,6 +102,9 @@ function makeViews(common: CommonOptions): View[] {
       new PrometheusView(common.metrics, (port) => say(`metrics at http://${host}:${port}/metrics`)),
     );
   }
+  if (common.json === true) views.push(jsonView(output, perFlow));
+  else if (common.ndjson === true) views.push(ndjsonView(output, perFlow));
+  else views.push(terminalView(process.stdout));
   return views;
 }
 

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { requireCommand } from 'etherconn/testing';
 import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
 import { endAll, etherconn, objects, RunningCommand } from '../test-support/command.ts';
 
@@ -180,7 +181,17 @@ test('Ctrl-C: the result so far, exit code 130, and every view is written', asyn
   assert.match(readFileSync(junit, 'utf8'), /<failure message="interrupted"\/>/);
 });
 
-test('--metrics: Prometheus text while it runs', async () => {
+test('--metrics: Prometheus text while it runs', () => scrape());
+
+test('--metrics: promtool finds nothing to say', { skip: requireCommand('promtool') }, () =>
+  scrape((text) => {
+    const promtool = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    assert.equal(promtool.stdout + promtool.stderr, '');
+    assert.equal(promtool.status, 0);
+  }),
+);
+
+async function scrape(fits?: (text: string) => void): Promise<void> {
   const running = new RunningCommand([...SEND, '--duration', '1h', '--metrics', ':0', '--ndjson']);
   await running.says(/metrics at http:\S+\/metrics[\s\S]*"type":"second"|"type":"second"[\s\S]*metrics at/);
   const url = /http:\S+/.exec(running.stderr)![0];
@@ -190,10 +201,36 @@ test('--metrics: Prometheus text while it runs', async () => {
   assert.match(text, /^etherconn_sent_packets_total\{command="udp send",interface="mem0"\} \d+$/m);
   assert.match(text, /^etherconn_latency_seconds\{percentile="99",.*\} [\d.e-]+$/m);
   assert.equal((await fetch(url.replace('/metrics', '/'))).status, 404);
-  const promtool = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-  // Where it is not installed there is nothing to compare with.
-  if (promtool.error === undefined) assert.equal(promtool.status, 0, promtool.stderr + promtool.stdout);
+  fits?.(text);
   assert.equal((await running.interrupt()).status, 130);
+}
+
+test('files that cannot be written are told before the run', async () => {
+  for (const option of ['--report', '--junit']) {
+    const none = await etherconn([...SEND, option, join(folder, 'none', 'file')]);
+    assert.equal(none.status, 2);
+    assert.equal(none.stdout, '');
+    assert.match(
+      none.stderr,
+      new RegExp(`^etherconn: ${option}: .* cannot be written: there is no folder .*\n$`),
+    );
+    const isFolder = await etherconn([...SEND, option, folder]);
+    assert.match(isFolder.stderr, new RegExp(`^etherconn: ${option}: .* is a folder; name a file\n$`));
+  }
+});
+
+test('SIGTERM ends it as Ctrl-C does, with 143', async () => {
+  const report = join(folder, 'terminated.html');
+  const running = new RunningCommand([
+    ...SEND,
+    ...['--duration', '1h', '--report', report, '--json', '--metrics', ':0'],
+  ]);
+  await running.says(/metrics at/);
+  running.child.kill('SIGTERM');
+  const end = await running.ended;
+  assert.equal(end.status, 143);
+  assert.equal(objects(end)[0].interrupted, true);
+  assert.match(readFileSync(report, 'utf8'), /<span class="badge bad">interrupted<\/span>/);
 });
 
 test('--metrics: a port that is in use is said in one sentence', async () => {
