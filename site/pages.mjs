@@ -8,6 +8,7 @@ export const PAGES = [
       ['Concepts', 'concepts'],
       ['Recipes', 'recipes'],
       ['Troubleshooting', 'troubleshooting'],
+      ['Coming from other tools', 'coming-from'],
       ['Limits', 'limits'],
     ],
   },

@@ -13,7 +13,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { PAGES } from '../site/pages.mjs';
-import { linksOf } from './markdown.mjs';
+import { linksOf, placeLinksOf, placesOf } from './markdown.mjs';
 
 /**
  * The pages of docs/: every block of JavaScript and TypeScript is type-checked, and run where the page says what it
@@ -50,6 +50,16 @@ test('every link between pages leads somewhere', () => {
     for (const link of linksOf(read(page))) {
       const file = join('docs', dirname(page), decodeURIComponent(link));
       assert.ok(existsSync(join(root, normalize(file))), `docs/${page} links to ${link}`);
+    }
+  }
+});
+
+test('every link to a place in a page leads to a heading', () => {
+  for (const page of docs) {
+    for (const { file, place } of placeLinksOf(read(page))) {
+      const target = file === '' ? page : normalize(join(dirname(page), file));
+      if (!docs.includes(target)) continue;
+      assert.ok(placesOf(read(target)).has(place), `docs/${page} links to ${target}#${place}`);
     }
   }
 });
