@@ -123,7 +123,7 @@ const frame = fc
       [0, 7, 9],
       ...Array(14).fill(undefined),
     ),
-    tpid: fc.constantFrom(0x8100, 0x8100, 0x88a8),
+    tpids: fc.array(fc.constantFrom(0x8100, 0x8100, 0x88a8), { minLength: 3, maxLength: 3 }),
     source: fc.constantFrom('a stranger', 'a stranger', 'a stranger', 'itself', 'a group', 'all', 'none'),
     otherAddress: fc.constantFrom('another', 'a group', ...Array(6).fill(undefined)),
     sourcePort: fc.constantFrom(0, 53, 4000, 65_535),
@@ -140,34 +140,52 @@ const frame = fc
     pad: fc.boolean(),
     flip: fc.option(fc.nat(), { freq: 3 }),
     cut: fc.option(fc.nat(60), { freq: 6 }),
+    shorter: fc.option(fc.nat(12), { freq: 5 }),
   })
-  .map(({ station, address, otherMac, otherVlans, otherAddress, tpid, source, flip, cut, ...rest }) => {
-    const { mac, addresses, vlans } = STATIONS[station]!;
-    const own = addresses[address % addresses.length]!;
-    const is6 = own.includes(':');
-    const sources = is6
-      ? { 'a stranger': '2001:db8::9', itself: own, 'a group': 'ff02::1', all: 'ff02::2', none: '::' }
-      : {
-          'a stranger': '10.0.0.9',
-          itself: own,
-          'a group': '224.0.0.1',
-          all: '255.255.255.255',
-          none: '0.0.0.0',
-        };
-    const others = is6
-      ? { another: '2001:db8::8', 'a group': 'ff02::1' }
-      : { another: '10.0.0.77', 'a group': '239.0.0.1' };
-    const bytes = buildUdpFrame({
-      ...rest,
-      source: sources[source],
-      destination: otherAddress === undefined ? own : others[otherAddress as 'another'],
-      destinationMac: otherMac ?? mac,
-      vlans: (otherVlans ?? vlans).map((id) => ({ id, tpid })),
-    });
-    // In the headers, mostly: that is where decisions are made.
-    if (flip !== null) bytes[(flip >> 3) % Math.min(bytes.length, 70)]! ^= 1 << (flip & 7);
-    return cut === null ? bytes : bytes.subarray(0, Math.max(14, bytes.length - cut));
-  });
+  .map(
+    ({
+      station,
+      address,
+      otherMac,
+      otherVlans,
+      otherAddress,
+      tpids,
+      source,
+      flip,
+      cut,
+      shorter,
+      ...rest
+    }) => {
+      const { mac, addresses, vlans } = STATIONS[station]!;
+      const own = addresses[address % addresses.length]!;
+      const is6 = own.includes(':');
+      const sources = is6
+        ? { 'a stranger': '2001:db8::9', itself: own, 'a group': 'ff02::1', all: 'ff02::2', none: '::' }
+        : {
+            'a stranger': '10.0.0.9',
+            itself: own,
+            'a group': '224.0.0.1',
+            all: '255.255.255.255',
+            none: '0.0.0.0',
+          };
+      const others = is6
+        ? { another: '2001:db8::8', 'a group': 'ff02::1' }
+        : { another: '10.0.0.77', 'a group': '239.0.0.1' };
+      const tags = otherVlans ?? vlans;
+      const bytes = buildUdpFrame({
+        ...rest,
+        source: sources[source],
+        destination: otherAddress === undefined ? own : others[otherAddress as 'another'],
+        destinationMac: otherMac ?? mac,
+        vlans: tags.map((id, i) => ({ id, tpid: tpids[i] })),
+      });
+      // UDP's length ends before IP's: what lies between is nobody's.
+      if (shorter !== null) bytes[14 + 4 * tags.length + (is6 ? 40 : 20) + 5]! -= shorter;
+      // In the headers, mostly: that is where decisions are made.
+      if (flip !== null) bytes[(flip >> 3) % Math.min(bytes.length, 70)]! ^= 1 << (flip & 7);
+      return cut === null ? bytes : bytes.subarray(0, Math.max(14, bytes.length - cut));
+    },
+  );
 
 const batches = fc.array(
   fc.record({

@@ -11,7 +11,7 @@ export interface Tap {
   relayStopped(): void;
 }
 
-/** The taps of a relay. Without a tap they cost nothing; with one, all frames take the layered way. */
+/** The taps of a relay. Without a tap they cost nothing; with one, the relay parses every frame. */
 export class Taps {
   readonly #link: Link;
   readonly #demultiplexer: Demultiplexer;

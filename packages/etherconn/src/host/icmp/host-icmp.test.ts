@@ -1,64 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { MemoryRelay } from '../../relay/memory-relay.ts';
-import { parsed } from '../../test-support/frames.ts';
 import { HostNetwork, TestPort } from '../../test-support/hosts.ts';
-import { buildUdpFrame } from '../../wire/build.ts';
-import { emitEthernet } from '../../wire/ethernet.ts';
-import { EtherType } from '../../wire/ethertype.ts';
+import { errorFrame } from '../../test-support/icmp-error-frame.ts';
 import { Icmpv4Type, Icmpv4Unreachable } from '../../wire/icmpv4.ts';
 import { Icmpv6Type } from '../../wire/icmpv6.ts';
 import { parseIp } from '../../wire/ip.ts';
-import { parseMac } from '../../wire/mac.ts';
 import { hostError } from '../host-error.ts';
-import { AddressKind } from '../ip/addresses.ts';
 import type { HostUdpPort } from '../udp/host-udp-port.ts';
-import { icmpPacket } from './icmp-packet.ts';
-
-const ROUTER_MAC = '02:00:00:00:00:fe';
-
-/** An ICMP error of a router about a UDP datagram, to host 1. */
-function errorFrame(error: {
-  type: number;
-  code?: number;
-  rest?: number;
-  source: string;
-  sourcePort: number;
-  destination: string;
-  destinationPort?: number;
-}): Uint8Array {
-  const quoted = buildUdpFrame({
-    sourceMac: '02:00:00:00:00:01',
-    destinationMac: ROUTER_MAC,
-    source: error.source,
-    destination: error.destination,
-    sourcePort: error.sourcePort,
-    destinationPort: error.destinationPort ?? 7,
-    payload: new Uint8Array(1400),
-  });
-  const isV4 = !error.source.includes(':');
-  const destination = parseIp(error.source);
-  const path = {
-    kind: AddressKind.OTHER,
-    destination,
-    source: destination,
-    nextHop: null,
-    mac: null,
-    mtu: 1500,
-  };
-  const { type, code = 0, rest = 0 } = error;
-  const from = parseIp(isV4 ? '10.0.0.254' : 'fe80::fe');
-  const packet = icmpPacket(path, from, type, code, rest, quoted, 14, 14 + 48);
-  const frame = new Uint8Array(14 + packet.length);
-  emitEthernet(frame, 0, {
-    destination: parseMac('02:00:00:00:00:01'),
-    source: parseMac(ROUTER_MAC),
-    etherType: isV4 ? EtherType.IPV4 : EtherType.IPV6,
-  });
-  frame.set(packet, 14);
-  assert.equal(parsed(frame).error, 0);
-  return frame;
-}
 
 async function inject(net: HostNetwork, relay: MemoryRelay, frame: Uint8Array): Promise<void> {
   assert.equal(relay.trySendFrame(frame), 1);

@@ -104,7 +104,8 @@ export class Addresses {
     const v4 = usable.filter((one) => one.version === 4);
     this.#own4 = v4.map((one) => readU32(one.address, 0) | 0);
     const networks = v4.filter((one) => one.length < 31);
-    this.#broadcast4 = networks.map((one) => readU32(one.address, 0) | (0xffffffff >>> one.length));
+    const broadcasts = networks.map((one) => readU32(one.address, 0) | (0xffffffff >>> one.length));
+    this.#broadcast4 = [...new Set(broadcasts)];
     const v6 = usable.filter((one) => one.version === 6);
     this.#own6 = v6.length === 0 ? NONE : v6.map((one) => one.address);
   }

@@ -7,7 +7,9 @@ import { FrameFlag } from '../../link/link.ts';
 import { Relay } from '../../relay/relay.ts';
 import { FakeLink } from '../../test-support/fake-link.ts';
 import { PortUser } from '../../test-support/hosts.ts';
+import { errorFrame } from '../../test-support/icmp-error-frame.ts';
 import { buildUdpFrame } from '../../wire/build.ts';
+import { Icmpv4Type, Icmpv4Unreachable } from '../../wire/icmpv4.ts';
 import { parseIp } from '../../wire/ip.ts';
 import { Host } from '../host.ts';
 import type { UdpPort, UdpPortOptions } from './udp-port.ts';
@@ -37,6 +39,10 @@ interface WayOptions {
   readonly mirror?: boolean;
   /** A conn shares the host. */
   readonly shared?: boolean;
+  /** A capture sees all frames. */
+  readonly tap?: boolean;
+  /** The host has more addresses than an entry can tell from strangers. */
+  readonly many?: boolean;
 }
 
 /** The same hosts twice: frames that begin 2 bytes past a word go to the front first, others never do. */
@@ -46,12 +52,15 @@ class Way {
   readonly hosts: Host[];
   readonly users: PortUser[] = [];
   readonly ports: UdpPort[] = [];
+  /** What a capture has seen. */
+  readonly tapped: string[] = [];
   readonly #past: number;
 
-  constructor(past: number, { hairpin = false, mirror = false, shared = false }: WayOptions = {}) {
+  constructor(past: number, { hairpin = false, mirror = false, shared = false, tap, many }: WayOptions = {}) {
     this.#past = past;
     this.relay = new Relay(this.link, { hairpin });
     const addresses = ['10.0.0.1/24', '10.0.0.2/24', '2001:db8::1/64', 'fe80::1/64'];
+    if (many) for (let i = 1; i < 6; i++) addresses.push(`10.${i}.0.8/16`, `2001:db8:${i}::9/64`);
     const common = { addresses, detectDuplicates: 'off' } as const;
     this.hosts = [
       Host.createNow(this.relay, { ...common, mac: MAC }),
@@ -65,6 +74,11 @@ class Way {
       });
     }
     if (mirror) new EtherConn('02:00:00:00:00:1f', this.relay, [], { role: 'mirror' });
+    if (tap) this.relay.addTap({ frame: (u8, at, length) => this.#shown(u8, at, length), relayStopped() {} });
+  }
+
+  #shown(u8: Uint8Array, at: number, length: number): void {
+    this.tapped.push(Buffer.from(u8.subarray(at, at + length)).toString('hex'));
   }
 
   #open(host: Host, { options, local, port, remote }: (typeof PORTS)[number]): void {
@@ -83,7 +97,7 @@ class Way {
   outcome() {
     const { link: _, ...stats } = this.relay.stats();
     const taken = this.users.map(({ batches }) => batches.filter((batch) => batch.length > 0));
-    return { taken, hosts: this.hosts.map((host) => host.stats()), stats };
+    return { taken, tapped: this.tapped, hosts: this.hosts.map((host) => host.stats()), stats };
   }
 }
 
@@ -169,7 +183,15 @@ function datagram(
 }
 
 describe('ports of hosts in the front for UDP', () => {
-  for (const options of [{}, { hairpin: true }, { mirror: true }, { shared: true }]) {
+  for (const options of [
+    {},
+    { hairpin: true },
+    { mirror: true },
+    { shared: true },
+    { tap: true },
+    { tap: true, hairpin: true, mirror: true },
+    { many: true },
+  ]) {
     it(`differ from those behind the layers in nothing, for any frames in any order: ${JSON.stringify(options)}`, () => {
       fc.assert(
         fc.property(batches, (list) => {
@@ -234,5 +256,103 @@ describe('ports of hosts in the front for UDP', () => {
     way.deliver([datagram('10.0.0.1', 53), datagram('10.0.0.1', 54), datagram('10.0.0.1', 54)], 0);
     assert.equal(missed, 2);
     assert.deepEqual(second!.taken, []);
+  });
+
+  it('go with the station, to another host and back, and end with their host', async (t) => {
+    const ways = [new Way(2), new Way(3)] as const;
+    closing(t, ...ways);
+    const heard = ways.map((way) => {
+      const [first] = way.hosts;
+      const round = () => way.deliver([datagram('10.0.0.1', 53), datagram('10.0.0.1', 58)], 0);
+      const options = { addresses: ['10.0.0.1/24'], detectDuplicates: 'off', mac: MAC } as const;
+      const users = [way.users[0]!];
+      const openOn = (host: Host) => {
+        const user = new PortUser();
+        host.openUdpPort(user, { version: 4 }).bind(new Uint8Array(4), 53);
+        users.push(user);
+      };
+      round();
+      const second = Host.createNow(way.relay, options);
+      round();
+      openOn(second);
+      round();
+      // The old host's ports come to nothing, whatever changes at them.
+      way.ports[5]!.disconnect();
+      round();
+      void second.close();
+      round();
+      const third = Host.createNow(way.relay, options);
+      openOn(third);
+      round();
+      void first!.close();
+      round();
+      void third.close();
+      round();
+      const { link: _, ...stats } = way.relay.stats();
+      return {
+        counts: users.map(({ taken }) => taken.length),
+        stats,
+        hosts: [first, second, third].map((host) => host!.stats()),
+      };
+    });
+    assert.deepEqual(heard[0], heard[1]);
+    assert.deepEqual(heard[0]!.counts, [1, 2, 2]);
+  });
+
+  it('have their errors told in order with datagrams, when connected', async (t) => {
+    const outcomes = [];
+    for (const past of [2, 3]) {
+      const way = new Way(past);
+      closing(t, way);
+      const events: string[] = [];
+      const user = way.users[5]!;
+      const batchEnd = user.batchEnd.bind(user);
+      user.batchEnd = (...args) => {
+        batchEnd(...args);
+        events.push(...user.texts.splice(0), 'batch');
+      };
+      user.failed = (error) => void events.push(error.code);
+      const unreachable = errorFrame({
+        type: Icmpv4Type.DESTINATION_UNREACHABLE,
+        code: Icmpv4Unreachable.PORT,
+        source: '10.0.0.1',
+        sourcePort: 58,
+        destination: '10.0.0.9',
+        destinationPort: 4000,
+        mac: MAC,
+      });
+      way.deliver([datagram('10.0.0.1', 58), unreachable, datagram('10.0.0.1', 58)], 0);
+      await new Promise((resolve) => setImmediate(resolve));
+      outcomes.push(events);
+    }
+    assert.deepEqual(outcomes[0], outcomes[1]);
+    assert.equal(outcomes[0]!.filter((event) => event === 'ECONNREFUSED').length, 1, outcomes[0]!.join());
+  });
+
+  it('belong to a newcomer that gets the number of one closed in the same batch', (t) => {
+    const outcomes = [2, 3].map((past) => {
+      const way = new Way(past);
+      closing(t, way);
+      const [first, second] = way.users;
+      const newcomer = new PortUser();
+      let missed = 0;
+      second!.missed = (count?: number) => {
+        missed += count!;
+      };
+      first!.batchEnd = () => {
+        way.ports[1]!.close();
+        way.hosts[0]!.openUdpPort(newcomer, { version: 6 }).bind(new Uint8Array(16), 54);
+      };
+      const to = [53, 54, 54, 56].map((port) => datagram(port === 56 ? '10.0.0.2' : '10.0.0.1', port));
+      way.deliver(to, 0);
+      const during = [missed, newcomer.taken.length, way.users[3]!.taken.length];
+      first!.batchEnd = () => undefined;
+      way.deliver(to, 0);
+      return [...during, missed, newcomer.taken.length, way.users[3]!.taken.length];
+    });
+    assert.deepEqual(outcomes, [
+      [2, 0, 1, 2, 2, 2],
+      [2, 0, 1, 2, 2, 2],
+    ]);
   });
 });
