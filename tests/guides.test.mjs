@@ -41,6 +41,8 @@ const TABLES = [
   ['recipes.md', 'The options of every relay:', ['RelayOptions']],
   ['guides/dhcp-clients.md', '## Options of `host.dhcp()`', ['DhcpOptions']],
   ['guides/dhcp-clients.md', 'The options of `host.slaac()`:', ['SlaacOptions']],
+  ['conns.md', 'The options of EtherConn', ['EthernetOptions']],
+  ['conns.md', 'The options of RUDPConn', ['UdpConnOptions']],
 ];
 
 for (const [page, beginning, types] of TABLES) {
