@@ -15,7 +15,8 @@ import {
 import type { PacketRelay } from '../relay/packet-relay.ts';
 import type { RegistrationRole, RelayRegistration } from '../relay/registration.ts';
 import { RelayCore } from '../relay/relay-core.ts';
-import type { UdpEntry, UdpEntryOptions } from '../relay/udp-front.ts';
+import type { UdpEntry } from '../relay/udp-entries.ts';
+import type { UdpEntryOptions } from '../relay/udp-front.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import { formatMac, isGroupMac, macHigh, macLow } from '../wire/mac.ts';

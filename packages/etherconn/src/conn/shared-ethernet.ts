@@ -3,7 +3,8 @@ import type { CallOptions, DeadlineTime } from '../pending.ts';
 import type { EthernetResponse } from '../relay/ethernet-response.ts';
 import type { FrameReceiver } from '../relay/frame-receiver.ts';
 import type { MacAddress } from '../relay/l2-endpoint.ts';
-import type { UdpEntry, UdpEntryOptions } from '../relay/udp-front.ts';
+import type { UdpEntry } from '../relay/udp-entries.ts';
+import type { UdpEntryOptions } from '../relay/udp-front.ts';
 import type { L4HashKey } from './l4-hash-key.ts';
 import type { UdpLower } from './udp-endpoint.ts';
 

@@ -1,7 +1,7 @@
 import type { Station } from '../link/link.ts';
 import type { FrameReceiver } from './frame-receiver.ts';
 import type { L2EndpointKey } from './l2-endpoint.ts';
-import type { UdpEntries } from './udp-front.ts';
+import type { UdpEntries } from './udp-entries.ts';
 
 /** Which frames a registration receives. */
 export type RegistrationRole =

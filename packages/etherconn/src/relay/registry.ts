@@ -7,7 +7,8 @@ import { GroupListeners } from './group-listeners.ts';
 import { L2EndpointKey } from './l2-endpoint.ts';
 import { type RegistrationCloser, type RegistrationRole, RelayRegistration } from './registration.ts';
 import type { TakerLists } from './taker-lists.ts';
-import { UdpEntries, type UdpEntry, type UdpEntryOptions, UdpFront } from './udp-front.ts';
+import { UdpEntries, type UdpEntry } from './udp-entries.ts';
+import { type UdpEntryOptions, UdpFront } from './udp-front.ts';
 
 /** Ids are generation × 2^24 + place, so an id of the past never names a registration of today. */
 const ID_PLACES = 2 ** 24;

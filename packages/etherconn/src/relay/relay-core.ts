@@ -23,7 +23,8 @@ import { TakerLists } from './taker-lists.ts';
 import { type Tap, Taps } from './taps.ts';
 import type { FrameSender } from './transmit.ts';
 import { Transmitter } from './transmitter.ts';
-import type { UdpEntry, UdpEntryOptions } from './udp-front.ts';
+import type { UdpEntry } from './udp-entries.ts';
+import type { UdpEntryOptions } from './udp-front.ts';
 
 /**
  * Events: 'error' (the link died; the relay has closed itself), 'down', 'up', 'close', 'refused' (the interface will not

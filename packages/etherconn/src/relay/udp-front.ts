@@ -13,6 +13,7 @@ import {
   VLANS_SHIFT,
 } from './batch-store.ts';
 import { LIST_SHIFT, List, type TakerLists } from './taker-lists.ts';
+import { type UdpEntries, UdpEntry, type UdpEntryTable } from './udp-entries.ts';
 
 /** Which datagrams an entry takes: those that come to this station, address and port. */
 export interface UdpKey {
@@ -97,7 +98,7 @@ const EMPTY = 0;
  * only so much in place. Words are made signed, since
  * an unsigned one may become a heap object when it is handed on.
  */
-export class UdpFront {
+export class UdpFront implements UdpEntryTable {
   #rows = new Int32Array(16 << ROW_SHIFT);
   #taken = new Float64Array(this.#rows.buffer);
   /** Open addressing: number of a row, plus one. */
@@ -142,7 +143,7 @@ export class UdpFront {
     return entry;
   }
 
-  /** For {@link UdpEntry}: ends it, and returns how many datagrams it has taken. */
+  /** See {@link UdpEntryTable}. */
   close(index: number): number {
     const taken = this.taken(index);
     const slots = this.#slots;
@@ -165,7 +166,7 @@ export class UdpFront {
     return taken;
   }
 
-  /** For {@link UdpEntry}: how many datagrams it has taken. */
+  /** See {@link UdpEntryTable}. */
   taken(index: number): number {
     return this.#taken[((index << ROW_SHIFT) + Row.TAKEN) >> 1];
   }
@@ -489,67 +490,6 @@ const KEY = [
   Row.ADDRESS + 2,
   Row.ADDRESS + 3,
 ];
-
-/** An endpoint's place in the front. */
-export class UdpEntry {
-  readonly #front: UdpFront;
-  readonly #all: UdpEntries;
-  #index: number;
-  /** Its neighbors among those of its registration. */
-  next: UdpEntry | null = null;
-  previous: UdpEntry | null = null;
-
-  constructor(front: UdpFront, index: number, all: UdpEntries) {
-    this.#front = front;
-    this.#index = index;
-    this.#all = all;
-    all.opened(this);
-  }
-
-  /** Datagrams taken, while it is open; 0 where they are not counted. */
-  get taken(): number {
-    return this.#index < 0 ? 0 : this.#front.taken(this.#index);
-  }
-
-  /** From now on all goes through the layers. Calling it again is harmless. */
-  close(): void {
-    if (this.#index < 0) return;
-    const taken = this.#front.close(this.#index);
-    this.#index = -1;
-    this.#all.closed(this, taken);
-  }
-}
-
-/** The open entries of a registration, and how many datagrams the front has taken for all that it ever had. */
-export class UdpEntries {
-  #first: UdpEntry | null = null;
-  #past = 0;
-
-  get taken(): number {
-    let sum = this.#past;
-    for (let entry = this.#first; entry !== null; entry = entry.next) sum += entry.taken;
-    return sum;
-  }
-
-  opened(entry: UdpEntry): void {
-    entry.next = this.#first;
-    if (this.#first !== null) this.#first.previous = entry;
-    this.#first = entry;
-  }
-
-  closed(entry: UdpEntry, taken: number): void {
-    this.#past += taken;
-    if (entry.previous === null) this.#first = entry.next;
-    else entry.previous.next = entry.next;
-    if (entry.next !== null) entry.next.previous = entry.previous;
-    entry.next = null;
-    entry.previous = null;
-  }
-
-  closeAll(): void {
-    while (this.#first !== null) this.#first.close();
-  }
-}
 
 /** Consecutive MAC and IP addresses (simulated machines have them), which differ in high bits here, spread evenly. */
 function hash(mac: number, macAndPort: number, vlanKey: number, address: number): number {

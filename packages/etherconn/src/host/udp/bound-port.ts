@@ -1,5 +1,5 @@
 import type { SystemError } from '../../errors.ts';
-import type { UdpEntry } from '../../relay/udp-front.ts';
+import type { UdpEntry } from '../../relay/udp-entries.ts';
 import { readU32, sameBytes } from '../../wire/bytes.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 import { AddressKind } from '../ip/addresses.ts';

@@ -1,4 +1,5 @@
-import { NEVER_MAX, type UdpEntry } from '../../relay/udp-front.ts';
+import type { UdpEntry } from '../../relay/udp-entries.ts';
+import { NEVER_MAX } from '../../relay/udp-front.ts';
 import type { HostState } from '../state.ts';
 import type { BoundPort } from './bound-port.ts';
 
