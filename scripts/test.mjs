@@ -48,7 +48,10 @@ const folders =
   values.folder === undefined ? ['packages/etherconn/dist', 'packages/cli/dist', 'tests'] : [values.folder];
 const files = folders
   .flatMap((folder) =>
-    readdirSync(resolve(root, folder), { recursive: true }).map((file) => join(folder, String(file))),
+    // In the folders of tests/ are files that tests give to others: to vitest, to bundlers.
+    readdirSync(resolve(root, folder), { recursive: folder !== 'tests' }).map((file) =>
+      join(folder, String(file)),
+    ),
   )
   .filter((file) => /\.test\.m?js$/.test(file))
   .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))

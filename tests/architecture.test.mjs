@@ -4,8 +4,9 @@ import { test } from 'node:test';
 
 const page = readFileSync(new URL('../docs/architecture.md', import.meta.url), 'utf8');
 const library = new URL('../packages/etherconn/', import.meta.url);
-const files = readdirSync(library, { recursive: true })
-  .map(String)
+const command = new URL('../packages/cli/', import.meta.url);
+const files = [library, command]
+  .flatMap((folder) => readdirSync(folder, { recursive: true }).map(String))
   .filter((file) => /^(src|bpf|wasm|native)\//.test(file));
 
 /** The file that a page means by the end of its path. */
