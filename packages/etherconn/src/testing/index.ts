@@ -1,5 +1,2 @@
-/**
- * For integration tests: network namespaces with veth pairs between them, and the conformance suite that every
- * link must pass.
- */
+/** For integration tests: network namespaces with veth pairs between them. */
 export * from './namespaces.ts';

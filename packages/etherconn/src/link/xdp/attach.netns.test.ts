@@ -11,6 +11,7 @@ import { loadAddon } from '../../native/addon.ts';
 import { requireBpf } from '../../test-support/bpf.ts';
 import { eventually } from '../../test-support/eventually.ts';
 import type { SteeringWorker } from '../../test-support/hold-steering.ts';
+import { verdictOf } from '../../test-support/steering-probe.ts';
 import { FAR, NEAR, openVethBench, type VethBench } from '../../test-support/veth-links.ts';
 import { requireBpfMount } from '../../test-support/xdp-bench.ts';
 import { orSkip } from '../../testing/strict.ts';
@@ -29,6 +30,7 @@ const MODES: readonly AttachMode[] = ['native', 'generic'];
 const HOLDER = fileURLToPath(new URL('../../test-support/hold-steering.js', import.meta.url));
 const PROGRAM = new URL('./program.js', import.meta.url).href;
 const ADDON = new URL('../../native/addon.js', import.meta.url).href;
+const PROBE = new URL('../../test-support/steering-probe.js', import.meta.url).href;
 const OPTIONS = { endpoints: 1000, queues: 4, frags: false };
 const ANY_BYTES = 4000;
 
@@ -238,7 +240,7 @@ describe('steering program on interfaces', { skip }, () => {
       const takers = (macLow: number, etherType: number) =>
         [0, 1, 2, 3].filter((queue) => {
           const options = { interfaceIndex: near, queue, namespaceFd };
-          return program.testRun(frame(macLow, etherType), options).verdict === 'redirect';
+          return verdictOf(program, frame(macLow, etherType), options) === 'redirect';
         });
       for (let i = 0; i < stations; i++) {
         assert.deepEqual([takers(i, 0x0800), takers(i, 0x0806)], [[0, 2], [1]], `station ${i}`);
@@ -266,7 +268,7 @@ describe('steering program on interfaces', { skip }, () => {
       const two = SteeringProgram.share(addon, one.share());
       const socket = addon.socketOpen(AF_XDP, SOCK_RAW, 0, namespaceFd);
       one.setSocket(0, addon.socketFd(socket));
-      const verdict = (macLow: number) => one.testRun(frame(macLow, 0x0800)).verdict;
+      const verdict = (macLow: number) => verdictOf(one, frame(macLow, 0x0800));
       one.update([station(1, 0x0800), station(2, 0x0800), station(3, 0x0800)], [], 1n);
       two.update([station(1, 0x0800), station(4, 0x0800)], [], 2n);
       const more = [station(5, 0x0800), station(6, 0x0800)];
@@ -309,7 +311,7 @@ describe('steering program on interfaces', { skip }, () => {
       const two = SteeringProgram.share(addon, one.share());
       const socket = addon.socketOpen(AF_XDP, SOCK_RAW, 0, namespaceFd);
       one.setSocket(0, addon.socketFd(socket));
-      const verdict = (etherType: number) => one.testRun(frame(1, etherType)).verdict;
+      const verdict = (etherType: number) => verdictOf(one, frame(1, etherType));
       two.update([station(1, 0x0601, 0x0602, 0x0603, 0x0604, 0x0605)], [], 2n);
       one.update([station(1, 0x0605, 0x0606)], [], 1n);
       assert.deepEqual([0x0604, 0x0605, 0x0606, 0x0607].map(verdict), [
@@ -350,10 +352,10 @@ describe('steering program on interfaces', { skip }, () => {
         Buffer.from('4500001c00000000401100000a0000020a0000010001000500080000', 'hex'),
       ]);
       const before = one.counters()!;
-      assert.equal(one.testRun(udp).verdict, 'pass');
+      assert.equal(verdictOf(one, udp), 'pass');
       assert.equal(one.counters()!.noSocket, before.noSocket + 1);
       one.close();
-      assert.equal(two.testRun(udp).verdict, 'pass');
+      assert.equal(verdictOf(two, udp), 'pass');
       assert.equal(two.counters()!.otherQueue, before.otherQueue + 1);
       two.close();
     });
@@ -366,14 +368,14 @@ describe('steering program on interfaces', { skip }, () => {
       assert.deepEqual([program.steers, program.queues, program.counters()], [false, 4, null]);
       const socket = addon.socketOpen(AF_XDP, SOCK_RAW, 0, namespaceFd);
       program.setSocket(0, addon.socketFd(socket));
-      assert.equal(theirs.testRun(frame(1, 0x0800)).verdict, 'redirect');
+      assert.equal(verdictOf(theirs, frame(1, 0x0800)), 'redirect');
       program.update([station(1, 0x0800)], [], 1n);
       program.setTakeAll(false);
       assert.throws(() => program.attach(near, namespaceFd, 'native'), /somebody else steers/);
-      assert.throws(() => program.testRun(frame(1, 0x0800)), /somebody else steers/);
+      assert.throws(() => verdictOf(program, frame(1, 0x0800)), /somebody else steers/);
       assert.deepEqual(program.share().steering, undefined);
       program.close();
-      assert.equal(theirs.testRun(frame(1, 0x0800)).verdict, 'redirect');
+      assert.equal(verdictOf(theirs, frame(1, 0x0800)), 'redirect');
       theirs.close();
       addon.socketClose(socket);
     });
@@ -405,14 +407,15 @@ describe('steering program on interfaces', { skip }, () => {
       const script = `
         const { SteeringProgram } = await import('${PROGRAM}');
         const { loadAddon } = await import('${ADDON}');
+        const { pinSockets, verdictOf } = await import('${PROBE}');
         const addon = loadAddon();
         const theirs = SteeringProgram.load(addon, ${JSON.stringify(OPTIONS)});
         theirs.setTakeAll(true);
-        theirs.pin('/mnt/xsks');
+        pinSockets(theirs, '/mnt/xsks');
         const program = SteeringProgram.share(addon, { xskMapPath: '/mnt/xsks' });
         const socket = addon.socketOpen(${AF_XDP}, ${SOCK_RAW}, 0, -1);
         program.setSocket(0, addon.socketFd(socket));
-        console.log(program.steers, program.queues, theirs.testRun(new Uint8Array(60)).verdict);
+        console.log(program.steers, program.queues, verdictOf(theirs, new Uint8Array(60)));
       `;
       const command = `mount -t bpf bpf /mnt && exec "$0" --input-type=module -e "$1"`;
       const args = ['-m', '-n', 'sh', '-c', command, process.execPath, script];

@@ -13,9 +13,3 @@ export const BPF_F_XDP_HAS_FRAGS: number = 1 << 5;
 export const XDP_FLAGS_SKB_MODE: number = 1 << 1;
 /** … or in the driver, before. */
 export const XDP_FLAGS_DRV_MODE: number = 1 << 2;
-
-/** enum xdp_action, by number. */
-export const XDP_ACTIONS = ['aborted', 'drop', 'pass', 'tx', 'redirect'] as const;
-
-/** What a program says of a frame. */
-export type XdpAction = (typeof XDP_ACTIONS)[number];

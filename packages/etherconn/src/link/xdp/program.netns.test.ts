@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { loadAddon, type NativeSocket } from '../../native/addon.ts';
 import { requireBpf } from '../../test-support/bpf.ts';
 import { sampleFrames } from '../../test-support/sample-frames.ts';
+import { verdictOf } from '../../test-support/steering-probe.ts';
 import { NEAR, openVethBench, type VethBench } from '../../test-support/veth-links.ts';
 import { parseIp } from '../../wire/ip.ts';
 import { parseFrame } from '../../wire/parse.ts';
@@ -86,7 +87,7 @@ describe('steering program', { skip }, () => {
   /** The verdict, and which counter has counted. */
   function run(program: SteeringProgram, bytes: Uint8Array, queue = 0): Disposition {
     const earlier = program.counters()!;
-    const { verdict } = program.testRun(bytes, { interfaceIndex, queue, namespaceFd });
+    const verdict = verdictOf(program, bytes, { interfaceIndex, queue, namespaceFd });
     const later = program.counters()!;
     const changed = Object.keys(later).filter(
       (name) => later[name as Disposition] !== earlier[name as Disposition],
@@ -286,8 +287,8 @@ describe('steering program', { skip }, () => {
   test('without an interface the queue is 0, and what is too short for Ethernet cannot be tried', () => {
     const program = load();
     program.update([station(1, [0x0800])], NONE, 1n);
-    assert.equal(program.testRun(frame(1, 0x0800)).verdict, 'redirect');
-    assert.throws(() => program.testRun(new Uint8Array(13)), { code: 'EINVAL' });
+    assert.equal(verdictOf(program, frame(1, 0x0800)), 'redirect');
+    assert.throws(() => verdictOf(program, new Uint8Array(13)), { code: 'EINVAL' });
     program.close();
   });
 

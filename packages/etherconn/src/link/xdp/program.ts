@@ -9,7 +9,7 @@ import { queryLink } from '../kernel/interface-netlink.ts';
 import { withRouteSocket } from '../kernel/netlink.ts';
 import type { Station } from '../link.ts';
 import { type AttachMode, type AttachTarget, attachError } from './attach-error.ts';
-import { XDP_ACTIONS, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, type XdpAction } from './bpf.ts';
+import { XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE } from './bpf.ts';
 import {
   checkXskMap,
   createMaps,
@@ -50,16 +50,6 @@ export interface SteeringCounters {
   readonly group: number;
   /** Shorter than their headers, or with more than 4 VLAN tags. */
   readonly unreadable: number;
-}
-
-/** For {@link SteeringProgram.testRun}. */
-export interface TestRunOptions {
-  /** The interface, with XDP enabled natively, whose queue the frame seems to come from. Default: loopback's only one. */
-  readonly interfaceIndex?: number;
-  /** Default 0. */
-  readonly queue?: number;
-  /** The interface's network namespace; negative (default): the calling thread's. */
-  readonly namespaceFd?: number;
 }
 
 /** The mask of a list of queues; bit n for queue n. Throws an OptionError for a queue that is not from 0 to 63. */
@@ -371,16 +361,6 @@ export class SteeringProgram {
     return { redirected, passed, noSocket, otherQueue, otherType, noEndpoint, group, unreadable };
   }
 
-  /** Runs the program over a frame of at least 14 bytes, without receiving or moving it. It is counted. */
-  testRun(frame: Uint8Array, options: TestRunOptions = {}): { readonly verdict: XdpAction } {
-    if (this.#program === undefined) throw new Error('testRun: somebody else steers');
-    const { interfaceIndex = 0, queue = 0, namespaceFd = -1 } = options;
-    const verdict = during('running the steering program', () =>
-      this.#addon.bpfTestRun(this.#program!, frame, interfaceIndex, queue, namespaceFd),
-    );
-    return { verdict: XDP_ACTIONS[verdict] };
-  }
-
   /** What another thread's {@link SteeringProgram.share} needs. */
   share(): SharedProgram {
     // What was admitted keeps its place when others fill the map.
@@ -402,13 +382,9 @@ export class SteeringProgram {
     return { xskMapFd, steering, ...identity };
   }
 
-  /** Pins the map of sockets at `path` in a BPF file system, for the `xskMapPath` of a process that may not attach programs. */
-  pin(path: string): void {
-    withAdvice(
-      `pinning the map of sockets at '${path}'`,
-      (code) => (code === 'EPERM' ? 'this is no BPF file system, or may not be written' : undefined),
-      () => this.#addon.bpfPin(this.#xsks, path),
-    );
+  /** @internal The kernel's objects. Without a program somebody else steers. */
+  get objects(): { readonly program: NativeBpf | undefined; readonly xsks: NativeBpf } {
+    return { program: this.#program, xsks: this.#xsks };
   }
 
   /** Takes back what this thread has steered, and lets go of the program. Harmless when repeated. */

@@ -24,6 +24,7 @@ const HOLDER = fileURLToPath(new URL('../../test-support/hold-xdp-link.js', impo
 const MODULE = new URL('./link.js', import.meta.url).href;
 const PROBE = new URL('../../test-support/link-probe.js', import.meta.url).href;
 const BENCH = new URL('../../test-support/xdp-bench.js', import.meta.url).href;
+const STEERING = new URL('../../test-support/steering-probe.js', import.meta.url).href;
 const B: Station = stationAt(STATION_B);
 
 /** The queue at which veth receives what was sent on one: in generic mode the kernel sees one less, and 0 twice. */
@@ -182,8 +183,9 @@ for (const mode of ['native', 'generic'] as const) {
         const { openXdpLink } = await import('${MODULE}');
         const { sendFrame, testFrame, STATION_A, STATION_B } = await import('${PROBE}');
         const { stationAt } = await import('${BENCH}');
+        const { pinSockets } = await import('${STEERING}');
         const owner = await openXdpLink('far0', { mode: '${mode}', queues: [1], chunks: 64 });
-        owner.steeringProgram.pin('/mnt/xsks');
+        pinSockets(owner.steeringProgram, '/mnt/xsks');
         owner.steeringProgram.update([stationAt(STATION_B)], [], 3n);
         const link = await openXdpLink('far0', { attach: false, xskMapPath: '/mnt/xsks', queues: [0], chunks: 64 });
         let frames = 0;
