@@ -54,6 +54,13 @@ test('every link between pages leads somewhere', () => {
   }
 });
 
+test('pictures are named from the page on, as the site needs it', () => {
+  for (const page of docs) {
+    for (const [, file] of read(page).matchAll(/(?:src|srcset)="([^"]+)"/g))
+      assert.match(file, /^\.\.?\//, `docs/${page} shows ${file}`);
+  }
+});
+
 test('every link to a place in a page leads to a heading', () => {
   for (const page of docs) {
     for (const { file, place } of placeLinksOf(read(page))) {
