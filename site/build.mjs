@@ -52,7 +52,8 @@ function sitewards(text) {
       (_, page) => `](/${BESIDE[page]}`,
     )
     .replaceAll(/\]\(docs\//g, '](/')
-    .replaceAll(/\]\((?:\.\.\/)?README\.md\)/g, '](/)');
+    .replaceAll(/\]\((?:\.\.\/)?README\.md\)/g, '](/)')
+    .replaceAll(/ (src|srcset)="images\//g, ' $1="./images/');
 }
 
 /**

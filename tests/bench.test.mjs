@@ -95,6 +95,13 @@ test('bytes allocated are compared, and what is no longer measured is named', ()
   assert.deepEqual(compare(of(0), shorten(results(KEPT))).gone, ['rx: 64 bytes: onBatch, bytes allocated']);
 });
 
+test('a section without a rival cannot be compared, which is said', () => {
+  const now = shorten(results(KEPT));
+  now.benches[0].sections[0].rows.shift();
+  assert.deepEqual(compare(shorten(results(KEPT)), now).apart, ['rx: 64 bytes']);
+  assert.deepEqual(compare(now, shorten(results(KEPT))).apart, []);
+});
+
 test('too few repetitions show no noise, so they are refused', () => {
   assert.throws(
     () => compare(results(KEPT), results(NOW, { repetitions: 2 })),

@@ -14,7 +14,8 @@ const SMALL = 0.03;
  * `slower`: the ranges of both runs are apart. `perhaps`: each median is outside the range of the other run.
  * @typedef {{ name: string, kept: Figure, now: Figure, change: number }} Change
  * @typedef {import('./stats.mjs').Spread & { speed: import('./stats.mjs').Spread }} Figure
- * @typedef {{ slower: Change[], perhaps: Change[], faster: Change[], same: number, gone: string[] }} Comparison
+ * @typedef {{ slower: Change[], perhaps: Change[], faster: Change[], same: number, gone: string[],
+ *   apart: string[] }} Comparison  gone: figures that the new run lacks; apart: sections without a rival
  */
 
 /**
@@ -31,7 +32,7 @@ export function compare(kept, now) {
   const before = figuresOf(kept);
   const after = figuresOf(now);
   /** @type {Comparison} */
-  const result = { slower: [], perhaps: [], faster: [], same: 0, gone: [] };
+  const result = { slower: [], perhaps: [], faster: [], same: 0, gone: [], apart: sectionsWithoutRival(now) };
   const measured = new Set(now.benches.map(({ name }) => name));
   for (const [name, { bench, figure }] of before) {
     const current = after.get(name);
@@ -57,7 +58,7 @@ export function compare(kept, now) {
  * @param {import('./report.mjs').Results} kept
  * @param {import('./report.mjs').Results} now
  */
-export function describe({ slower, perhaps, faster, same, gone }, kept, now) {
+export function describe({ slower, perhaps, faster, same, gone, apart }, kept, now) {
   const lines = ['Compared by ratios to the rivals of each run; the noise is the range of the repetitions.'];
   for (const key of /** @type {const} */ (['cpu', 'cores', 'kernel', 'node'])) {
     const [was, is] = [kept.machine[key], now.machine[key]];
@@ -79,11 +80,22 @@ export function describe({ slower, perhaps, faster, same, gone }, kept, now) {
     lines.push('', textTable(head, rows));
   }
   if (gone.length > 0) lines.push('', 'no longer measured:', ...gone.map((name) => `  ${name}`));
+  if (apart.length > 0)
+    lines.push('', 'not compared, for want of a rival:', ...apart.map((name) => `  ${name}`));
   lines.push(
     '',
     `${slower.length} slower, ${perhaps.length} perhaps slower, ${faster.length} faster, ${same} as before`,
   );
   return lines.join('\n');
+}
+
+/** @param {import('./report.mjs').Results} results */
+function sectionsWithoutRival({ benches }) {
+  return benches.flatMap(({ name, sections }) =>
+    sections
+      .filter(({ rows }) => !rows.some((row) => isRival(row.name)))
+      .map(({ title }) => `${name}: ${title}`),
+  );
 }
 
 /**
