@@ -6,6 +6,9 @@ import { TimerWheel } from './timer-wheel.ts';
 /** Milliseconds below which a timer of Node's is too coarse: then we look in each turn of the event loop. */
 const FINEST_TIMER = 1;
 
+/** Turns of the event loop that follow a drain. */
+const LAST_TURNS = 50;
+
 export interface RunnerOptions {
   /** The relay's clock: all clients of a runner are on one relay, or on relays of one clock. */
   readonly clock: Clock;
@@ -49,6 +52,7 @@ export class Runner {
   /** Time up to which seconds have been told. */
   #told = 0;
   #endsAt: number;
+  #lastTurns: number = LAST_TURNS;
   #drainedAt: number = Number.POSITIVE_INFINITY;
 
   constructor(options: RunnerOptions) {
@@ -132,7 +136,12 @@ export class Runner {
       this.#endsAt = Math.min(this.#endsAt, now);
       this.#drainedAt = now + (this.#options.drain ?? 0);
     }
-    if (now >= this.#drainedAt) return Number.NaN;
+    if (now >= this.#drainedAt) {
+      // A process that was kept from running has not looked yet: what has arrived is still to be taken.
+      if (this.#options.drain === undefined || this.#lastTurns === 0) return Number.NaN;
+      this.#lastTurns--;
+      return now;
+    }
     const nextTick = this.#drainedAt === Number.POSITIVE_INFINITY ? this.#wheel.nextDue() : this.#drainedAt;
     return Math.min(nextTick, this.#endsAt > now ? this.#endsAt : this.#drainedAt, this.#told + 1000);
   }
