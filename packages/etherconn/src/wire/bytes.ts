@@ -65,3 +65,9 @@ export function checkRange(start: number, end: number): void {
   if (start >= 0 && end - start <= RANGE_MAX) return;
   throw new RangeError(`[${start}, ${end}) is no range of a frame`);
 }
+
+/** Whether all bytes from `start` to `end` are 0. */
+export function isZero(u8: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (u8[i] !== 0) return false;
+  return true;
+}

@@ -1,6 +1,6 @@
 import { OptionError } from '../errors.ts';
 import { show } from '../options.ts';
-import { readU16, readU32, sameBytes } from './bytes.ts';
+import { isZero, readU16, readU32, sameBytes } from './bytes.ts';
 
 /** IP addresses and prefixes as bytes and as text. IPv6 text: RFC 4291 §2.2 in, RFC 5952 out; zones: RFC 4007 §11. */
 
@@ -136,11 +136,6 @@ export function isAllHostsIp(u8: Uint8Array, offset: number, version: number): b
   const start = readU16(u8, offset);
   if (start !== 0xff02 && start !== 0xff01) return false;
   return u8[offset + 15] === 1 && isZero(u8, offset + 2, offset + 15);
-}
-
-function isZero(u8: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (u8[i] !== 0) return false;
-  return true;
 }
 
 /**

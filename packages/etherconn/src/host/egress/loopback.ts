@@ -8,7 +8,7 @@ import type { FrameSender } from '../../relay/transmit.ts';
 import { parseFrame } from '../../wire/parse.ts';
 import { FrameRecord } from '../../wire/record.ts';
 import type { HostReceiver } from '../host-ethernet.ts';
-import type { RoomListener } from '../neighbor/neighbor-cache.ts';
+import type { RoomListener } from '../neighbor/neighbor.ts';
 
 /** Maximum number of frames and bytes in flight. Beyond that, writers wait and copies are dropped. */
 const FRAMES_MAX = 1024;

@@ -14,12 +14,8 @@ import { RouteChoice } from '../ip/route-choice.ts';
 import { sourceAddress } from '../ip/source-address.ts';
 import { type AnswerLink, Arp, type ConflictListener, type NeighborLink } from '../neighbor/arp.ts';
 import { Nd } from '../neighbor/nd.ts';
-import {
-  type Neighbor,
-  NeighborCache,
-  type NeighborOwner,
-  type PacketSender,
-} from '../neighbor/neighbor-cache.ts';
+import type { Neighbor, PacketSender } from '../neighbor/neighbor.ts';
+import { NeighborCache, type NeighborOwner } from '../neighbor/neighbor-cache.ts';
 import type { HostState } from '../state.ts';
 import { findPath } from './find-path.ts';
 import { LoopbackSender } from './loopback.ts';

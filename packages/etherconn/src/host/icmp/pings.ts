@@ -10,7 +10,7 @@ import type { Output } from '../egress/output.ts';
 import { type HostErrorCode, hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
 import type { Path } from '../ip/path.ts';
-import type { PacketSender } from '../neighbor/neighbor-cache.ts';
+import type { PacketSender } from '../neighbor/neighbor.ts';
 import type { HostState } from '../state.ts';
 import { icmpPacket } from './icmp-packet.ts';
 

@@ -1,3 +1,4 @@
+import { isZero } from '../../wire/bytes.ts';
 import { IPV6_HEADER_LENGTH, IPV6_PAYLOAD_LENGTH } from '../../wire/ipv6.ts';
 import { IPV6_FRAGMENT_LENGTH, Ipv6HeaderWalk } from '../../wire/ipv6-headers.ts';
 import { IpProtocol } from '../../wire/protocol.ts';
@@ -115,11 +116,6 @@ function unknownOptionProblem(type: number, pointer: number, isGroup: boolean): 
     default:
       return isGroup ? Problem.SILENT : problem(ParameterProblem6.OPTION, pointer);
   }
-}
-
-function isZero(u8: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (u8[at] !== 0) return false;
-  return true;
 }
 
 /**

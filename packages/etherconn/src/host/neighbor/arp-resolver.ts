@@ -7,7 +7,7 @@ import type { PacketRelay } from '../../relay/packet-relay.ts';
 import { EtherType } from '../../wire/ethertype.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 import { Arp } from './arp.ts';
-import type { Neighbor } from './neighbor-cache.ts';
+import type { Neighbor } from './neighbor.ts';
 import {
   checkResolverOptions,
   NeighborResolver,

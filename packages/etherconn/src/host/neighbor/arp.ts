@@ -14,7 +14,8 @@ import { isMulticastIp, isUnspecifiedIp } from '../../wire/ip.ts';
 import { BROADCAST, isGroupMac } from '../../wire/mac.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 import type { Addresses } from '../ip/addresses.ts';
-import { type NeighborCache, NeighborState } from './neighbor-cache.ts';
+import { NeighborState } from './neighbor.ts';
+import type { NeighborCache } from './neighbor-cache.ts';
 
 /** The output of ARP and neighbor discovery. */
 export interface NeighborLink {

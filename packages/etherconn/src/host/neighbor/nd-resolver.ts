@@ -9,7 +9,7 @@ import { IpProtocol } from '../../wire/protocol.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 import { transportChecksumState } from '../../wire/transport-checksum.ts';
 import { Nd } from './nd.ts';
-import type { Neighbor } from './neighbor-cache.ts';
+import type { Neighbor } from './neighbor.ts';
 import {
   checkResolverOptions,
   NeighborResolver,

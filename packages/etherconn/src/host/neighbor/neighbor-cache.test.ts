@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { VirtualClock } from '../../virtual-clock.ts';
-import { type Learning, type Neighbor, NeighborCache, NeighborState } from './neighbor-cache.ts';
+import { type Neighbor, NeighborState } from './neighbor.ts';
+import { type Learning, NeighborCache } from './neighbor-cache.ts';
 
 const ADDRESS = Uint8Array.of(10, 0, 0, 2);
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 2);

@@ -6,7 +6,8 @@ import { formatIp, type IpPrefix, parseIp, prefixContains } from '../../wire/ip.
 import { BROADCAST, ipv4MulticastMac, ipv6MulticastMac } from '../../wire/mac.ts';
 import { Addresses, AddressKind, OwnAddress } from '../ip/addresses.ts';
 import { parseGateway, parseHostAddress } from '../ip/host-address.ts';
-import { type Neighbor, NeighborCache } from './neighbor-cache.ts';
+import type { Neighbor } from './neighbor.ts';
+import { NeighborCache } from './neighbor-cache.ts';
 
 /** Options of all resolvers. */
 export interface ResolverOptions {

@@ -1,7 +1,7 @@
 import type { Relay } from '../../relay/relay.ts';
 import { type RoomCall, RoomQueue } from '../../relay/room-queue.ts';
 import { keepAlive } from '../egress/keep-alive.ts';
-import type { RoomListener } from '../neighbor/neighbor-cache.ts';
+import type { RoomListener } from '../neighbor/neighbor.ts';
 
 /** Maximum number of waiting writers of one port. A socket needs one place for all its datagrams. */
 const DEPTH = 1024;

@@ -12,7 +12,7 @@ import type { Output } from '../egress/output.ts';
 import { hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
 import type { Path } from '../ip/path.ts';
-import { type Neighbor, NeighborState, type PacketSender } from '../neighbor/neighbor-cache.ts';
+import { type Neighbor, NeighborState, type PacketSender } from '../neighbor/neighbor.ts';
 import type { HostState } from '../state.ts';
 import { type GroupSender, groupPath } from './group-path.ts';
 import type { PortRoom } from './port-room.ts';
