@@ -24,7 +24,8 @@ export default defineConfig({
   },
   themeConfig: {
     nav: [
-      { text: 'Guide', link: '/installation' },
+      { text: 'Guide', link: '/getting-started' },
+      { text: 'Recipes', link: '/recipes' },
       { text: 'API', link: '/api/' },
       { text: 'Performance', link: '/performance' },
     ],
