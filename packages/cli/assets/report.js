@@ -42,7 +42,7 @@
 
   // Summary
 
-  const { sent, received, latency, jitter, thresholds, foundRate } = result;
+  const { sent, received, latency, jitter, thresholds, foundRate, fleet } = result;
   const figures = element('dl', { class: 'figures' });
   const figure = (name, value, small = '') =>
     figures.append(
@@ -55,6 +55,12 @@
     );
   if (foundRate !== undefined)
     figure('Highest rate', foundRate.rate === null ? 'none passed' : scaled(foundRate.rate, 'pps'));
+  if (fleet !== undefined) {
+    figure('Leases', whole(fleet.leases), `of ${whole(fleet.clients)} clients`);
+    figure('Leases a second', digits(fleet.leasesPerSecond));
+    figure('Held at the end', whole(fleet.bound));
+    figure('Retries', whole(fleet.retries));
+  }
   if (sent !== null) {
     figure('Sent', `${whole(sent.packets)}`, `${scaled(sent.pps, 'pps')}, ${scaled(sent.bps, 'bit/s')}`);
     if (sent.unsent > 0) figure('Not sent in time', whole(sent.unsent));
@@ -77,6 +83,52 @@
   }
   if (jitter !== null) figure('Jitter', time(jitter));
   section('Summary', figures);
+
+  if (fleet !== undefined) {
+    const table = (head, rows) =>
+      element(
+        'div',
+        { class: 'scroll' },
+        element(
+          'table',
+          {},
+          element('thead', {}, element('tr', {}, ...head.map((each) => element('th', {}, each)))),
+          element(
+            'tbody',
+            {},
+            ...rows.map((row) => element('tr', {}, ...row.map((each) => element('td', {}, each)))),
+          ),
+        ),
+      );
+    const phases = Object.entries({ ...fleet.phases, whole: latency }).filter(([, each]) => each !== null);
+    section(
+      'Phases',
+      table(
+        ['phase', 'count', 'min', 'p50', 'p90', 'p99', 'p99.9', 'max'],
+        phases.map(([name, { count, min, p50, p90, p99, p999, max }]) => [
+          name,
+          whole(count),
+          ...[min, p50, p90, p99, p999, max].map(time),
+        ]),
+      ),
+    );
+    const failures = Object.entries(fleet.failures);
+    if (failures.length > 0)
+      section(
+        'Failures',
+        table(
+          ['reason', 'attempts'],
+          failures.map(([reason, count]) => [reason, whole(count)]),
+        ),
+      );
+    section(
+      'Messages',
+      table(
+        ['type', 'count'],
+        Object.entries(fleet.messages).map(([type, count]) => [type, whole(count)]),
+      ),
+    );
+  }
 
   if (thresholds.length > 0) {
     const body = element('tbody');

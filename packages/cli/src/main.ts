@@ -3,12 +3,19 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { decodeCommand } from './commands/decode.ts';
 import { demoCommand } from './commands/demo.ts';
+import { dhcpCommand } from './commands/dhcp.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { udpCommand } from './commands/udp.ts';
 import { ExitCode } from './exit-code.ts';
 
 /** All commands, in the order of the help text. */
-const commands: readonly (() => Command)[] = [demoCommand, udpCommand, decodeCommand, doctorCommand];
+const commands: readonly (() => Command)[] = [
+  demoCommand,
+  udpCommand,
+  dhcpCommand,
+  decodeCommand,
+  doctorCommand,
+];
 
 /**
  * Runs the command line `argv` (as `process.argv`: two words come before the arguments) and sets

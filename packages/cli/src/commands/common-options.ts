@@ -31,7 +31,12 @@ export function parsed<T>(parse: (option: string, text: string) => T): (text: st
   };
 }
 
-export function addCommonOptions(command: Command, engines: readonly EngineName[]): Command {
+export function addCommonOptions(
+  command: Command,
+  engines: readonly EngineName[],
+  { flows = true }: { readonly flows?: boolean } = {},
+): Command {
+  if (flows) command.option('--per-flow', 'have every flow in --json and --ndjson, too');
   return command
     .addOption(
       new Option('--engine <name>', 'how frames are sent and received; auto is AF_XDP where it works')
@@ -56,7 +61,6 @@ export function addCommonOptions(command: Command, engines: readonly EngineName[
     )
     .addOption(new Option('--json', 'print one JSON object at the end').conflicts('ndjson'))
     .option('--ndjson', 'print a JSON object a second, and the result as the last one')
-    .option('--per-flow', 'have every flow in --json and --ndjson, too')
     .option('--report <file>', 'write a report: one HTML file')
     .option('--junit <file>', 'write the thresholds as JUnit XML')
     .option('--metrics <address>', 'serve Prometheus metrics, like :9464', parsed(parseMetricsAddress))

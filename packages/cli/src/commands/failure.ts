@@ -22,3 +22,12 @@ function isForPeople(error: Error): boolean {
     'code' in error
   );
 }
+
+/** Does `work`. What is wrong with options together is told like what is wrong with one of them. */
+export async function guarded(verbose: boolean, work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
+  } catch (error) {
+    return explainFailure(error, verbose);
+  }
+}

@@ -122,6 +122,7 @@ function runInfo(command: string, common: CommonOptions, engine: Engine, work: W
     started: new Date().toISOString(),
     seed: common.seed,
     flows: work.flows,
+    ...(work.clients === undefined ? {} : { clients: work.clients }),
     environment: `Node.js ${process.version}, ${type()} ${release()} ${process.arch}, ${processors.length} × ${processors[0]?.model ?? 'unknown processor'}`,
     notes: [...engine.notes, ...work.notes],
   };

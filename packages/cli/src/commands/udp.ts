@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { ExitCode } from '../exit-code.ts';
 import { macOf } from '../scenario/default-mac.ts';
 import { FLOWS_MAX, FlowPlan } from '../scenario/flow-plan.ts';
 import { type FrameSizes, parseFrameSizes } from '../scenario/frame-sizes.ts';
@@ -14,7 +13,7 @@ import {
 } from '../scenario/range.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { addCommonOptions, type CommonOptions, parsed } from './common-options.ts';
-import { explainFailure } from './failure.ts';
+import { guarded } from './failure.ts';
 
 type AddressRange = ReturnType<typeof parseAddressRange>;
 type Impairments = ReturnType<typeof parseImpairments>;
@@ -145,7 +144,7 @@ Examples:
 `,
     )
     .action(async (interfaceName: string, options: SendOptions) => {
-      process.exitCode = await guarded(options, () => send(interfaceName, options));
+      process.exitCode = await guarded(options.verbose === true, () => send(interfaceName, options));
     });
 }
 
@@ -287,7 +286,7 @@ Examples:
 `,
     )
     .action(async (interfaceName: string, options: ReceiveOptions) => {
-      process.exitCode = await guarded(options, () => receive(name, interfaceName, options));
+      process.exitCode = await guarded(options.verbose === true, () => receive(name, interfaceName, options));
     });
 }
 
@@ -338,14 +337,4 @@ function parsePrefix(option: string, text: string): number {
   const length = Number(text);
   if (/^\d{1,3}$/.test(text) && length >= 1 && length <= 128) return length;
   throw new ScenarioError(option, `must be a number of bits from 1 to 32, with IPv6 to 128, got '${text}'`);
-}
-
-/** What is wrong with options together is told like what is wrong with one of them. */
-async function guarded(options: CommonOptions, work: () => Promise<number>): Promise<number> {
-  try {
-    return await work();
-  } catch (error) {
-    const code = explainFailure(error, options.verbose === true);
-    return code === ExitCode.USAGE ? code : ExitCode.ERROR;
-  }
 }

@@ -1,6 +1,8 @@
 import type { Delta } from './delta.ts';
+import { type FleetResult, fleetResultOf } from './fleet-result.ts';
 import type { FlowSummary } from './flow-table.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
+import { type LatencyResult, latencyOf } from './latency-result.ts';
 import type { Measured, Threshold, Verdict } from './threshold.ts';
 
 /** What a run was, known before it begins. */
@@ -16,24 +18,12 @@ export interface RunInfo {
   readonly started: string;
   readonly seed: number;
   readonly flows: number;
+  /** Clients of a fleet; not there when there is none. */
+  readonly clients?: number;
   /** Node.js and the operating system. */
   readonly environment: string;
   /** What the reader must know about the figures. */
   readonly notes: readonly string[];
-}
-
-/** Latencies in milliseconds. */
-export interface LatencyResult {
-  readonly count: number;
-  readonly min: number;
-  readonly mean: number;
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly max: number;
-  /** HDR histogram V2, compressed, in base64; values in microseconds. */
-  readonly hdr: string;
 }
 
 export interface SentResult {
@@ -103,6 +93,8 @@ export interface RunResult extends RunInfo {
   readonly passed: boolean;
   /** With --find-rate: then the rest is of the best trial. */
   readonly foundRate?: FoundRate;
+  /** What a fleet's clients have got: then `latency` is that of whole exchanges. */
+  readonly fleet?: FleetResult;
 }
 
 /** A flow of the table, with who it is. */
@@ -120,6 +112,8 @@ export interface Tally {
   readonly receives: boolean;
   /** Mean jitter of the flows, microseconds. */
   readonly jitter: number;
+  /** Clients of a fleet. */
+  readonly clients?: number;
 }
 
 export function resultOf(info: RunInfo, tally: Tally, thresholds: readonly Threshold[]): RunResult {
@@ -136,12 +130,15 @@ export function resultOf(info: RunInfo, tally: Tally, thresholds: readonly Thres
         unsent: total.get('unsent'),
         noRoom: total.get('noRoom'),
       };
-  const received: ReceivedResult | null = receives ? receivedOf(total, sent, perSecond) : null;
+  const received: ReceivedResult | null = receives
+    ? receivedOf(total, tally.clients === undefined ? sent : null, perSecond)
+    : null;
   const latency = total.histograms.get('latency');
   const behind = total.histograms.get('behind');
   const jitter =
     received !== null && received.packets > 0 && Number.isFinite(tally.jitter) ? tally.jitter / 1000 : null;
-  const verdicts = judge(thresholds, { sent, received, jitter, latency });
+  const fleet = tally.clients === undefined ? undefined : fleetResultOf(total, tally.clients, seconds);
+  const verdicts = judge(thresholds, { sent, received, jitter, latency, fleet, total });
   return {
     ...info,
     duration: seconds,
@@ -153,6 +150,7 @@ export function resultOf(info: RunInfo, tally: Tally, thresholds: readonly Thres
     behind: latencyOf(behind),
     thresholds: verdicts,
     passed: verdicts.every(({ state }) => state === 'met'),
+    ...(fleet === undefined ? {} : { fleet }),
   };
 }
 
@@ -181,22 +179,6 @@ function receivedOf(
   };
 }
 
-function latencyOf(histogram: LatencyHistogram | undefined): LatencyResult | null {
-  if (histogram === undefined || histogram.count === 0) return null;
-  const quantile = (part: number): number => histogram.quantile(part) / 1000;
-  return {
-    count: histogram.count,
-    min: histogram.min / 1000,
-    mean: histogram.mean / 1000,
-    p50: quantile(0.5),
-    p90: quantile(0.9),
-    p99: quantile(0.99),
-    p999: quantile(0.999),
-    max: histogram.max / 1000,
-    hdr: histogram.toJSON().hdr,
-  };
-}
-
 function judge(
   thresholds: readonly Threshold[],
   {
@@ -204,11 +186,15 @@ function judge(
     received,
     jitter,
     latency,
+    fleet,
+    total,
   }: {
     sent: SentResult | null;
     received: ReceivedResult | null;
     jitter: number | null;
     latency: LatencyHistogram | undefined;
+    fleet: FleetResult | undefined;
+    total: Delta;
   },
 ): Verdict[] {
   const hasLatency = received !== null && latency !== undefined && latency.count > 0;
@@ -222,9 +208,14 @@ function judge(
     mean: hasLatency ? latency.mean / 1000 : null,
     max: hasLatency ? latency.max / 1000 : null,
     jitter,
-    quantile: (quantile) => (hasLatency ? latency.quantile(quantile) / 1000 : null),
+    quantile(quantile, phase) {
+      if (phase === undefined) return hasLatency ? latency.quantile(quantile) / 1000 : null;
+      const histogram = fleet === undefined ? undefined : total.histograms.get(phase);
+      return histogram === undefined || histogram.count === 0 ? null : histogram.quantile(quantile) / 1000;
+    },
     sent: sent?.pps ?? null,
     received: received?.pps ?? null,
+    ...(fleet === undefined ? {} : { fleet }),
   };
   return thresholds.map((threshold) => threshold.judge(measured));
 }

@@ -1,5 +1,6 @@
 import { parseDuration } from '../scenario/quantity.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
+import type { FleetResult } from './fleet-result.ts';
 
 /** What a run has measured, as thresholds name it. Null where nothing was measured. */
 export interface Measured {
@@ -12,11 +13,13 @@ export interface Measured {
   readonly mean: number | null;
   readonly max: number | null;
   readonly jitter: number | null;
-  /** Milliseconds that this part (0 to 1) of the packets took at most. */
-  quantile(part: number): number | null;
+  /** Milliseconds that this part (0 to 1) of the packets, or of a phase of a fleet's exchanges, took at most. */
+  quantile(part: number, phase?: string): number | null;
   /** Packets per second. */
   readonly sent: number | null;
   readonly received: number | null;
+  /** What a fleet of clients has got. */
+  readonly fleet?: Pick<FleetResult, (typeof FLEET_METRICS)[number]>;
 }
 
 /** A limit that fails the run when it is passed: 'loss>0.1%', 'p99>5ms', 'received<10kpps'. */
@@ -34,7 +37,10 @@ export interface Verdict {
   readonly actual: string;
 }
 
-type Unit = 'ratio' | 'time' | 'rate';
+/** Metrics of a fleet: part of the attempts that failed (0 to 1), and numbers. */
+const FLEET_METRICS = ['failed', 'leases', 'bound', 'retries', 'naks'] as const;
+
+type Unit = 'ratio' | 'time' | 'rate' | 'count';
 
 const UNITS: Readonly<Record<string, Unit>> = {
   loss: 'ratio',
@@ -46,11 +52,16 @@ const UNITS: Readonly<Record<string, Unit>> = {
   jitter: 'time',
   sent: 'rate',
   received: 'rate',
+  failed: 'ratio',
+  leases: 'count',
+  bound: 'count',
+  retries: 'count',
+  naks: 'count',
 };
 
 /** Parses METRIC OPERATOR VALUE. Throws a ScenarioError that names what is allowed. */
 export function parseThreshold(option: string, text: string): Threshold {
-  const match = /^\s*([a-z]+[\d.]*)\s*(>=|<=|>|<)\s*([\d.]+\s*[a-zA-Z%]*)\s*$/.exec(text);
+  const match = /^\s*([a-z]+(?:-p)?[\d.]*)\s*(>=|<=|>|<)\s*([\d.]+\s*[a-zA-Z%]*)\s*$/.exec(text);
   if (match === null) {
     throw new ScenarioError(
       option,
@@ -58,17 +69,19 @@ export function parseThreshold(option: string, text: string): Threshold {
     );
   }
   const [, metric, operator, value] = match;
-  const part = /^p(\d{1,2}(?:\.\d+)?)$/.exec(metric)?.[1];
+  const [, phase, part] = /^(?:(offer|ack|renew|rebind)-)?p(\d{1,2}(?:\.\d+)?)$/.exec(metric) ?? [];
   const unit = part === undefined ? UNITS[metric] : 'time';
   if (unit === undefined) {
-    const known = [...Object.keys(UNITS), 'p50', 'p99', 'p99.9'].join(', ');
+    const known = [...Object.keys(UNITS), 'p50', 'p99', 'p99.9', 'offer-p99', 'ack-p99'].join(', ');
     throw new ScenarioError(option, `'${metric}' is not measured; there are ${known}`);
   }
   const limit = parseLimit(option, value.replace(/\s/g, ''), unit, text);
-  const read = (measured: Measured): number | null =>
-    part === undefined
-      ? (measured[metric as Exclude<keyof Measured, 'quantile'>] as number | null)
-      : measured.quantile(Number(part) / 100);
+  const read = (measured: Measured): number | null => {
+    if (part !== undefined) return measured.quantile(Number(part) / 100, phase);
+    const ofFleet = FLEET_METRICS.find((name) => name === metric);
+    if (ofFleet !== undefined) return measured.fleet?.[ofFleet] ?? null;
+    return measured[metric as Exclude<keyof Measured, 'quantile' | 'fleet'>];
+  };
   return {
     text,
     metric,
@@ -94,6 +107,10 @@ function parseLimit(option: string, value: string, unit: Unit, text: string): nu
       throw new ScenarioError(option, `needs a unit of time, like 5ms, got '${text}'`);
     return parseDuration(option, value);
   }
+  if (unit === 'count') {
+    if (/^\d+$/.test(value)) return Number(value);
+    throw new ScenarioError(option, `needs a whole number, got '${text}'`);
+  }
   const match = /^(\d+(?:\.\d+)?)(%|k?pps|Mpps)?$/.exec(value);
   const suffix = match?.[2] ?? '';
   const isRate = suffix.endsWith('pps');
@@ -111,5 +128,5 @@ function parseLimit(option: string, value: string, unit: Unit, text: string): nu
 function show(value: number, unit: Unit): string {
   if (unit === 'ratio') return `${Number((100 * value).toPrecision(4))}%`;
   if (unit === 'time') return `${Number(value.toPrecision(4))}ms`;
-  return `${Math.round(value)}pps`;
+  return unit === 'count' ? `${value}` : `${Math.round(value)}pps`;
 }

@@ -43,6 +43,30 @@ test('who is added while the wheel turns, and is due, comes with the next turn',
   assert.equal(calls, 3);
 });
 
+test('who is taken out is not called; who is put in again is due at the new time', () => {
+  const wheel = new TimerWheel(4, 0);
+  for (let n = 0; n < 4; n++) wheel.add(n, 3);
+  wheel.remove(2);
+  wheel.remove(2);
+  wheel.add(1, 7);
+  assert.equal(wheel.size, 3);
+  const seen: number[] = [];
+  // The first one called takes the other out, in the middle of a turn.
+  wheel.advance(5, (n) => {
+    seen.push(n);
+    wheel.remove(3 - n);
+  });
+  assert.equal(seen.length, 1);
+  wheel.add(seen[0], 6);
+  wheel.add(seen[0], 2000);
+  const later: number[] = [];
+  wheel.advance(1500, (n) => later.push(n));
+  assert.deepEqual(later, [1]);
+  wheel.advance(2000, (n) => later.push(n));
+  assert.deepEqual(later, [1, seen[0]]);
+  assert.equal(wheel.size, 0);
+});
+
 class Beat implements Client {
   readonly times: number[] = [];
   readonly interval: number;

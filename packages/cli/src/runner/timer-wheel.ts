@@ -2,14 +2,20 @@
 const SLOTS = 1024;
 const NONE = -1;
 
+/** The list behind the slots is of those who are due before the wheel's time, and the next of those being visited. */
+const OVERDUE = SLOTS;
+const VISITED = SLOTS + 1;
+
 /**
  * Who is due when, for any number of clients: putting one in and taking it out are a few integers, whatever the number.
  * It has no timer of its own; times are milliseconds.
  */
 export class TimerWheel {
-  /** The list behind the slots is of those who are due before {@link #at}. */
-  readonly #lists = new Int32Array(SLOTS + 1).fill(NONE);
+  readonly #lists = new Int32Array(SLOTS + 2).fill(NONE);
   readonly #next: Int32Array;
+  readonly #previous: Int32Array;
+  /** The list that each is in; NONE of those who do not wait. */
+  readonly #listOf: Int16Array;
   readonly #due: Float64Array;
   /** The next millisecond to look at. */
   #at: number;
@@ -18,6 +24,8 @@ export class TimerWheel {
   /** @param count numbers go from 0 to count - 1 */
   constructor(count: number, now: number) {
     this.#next = new Int32Array(count);
+    this.#previous = new Int32Array(count);
+    this.#listOf = new Int16Array(count).fill(NONE);
     this.#due = new Float64Array(count);
     this.#at = Math.floor(now);
   }
@@ -27,29 +35,35 @@ export class TimerWheel {
     return this.#size;
   }
 
-  /** `number`, which is not waiting, is due at `time`; what is in the past is due at once. */
+  /** `number` is due at `time`, and no more when it was before; what is in the past is due at once. */
   add(number: number, time: number): void {
+    this.remove(number);
     this.#due[number] = time;
-    const list = time < this.#at ? SLOTS : Math.floor(time) % SLOTS;
-    this.#next[number] = this.#lists[list];
-    this.#lists[list] = number;
+    this.#link(number, time < this.#at ? OVERDUE : Math.floor(time) % SLOTS);
     this.#size++;
+  }
+
+  /** `number` waits no more, if it does. */
+  remove(number: number): void {
+    if (this.#listOf[number] === NONE) return;
+    this.#unlink(number);
+    this.#size--;
   }
 
   /** Takes out who is due at `now` and calls `each`. Who is added meanwhile waits for the next call. */
   advance(now: number, each: (number: number) => void): void {
-    const overdue = this.#take(SLOTS);
     const end = Math.floor(now);
     const from = Math.max(this.#at, end - SLOTS + 1);
     this.#at = Math.max(this.#at, end + 1);
-    this.#visit(overdue, now, each);
-    for (let time = from; time <= end; time++) this.#visit(this.#take(time % SLOTS), now, each);
+    // Of the overdue only those of now: who is added meanwhile is overdue, too.
+    this.#visit(OVERDUE, now, each);
+    for (let time = from; time <= end; time++) this.#visit(time % SLOTS, now, each);
   }
 
   /** When {@link advance} has something to do next, at the latest; Infinity when nobody waits. */
   nextDue(): number {
     if (this.#size === 0) return Number.POSITIVE_INFINITY;
-    const overdue = this.#earliest(SLOTS);
+    const overdue = this.#earliest(OVERDUE);
     if (overdue !== Number.POSITIVE_INFINITY) return overdue;
     for (let time = this.#at; time < this.#at + SLOTS; time++) {
       const due = this.#earliest(time % SLOTS);
@@ -59,19 +73,35 @@ export class TimerWheel {
     return this.#at + SLOTS;
   }
 
-  #take(list: number): number {
+  #link(number: number, list: number): void {
     const first = this.#lists[list];
-    this.#lists[list] = NONE;
-    return first;
+    this.#next[number] = first;
+    this.#previous[number] = NONE;
+    if (first !== NONE) this.#previous[first] = number;
+    this.#lists[list] = number;
+    this.#listOf[number] = list;
   }
 
-  #visit(first: number, now: number, each: (number: number) => void): void {
-    for (let number = first; number !== NONE; ) {
-      const next = this.#next[number];
-      this.#size--;
-      if (this.#due[number] <= now) each(number);
-      else this.add(number, this.#due[number]);
-      number = next;
+  #unlink(number: number): void {
+    const next = this.#next[number];
+    const previous = this.#previous[number];
+    if (previous === NONE) this.#lists[this.#listOf[number]] = next;
+    else this.#next[previous] = next;
+    if (next !== NONE) this.#previous[next] = previous;
+    this.#listOf[number] = NONE;
+  }
+
+  /** Moves a list to that of the visited first: who is added meanwhile is not among them, who is taken out is not either. */
+  #visit(list: number, now: number, each: (number: number) => void): void {
+    const first = this.#lists[list];
+    this.#lists[list] = NONE;
+    this.#lists[VISITED] = first;
+    for (let number = first; number !== NONE; number = this.#next[number]) this.#listOf[number] = VISITED;
+    for (let number = first; number !== NONE; number = this.#lists[VISITED]) {
+      const due = this.#due[number];
+      this.remove(number);
+      if (due <= now) each(number);
+      else this.add(number, due);
     }
   }
 

@@ -5,6 +5,8 @@ import type { FoundRate, NamedFlow, Tally } from '../metrics/result.ts';
 export interface Work {
   /** How many flows there are; 0 when that is not known before. */
   readonly flows: number;
+  /** Clients of a fleet; not there when there is none. */
+  readonly clients?: number;
   /** What the reader must know about the figures. */
   readonly notes: readonly string[];
   /** Runs, telling each second; resolves with what was counted. */

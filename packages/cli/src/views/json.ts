@@ -1,5 +1,6 @@
 import type { LineOutput } from '../line-output.ts';
 import type { Second } from '../metrics/delta.ts';
+import { fleetRatesOf } from './fleet.ts';
 import { ratesOf } from './rates.ts';
 import type { RunOutcome, View } from './view.ts';
 
@@ -15,9 +16,16 @@ export function jsonView(output: LineOutput, perFlow: boolean): View {
 
 /** One object a second and line (`type` 'second'), and the result as the last one (`type` 'result'). */
 export function ndjsonView(output: LineOutput, perFlow: boolean): View {
+  let hasFleet = false;
   return {
+    begin(info) {
+      hasFleet = info.clients !== undefined;
+    },
     second(second: Second) {
-      output.line(JSON.stringify({ type: 'second', length: second.length / 1000, ...ratesOf(second) }));
+      const fleet = hasFleet ? fleetRatesOf(second) : {};
+      output.line(
+        JSON.stringify({ type: 'second', length: second.length / 1000, ...ratesOf(second), ...fleet }),
+      );
     },
     async end({ result, flows }: RunOutcome) {
       output.line(JSON.stringify({ type: 'result', ...result, ...(perFlow ? { perFlow: flows } : {}) }));

@@ -18,6 +18,16 @@ const COUNTERS: readonly (readonly [counter: string, name: string, help: string]
   ['linkDropped', 'dropped_frames', 'Frames dropped by the interface because this process was too slow'],
   ['foreign', 'foreign_datagrams', 'Datagrams that no sender of etherconn has sent'],
 ];
+/** Of a fleet. */
+const FLEET_COUNTERS: typeof COUNTERS = [
+  ['leases', 'leases', 'Leases acquired'],
+  ['renewed', 'renewed_leases', 'Leases renewed'],
+  ['rebound', 'rebound_leases', 'Leases renewed by another server, or by broadcast'],
+  ['expired', 'expired_leases', 'Leases that ended'],
+  ['retries', 'retries', 'Messages sent again'],
+  ['nak', 'naks', 'Refusals'],
+  ['failed', 'failed_attempts', 'Attempts to get a lease that failed'],
+];
 const QUANTILES = [0.5, 0.9, 0.99, 0.999];
 
 export interface MetricsAddress {
@@ -56,17 +66,30 @@ export class PrometheusView implements View {
   });
   readonly #onListen: (port: number) => void;
   #server: Server | undefined;
+  #bound: Gauge | undefined;
 
   constructor(address: MetricsAddress, onListen: (port: number) => void) {
     this.#address = address;
     this.#onListen = onListen;
-    for (const [counter, name, help] of COUNTERS) {
+    this.#count(COUNTERS);
+  }
+
+  #count(counters: typeof COUNTERS): void {
+    for (const [counter, name, help] of counters) {
       const metric = new Counter({ name: `etherconn_${name}_total`, help, registers: [this.#registry] });
       this.#counters.set(counter, metric);
     }
   }
 
   async begin(info: RunInfo): Promise<void> {
+    if (info.clients !== undefined) {
+      this.#count(FLEET_COUNTERS);
+      this.#bound = new Gauge({
+        name: 'etherconn_bound_leases',
+        help: 'Leases that are held now',
+        registers: [this.#registry],
+      });
+    }
     this.#registry.setDefaultLabels({ command: info.command, interface: info.interface });
     const server = createServer((request, response) => {
       if (request.url !== '/metrics') {
@@ -97,6 +120,7 @@ export class PrometheusView implements View {
 
   second({ delta }: Second, total: Delta): void {
     for (const [counter, metric] of this.#counters) metric.inc(delta.get(counter));
+    this.#bound?.set(total.get('bound'));
     this.#lost.set(Math.max(0, total.get('expected') - total.get('received')));
     const latency = delta.histograms.get('latency');
     if (latency === undefined || latency.count === 0) return;

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import type { LatencyResult, RunResult } from '../metrics/result.ts';
+import type { RunResult } from '../metrics/result.ts';
+import { fleetRows, percentilesOf } from './fleet.ts';
 import { percent, scaled, time, whole } from './format.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -23,6 +24,8 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
     const found = foundRate.rate === null ? 'none of the rates passed' : scaled(foundRate.rate, 'pps');
     lines.push(`${label('rate')}${paint('bold', found)}`);
   }
+  for (const [name, text] of result.fleet === undefined ? [] : fleetRows(result.fleet))
+    lines.push(`${label(name)}${name === 'failed' ? paint('red', text) : text}`);
   if (sent !== null) {
     const unsent =
       sent.unsent === 0 ? '' : `, ${paint('yellow', `${whole(sent.unsent)} could not be sent in time`)}`;
@@ -49,7 +52,7 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
     if (received.overLimit > 0)
       lines.push(`${label('not shown')}${whole(received.overLimit)} packets of more flows than --max-flows`);
   }
-  if (latency !== null) lines.push(`${label('latency')}${percentiles(latency)}`);
+  if (latency !== null) lines.push(`${label('latency')}${percentilesOf(latency)}`);
   if (jitter !== null) lines.push(`${label('jitter')}${time(jitter)}`);
   if (behind !== null && behind.p99 >= 1)
     lines.push(
@@ -61,11 +64,4 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
   }
   for (const note of result.notes) lines.push(`${label('note')}${note}`);
   return lines;
-}
-
-function percentiles({ min, p50, p90, p99, p999, max }: LatencyResult): string {
-  const parts = { min, p50, p90, p99, 'p99.9': p999, max };
-  return Object.entries(parts)
-    .map(([name, value]) => `${name} ${time(value)}`)
-    .join('   ');
 }

@@ -1,6 +1,7 @@
 import type { WriteStream } from 'node:tty';
 import type { Delta, Second } from '../metrics/delta.ts';
 import type { RunInfo } from '../metrics/result.ts';
+import { type FleetRates, fleetParts, fleetRatesOf } from './fleet.ts';
 import { clock, percent, scaled, sparkline, time } from './format.ts';
 import { ratesOf, type SecondRates } from './rates.ts';
 import { coloured, type Paint, plain, summaryLines } from './summary.ts';
@@ -36,6 +37,9 @@ export function terminalView(stream: TextStream): View {
 export class LineView implements View {
   readonly #stream: TextStream;
   readonly #paint: Paint;
+  #hasFleet = false;
+  /** Leases that are held. */
+  #bound = 0;
 
   constructor(stream: TextStream, paint: Paint) {
     this.#stream = stream;
@@ -43,16 +47,19 @@ export class LineView implements View {
   }
 
   begin(info: RunInfo): void {
+    this.#hasFleet = info.clients !== undefined;
     this.#stream.write(`${title(info)}\n`);
   }
 
   second(second: Second): void {
+    this.#bound += second.delta.get('bound');
     // While packets under way are waited for, there may be nothing to say.
     if (second.delta.counters.size === 0 && second.length < 1000) return;
     const rates = ratesOf(second);
     const parts = [clock(rates.second + second.length / 1000)];
-    if (second.delta.counters.has('sent')) parts.push(`sent ${scaled(rates.sent, 'pps')}`);
-    if (rates.received > 0 || rates.sent === 0)
+    if (this.#hasFleet) parts.push(...fleetParts(fleetRatesOf(second), this.#bound));
+    else if (second.delta.counters.has('sent')) parts.push(`sent ${scaled(rates.sent, 'pps')}`);
+    if (!this.#hasFleet && (rates.received > 0 || rates.sent === 0))
       parts.push(`received ${scaled(rates.received, 'pps')}`, `lost ${rates.lost}`);
     if (rates.p50 !== null)
       parts.push(`p50 ${time(rates.p50)}`, `p99 ${time(rates.p99!)}`, `max ${time(rates.max!)}`);
@@ -68,7 +75,7 @@ export class LineView implements View {
 export class LiveView implements View {
   readonly #stream: TextStream;
   readonly #paint: Paint;
-  readonly #history: SecondRates[] = [];
+  readonly #history: (SecondRates & { readonly fleet?: FleetRates })[] = [];
   #info: RunInfo | undefined;
   #total: Delta | undefined;
   /** Lines on the screen that are ours, and how wide the terminal was when they were drawn. */
@@ -91,7 +98,8 @@ export class LiveView implements View {
     this.#total = total;
     // While packets under way are waited for, the last figures stay.
     if (second.length < 1000 && second.delta.get('sent') === 0 && this.#history.length > 0) return;
-    this.#history.push(ratesOf(second));
+    const fleet = this.#info?.clients === undefined ? {} : { fleet: fleetRatesOf(second) };
+    this.#history.push({ ...ratesOf(second), ...fleet });
     if (this.#history.length > HISTORY) this.#history.shift();
     this.#draw();
   }
@@ -150,7 +158,15 @@ export class LiveView implements View {
     };
     const total = this.#total;
     const elapsed = clock(last.second + 1);
-    row('time', `${elapsed}   flows ${this.#info!.flows || '-'}`);
+    const { clients, flows } = this.#info!;
+    row('time', `${elapsed}   ${clients === undefined ? `flows ${flows || '-'}` : `clients ${clients}`}`);
+    const { fleet } = last;
+    if (fleet !== undefined)
+      row(
+        'leases',
+        fleetParts(fleet, total.get('bound')).join('  '),
+        this.#history.map((rates) => rates.fleet!.leases),
+      );
     if (total.counters.has('sent'))
       row('sent', `${scaled(last.sent, 'pps')}  ${scaled(last.sentBits, 'bit/s')}`, this.#values('sent'));
     if (total.counters.has('received') || !total.counters.has('sent'))
@@ -175,8 +191,10 @@ export class LiveView implements View {
   }
 }
 
-function title({ command, engine, flows }: RunInfo): string {
-  return `etherconn ${command}: ${engine}${flows === 0 ? '' : `, ${flows} ${flows === 1 ? 'flow' : 'flows'}`}`;
+function title({ command, engine, flows, clients }: RunInfo): string {
+  const count = (number: number, name: string): string => `, ${number} ${name}${number === 1 ? '' : 's'}`;
+  const who = clients !== undefined ? count(clients, 'client') : flows === 0 ? '' : count(flows, 'flow');
+  return `etherconn ${command}: ${engine}${who}`;
 }
 
 function cut(text: string, width: number): string {

@@ -1,0 +1,53 @@
+import { Delta } from '../metrics/delta.ts';
+import type { Engine } from '../runner/engine.ts';
+import { Runner } from '../runner/runner.ts';
+import type { Work } from '../runner/work.ts';
+import { Fleet } from './fleet.ts';
+import type { FleetPlan } from './fleet-plan.ts';
+import { writeLeases } from './leases-file.ts';
+import { Responder, type ResponderOptions } from './responder.ts';
+
+/** `dhcp`: one run of a fleet. Over a network in memory the server is ours, too. */
+export async function fleetWork(
+  engine: Engine,
+  plan: FleetPlan,
+  responderOptions: ResponderOptions,
+  leasesFile: string | undefined,
+): Promise<Work> {
+  const { clock, relay, farRelay } = engine;
+  const responder = farRelay === null ? null : new Responder(farRelay, responderOptions);
+  return {
+    flows: 0,
+    clients: plan.clients,
+    notes: ['Latency is that of whole exchanges: from the first discover to the acknowledgement.'],
+    async run(onSecond, signal) {
+      const total = new Delta();
+      const startAt = clock.now();
+      const fleet = new Fleet(relay, plan, startAt);
+      const { interrupted } = await new Runner({
+        clock,
+        clients: [fleet],
+        startAt,
+        signal,
+        onSecond(second) {
+          total.merge(second.delta);
+          onSecond(second);
+        },
+      }).run();
+      if (leasesFile !== undefined) await writeLeases(leasesFile, fleet);
+      return {
+        total,
+        length: fleet.activeLength,
+        interrupted,
+        sends: true,
+        receives: true,
+        jitter: Number.NaN,
+        flows: [],
+        clients: plan.clients,
+      };
+    },
+    async close() {
+      await responder?.close();
+    },
+  };
+}
