@@ -24,7 +24,8 @@ for option in "$@"; do
   case $option in
   --daemons) tools="$tools
 snmpd:snmpd:tests of SNMP from a host
-promtool:prometheus:tests of the metrics of the command" ;;
+promtool:prometheus:tests of the metrics of the command
+kea-dhcp4:kea-dhcp4-server:tests of DHCP clients by the thousand" ;;
   --cross) tools="$tools
 x86_64-linux-gnu-gcc:gcc-x86-64-linux-gnu:building the addon for x64
 aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu:building the addon for arm64

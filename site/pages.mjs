@@ -39,7 +39,10 @@ export const PAGES = [
   },
   {
     text: 'Command',
-    pages: [['etherconn udp', 'commands/udp']],
+    pages: [
+      ['etherconn udp', 'commands/udp'],
+      ['etherconn dhcp', 'commands/dhcp'],
+    ],
   },
   {
     text: 'Measured and tested',

@@ -90,6 +90,7 @@ export class Fleet implements Client {
   /** From when leases are given back, and of which client next. */
   #endsAt = Number.POSITIVE_INFINITY;
   #releasing = 0;
+  #leftAt = Number.POSITIVE_INFINITY;
   #random: number;
   /** There was no room to send: until then nobody tries again. */
   #fullUntil = 0;
@@ -496,7 +497,10 @@ export class Fleet implements Client {
       if (!this.#giveBack(this.#releasing, now)) return now + NO_ROOM;
       this.#releasing++;
     }
-    return this.#releasing < clients ? now + Math.min(LOOK, 1000 / rate) : Number.POSITIVE_INFINITY;
+    if (this.#releasing < clients) return now + Math.min(LOOK, 1000 / rate);
+    // The last one leaves before the relay may be closed.
+    if (this.#leftAt === Number.POSITIVE_INFINITY) this.#leftAt = now + LOOK;
+    return now < this.#leftAt ? this.#leftAt : Number.POSITIVE_INFINITY;
   }
 
   #giveBack(n: number, now: number): boolean {

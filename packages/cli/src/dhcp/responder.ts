@@ -31,6 +31,8 @@ export interface ResponderOptions {
   readonly first?: string;
   /** Addresses that it has. Default a million. */
   readonly size?: number;
+  /** Gives everybody the same address, as broken servers do. */
+  readonly same?: boolean;
   /** What to answer a message of this type of this client with, given what would be: another type, or null for nothing. */
   readonly decide?: (type: number, answer: number, mac: string) => number | null;
 }
@@ -109,7 +111,8 @@ export class Responder {
     let lease = this.leases.get(key);
     if (lease === undefined) {
       if (this.#given >= (this.#options.size ?? 1_000_000)) return null;
-      lease = { address: this.#first + this.#given++, vlans, options: message.options, held: false };
+      const address = this.#first + (this.#options.same === true ? 0 : this.#given++);
+      lease = { address, vlans, options: message.options, held: false };
       this.leases.set(key, lease);
     }
     lease.options = message.options;
