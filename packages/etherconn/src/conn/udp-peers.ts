@@ -47,7 +47,7 @@ export class UdpPeers {
 
   /** Asks for the next hop, for every packet, as the Go package does: caching is up to the resolver. */
   #resolved(peer: UdpPeer, address: string): UdpPeer {
-    // Whoever comes while an answer is awaited goes by that answer.
+    // A caller that comes while an answer is awaited uses that answer.
     if (peer.resolving) return peer;
     const answer = this.#resolve(address);
     if (isPromise(answer)) peer.setPending(Promise.resolve(answer).then((mac) => nextHopMac(mac, address)));

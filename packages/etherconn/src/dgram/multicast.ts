@@ -61,7 +61,7 @@ function change(
   handle.bindIfUnbound();
   if (!isMulticastIp(group, 0, group.length === 4 ? 4 : 6))
     throw systemError('EINVAL', syscall, 'this is not a multicast address');
-  // Who is a member on no such interface is no member there.
+  // A socket without a membership on that interface is no member there.
   const missing = action === 'leave' && source === null && group.length === 4 ? 'EADDRNOTAVAIL' : 'ENODEV';
   const on = findInterface(handle, syscall, group.length === 4 ? 4 : 6, interfaceAddress, missing);
   if (group.length === 16 && handle.version === 4) {

@@ -39,7 +39,7 @@ export interface ReceiveCounters {
  * The receiving side of a socket: rows of a batch become messages, or are handed to the batch callback as they are.
  *
  * As with Node's sockets, ticks and microtasks run behind each message, also when nobody awaits anything: so a listener
- * that answers from a promise has answered before the next message comes. The batch callback is for who wants none of it.
+ * that answers from a promise has answered before the next message comes. The batch callback does none of this.
  */
 export abstract class Receiver implements BatchTaker, Replier, ReceiveCounters {
   // What is read for each message comes first, so that it lies together in memory.

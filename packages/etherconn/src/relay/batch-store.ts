@@ -59,7 +59,7 @@ export interface BatchTaker {
   /**
    * Reads what {@link batchEnd} will read first, and does nothing else. Thousands of takers do not fit into the caches of
    * the processor: asked one after the other, before any is told, it waits for the memory of several at a time. Returns a
-   * number made of what was read, lest the compiler leaves it out.
+   * number made of what was read, so that the compiler does not remove the reads.
    */
   prefetch?(): number;
 }

@@ -26,7 +26,7 @@ export class GroupList {
     return this.#selections.size > 0;
   }
 
-  /** Who has made a selection, of whatever. */
+  /** Listeners that have selected at least one group. */
   get selecting(): Iterable<RelayRegistration> {
     return this.#selections.keys();
   }
@@ -36,7 +36,7 @@ export class GroupList {
     return this.#unselective;
   }
 
-  /** Who has selected this one. */
+  /** Listeners that have selected this one. */
   selected(selector: number): RelayRegistration | ReadonlySet<RelayRegistration> {
     return this.#bySelector.get(selector) ?? NOBODY;
   }

@@ -3,7 +3,7 @@ import { readU16, readU32 } from '../wire/bytes.ts';
 import { EtherType } from '../wire/ethertype.ts';
 import type { FrameRecord } from '../wire/record.ts';
 
-/** Of frames that whoever listens has to look at himself. */
+/** A frame without a selector: each listener must look at it. */
 export const NO_SELECTOR = 0;
 
 // Constants of this file: the optimizing compiler folds no imported ones.

@@ -58,7 +58,7 @@ export class RoomQueue {
     this.#calls.push(call);
   }
 
-  /** As {@link add}, for who is not to be refused: while the line is full, he tries again every turn of the event loop. */
+  /** As {@link add}, but never refuses: while the queue is full, the caller tries again in every turn of the event loop. */
   stand(call: RoomCall): void {
     if (!this.full) {
       this.add(call);

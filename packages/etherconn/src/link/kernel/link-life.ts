@@ -97,7 +97,7 @@ export class LinkLife {
       try {
         doAll(this.#steps.stop);
       } catch (error) {
-        // None of them should; whoever closes is to get his promise all the same.
+        // None of them should; the caller of close gets its promise all the same.
         rethrowLater(error);
       }
       if (!this.#inBatch) this.#release();
