@@ -9,19 +9,24 @@ export type HostErrorCode =
   | 'EAFNOSUPPORT'
   | 'EBADF'
   | 'ECONNREFUSED'
+  | 'ECONNRESET'
   | 'EHOSTUNREACH'
   | 'EINVAL'
   | 'EMSGSIZE'
   | 'ENETUNREACH'
   | 'ENODEV'
   | 'ENOPROTOOPT'
-  | 'EPROTO';
+  | 'ENOBUFS'
+  | 'EPROTO'
+  | 'ETIMEDOUT';
 
 /** Calls that a host's ports are asked for, by the names that Node's errors have. */
 export type HostCall =
   | 'setMulticastInterface'
   | 'bind'
   | 'connect'
+  | 'listen'
+  | 'read'
   | 'send'
   | 'recvmsg'
   | 'ping'

@@ -33,7 +33,8 @@ function open(t: TestContext, options: FakeLinkOptions = {}, addresses: readonly
 function ledger(host: Host): [number, number] {
   const s = host.stats();
   const dropped = s.truncated + s.malformed + s.martian + s.notOurs + s.notMember + s.badChecksum + s.noPort;
-  const taken = s.fragments + s.arp + s.neighborDiscovery + s.icmp + s.groupMessages + s.udp + s.claimed;
+  const taken =
+    s.fragments + s.arp + s.neighborDiscovery + s.icmp + s.groupMessages + s.udp + s.claimed + s.tcp;
   return [s.received + s.receivedLocally + s.reassembled, dropped + taken + s.noProtocol + s.badOptions];
 }
 

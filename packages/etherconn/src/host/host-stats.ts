@@ -1,7 +1,7 @@
 /**
  * Cumulative counters of a host. Everything received (`received`, `receivedLocally`, `reassembled`) is the sum of
  * `truncated`, `malformed`, `badOptions`, `martian`, `notOurs`, `notMember`, `badChecksum`, `fragments`, `arp`,
- * `neighborDiscovery`, `icmp`, `groupMessages`, `udp`, `noPort`, `claimed` and `noProtocol`.
+ * `neighborDiscovery`, `icmp`, `groupMessages`, `udp`, `noPort`, `tcp`, `claimed` and `noProtocol`.
  */
 export class HostCounters {
   /** Frames that the relay has passed to this host. */
@@ -45,6 +45,8 @@ export class HostCounters {
   udp = 0;
   /** UDP datagrams for a port that is not open, or not open for their sender; dropped. */
   noPort = 0;
+  /** TCP segments for the host. */
+  tcp = 0;
   /** Packets passed to conns that share the host (`register`). */
   claimed = 0;
   /** Packets of an unsupported protocol; dropped. */

@@ -27,6 +27,7 @@ import type { Interface } from './multicast/memberships.ts';
 import type { Arp } from './neighbor/arp.ts';
 import type { Nd } from './neighbor/nd.ts';
 import type { HostState } from './state.ts';
+import type { HostTcp } from './tcp/host-tcp.ts';
 import type { UdpPorts } from './udp/udp-ports.ts';
 
 /** Reassembled packets are delivered one by one. */
@@ -40,6 +41,7 @@ export class Input implements HostReceiver, BatchSequel {
   readonly #groups: HostGroups;
   readonly #ports: UdpPorts;
   readonly #icmp: Icmp;
+  readonly #tcp: HostTcp;
   #reassembly: Reassembly | null = null;
   /** Created with the first reassembled packet. */
   #wholeStore: BatchStore | null = null;
@@ -48,8 +50,16 @@ export class Input implements HostReceiver, BatchSequel {
   /** Whether the current packet came in fragments. */
   #isReassembled = false;
 
-  constructor(state: HostState, { arp, nd }: Output, groups: HostGroups, ports: UdpPorts, icmp: Icmp) {
+  constructor(
+    state: HostState,
+    { arp, nd }: Output,
+    groups: HostGroups,
+    ports: UdpPorts,
+    tcp: HostTcp,
+    icmp: Icmp,
+  ) {
     this.#state = state;
+    this.#tcp = tcp;
     this.#arp = arp;
     this.#nd = nd;
     this.#groups = groups;
@@ -181,6 +191,8 @@ export class Input implements HostReceiver, BatchSequel {
         counters.noPort++;
         if (kind !== AddressKind.BROADCAST) this.#icmp.errors.portUnreachable(u8, record);
       }
+    } else if (record.protocol === IpProtocol.TCP) {
+      this.#segment(store, record, flags, kind);
     } else if (record.protocol === IpProtocol.ICMPV6 && record.ipVersion === 6) {
       this.#icmp6(store, record, flags, kind);
     } else if (record.protocol === IpProtocol.ICMP && record.ipVersion === 4) {
@@ -190,6 +202,18 @@ export class Input implements HostReceiver, BatchSequel {
     } else {
       counters.noProtocol++;
       if (record.protocol !== IpProtocol.NO_NEXT_HEADER) this.#icmp.errors.protocolUnreachable(u8, record);
+    }
+  }
+
+  #segment(store: BatchStore, record: FrameRecord, flags: number, kind: number): void {
+    if (!this.#verified(store, record, flags)) return;
+    const { counters } = this.#state;
+    // RFC 9293 §3.9.2.3: a connection has one host at each end.
+    if (record.payload === 0 || kind === AddressKind.MULTICAST || kind === AddressKind.BROADCAST) {
+      counters.noProtocol++;
+    } else {
+      counters.tcp++;
+      this.#tcp.input(store, record);
     }
   }
 

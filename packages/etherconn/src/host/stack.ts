@@ -8,6 +8,7 @@ import { Input } from './input.ts';
 import { HostGroups } from './multicast/host-groups.ts';
 import type { ConflictListener } from './neighbor/arp.ts';
 import { HostState } from './state.ts';
+import { HostTcp } from './tcp/host-tcp.ts';
 import { UdpPorts } from './udp/udp-ports.ts';
 
 /** Told of what happens to a stack. */
@@ -24,6 +25,7 @@ export class Stack implements ConflictListener, HostEthernetOwner {
   readonly output: Output;
   readonly groups: HostGroups;
   readonly ports: UdpPorts;
+  readonly tcp: HostTcp;
   readonly icmp: Icmp;
   readonly input: Input;
   readonly addresses: HostAddresses;
@@ -42,8 +44,9 @@ export class Stack implements ConflictListener, HostEthernetOwner {
     this.output = new Output(state, neighborsMax, this);
     this.groups = new HostGroups(state, this.output);
     this.ports = new UdpPorts(state, this.output, this.groups);
-    this.icmp = new Icmp(state, this.output, this.ports);
-    this.input = new Input(state, this.output, this.groups, this.ports, this.icmp);
+    this.tcp = new HostTcp(state, this.output);
+    this.icmp = new Icmp(state, this.output, this.ports, this.tcp);
+    this.input = new Input(state, this.output, this.groups, this.ports, this.tcp, this.icmp);
     this.addresses = new HostAddresses(state, this.output, this.groups, this.ports, listener);
     this.#listener = listener;
     ethernet.receiver = this.input;
@@ -66,6 +69,7 @@ export class Stack implements ConflictListener, HostEthernetOwner {
     if (state.closed === null) {
       // While messages can still be sent, so neighbors learn which groups the host has left.
       this.ports.closeAll(error);
+      this.tcp.closeAll(error, true);
       this.groups.close(true);
       this.#end(error);
       const drained = this.output.neighbors.drain();
@@ -95,6 +99,7 @@ export class Stack implements ConflictListener, HostEthernetOwner {
     if (state.closed !== null) return;
     state.closed = error;
     this.ports.closeAll(error);
+    this.tcp.closeAll(error, false);
     this.icmp.close(error);
     state.claims?.close(error);
     // The probe of an optimistic address goes on: only when it is over can neighbors be asked from that address.

@@ -22,6 +22,7 @@ import { echoedIpv4Options, ipTimestamp } from '../ip/ipv4-options.ts';
 import type { Path } from '../ip/path.ts';
 import { RateLimit } from '../ip/rate-limit.ts';
 import type { HostState } from '../state.ts';
+import type { HostTcp } from '../tcp/host-tcp.ts';
 import type { UdpPorts } from '../udp/udp-ports.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { ICMP_HEADER_LENGTH, icmpPacket } from './icmp-packet.ts';
@@ -57,15 +58,17 @@ export class Icmp {
   readonly #state: HostState;
   readonly #output: Output;
   readonly #ports: UdpPorts;
+  readonly #tcp: HostTcp;
   // Created on first use, so an idle host costs nothing here.
   #errors: IcmpErrors | null = null;
   #groupAnswers: RateLimit | null = null;
   #pings: Pings | null = null;
 
-  constructor(state: HostState, output: Output, ports: UdpPorts) {
+  constructor(state: HostState, output: Output, ports: UdpPorts, tcp: HostTcp) {
     this.#state = state;
     this.#output = output;
     this.#ports = ports;
+    this.#tcp = tcp;
   }
 
   /** Sends errors about received packets. */
@@ -217,6 +220,12 @@ export class Icmp {
       else port.fail(hostError(code, 'recvmsg', 'the destination, or a router, has sent this back'));
       return;
     }
+    if (quoted.protocol === IpProtocol.TCP) {
+      const connection = this.#tcp.senderOf(u8, quoted);
+      if (connection === null) this.#state.counters.ignored++;
+      else connection.failOpening(code);
+      return;
+    }
     const sequence = this.#quotedPing(u8);
     if (sequence < 0 || this.#pings?.failed(sequence, code) !== true) this.#state.counters.ignored++;
   }
@@ -234,6 +243,7 @@ export class Icmp {
     const length = readU16(u8, record.l4 + header + 2);
     const narrower = mtu > 0 ? mtu : (PLATEAUS.find((plateau) => plateau < length) ?? 68);
     this.#state.narrowPath(u8, quoted.ipDestination, quoted.ipVersion, narrower);
+    if (quoted.protocol === IpProtocol.TCP) this.#tcp.pathNarrowed(u8, quoted);
   }
 
   /**
@@ -269,9 +279,9 @@ export class Icmp {
 
   /** Whether `quoted` is a datagram of an open port, or a pending ping. */
   #isQuotedOurs(u8: Uint8Array): boolean {
-    return quoted.protocol === IpProtocol.UDP
-      ? this.#ports.hasNumber(quoted.sourcePort)
-      : this.#quotedPing(u8) >= 0;
+    if (quoted.protocol === IpProtocol.UDP) return this.#ports.hasNumber(quoted.sourcePort);
+    if (quoted.protocol === IpProtocol.TCP) return this.#tcp.senderOf(u8, quoted) !== null;
+    return this.#quotedPing(u8) >= 0;
   }
 
   /** Whether the error quotes a packet of this host. If so, that packet is in `quoted`. */

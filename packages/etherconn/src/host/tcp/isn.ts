@@ -1,0 +1,52 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { writeU16, writeU32 } from '../../wire/bytes.ts';
+
+/** Maximum segment sizes that a cookie can name; the greatest that is not over the peer's is used. */
+const SIZES: readonly number[] = [216, 536, 1220, 1360, 1440, 1460, 8940, 65_495];
+/** Milliseconds of a cookie's period; it is good in the one after, too. */
+const PERIOD = 64_000;
+const DATA_BITS = 0xffffff;
+
+/** Numbers that others cannot guess: initial sequence numbers (RFC 6528), and those that answer a SYN (RFC 4987 §3.6). */
+export class SequenceSecrets {
+  readonly #secret = randomBytes(16);
+  readonly #input = new Uint8Array(44);
+
+  /** The first number of a connection that this host opens at `now`: its clock ticks every 4 µs. */
+  initial(tuple: Int32Array, now: number): number {
+    return (this.#hash(tuple, 0, 0) + Math.floor(now * 250)) | 0;
+  }
+
+  /** What a connection adds to the clock in its timestamps (RFC 7323 §7.1). */
+  timestampOffset(tuple: Int32Array): number {
+    return this.#hash(tuple, 0, 1);
+  }
+
+  /** The number that answers a SYN. It tells, and proves, when it comes back, what is needed to know of the SYN. */
+  cookie(tuple: Int32Array, peerInitial: number, mss: number, now: number): number {
+    const period = Math.floor(now / PERIOD);
+    let size = 0;
+    while (size + 1 < SIZES.length && SIZES[size + 1] <= mss) size++;
+    const data = (this.#hash(tuple, period, 3) + size) & DATA_BITS;
+    return (this.#hash(tuple, 0, 2) + peerInitial + (period << 24) + data) | 0;
+  }
+
+  /** The maximum segment size that a cookie tells, or 0 if the host has not sent it. */
+  check(tuple: Int32Array, peerInitial: number, cookie: number, now: number): number {
+    const rest = (cookie - this.#hash(tuple, 0, 2) - peerInitial) | 0;
+    const current = Math.floor(now / PERIOD);
+    const age = (current - (rest >>> 24)) & 0xff;
+    if (age > 1) return 0;
+    const size = (rest - this.#hash(tuple, current - age, 3)) & DATA_BITS;
+    return SIZES[size] ?? 0;
+  }
+
+  #hash(tuple: Int32Array, count: number, purpose: number): number {
+    const input = this.#input;
+    for (let i = 0; i < 9; i++) writeU32(input, 4 * i, i < tuple.length ? tuple[i] : 0);
+    writeU32(input, 36, count);
+    writeU16(input, 40, purpose);
+    writeU16(input, 42, tuple.length);
+    return createHmac('sha256', this.#secret).update(input).digest().readInt32BE(0);
+  }
+}

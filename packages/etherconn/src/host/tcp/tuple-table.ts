@@ -1,0 +1,50 @@
+import { OpenTable } from '../../open-table.ts';
+import { readU32 } from '../../wire/bytes.ts';
+
+const WORDS4 = 3;
+const WORDS6 = 9;
+const tuple4 = new Int32Array(WORDS4);
+const tuple6 = new Int32Array(WORDS6);
+
+/**
+ * The local and the remote end of a connection, as words; the same array for every call, so good until the next one.
+ * The addresses have 4 or 16 bytes, both.
+ */
+export function tupleOf(
+  local: Uint8Array,
+  localAt: number,
+  localPort: number,
+  remote: Uint8Array,
+  remoteAt: number,
+  remotePort: number,
+  version: number,
+): Int32Array {
+  const words = version === 4 ? 1 : 4;
+  const tuple = version === 4 ? tuple4 : tuple6;
+  for (let i = 0; i < words; i++) {
+    tuple[i] = readU32(local, localAt + 4 * i);
+    tuple[words + i] = readU32(remote, remoteAt + 4 * i);
+  }
+  tuple[2 * words] = (localPort << 16) | remotePort;
+  return tuple;
+}
+
+/** Connections by the addresses and ports of both ends, of one IP version. */
+export class TupleTable extends OpenTable {
+  constructor(version: 4 | 6) {
+    super(version === 4 ? WORDS4 : WORDS6, version === 4 ? 2 : 4);
+  }
+
+  /** The value of a tuple, or -1. */
+  get(tuple: Int32Array): number {
+    return this.lookUp(tuple);
+  }
+
+  set(tuple: Int32Array, value: number): void {
+    this.put(tuple, value);
+  }
+
+  delete(tuple: Int32Array): void {
+    this.remove(tuple);
+  }
+}
