@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { RawSocketRelay } from 'etherconn';
+import { addVethPair, hasCommand, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
+import { Dhcpv4Type } from 'etherconn/wire';
+import { Responder } from '../dhcp/responder.ts';
+import { endAll, etherconn, objects, RunningCommand } from '../test-support/command.ts';
+
+/** `etherconn dhcp` as a process on a veth pair, against dnsmasq, and a server of ours in VLANs. */
+
+const skip = requireNamespaces();
+const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
+const CLIENTS = 5000;
+let near: Namespace;
+let far: Namespace;
+
+before(async () => {
+  if (skip !== false) return;
+  [near, far] = [await openNamespace(), await openNamespace()];
+  addVethPair({ namespace: near, name: 'va' }, { namespace: far, name: 'vb', addresses: ['10.8.0.1/16'] });
+});
+after(async () => {
+  endAll();
+  await near?.close();
+  await far?.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** A server that runs in the far namespace until the test ends, which it says by `ready` that it is. */
+async function serve(
+  command: string,
+  args: readonly string[],
+  ready: RegExp,
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ stop(): Promise<void>; log(): string }> {
+  const words = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const child: ChildProcess = far.spawn('env', ...words, command, ...args);
+  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    const heed = (chunk: Buffer): void => {
+      log += chunk;
+      if (ready.test(log)) resolve();
+    };
+    child.stdout!.on('data', heed);
+    child.stderr!.on('data', heed);
+    child.once('error', reject);
+    child.once('close', () => reject(new Error(`${command} has ended: ${log}`)));
+  });
+  return {
+    log: () => log,
+    async stop() {
+      child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}
+
+/** Servers other than ours are as fast as they are: what is lost on the way is asked for again. */
+const PATIENT = ['--rate', '400', '--timeout', '2s', '--retries', '6', '--fail-if', 'failed>0', '--json'];
+
+test('dnsmasq: 5,000 clients, each with the address that the server has for it', {
+  skip: skip || !hasCommand('dnsmasq'),
+}, async () => {
+  // Addresses are reserved: dnsmasq offers a free one to several clients, and then refuses all but the first.
+  const hosts = join(folder, 'hosts');
+  const reserved = Array.from({ length: CLIENTS }, (_, n) => {
+    const [high, low] = [(n + 1) >> 8, (n + 1) & 255];
+    const hex = [high, low].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+    return `02:ec:00:00:${hex},10.8.${64 + high}.${low}`;
+  });
+  writeFileSync(hosts, `${reserved.join('\n')}\n`);
+  const server = await serve(
+    'dnsmasq',
+    [
+      ...['--no-daemon', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--port=0', '--no-ping'],
+      ...['--interface=vb', '--except-interface=lo', '--dhcp-authoritative', '--dhcp-lease-max=10000'],
+      ...['--dhcp-range=10.8.64.0,static,255.255.0.0,1h', `--dhcp-hostsfile=${hosts}`],
+      // A log or a file of leases that is written for each message would be what is measured.
+      ...['--leasefile-ro', '--quiet-dhcp', '--log-facility=-'],
+    ],
+    /started, version/,
+  );
+  const csv = join(folder, 'dnsmasq.csv');
+  // By broadcast: the kernel's table of neighbours has no room for so many.
+  const end = await etherconn([
+    ...['dhcp', 'va', '--netns', near.path, '--clients', `${CLIENTS}`, '--broadcast', '--leases', csv],
+    ...PATIENT,
+  ]);
+  assert.equal(end.status, 0, end.stderr + end.stdout.slice(0, 5000));
+  const { fleet } = objects(end)[0];
+  assert.deepEqual([fleet.leases, fleet.bound, fleet.naks], [CLIENTS, CLIENTS, 0]);
+  const ours = readFileSync(csv, 'utf8').trimEnd().split('\n').slice(1);
+  assert.deepEqual(
+    ours.map((line) => line.split(',')).map((each) => `${each[1]},${each[4]}`),
+    reserved,
+  );
+  await server.stop();
+});
+
+test('dnsmasq: flapping clients give their leases back', {
+  skip: skip || !hasCommand('dnsmasq'),
+}, async () => {
+  const leases = join(folder, 'flap.leases');
+  const server = await serve(
+    'dnsmasq',
+    [
+      ...['--no-daemon', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--port=0', '--no-ping'],
+      ...['--interface=vb', '--except-interface=lo', '--dhcp-authoritative', '--log-facility=-'],
+      ...['--dhcp-range=10.8.64.0,10.8.127.255,255.255.0.0,1h', `--dhcp-leasefile=${leases}`],
+    ],
+    /started, version/,
+  );
+  const end = await etherconn([
+    ...['dhcp', 'va', '--netns', near.path, '--engine', 'packet', '--clients', '100', '--release', '--json'],
+    ...['--flap', '1s', '--duration', '4s', '--option', '82=1:port-{n}', '--option', '12=host-{n}'],
+  ]);
+  assert.equal(end.status, 0, end.stderr);
+  const { fleet } = objects(end)[0];
+  assert.ok(fleet.leases > 100, `${fleet.leases}`);
+  assert.equal(fleet.messages.release, fleet.leases);
+  assert.match(server.log(), /DHCPRELEASE\(vb\) 10\.8\.\d+\.\d+ 02:ec:00:00:00:01/);
+  assert.match(server.log(), /DHCPACK\(vb\) [\d.]+ 02:ec:00:00:00:08 host-7\b/);
+  await server.stop();
+  assert.equal(readFileSync(leases, 'utf8'), '');
+});
+
+for (const engine of ['packet', 'xdp']) {
+  test(`${engine}: clients in VLANs, one and two tags, get leases, renew them and give them back`, {
+    skip,
+  }, async () => {
+    const relay = await RawSocketRelay.open('vb', { netns: far.path });
+    const responder = new Responder(relay, { leaseTime: 4, renewalTime: 1 });
+    try {
+      for (const [vlan, broadcast] of [
+        ['100-199', []],
+        ['100-109.200-209', ['--broadcast']],
+      ] as const) {
+        const end = await etherconn([
+          ...['dhcp', 'va', '--netns', near.path, '--engine', engine, '--clients', '200', '--rate', '400'],
+          ...['--vlan', vlan, '--renew', '--release', '--json', '--fail-if', 'failed>0', ...broadcast],
+        ]);
+        assert.equal(end.status, 0, end.stderr + end.stdout);
+        const { fleet } = objects(end)[0];
+        assert.equal(fleet.leases, 200);
+        assert.ok(fleet.renewed >= 200);
+        assert.equal(fleet.messages.release, 200);
+      }
+      // Two hundred in single tags, two hundred in double ones; the last release may still be on its way.
+      assert.equal(responder.leases.size, 400);
+      for (let i = 0; i < 100 && responder.held > 0; i++)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(responder.held, 0);
+      assert.equal(responder.seen.get(Dhcpv4Type.RELEASE), 400);
+    } finally {
+      await responder.close();
+      await relay.close();
+    }
+  });
+}
+
+test('Ctrl-C on an interface gives the leases back', { skip }, async () => {
+  const relay = await RawSocketRelay.open('vb', { netns: far.path });
+  const responder = new Responder(relay, { leaseTime: 3600 });
+  try {
+    const running = new RunningCommand([
+      ...['dhcp', 'va', '--netns', near.path, '--clients', '50', '--release', '--duration', '1h'],
+    ]);
+    await running.says(/bound 50/);
+    assert.equal(responder.held, 50);
+    const end = await running.interrupt();
+    assert.equal(end.status, 130);
+    for (let i = 0; i < 100 && responder.held > 0; i++)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(responder.held, 0);
+  } finally {
+    await responder.close();
+    await relay.close();
+  }
+});
