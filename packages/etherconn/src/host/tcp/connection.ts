@@ -179,6 +179,11 @@ export class Connection {
     return this.unacknowledged !== this.sentEnd;
   }
 
+  /** Whether the other side has data behind a gap. Most connections never need a scoreboard. */
+  get hasSacked(): boolean {
+    return this.#scoreboard !== null && this.#scoreboard.ranges.count > 0;
+  }
+
   get scoreboard(): Scoreboard {
     this.#scoreboard ??= new Scoreboard();
     return this.#scoreboard;

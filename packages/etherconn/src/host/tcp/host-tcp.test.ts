@@ -235,7 +235,8 @@ async function transfer(
     // Always a prefix of what was written.
     assert.ok(read[0].equals(there.subarray(0, read[0].length)));
     assert.ok(read[1].equals(back.subarray(0, read[1].length)));
-    return client.events.length === 3 && other?.events.length === 3;
+    const isNobody = client.events[0] === 'EHOSTUNREACH';
+    return isNobody || (client.events.length === 3 && other?.events.length === 3);
   }, limit);
   return [client, server.ends[0]];
 }
@@ -276,6 +277,8 @@ describe('over a bad network', () => {
         });
         try {
           const [client, other] = await transfer(net, [m, n], 3_000_000);
+          // Three questions for the next hop may all be lost.
+          if (client.events.join() === 'EHOSTUNREACH') return;
           assert.deepEqual([client.data.length, other.data.length], [n, m]);
           assert.deepEqual([client.events, other.events], [client.events, ['connected', 'ended', 'closed']]);
         } finally {

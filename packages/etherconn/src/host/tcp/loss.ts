@@ -34,13 +34,9 @@ function isDuplicate(c: Connection, segment: Segment, fresh: number): boolean {
 
 function isLost(c: Connection, size: number): boolean {
   if (c.duplicates >= DUPLICATES_MEAN_LOSS) return true;
-  if (!c.sackPermitted) return false;
+  if (!c.hasSacked) return false;
   const { scoreboard } = c;
-  return (
-    scoreboard.ranges.count > 0 &&
-    isBefore(c.unacknowledged, scoreboard.ranges.start(0)) &&
-    scoreboard.isLostBefore(0, size)
-  );
+  return isBefore(c.unacknowledged, scoreboard.ranges.start(0)) && scoreboard.isLostBefore(0, size);
 }
 
 /** New data is acknowledged. */
@@ -61,7 +57,7 @@ function advance(c: Connection, segment: Segment, size: number): void {
   c.sending.drop(bytes);
   c.unacknowledged = acknowledgment;
   if (isBefore(c.next, acknowledgment)) c.next = acknowledgment;
-  if (c.sackPermitted) c.scoreboard.ranges.dropBefore(acknowledgment);
+  if (c.hasSacked) c.scoreboard.ranges.dropBefore(acknowledgment);
   measure(c, segment, now);
   c.timeouts = 0;
   c.retransmitAt = c.isWaiting ? now + c.rto.timeout : Infinity;

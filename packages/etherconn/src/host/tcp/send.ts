@@ -32,8 +32,7 @@ function pipe(c: Connection, size: number): number {
     return sequenceDistance(next, unacknowledged) - c.scoreboard.bytesIn(unacknowledged, next);
   }
   if (c.sackPermitted) {
-    if (c.lossMode === LossMode.NONE && c.scoreboard.ranges.count === 0)
-      return sequenceDistance(next, unacknowledged);
+    if (c.lossMode === LossMode.NONE && !c.hasSacked) return sequenceDistance(next, unacknowledged);
     const resent = c.lossMode === LossMode.RECOVERY ? c.resentEnd : unacknowledged;
     return c.scoreboard.pipe(unacknowledged, next, resent, size);
   }
