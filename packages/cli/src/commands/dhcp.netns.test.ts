@@ -10,7 +10,7 @@ import { Dhcpv4Type } from 'etherconn/wire';
 import { Responder } from '../dhcp/responder.ts';
 import { endAll, etherconn, objects, RunningCommand } from '../test-support/command.ts';
 
-/** `etherconn dhcp` as a process on a veth pair, against dnsmasq, and a server of ours in VLANs. */
+/** `etherconn dhcp` as a process on a veth pair, against dnsmasq, kea, and a server of ours in VLANs. */
 
 const skip = requireNamespaces();
 const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
@@ -58,6 +58,14 @@ async function serve(
       await exited;
     },
   };
+}
+
+function addressesOf(csv: string, state: string): string[] {
+  const lines = readFileSync(csv, 'utf8').trimEnd().split('\n').slice(1);
+  return lines
+    .map((line) => line.split(','))
+    .filter((each) => each[3] === state)
+    .map((each) => each[4]);
 }
 
 /** Servers other than ours are as fast as they are: what is lost on the way is asked for again. */
@@ -127,6 +135,40 @@ test('dnsmasq: flapping clients give their leases back', {
   assert.match(server.log(), /DHCPACK\(vb\) [\d.]+ 02:ec:00:00:00:08 host-7\b/);
   await server.stop();
   assert.equal(readFileSync(leases, 'utf8'), '');
+});
+
+const keaMissing = hasCommand('kea-dhcp4', '-v')
+  ? false
+  : 'kea-dhcp4 is missing (Debian package kea-dhcp4-server)';
+
+test('kea: 5,000 clients, answered by unicast', { skip: skip || keaMissing }, async () => {
+  const config = join(folder, 'kea.json');
+  // It does not wait for the carrier of an interface by itself.
+  const retry = { 'service-sockets-max-retries': 20, 'service-sockets-retry-wait-time': 200 };
+  writeFileSync(
+    config,
+    JSON.stringify({
+      Dhcp4: {
+        'interfaces-config': { interfaces: ['vb'], 'dhcp-socket-type': 'raw', ...retry },
+        'lease-database': { type: 'memfile', persist: false },
+        'valid-lifetime': 3600,
+        subnet4: [{ id: 1, subnet: '10.8.0.0/16', pools: [{ pool: '10.8.64.0-10.8.127.255' }] }],
+        loggers: [{ name: 'kea-dhcp4', output_options: [{ output: 'stdout' }], severity: 'INFO' }],
+      },
+    }),
+  );
+  const env = { KEA_PIDFILE_DIR: folder, KEA_LOCKFILE_DIR: 'none' };
+  const server = await serve('kea-dhcp4', ['-c', config], /DHCP4_STARTED/, env);
+  const csv = join(folder, 'kea.csv');
+  const end = await etherconn([
+    ...['dhcp', 'va', '--netns', near.path, '--clients', `${CLIENTS}`, '--leases', csv],
+    ...PATIENT,
+  ]);
+  assert.equal(end.status, 0, end.stderr + end.stdout.slice(0, 5000));
+  const { fleet } = objects(end)[0];
+  assert.equal(fleet.leases, CLIENTS);
+  assert.equal(new Set(addressesOf(csv, 'bound')).size, CLIENTS);
+  await server.stop();
 });
 
 for (const engine of ['packet', 'xdp']) {
