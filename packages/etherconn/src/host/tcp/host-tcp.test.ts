@@ -325,3 +325,24 @@ describe('cookies (RFC 4987)', () => {
     }
   });
 });
+
+describe('after the end (TIME-WAIT)', () => {
+  it('the same ends may connect anew, and the wait is over after a minute', async (t) => {
+    const net = new HostNetwork(t);
+    const [a, b] = [net.host(1).stack.tcp, net.host(2).stack.tcp];
+    const server = new TcpServer(b, 80);
+    server.prepare = (end) => end.send('bye', true);
+    for (const round of [1, 2, 3]) {
+      const client = tcpConnect(a, IPS[0], 80, 5555);
+      await net.advance(100);
+      client.send('', true);
+      await net.advance(100);
+      assert.deepEqual([client.text, client.events], ['bye', ['connected', 'ended', 'closed']]);
+      // The server has ended first, so it waits; the next SYN takes the place of the row.
+      assert.deepEqual([a.waiting, b.waiting, server.ends.length], [0, 1, round]);
+      await net.advance(1000);
+    }
+    await net.advance(120_000);
+    assert.equal(b.waiting, 0);
+  });
+});
