@@ -373,7 +373,9 @@ describe('a host among its neighbors', () => {
     assert.equal(host.stats().badChecksum - before.badChecksum, 2);
     await send((frame) => frame.set([0x42], 14), 'udp4', false);
     assert.equal(host.stats().malformed - before.malformed, 1);
-    await send(() => undefined, 'tcp4');
+    await send(() => undefined, 'sctp4');
     assert.equal(host.stats().noProtocol - before.noProtocol, 1);
+    await send(() => undefined, 'tcp4');
+    assert.equal(host.stats().tcp - before.tcp, 1);
   });
 });
