@@ -27,6 +27,7 @@ const HOST = [
   'groupMessages',
   'udp',
   'noPort',
+  'tcp',
   'claimed',
   'noProtocol',
 ];
