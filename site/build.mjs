@@ -52,8 +52,7 @@ function sitewards(text) {
       (_, page) => `](/${BESIDE[page]}`,
     )
     .replaceAll(/\]\(docs\//g, '](/')
-    .replaceAll(/\]\((?:\.\.\/)?README\.md\)/g, '](/)')
-    .replaceAll(/ (src|srcset)="images\//g, ' $1="./images/');
+    .replaceAll(/\]\((?:\.\.\/)?README\.md\)/g, '](/)');
 }
 
 /**
