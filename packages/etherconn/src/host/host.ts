@@ -54,6 +54,7 @@ import {
   parseRoute,
 } from './host-options.ts';
 import type { HostStats } from './host-stats.ts';
+import { EchoPort, type EchoPortOptions, type EchoUser } from './icmp/echo.ts';
 import type { PingOptions, PingResult } from './icmp/pings.ts';
 import { AddressKind, type HostAddress, type OwnAddress } from './ip/addresses.ts';
 import { parseGateway, parseHostAddress } from './ip/host-address.ts';
@@ -346,6 +347,17 @@ export class Host extends LazyEmitter<HostEvents> implements UdpHost, SharedEthe
     }
     this.stack.state.checkOpen('ping');
     return this.stack.icmp.pings.ping(destination, options);
+  }
+
+  /**
+   * Opens a port for ICMP echo requests, for programs that send more of them than promises are good for, or that want to
+   * know of every reply and error. Throws an OptionError.
+   */
+  openEchoPort(user: EchoUser, options: EchoPortOptions = {}): EchoPort {
+    requireMethods('user', user, ['replied', 'failed', 'hostClosed']);
+    checkObject(options);
+    this.stack.state.checkOpen('openEchoPort');
+    return new EchoPort(this.stack.icmp.echoPorts, user, options);
   }
 
   /** Opens a UDP port, for a socket. */

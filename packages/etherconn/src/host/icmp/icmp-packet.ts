@@ -8,13 +8,15 @@ import type { Path } from '../ip/path.ts';
 /** Length of the header: type, code, checksum, and four bytes that depend on the type. */
 export const ICMP_HEADER_LENGTH = 8;
 
-/** What an answer copies from its question. Defaults: 64, 0, none. */
+/** What an answer copies from its question, or a port wants. Defaults: 64, 0, none, false. */
 export interface IcmpPacketOptions {
   readonly ttl?: number;
   /** Type of service, or IPv6 traffic class. */
   readonly tos?: number;
   /** IPv4 options, padded. */
   readonly options?: Uint8Array;
+  /** Of IPv4. */
+  readonly dontFragment?: boolean;
 }
 
 /** Builds a whole IP packet with an ICMP message of `u8[start, end)`, checksums included. */
@@ -27,7 +29,7 @@ export function icmpPacket(
   u8: Uint8Array,
   start: number,
   end: number,
-  { ttl = 64, tos = 0, options = new Uint8Array(0) }: IcmpPacketOptions = {},
+  { ttl = 64, tos = 0, options = new Uint8Array(0), dontFragment = false }: IcmpPacketOptions = {},
 ): Uint8Array {
   const { destination } = path;
   const isV4 = destination.length === 4;
@@ -36,7 +38,7 @@ export function icmpPacket(
   const packet = new Uint8Array(ipLength + length);
   const fields = { source, destination, payloadLength: length };
   const at = isV4
-    ? emitIpv4(packet, 0, { ...fields, protocol: IpProtocol.ICMP, ttl, tos, options })
+    ? emitIpv4(packet, 0, { ...fields, protocol: IpProtocol.ICMP, ttl, tos, options, dontFragment })
     : emitIpv6(packet, 0, { ...fields, nextHeader: IpProtocol.ICMPV6, hopLimit: ttl, trafficClass: tos });
   packet.set(u8.subarray(start, end), at + ICMP_HEADER_LENGTH);
   if (isV4) {

@@ -24,6 +24,7 @@ import { RateLimit } from '../ip/rate-limit.ts';
 import type { HostState } from '../state.ts';
 import type { HostTcp } from '../tcp/host-tcp.ts';
 import type { UdpPorts } from '../udp/udp-ports.ts';
+import { EchoPorts } from './echo.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { ICMP_HEADER_LENGTH, icmpPacket } from './icmp-packet.ts';
 import { Pings } from './pings.ts';
@@ -62,6 +63,7 @@ export class Icmp {
   // Created on first use, so an idle host costs nothing here.
   #errors: IcmpErrors | null = null;
   #groupAnswers: RateLimit | null = null;
+  #echoPorts: EchoPorts | null = null;
   #pings: Pings | null = null;
 
   constructor(state: HostState, output: Output, ports: UdpPorts, tcp: HostTcp) {
@@ -77,9 +79,15 @@ export class Icmp {
     return this.#errors;
   }
 
+  /** Ports for own echo requests. */
+  get echoPorts(): EchoPorts {
+    this.#echoPorts ??= new EchoPorts(this.#output);
+    return this.#echoPorts;
+  }
+
   /** Own pings that wait for an answer. */
   get pings(): Pings {
-    this.#pings ??= new Pings(this.#state, this.#output);
+    this.#pings ??= new Pings(this.#state, this.#output, this.echoPorts);
     return this.#pings;
   }
 
@@ -129,7 +137,7 @@ export class Icmp {
   }
 
   close(error: Error): void {
-    this.#pings?.close(error);
+    this.#echoPorts?.close(error);
   }
 
   #answer(u8: Uint8Array, record: FrameRecord, kind: number): void {
@@ -203,8 +211,11 @@ export class Icmp {
   #answered(u8: Uint8Array, record: FrameRecord, ttl: number): void {
     const id = readU16(u8, record.l4 + 4);
     const sequence = readU16(u8, record.l4 + 6);
-    const size = record.l3End - record.l4 - ICMP_HEADER_LENGTH;
-    if (this.#pings?.answered(u8, record, id, sequence, size, ttl) !== true) this.#state.counters.ignored++;
+    const start = record.l4 + ICMP_HEADER_LENGTH;
+    const version = record.ipVersion as 4 | 6;
+    const { ipSource, l3End } = record;
+    if (this.#echoPorts?.replied(id, sequence, u8, version, ipSource, start, l3End, ttl) !== true)
+      this.#state.counters.ignored++;
   }
 
   /** Reports every error to pings, and lasting ones to sockets: see {@link PASSING4}. */
@@ -226,8 +237,16 @@ export class Icmp {
       else connection.failOpening(code);
       return;
     }
-    const sequence = this.#quotedPing(u8);
-    if (sequence < 0 || this.#pings?.failed(sequence, code) !== true) this.#state.counters.ignored++;
+    if (!this.#isQuotedEcho(u8) || !this.#echoFailed(u8, record, code, 0)) this.#state.counters.ignored++;
+  }
+
+  /** Tells the port of the quoted echo request. False if nobody waits for it. */
+  #echoFailed(u8: Uint8Array, record: FrameRecord, code: HostErrorCode, mtu: number): boolean {
+    const { ipSource: source, l4 } = record;
+    const failure = { code, source, type: u8[l4], icmpCode: u8[l4 + 1], mtu };
+    const id = readU16(u8, quoted.l4 + 4);
+    const sequence = readU16(u8, quoted.l4 + 6);
+    return this.#echoPorts!.failed(id, sequence, failure, u8, record.ipVersion as 4 | 6);
   }
 
   #tooBig(u8: Uint8Array, record: FrameRecord, mtu: number, header: number): void {
@@ -244,6 +263,7 @@ export class Icmp {
     const narrower = mtu > 0 ? mtu : (PLATEAUS.find((plateau) => plateau < length) ?? 68);
     this.#state.narrowPath(u8, quoted.ipDestination, quoted.ipVersion, narrower);
     if (quoted.protocol === IpProtocol.TCP) this.#tcp.pathNarrowed(u8, quoted);
+    else if (this.#isQuotedEcho(u8)) this.#echoFailed(u8, record, 'EMSGSIZE', narrower);
   }
 
   /**
@@ -281,7 +301,7 @@ export class Icmp {
   #isQuotedOurs(u8: Uint8Array): boolean {
     if (quoted.protocol === IpProtocol.UDP) return this.#ports.hasNumber(quoted.sourcePort);
     if (quoted.protocol === IpProtocol.TCP) return this.#tcp.senderOf(u8, quoted) !== null;
-    return this.#quotedPing(u8) >= 0;
+    return this.#isQuotedEcho(u8);
   }
 
   /** Whether the error quotes a packet of this host. If so, that packet is in `quoted`. */
@@ -293,14 +313,13 @@ export class Icmp {
     return kind === AddressKind.OWN || kind === AddressKind.LOOPBACK;
   }
 
-  /** Sequence number if `quoted` is a ping of this host, otherwise -1. */
-  #quotedPing(u8: Uint8Array): number {
+  /** Whether `quoted` is an echo request of one of the ports. */
+  #isQuotedEcho(u8: Uint8Array): boolean {
     const type = quoted.ipVersion === 4 ? Icmpv4Type.ECHO_REQUEST : Icmpv6Type.ECHO_REQUEST;
     const protocol = quoted.ipVersion === 4 ? IpProtocol.ICMP : IpProtocol.ICMPV6;
     if (quoted.protocol !== protocol || quoted.payload === 0 || quoted.l3End - quoted.l4 < ICMP_HEADER_LENGTH)
-      return -1;
-    if (u8[quoted.l4] !== type || readU16(u8, quoted.l4 + 4) !== this.#pings?.id) return -1;
-    return readU16(u8, quoted.l4 + 6);
+      return false;
+    return u8[quoted.l4] === type && this.#echoPorts?.has(readU16(u8, quoted.l4 + 4)) === true;
   }
 }
 

@@ -2,17 +2,13 @@ import { OptionError } from '../../errors.ts';
 import { checkInteger, checkKnown } from '../../options.ts';
 import { type CallOptions, type PendingCall, PendingCalls } from '../../pending.ts';
 import { sameBytes } from '../../wire/bytes.ts';
-import { Icmpv4Type } from '../../wire/icmpv4.ts';
-import { Icmpv6Type } from '../../wire/icmpv6.ts';
 import { formatIp } from '../../wire/ip.ts';
-import type { FrameRecord } from '../../wire/record.ts';
 import type { Output } from '../egress/output.ts';
-import { type HostErrorCode, hostError } from '../host-error.ts';
+import { hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
 import type { Path } from '../ip/path.ts';
-import type { PacketSender } from '../neighbor/neighbor.ts';
 import type { HostState } from '../state.ts';
-import { icmpPacket } from './icmp-packet.ts';
+import { DATA4_MAX, DATA6_MAX, type EchoFailure, EchoPort, type EchoPorts, type EchoUser } from './echo.ts';
 
 /** Options of {@link Host.ping}. */
 export interface PingOptions extends CallOptions {
@@ -37,54 +33,44 @@ export interface PingResult {
 /** Default timeout, milliseconds. */
 const TIMEOUT = 5000;
 const SIZE = 56;
-const SIZE4_MAX = 65_507;
-const SIZE6_MAX = 65_527;
 
 /** A pending request. */
-class Ping implements PacketSender {
-  readonly reported = false;
+interface Ping {
   readonly call: PendingCall<PingResult>;
   readonly path: Path;
   readonly sent: number;
-
-  constructor(call: PendingCall<PingResult>, path: Path, sent: number) {
-    this.call = call;
-    this.path = path;
-    this.sent = sent;
-  }
-
-  unreachable(): void {
-    this.fail('EHOSTUNREACH', 'the next hop does not answer');
-  }
-
-  /** The neighbor may be asked again before the timeout. */
-  dropped(): void {}
-
-  fail(code: HostErrorCode, why: string): void {
-    this.call.reject(hostError(code, 'ping', why));
-  }
 }
 
 /** Pings of a host that wait for their answers. */
-export class Pings {
-  /** Identifier of all of them. */
-  readonly id: number = (Math.random() * 0x10000) | 0;
+export class Pings implements EchoUser {
   readonly #state: HostState;
   readonly #output: Output;
+  readonly #port: EchoPort;
   readonly #calls: PendingCalls<PingResult>;
   readonly #pings = new Map<number, Ping>();
   #sequence = 0;
 
-  constructor(state: HostState, output: Output) {
+  constructor(state: HostState, output: Output, ports: EchoPorts) {
     this.#state = state;
     this.#output = output;
+    this.#port = new EchoPort(ports, this, {});
     this.#calls = new PendingCalls(state.clock);
+  }
+
+  /** Identifier of all of them. */
+  get id(): number {
+    return this.#port.id;
   }
 
   ping(destination: Uint8Array, options: PingOptions): Promise<PingResult> {
     checkKnown(options, ['size', 'ttl', 'timeout', 'signal']);
-    const isV4 = destination.length === 4;
-    const size = checkInteger('size', options.size, 0, isV4 ? SIZE4_MAX : SIZE6_MAX, SIZE);
+    const size = checkInteger(
+      'size',
+      options.size,
+      0,
+      destination.length === 4 ? DATA4_MAX : DATA6_MAX,
+      SIZE,
+    );
     const ttl = checkInteger('ttl', options.ttl, 1, 255, 64);
     this.#calls.check('ping', options);
     if (this.#pings.size >= 0x10000) throw new OptionError('ping', 'there are 65,536 under way already');
@@ -94,50 +80,67 @@ export class Pings {
     this.#sequence = (sequence + 1) & 0xffff;
     const call = this.#calls.add('ping', { timeout: TIMEOUT, ...options });
     if (call.settled) return call.promise;
-    const ping = new Ping(call, path, this.#state.clock.now());
-    this.#pings.set(sequence, ping);
+    this.#pings.set(sequence, { call, path, sent: this.#state.clock.now() });
     const settled = call.onSettled;
     call.onSettled = () => {
       this.#pings.delete(sequence);
       settled?.();
     };
     const data = Uint8Array.from({ length: size }, (_, i) => i);
-    const type = isV4 ? Icmpv4Type.ECHO_REQUEST : Icmpv6Type.ECHO_REQUEST;
-    const rest = this.id * 0x10000 + sequence;
-    const packet = icmpPacket(path, path.source, type, 0, rest, data, 0, size, { ttl });
-    this.#output.sendOrWait(() => call.settled || this.#output.send(packet, path, ping) === 1);
+    this.#output.sendOrWait(() => call.settled || this.#send(call, destination, sequence, data, ttl));
     return call.promise;
   }
 
-  /** Takes an echo reply. False if it answers no pending ping. */
-  answered(
-    u8: Uint8Array,
-    record: FrameRecord,
-    id: number,
+  replied(
     sequence: number,
-    size: number,
+    u8: Uint8Array,
+    version: 4 | 6,
+    source: number,
+    start: number,
+    end: number,
     ttl: number,
   ): boolean {
-    const ping = id === this.id ? this.#pings.get(sequence) : undefined;
+    const ping = this.#pings.get(sequence);
     if (ping === undefined) return false;
     const { destination, kind } = ping.path;
     const isGroup = kind === AddressKind.MULTICAST || kind === AddressKind.BROADCAST;
-    const version = destination.length === 4 ? 4 : 6;
-    if (record.ipVersion !== version) return false;
-    if (!isGroup && !sameBytes(destination, 0, u8, record.ipSource, destination.length)) return false;
+    if (version !== (destination.length === 4 ? 4 : 6)) return false;
+    if (!isGroup && !sameBytes(destination, 0, u8, source, destination.length)) return false;
     const rtt = this.#state.clock.now() - ping.sent;
-    ping.call.resolve({ address: formatIp(u8, record.ipSource, version), rtt, ttl, size });
+    ping.call.resolve({ address: formatIp(u8, source, version), rtt, ttl, size: end - start });
     return true;
   }
 
-  /** Takes an ICMP error about a request. False if no ping waits for it. */
-  failed(sequence: number, code: HostErrorCode): boolean {
+  failed(sequence: number, { code, source }: EchoFailure): boolean {
     const ping = this.#pings.get(sequence);
-    ping?.fail(code, 'a router, or the destination, has sent the request back');
-    return ping !== undefined;
+    if (ping === undefined) return false;
+    // The path is narrower from now on. That concerns the next ping; this one may time out.
+    if (code === 'EMSGSIZE') return true;
+    const why =
+      source < 0 ? 'the next hop does not answer' : 'a router, or the destination, has sent the request back';
+    ping.call.reject(hostError(code, 'ping', why));
+    return true;
   }
 
-  close(error: Error): void {
+  hostClosed(error: Error): void {
     this.#calls.rejectAll(error);
+  }
+
+  /** Whether it need not be tried again. */
+  #send(
+    call: PendingCall<PingResult>,
+    destination: Uint8Array,
+    sequence: number,
+    data: Uint8Array,
+    ttl: number,
+  ): boolean {
+    this.#port.ttl = ttl;
+    try {
+      return this.#port.trySend(destination, sequence, data) === 1;
+    } catch (error) {
+      // The way has gone while it waited for room.
+      call.reject(error);
+      return true;
+    }
   }
 }
