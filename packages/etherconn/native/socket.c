@@ -240,6 +240,29 @@ static napi_value socket_bind(napi_env env, napi_callback_info info) {
   return undefined_value(env);
 }
 
+/*
+ * socketReceive(socket, bytes, offset): receives one datagram into `bytes` from `offset` on, without waiting. Returns its
+ * length, which is more than there was room for when its end is lost; or a negative errno.
+ */
+static napi_value socket_receive(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  uint8_t *bytes;
+  size_t length;
+  int offset;
+  ssize_t received;
+  if (!get_arguments(env, info, 3, arguments)) return NULL;
+  struct socket_handle *socket_handle = get_socket(env, arguments[0]);
+  if (socket_handle == NULL || !get_bytes(env, arguments[1], &bytes, &length) || !get_int(env, arguments[2], &offset)) {
+    return NULL;
+  }
+  /* Also when the user has detached the memory: it has length 0 then. */
+  if (offset < 0 || (size_t)offset >= length) return make_int(env, -EFAULT);
+  do {
+    received = recv(socket_handle->fd, bytes + offset, length - (size_t)offset, MSG_DONTWAIT | MSG_TRUNC);
+  } while (received < 0 && errno == EINTR);
+  return make_int(env, received < 0 ? -errno : (int)received);
+}
+
 /* Reads of one drain: some sockets (AF_XDP, streams at their end) always have nothing to read. */
 #define DRAIN_READS 4096
 
@@ -357,6 +380,7 @@ void export_socket(napi_env env, napi_value exports) {
   export_function(env, exports, "socketGetOption", socket_get_option);
   export_function(env, exports, "socketAttachFilter", socket_attach_filter);
   export_function(env, exports, "socketBind", socket_bind);
+  export_function(env, exports, "socketReceive", socket_receive);
   export_function(env, exports, "socketDrain", socket_drain);
   export_function(env, exports, "socketMap", socket_map);
   export_function(env, exports, "socketClose", socket_close);

@@ -41,7 +41,10 @@ export const FrameFlag = {
  */
 export interface LinkReceiver {
   begin(memory: FrameMemory, queue: number): void;
-  /** A frame at `[offset, offset + length)` of the batch's memory; `flags` as in {@link FrameFlag}. */
+  /**
+   * A frame at `[offset, offset + length)` of the batch's memory; `flags` as in {@link FrameFlag}. Frames of TCP may have up
+   * to 64 KiB, whatever the MTU: see `kernel/merged-frame.ts`.
+   */
   frame(offset: number, length: number, flags: number): void;
   end(): void;
   /** The link has failed (interface deleted, socket dead) and closed itself. Called at most once. */

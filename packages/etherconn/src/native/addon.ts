@@ -83,6 +83,11 @@ export interface Addon extends BpfFunctions, InterfaceFunctions {
   socketAttachFilter(socket: NativeSocket, program: Uint8Array): void;
   /** `address`: the family's struct sockaddr. */
   socketBind(socket: NativeSocket, address: Uint8Array): void;
+  /**
+   * Receives a datagram into `bytes` from `offset` on, without waiting. Returns its length, also where its end did not fit;
+   * or a negative errno.
+   */
+  socketReceive(socket: NativeSocket, bytes: Uint8Array, offset: number): number;
   /** Throws away what is queued for reading. */
   socketDrain(socket: NativeSocket): void;
   /**

@@ -426,6 +426,7 @@ const SHAPES: Readonly<Record<string, readonly Kind[]>> = {
   socketGetOption: ['socket', 'level', 'option', 'bytes'],
   socketAttachFilter: ['socket', 'bytes'],
   socketBind: ['socket', 'bytes'],
+  socketReceive: ['socket', 'bytes', 'int'],
   socketDrain: ['socket'],
   socketMap: ['socket', 'int', 'int', 'bool'],
   socketClose: ['socket'],

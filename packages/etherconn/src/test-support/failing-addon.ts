@@ -17,7 +17,7 @@ const NEVER_FAIL = new Set([
   'interfaceAddress',
 ]);
 /** These tell a failure by a negative number. */
-const RETURN_ERRNO = new Set(['packetSend', 'xdpKick', 'xdpWake']);
+const RETURN_ERRNO = new Set(['packetSend', 'socketReceive', 'xdpKick', 'xdpWake']);
 
 /** Linux's numbers, asm-generic/errno.h. */
 const ERRNO = { EPERM: 1, ENOMEM: 12, EINVAL: 22 } as const;

@@ -1,8 +1,17 @@
 import type { Addon, NativeSocket } from '../../native/addon.ts';
-import { intOption, SO_SNDBUF, SO_SNDBUFFORCE, SOL_SOCKET } from './socket-numbers.ts';
+import {
+  intOption,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOL_SOCKET,
+} from './socket-numbers.ts';
 
 /** Bytes of frames that may be on their way in the interface's queues before the kernel says "again". */
 const SEND_BUFFER = 4 << 20;
+/** Bytes of merged frames that may wait, of up to 64 KiB each. */
+const RECEIVE_BUFFER = 8 << 20;
 
 /** Sets what is wanted, not needed: each caller says what is there without it. */
 export function tryOption(
@@ -26,4 +35,10 @@ export function tryOption(
 export function raiseSendBuffer(addon: Addon, socket: NativeSocket): void {
   for (const option of [SO_SNDBUF, SO_SNDBUFFORCE])
     tryOption(addon, socket, SOL_SOCKET, option, intOption(SEND_BUFFER));
+}
+
+/** As {@link raiseSendBuffer}, for what the kernel queues to be received: with less, it drops sooner. */
+export function raiseReceiveBuffer(addon: Addon, socket: NativeSocket): void {
+  for (const option of [SO_RCVBUF, SO_RCVBUFFORCE])
+    tryOption(addon, socket, SOL_SOCKET, option, intOption(RECEIVE_BUFFER));
 }

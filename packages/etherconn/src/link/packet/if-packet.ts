@@ -12,6 +12,7 @@ export const SOL_PACKET = 263;
 export const PACKET_ADD_MEMBERSHIP = 1;
 export const PACKET_RX_RING = 5;
 export const PACKET_STATISTICS = 6;
+export const PACKET_COPY_THRESH = 7;
 export const PACKET_VERSION = 10;
 export const PACKET_RESERVE = 12;
 export const PACKET_QDISC_BYPASS = 20;
@@ -22,6 +23,8 @@ export const TPACKET_V3 = 2;
 
 /** Bits of a ring header's tp_status. */
 export const TP_STATUS_USER: number = 1 << 0;
+/** The frame was too long for its slot, and the socket has a copy of it to be received (PACKET_COPY_THRESH). */
+export const TP_STATUS_COPY: number = 1 << 1;
 export const TP_STATUS_CSUMNOTREADY: number = 1 << 3;
 export const TP_STATUS_VLAN_VALID: number = 1 << 4;
 export const TP_STATUS_VLAN_TPID_VALID: number = 1 << 6;
@@ -60,6 +63,11 @@ export interface RingGeometry {
 /** Frames that start within a block. */
 export function framesPerBlock(geometry: RingGeometry): number {
   return Math.floor(geometry.blockSize / geometry.frameSize);
+}
+
+/** Longest frame that a slot of a V2 ring is sure to hold, in bytes; a tag that the kernel has stripped not counted. */
+export function longestInSlot(geometry: RingGeometry): number {
+  return geometry.frameSize - SLOT_OVERHEAD;
 }
 
 /** struct tpacket_req. */

@@ -332,6 +332,39 @@ describe('AF_PACKET link and frame sizes', { skip }, () => {
       await bench.close();
     });
 
+    test(`${receive}: merged TCP segments are received whole, in order, with their tags`, async () => {
+      const bench = await openVethBench();
+      const far = bench.open(FAR, { receive });
+      const receiver = new CollectingReceiver();
+      far.start(receiver);
+      bench.far.run('ip', 'link', 'set', FAR, 'mtu', '65535');
+      bench.near.run('ip', 'link', 'set', NEAR, 'mtu', '65535');
+      const tcp = (number: number, length: number, tags = ''): Buffer => {
+        const start = hex(ADDRESSES, tags, '0800', '45000000000000004006', '0000');
+        return Buffer.concat([start, Buffer.alloc(length - start.length, number)]);
+      };
+      const frames = [
+        ...range(5).map((i) => tcp(i, 65_549)),
+        numbered(1),
+        tcp(6, 30_000, '8100e064'),
+        tcp(7, 65_553, '8100e064'),
+        tcp(8, 1600),
+        numbered(2),
+      ];
+      const near = bench.open(NEAR);
+      for (const frame of frames) send(near, frame);
+      await eventually('all frames', () => receiver.frames.length >= frames.length);
+      assert.deepEqual(
+        receiver.frames.map(({ flags }) => flags),
+        frames.map(() => 0),
+      );
+      for (const [i, frame] of frames.entries())
+        assert.ok(frame.equals(receiver.frames[i].bytes), `frame ${i}`);
+      const { rxOversize, rxDropped } = far.stats();
+      assert.deepEqual([rxOversize, rxDropped], [0, 0]);
+      await bench.close();
+    });
+
     test(`${receive}: a frame longer than the ring was made for is flagged and counted`, async () => {
       const bench = await openVethBench();
       const far = bench.open(FAR, { receive });

@@ -18,6 +18,7 @@ import { BUDGET, Polling } from '../kernel/polling.ts';
 import { type ServiceSteering, Services } from '../kernel/services.ts';
 import type { LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
 import type { ServiceLink } from '../service.ts';
+import { CopiedFrames } from './copied-frames.ts';
 import { framesPerBlock, type RingGeometry } from './if-packet.ts';
 import { type CheckedPacketLinkOptions, checkPacketLinkOptions, type PacketLinkOptions } from './options.ts';
 import type { ReceiveRing } from './receive-ring.ts';
@@ -104,15 +105,25 @@ export class PacketLink implements ServiceLink {
       const version = options.receive === 'latency' ? 2 : 3;
       this.#geometry =
         options.receiveRing === undefined
-          ? ringGeometry(mtu, DEFAULT_RECEIVE_RING, DEFAULT_RECEIVE_BYTES)
-          : ringGeometry(mtu, options.receiveRing);
+          ? ringGeometry(version, mtu, DEFAULT_RECEIVE_RING, DEFAULT_RECEIVE_BYTES)
+          : ringGeometry(version, mtu, options.receiveRing);
       checkBytes('receiveRing', this.#geometry.blockSize * this.#geometry.blockCount, mtu);
       const mapping = this.#socket.mapReceiveRing(version, this.#geometry);
       // Handing the mapped memory to another thread would outlive the unmapping at close.
       keepOnThread(mapping.buffer);
       const memory = viewsOver(mapping.buffer);
-      const Ring = version === 2 ? RingV2 : RingV3;
-      this.#ring = new Ring(memory, mapping.byteOffset, this.#geometry);
+      this.#ring =
+        version === 3
+          ? new RingV3(memory, mapping.byteOffset, this.#geometry)
+          : new RingV2(
+              memory,
+              mapping.byteOffset,
+              this.#geometry,
+              holdings.keep(
+                new CopiedFrames((bytes, offset) => this.#socket.receiveCopy(bytes, offset)),
+                close,
+              ),
+            );
 
       const stride = roundUp(this.maxFrameLength + 2, CACHE_LINE);
       this.#sendSlots = options.sendRing ?? fitting(DEFAULT_SEND_RING, DEFAULT_SEND_BYTES, stride);

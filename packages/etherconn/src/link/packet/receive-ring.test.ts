@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
 import { allocateFrameMemory } from '../frame-memory.ts';
 import { FrameFlag } from '../link.ts';
+import { CopiedFrames } from './copied-frames.ts';
 import type { ReceiveRing } from './receive-ring.ts';
 import { RingV2 } from './ring-v2.ts';
 import { RingV3 } from './ring-v3.ts';
@@ -39,9 +40,19 @@ interface KernelSide {
   returned(): boolean;
 }
 
-function kernelV2(): KernelSide {
+function kernelV2(copies: Buffer[] = []): KernelSide {
   const memory = allocateFrameMemory(BASE + GEOMETRY.blockSize * GEOMETRY.blockCount);
-  const ring = new RingV2(memory, BASE, GEOMETRY);
+  const ring = new RingV2(
+    memory,
+    BASE,
+    GEOMETRY,
+    new CopiedFrames((bytes, offset) => {
+      const copy = copies.shift();
+      if (copy === undefined) return -11;
+      bytes.set(copy, offset);
+      return copy.length;
+    }),
+  );
   const { view, u8 } = memory;
   const slotAt = (slot: number) => BASE + Math.floor(slot / 5) * 1024 + (slot % 5) * 192;
   let next = 0;
@@ -265,3 +276,75 @@ for (const [name, makeKernel] of [
     assert.equal(kernel.ring.drain(receiver, 10), 0);
   });
 }
+
+/** A TCP segment of IPv4 in a frame of `length` bytes. */
+function segment(mark: number, length: number): Buffer {
+  const bytes = frame(mark, length);
+  bytes[14 + 9] = 6;
+  return bytes;
+}
+
+test('V2: frames that are too long for a slot are received from the socket, in order with the others', () => {
+  const COPIED = 0x02;
+  const copies: Buffer[] = [];
+  const kernel = kernelV2(copies);
+  const receiver = new CollectingReceiver();
+  const long = [segment(1, 65_557), segment(2, 81), segment(3, 3000), frame(4, 3000), segment(5, 2000)];
+  for (const bytes of long) copies.push(bytes);
+  const slotOf = (bytes: Buffer, more: Partial<Written> = {}): Written => ({
+    bytes: bytes.subarray(0, 80),
+    length: bytes.length,
+    status: COPIED,
+    ...more,
+  });
+  kernel.write(
+    { bytes: frame(10) },
+    slotOf(long[0], { status: COPIED | 0x08 }),
+    slotOf(long[1]),
+    slotOf(long[2], { status: COPIED | 0x10, tci: 0x2001 }),
+    { bytes: frame(11) },
+    slotOf(long[3]),
+    slotOf(long[4], { packetType: 4 }),
+    // The socket's buffer was full, so there is no copy of this one.
+    slotOf(segment(6, 3000), { status: 0 }),
+    { bytes: frame(12) },
+  );
+  while (kernel.ring.ready) kernel.ring.drain(receiver, 100);
+  assert.deepEqual(copies, []);
+  assert.ok(kernel.returned());
+  assert.deepEqual(
+    receiver.frames.map(({ bytes, flags }) => ({ bytes, flags })),
+    [
+      { bytes: frame(10), flags: 0 },
+      { bytes: long[0], flags: FrameFlag.CHECKSUM_PARTIAL },
+      { bytes: long[1], flags: 0 },
+      {
+        bytes: Buffer.concat([long[2].subarray(0, 12), Buffer.from('81002001', 'hex'), long[2].subarray(12)]),
+        flags: 0,
+      },
+      { bytes: frame(11), flags: 0 },
+      // Not TCP: merged datagrams look like this.
+      { bytes: long[3].subarray(0, 80), flags: FrameFlag.TRUNCATED },
+      { bytes: segment(6, 3000).subarray(0, 80), flags: FrameFlag.TRUNCATED },
+      { bytes: frame(12), flags: 0 },
+    ],
+  );
+  assert.deepEqual(receiver.batches, [1, 3, 1, 1, 2]);
+  assert.equal(kernel.ring.rxOversize, 2);
+});
+
+test('V3: what is longer than the ring was made for is delivered whole if it is TCP', () => {
+  const kernel = kernelV3();
+  const receiver = new CollectingReceiver();
+  kernel.write({ bytes: segment(1, 700) });
+  kernel.write({ bytes: frame(2, 700) });
+  while (kernel.ring.ready) kernel.ring.drain(receiver, 100);
+  assert.deepEqual(
+    receiver.frames.map(({ bytes, flags }) => [bytes.length, flags]),
+    [
+      [700, 0],
+      [80, FrameFlag.TRUNCATED],
+    ],
+  );
+  assert.deepEqual([kernel.ring.rxFrames, kernel.ring.rxOversize], [2, 1]);
+});

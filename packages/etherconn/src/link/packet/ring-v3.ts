@@ -1,5 +1,5 @@
 import type { FrameMemory, LinkReceiver } from '../link.ts';
-import { type RingGeometry, TP_STATUS_USER } from './if-packet.ts';
+import { longestInSlot, type RingGeometry, TP_STATUS_USER } from './if-packet.ts';
 import { type FrameHeader, ReceiveRing } from './receive-ring.ts';
 
 /** struct tpacket3_hdr, with the struct sockaddr_ll that follows it (linux/if_packet.h). */
@@ -34,7 +34,7 @@ export class RingV3 extends ReceiveRing {
   #entered = false;
 
   constructor(memory: FrameMemory, base: number, geometry: RingGeometry) {
-    super(memory, HEADER);
+    super(memory, HEADER, longestInSlot(geometry));
     this.#base = base;
     this.#geometry = geometry;
   }

@@ -6,11 +6,12 @@ import { isEthernet } from '../kernel/interface.ts';
 import { InterfaceMonitor } from '../kernel/interface-monitor.ts';
 import { withNamespace } from '../kernel/namespace.ts';
 import { intOption, SO_ERROR, SO_SNDBUF, SOCK_RAW, SOL_SOCKET } from '../kernel/socket-numbers.ts';
-import { raiseSendBuffer, tryOption } from '../kernel/socket-options.ts';
+import { raiseReceiveBuffer, raiseSendBuffer, tryOption } from '../kernel/socket-options.ts';
 import {
   AF_PACKET,
   bindAddress,
   PACKET_ADD_MEMBERSHIP,
+  PACKET_COPY_THRESH,
   PACKET_IGNORE_OUTGOING,
   PACKET_QDISC_BYPASS,
   PACKET_RESERVE,
@@ -72,8 +73,18 @@ export class PacketSocket {
       this.#set(SOL_PACKET, PACKET_RESERVE, intOption(VLAN_RESERVE));
       const request = version === 2 ? ringRequestV2(geometry) : ringRequestV3(geometry, BLOCK_TIMEOUT);
       this.#set(SOL_PACKET, PACKET_RX_RING, request);
+      if (version === 2) {
+        // Frames that are too long for a slot are queued on the socket, as far as its receive buffer goes.
+        this.#set(SOL_PACKET, PACKET_COPY_THRESH, intOption(1));
+        raiseReceiveBuffer(this.#addon, this.native);
+      }
       return this.#addon.socketMap(this.native, bytes, 0, true);
     });
+  }
+
+  /** Receives the copy of a frame that was too long for its slot. Returns its length, or a negative errno. */
+  receiveCopy(bytes: Uint8Array, offset: number): number {
+    return this.#addon.socketReceive(this.native, bytes, offset);
   }
 
   attachFilter(program: Uint8Array): void {

@@ -14,7 +14,15 @@ function bench() {
   const xsk = new SimulatedXsk(umem, SIZE);
   const socket = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
   const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: SIZE, count: SIZE }, 1522, socket);
-  new RxQueue(0, { umem, maxFrameLength: 1522, multiBuffer: false }, xsk.rx, xsk.fill, 0, SIZE, () => {});
+  new RxQueue(
+    0,
+    { umem, maxFrameLength: 1522, multiBuffer: false, merged: false },
+    xsk.rx,
+    xsk.fill,
+    0,
+    SIZE,
+    () => {},
+  );
   return { umem, xsk, tx, audit: () => auditChunks(umem, [{ ...xsk, ringSize: SIZE }], tx.accounts()) };
 }
 
@@ -86,7 +94,15 @@ test('parts of slots are counted', () => {
   const xsk = new SimulatedXsk(umem, SIZE);
   const socket = { copyMode: true, needWakeup: true, kick: () => xsk.kick(), refused: () => {} };
   const tx = new XdpTx(umem, xsk.tx, xsk.completion, { first: SIZE, count: 2 * SIZE }, 5000, socket);
-  new RxQueue(0, { umem, maxFrameLength: 5000, multiBuffer: true }, xsk.rx, xsk.fill, 0, SIZE, () => {});
+  new RxQueue(
+    0,
+    { umem, maxFrameLength: 5000, multiBuffer: true, merged: false },
+    xsk.rx,
+    xsk.fill,
+    0,
+    SIZE,
+    () => {},
+  );
   const audit = () => auditChunks(umem, [{ ...xsk, ringSize: SIZE }], tx.accounts());
   audit();
   const offset = tx.reserve(5000);

@@ -136,7 +136,8 @@ export class XdpLink implements ServiceLink, ServiceSteering {
     const rxSetup = {
       umem,
       maxFrameLength: shape.maxFrameLength,
-      multiBuffer: shape.multiBuffer,
+      multiBuffer: shape.multiBuffer || parts.merged,
+      merged: parts.merged,
     };
     this.#rx = sockets.map((socket, index) => {
       const first = index * shape.ringSize;
@@ -301,6 +302,7 @@ export class XdpLink implements ServiceLink, ServiceSteering {
       umemBytes: chunkCount(shape) * shape.chunkSize,
       reduced: shape.reduced ? REDUCED : undefined,
       multiBuffer: shape.multiBuffer,
+      mergedFrames: this.#parts.merged,
       needWakeup: this.#options.needWakeup,
       polling: this.#options.polling,
       moderation: this.#parts.timer === undefined ? 0 : this.#options.moderation,

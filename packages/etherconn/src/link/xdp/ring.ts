@@ -1,4 +1,4 @@
-import { XDP_RING_NEED_WAKEUP } from './if-xdp.ts';
+import { XDP_PKT_CONTD, XDP_RING_NEED_WAKEUP } from './if-xdp.ts';
 
 /**
  * The four rings that we share with the kernel, each with one producer and one consumer. Both indices run on freely
@@ -162,14 +162,20 @@ abstract class ConsumerRing {
 
 /** The RX ring. */
 export class RxRing extends ConsumerRing {
-  /** Copies the addresses and lengths of the first `count` entries, as of {@link addressAt} and {@link lengthAt}. */
-  read(count: number, addresses: Int32Array, lengths: Int32Array): void {
+  /**
+   * Copies the addresses and lengths of the entries from `first` to before `end`, as of {@link addressAt} and
+   * {@link lengthAt}. Returns whether any of them says that its frame goes on in the next one.
+   */
+  read(first: number, end: number, addresses: Int32Array, lengths: Int32Array): boolean {
     const { words, entries, mask, tail } = this;
-    for (let index = 0; index < count; index++) {
+    let options = 0;
+    for (let index = first; index < end; index++) {
       const at = entries + ((tail + index) & mask) * DESCRIPTOR_WORDS;
       addresses[index] = words[at + 1] === 0 ? words[at] : -1;
       lengths[index] = words[at + 2];
+      options |= words[at + 3];
     }
+    return (options & XDP_PKT_CONTD) !== 0;
   }
 
   /** Address of an entry; negative where it is 2^31 or more, which no valid one is. */

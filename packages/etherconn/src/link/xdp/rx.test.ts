@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { SimulatedXsk } from '../../test-support/simulated-xsk.ts';
 import type { FrameMemory, LinkReceiver } from '../link.ts';
 import { auditChunks } from './audit.ts';
-import { RxQueue, scratchBytes } from './rx.ts';
+import { RxQueue, SCRATCH_BYTES } from './rx.ts';
 import { XdpTx } from './tx.ts';
 import { Umem } from './umem.ts';
 
@@ -67,6 +67,7 @@ interface BenchOptions {
   maxFrameLength?: number;
   start?: number;
   fillNeedsWakeup?: boolean;
+  merged?: boolean;
 }
 
 /** Queues with 16 chunks each over simulated rings, and a sender with 16 more on the first. */
@@ -77,9 +78,15 @@ class Bench {
   readonly rx: RxQueue[];
   readonly receiver = new Receiver();
 
-  constructor({ queues = 1, maxFrameLength = 1522, start = 0, fillNeedsWakeup = false }: BenchOptions = {}) {
-    const multiBuffer = maxFrameLength > 1790;
-    this.umem = new Umem((queues + 1) * SIZE, CHUNK, multiBuffer ? scratchBytes(maxFrameLength) : 0);
+  constructor({
+    queues = 1,
+    maxFrameLength = 1522,
+    start = 0,
+    fillNeedsWakeup = false,
+    merged = false,
+  }: BenchOptions = {}) {
+    const multiBuffer = merged || maxFrameLength > 1790;
+    this.umem = new Umem((queues + 1) * SIZE, CHUNK, multiBuffer ? SCRATCH_BYTES : 0);
     this.xsks = Array.from({ length: queues }, () => new SimulatedXsk(this.umem, SIZE, { start }));
     const [first] = this.xsks;
     this.tx = new XdpTx(
@@ -90,7 +97,7 @@ class Bench {
       maxFrameLength,
       { copyMode: true, needWakeup: true, kick: () => first.kick(), refused: () => {} },
     );
-    const setup = { umem: this.umem, maxFrameLength, multiBuffer };
+    const setup = { umem: this.umem, maxFrameLength, multiBuffer, merged };
     this.rx = this.xsks.map((xsk, queue) => {
       if (fillNeedsWakeup) xsk.setNeedsWakeup('fill', true);
       return new RxQueue(queue, setup, xsk.rx, xsk.fill, queue * SIZE, SIZE, () => {
@@ -272,6 +279,45 @@ test('a frame in several chunks waits for its end; one that is too long is count
   bench.drain();
   assert.deepEqual([bench.rx[0].rxOversize, bench.rx[0].rxFrames], [1, 1]);
   assert.deepEqual(bench.receiver.bytes, [frame(2, 4000)]);
+});
+
+/** A frame of TCP behind `tags` VLAN tags, or of UDP. */
+function ipFrame(length: number, { tags = 0, version = 4, protocol = 6 } = {}): Uint8Array {
+  const bytes = frame(3, length);
+  let at = 12;
+  for (let i = 0; i < tags; i++, at += 4) bytes.set([i === 0 ? 0x88 : 0x81, i === 0 ? 0xa8 : 0x00, 0, 7], at);
+  bytes.set(version === 4 ? [0x08, 0x00] : [0x86, 0xdd], at);
+  bytes[at + 2 + (version === 4 ? 9 : 6)] = protocol;
+  return bytes;
+}
+
+test('merged TCP segments are received whatever the MTU; other frames are not', () => {
+  const bench = new Bench({ merged: true });
+  const [xsk] = bench.xsks;
+  const good = [
+    ipFrame(1523),
+    ipFrame(1600, { version: 6 }),
+    ipFrame(20_000),
+    ipFrame(20_000, { tags: 1, version: 6 }),
+    ipFrame(25_000, { tags: 2 }),
+    ipFrame(1522, { protocol: 17 }),
+  ];
+  const bad = [
+    ipFrame(1523, { protocol: 17 }),
+    ipFrame(20_000, { protocol: 17 }),
+    ipFrame(20_000, { version: 6, protocol: 17 }),
+    ipFrame(20_000, { tags: 3 }),
+  ];
+  for (const bytes of [...good, ...bad]) {
+    const parts = Array.from({ length: Math.ceil(bytes.length / 1790) }, (_, i) =>
+      Math.min(1790, bytes.length - i * 1790),
+    );
+    assert.ok(xsk.receive(bytes, parts));
+    assert.equal(bench.drain(), parts.length);
+  }
+  assert.deepEqual(bench.receiver.bytes, good);
+  assert.ok(bench.receiver.received.every(({ offset }) => offset % 4 === 2));
+  assert.deepEqual([bench.rx[0].rxOversize, bench.rx[0].rxFrames], [bad.length, good.length]);
 });
 
 test('whatever arrives and is answered: no chunk is lost', () => {

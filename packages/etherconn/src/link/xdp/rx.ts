@@ -1,22 +1,14 @@
+import { isTcpFrame, MERGED_FRAME_MAX } from '../kernel/merged-frame.ts';
 import type { LinkReceiver } from '../link.ts';
 import { XDP_PKT_CONTD } from './if-xdp.ts';
 import type { FillRing, RxRing } from './ring.ts';
 import { ChunkState, type Umem } from './umem.ts';
 
 const MIN_FRAME = 14;
-/** Frames of several chunks that one batch can have; what is left comes with the next. */
-const SCRATCH_FRAMES = 64;
+/** Bytes of scratch memory: for the frames of several chunks that one batch can have. What is left comes with the next. */
+export const SCRATCH_BYTES: number = 1 << 20;
 /** A frame starts 2 bytes into its place in the scratch memory, as it does in chunks. */
 const SCRATCH_START = 2;
-
-/** Bytes of scratch that frames of up to `maxFrameLength` bytes need where they may take several chunks. */
-export function scratchBytes(maxFrameLength: number): number {
-  return SCRATCH_FRAMES * scratchStride(maxFrameLength);
-}
-
-function scratchStride(maxFrameLength: number): number {
-  return Math.ceil((maxFrameLength + SCRATCH_START) / 4) * 4;
-}
 
 /** Has the driver look at the fill ring. */
 export type Wake = () => void;
@@ -27,6 +19,8 @@ export interface RxSetup {
   readonly maxFrameLength: number;
   /** Frames of several descriptors may come (XDP_USE_SG); the memory has scratch for them. */
   readonly multiBuffer: boolean;
+  /** Frames of merged TCP segments may come, whatever the MTU. Needs `multiBuffer`. */
+  readonly merged: boolean;
 }
 
 /**
@@ -48,6 +42,7 @@ export class RxQueue {
   readonly #state: Uint8Array;
   readonly #shift: number;
   readonly #chunkSize: number;
+  readonly #longest: number;
   readonly #rx: RxRing;
   readonly #fill: FillRing;
   readonly #wake: Wake;
@@ -73,6 +68,7 @@ export class RxQueue {
     this.#state = setup.umem.state;
     this.#shift = setup.umem.shift;
     this.#chunkSize = setup.umem.chunkSize;
+    this.#longest = setup.merged ? MERGED_FRAME_MAX : setup.maxFrameLength;
     this.#rx = rx;
     this.#fill = fill;
     this.#wake = wake;
@@ -101,12 +97,16 @@ export class RxQueue {
     const most = Math.min(available, budget);
     this.#scratchUsed = 0;
     this.#batch = 0;
-    const { multiBuffer } = this.#setup;
-    this.#rx.read(multiBuffer ? available : most, this.#addresses, this.#lengths);
+    const several = this.#rx.read(0, most, this.#addresses, this.#lengths) && this.#setup.multiBuffer;
     receiver.begin(this.#setup.umem.memory, this.queue);
     try {
-      if (multiBuffer) this.#deliverAll(receiver, most, available);
-      else this.#deliverSingles(receiver, most);
+      if (several) {
+        // The last frame may end behind the budget.
+        this.#rx.read(most, available, this.#addresses, this.#lengths);
+        this.#deliverAll(receiver, most, available);
+      } else {
+        this.#deliverSingles(receiver, most);
+      }
     } finally {
       try {
         receiver.end();
@@ -142,7 +142,7 @@ export class RxQueue {
           this.rxRunts++;
         } else if ((address & inChunk) + length > inChunk + 1) {
           this.rxInvalid++;
-        } else if (length > maxFrameLength) {
+        } else if (length > maxFrameLength && !this.#isMerged(address, length)) {
           // Datagrams that the sender's kernel has merged (GSO), or the MTU was raised since.
           this.rxOversize++;
         } else {
@@ -158,12 +158,18 @@ export class RxQueue {
     }
   }
 
-  /** Where a frame may have several entries. */
+  /** Whether a frame that the MTU does not allow is good all the same. */
+  #isMerged(offset: number, length: number): boolean {
+    return this.#setup.merged && isTcpFrame(this.#setup.umem.memory.u8, offset, length);
+  }
+
+  /** Where some frame has several entries. */
   #deliverAll(receiver: LinkReceiver, most: number, available: number): void {
     while (this.#batch < most && !this.stopped) {
       const parts = this.#partsAt(this.#batch, available);
       // Its end is not there yet, or nowhere to copy it together.
-      if (parts === 0 || (parts > 1 && this.#scratchUsed === SCRATCH_FRAMES)) return;
+      if (parts === 0 || (parts > 1 && this.#scratchUsed + SCRATCH_START + this.#longest > SCRATCH_BYTES))
+        return;
       const at = this.#batch;
       this.#batch += parts;
       if (parts === 1) this.#deliver(receiver, at);
@@ -184,13 +190,16 @@ export class RxQueue {
     return false;
   }
 
-  /** What fits one chunk is never too long here: with several chunks to a frame, one is less than the longest. */
   #deliver(receiver: LinkReceiver, index: number): void {
     const address = this.#addresses[index];
     const length = this.#lengths[index];
     if (!this.#take(address, length)) return;
     if (length < MIN_FRAME) {
       this.rxRunts++;
+      return;
+    }
+    if (length > this.#setup.maxFrameLength && !this.#isMerged(address, length)) {
+      this.rxOversize++;
       return;
     }
     this.rxFrames++;
@@ -209,24 +218,25 @@ export class RxQueue {
   /** Copies a frame of several entries together and delivers it. */
   #deliverParts(receiver: LinkReceiver, index: number, parts: number): void {
     const { umem, maxFrameLength } = this.#setup;
-    const start = umem.bytes + this.#scratchUsed * scratchStride(maxFrameLength) + SCRATCH_START;
+    const longest = this.#longest;
+    const start = umem.bytes + this.#scratchUsed + SCRATCH_START;
     let length = 0;
     let valid = true;
     for (let at = index; at < index + parts; at++) {
       const address = this.#addresses[at];
       const part = this.#lengths[at];
       if (!this.#take(address, part)) valid = false;
-      else if (length + part <= maxFrameLength) {
+      else if (length + part <= longest) {
         umem.memory.u8.copyWithin(start + length, address, address + part);
       }
       length += part;
     }
     if (!valid) return;
-    if (length > maxFrameLength) {
+    if (length > longest || (length > maxFrameLength && !this.#isMerged(start, length))) {
       this.rxOversize++;
       return;
     }
-    this.#scratchUsed++;
+    this.#scratchUsed += Math.ceil((SCRATCH_START + length) / 4) * 4;
     this.rxFrames++;
     this.rxBytes += length;
     receiver.frame(start, length, 0);

@@ -11,6 +11,7 @@ import { MicroTimer } from '../kernel/micro-timer.ts';
 import { withRouteSocket } from '../kernel/netlink.ts';
 import type { AttachMode } from './attach-error.ts';
 import { BindFlag } from './if-xdp.ts';
+import { kernelHas, Since } from './kernel.ts';
 import type { CheckedXdpLinkOptions, XdpMode } from './options.ts';
 import { explainRefusal, lockedMemoryLimit, privilegeFacts } from './privileges.ts';
 import { queueMask, SteeringProgram } from './program.ts';
@@ -51,6 +52,8 @@ export interface XdpParts {
   readonly view: ProgramView;
   /** Why a faster way could not be had; undefined when none was tried in vain. */
   readonly fallback: string | undefined;
+  /** Frames of merged TCP segments may come; see `mayMerge` in shape.ts. */
+  readonly merged: boolean;
   /** Gives all of it back: the program first. */
   readonly holdings: Holdings;
 }
@@ -136,7 +139,7 @@ interface Situation {
   readonly program: SteeringProgram;
 }
 
-type Bound = Pick<XdpParts, 'sockets' | 'txSocket' | 'zeroCopy' | 'view' | 'fallback'>;
+type Bound = Pick<XdpParts, 'sockets' | 'txSocket' | 'zeroCopy' | 'view' | 'fallback' | 'merged'>;
 
 /** Complains of a namespace that is none, of a missing interface, and of every capability that is missing. */
 function openSide(addon: Addon, interfaceName: string, netns: string | undefined): SideSocket {
@@ -225,7 +228,7 @@ function takeAll(program: SteeringProgram, queues: readonly number[]): void {
 
 /** Attaches the program and binds the sockets, in the first way of the mode that works; `holdings` keeps the sockets. */
 async function bindSomehow(situation: Situation, holdings: Holdings): Promise<Bound> {
-  const { interfaceName, options, side, program, namespaceFd } = situation;
+  const { interfaceName, options, side, program, namespaceFd, shape } = situation;
   const attempts = ATTEMPTS[options.mode];
   let attached: AttachMode | undefined;
   let fallback: string | undefined;
@@ -238,10 +241,12 @@ async function bindSomehow(situation: Situation, holdings: Holdings): Promise<Bo
         program.attach(side.interface.index, namespaceFd, attempt.attach, interfaceName);
         attached = attempt.attach;
       }
-      const bound = await bindAll(situation, attempt.flags, sockets);
+      const merged = attempt.attach === 'generic' && kernelHas(Since.MULTI_BUFFER);
+      const severalChunks = shape.multiBuffer || merged ? BindFlag.USE_SG : 0;
+      const bound = await bindAll(situation, attempt.flags | severalChunks, sockets);
       const view = seeProgram(situation, attached);
       holdings.takeOver(sockets);
-      return { ...bound, view, fallback };
+      return { ...bound, view, fallback, merged };
     } catch (error) {
       sockets.abandon(error);
       // What is no matter of the way is not mended by another one.
@@ -273,10 +278,7 @@ async function bindAll(
 ): Promise<Pick<Bound, 'sockets' | 'txSocket' | 'zeroCopy'>> {
   const { addon, options, namespaceFd, side, shape, umem } = situation;
   const sockets: XdpSocket[] = [];
-  const flags =
-    modeFlags |
-    (options.needWakeup ? BindFlag.USE_NEED_WAKEUP : 0) |
-    (shape.multiBuffer ? BindFlag.USE_SG : 0);
+  const flags = modeFlags | (options.needWakeup ? BindFlag.USE_NEED_WAKEUP : 0);
   // With a flag to copy it is known beforehand; without, the socket has a TX ring that is not used then.
   const sendsApart = (modeFlags & BindFlag.COPY) !== 0;
   for (const queue of shape.queues) {

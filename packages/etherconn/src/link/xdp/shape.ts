@@ -2,7 +2,7 @@ import { EtherconnError, OptionError } from '../../errors.ts';
 import { XDP_PACKET_HEADROOM } from './if-xdp.ts';
 import { kernelHas, Since } from './kernel.ts';
 import { type CheckedXdpLinkOptions, MAX_QUEUES } from './options.ts';
-import { scratchBytes } from './rx.ts';
+import { SCRATCH_BYTES } from './rx.ts';
 
 /** Ethernet header and two VLAN tags: what frames may have beside the MTU when they are received … */
 const HEADERS = 22;
@@ -46,7 +46,7 @@ export interface XdpShape {
   readonly multiBuffer: boolean;
   /** The in-kernel program is to accept frames in several buffers: veth asks for it when its peer has a large MTU. */
   readonly frags: boolean;
-  /** Bytes for frames that are copied together. */
+  /** Bytes for frames that are copied together; where they never come, the memory is never touched. */
   readonly scratch: number;
   /** Whether the rings are smaller than usual because of the limit of locked memory. */
   readonly reduced: boolean;
@@ -117,9 +117,17 @@ export function xdpShape(
     headroom,
     multiBuffer,
     frags: (veth || maxFrameLength > SINGLE_BUFFER) && kernelHas(Since.FRAGS, kernel),
-    scratch: multiBuffer ? scratchBytes(maxFrameLength) : 0,
+    scratch: multiBuffer || mayMerge(options, kernel) ? SCRATCH_BYTES : 0,
     reduced,
   };
+}
+
+/**
+ * Whether a link of this mode may get frames of merged TCP segments, longer than the MTU: only before generic XDP, since
+ * drivers' own XDP runs before segments are merged, and a veth's peer merges none for it. They take several chunks.
+ */
+function mayMerge({ mode }: CheckedXdpLinkOptions, kernel?: string): boolean {
+  return (mode === 'generic' || mode === 'auto') && kernelHas(Since.MULTI_BUFFER, kernel);
 }
 
 function chooseQueues(wanted: readonly number[] | undefined, count: number): readonly number[] {
