@@ -88,6 +88,19 @@ describe('a port for echo requests', () => {
     assert.equal(host.stats().ignored, 1, 'nobody waited for it');
   });
 
+  it('sends from the address that it is given', async (t) => {
+    const { net, host } = two(t);
+    await host.addAddress('10.0.0.77/24', { detectDuplicates: 'off' });
+    const notes = new Notes(host, { source: '10.0.0.77' });
+    notes.send('10.0.0.2', 1);
+    await net.settle();
+    host.removeAddress('10.0.0.77');
+    assert.equal(notes.replies.length, 1);
+    notes.send('10.0.0.2', 2);
+    await net.settle();
+    assert.equal(notes.replies.length, 1, 'the reply goes to an address that is no more');
+  });
+
   it('is told of a next hop that does not answer', async (t) => {
     const { net, host } = two(t);
     const notes = new Notes(host);
@@ -141,6 +154,9 @@ describe('a port for echo requests', () => {
     assert.throws(() => new Notes(host, { dontFragment: 1 as never }), { option: 'dontFragment' });
     assert.throws(() => new Notes(host, { size: 1 } as never), { option: 'size' });
     assert.throws(() => host.openEchoPort({} as never), { option: 'user' });
+    for (const source of ['10.0.0.9', '127.0.0.1', 'x', 1 as never])
+      assert.throws(() => new Notes(host, { source }), { option: 'source' });
+    assert.throws(() => new Notes(host, { source: '10.0.0.1' }).send('2001:db8::2', 1), { code: 'EINVAL' });
     assert.throws(() => notes.send('192.0.2.1', 1, 'x'.repeat(65_508)), { option: 'data' });
     notes.send('10.0.0.2', 1);
     notes.port.close();

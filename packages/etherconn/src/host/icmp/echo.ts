@@ -1,13 +1,16 @@
 import { OptionError } from '../../errors.ts';
-import { checkBoolean, checkInteger, checkKnown, requireBytes } from '../../options.ts';
+import { checkBoolean, checkInteger, checkKnown, requireBytes, show } from '../../options.ts';
 import { rethrowLater } from '../../rethrow.ts';
 import { Icmpv4Type } from '../../wire/icmpv4.ts';
 import { Icmpv6Type } from '../../wire/icmpv6.ts';
+import { isIp, parseIp } from '../../wire/ip.ts';
 import { IPV4_HEADER_LENGTH } from '../../wire/ipv4.ts';
 import type { Output } from '../egress/output.ts';
 import { type HostErrorCode, hostError } from '../host-error.ts';
+import { AddressKind } from '../ip/addresses.ts';
 import type { Path } from '../ip/path.ts';
 import type { PacketSender } from '../neighbor/neighbor.ts';
+import type { HostState } from '../state.ts';
 import { ICMP_HEADER_LENGTH, icmpPacket } from './icmp-packet.ts';
 
 /** Longest data of a request. */
@@ -18,6 +21,8 @@ export const DATA6_MAX: number = 0xffff - ICMP_HEADER_LENGTH;
 export interface EchoPortOptions {
   /** Identifier of the requests, 0 to 65,535. Default: a free one, at random. */
   id?: number;
+  /** Own address (text) to send from. Default: chosen by the destination. */
+  source?: string;
   /** TTL or hop limit of the requests, 1 to 255. Default 64. */
   ttl?: number;
   /** Type of service, or IPv6 traffic class, 0 to 255. Default 0. */
@@ -65,6 +70,8 @@ const NO_NEIGHBOR: EchoFailure = { code: 'EHOSTUNREACH', source: -1, type: 0, ic
 /** Sends ICMP echo requests under one identifier: created by `host.openEchoPort(user, options)`. */
 export class EchoPort {
   readonly id: number;
+  /** 4 or 16 bytes; null if the destination decides. */
+  readonly source: Uint8Array | null;
   /** TTL or hop limit of requests. */
   ttl: number;
   /** Type of service, or IPv6 traffic class. */
@@ -76,7 +83,8 @@ export class EchoPort {
 
   /** @internal */
   constructor(ports: EchoPorts, user: EchoUser, options: EchoPortOptions) {
-    checkKnown(options, ['id', 'ttl', 'tos', 'dontFragment']);
+    checkKnown(options, ['id', 'source', 'ttl', 'tos', 'dontFragment']);
+    this.source = options.source === undefined ? null : ports.ownAddress(options.source);
     this.#ports = ports;
     this.#user = user;
     this.ttl = checkInteger('ttl', options.ttl, 1, 255, 64);
@@ -89,7 +97,7 @@ export class EchoPort {
   /**
    * Sends a request with `data` to an address (4 or 16 bytes). Returns 1 if the host has taken it (a copy may wait for
    * its next hop), 0 if there is no room now. Throws a SystemError for what cannot work: ENETUNREACH, EADDRNOTAVAIL,
-   * EMSGSIZE, EBADF (closed).
+   * EMSGSIZE, EINVAL (another IP version than the source), EBADF (closed).
    */
   trySend(address: Uint8Array, sequence: number, data: Uint8Array): 0 | 1 {
     requireBytes('data', data);
@@ -112,10 +120,12 @@ export class EchoPort {
 
 /** The open ports of a host by identifier. */
 export class EchoPorts {
+  readonly #state: HostState;
   readonly #output: Output;
   readonly #ports = new Map<number, EchoPort>();
 
-  constructor(output: Output) {
+  constructor(state: HostState, output: Output) {
+    this.#state = state;
     this.#output = output;
   }
 
@@ -133,6 +143,14 @@ export class EchoPorts {
     return free;
   }
 
+  ownAddress(text: string): Uint8Array {
+    const address = isIp(text) === 0 ? null : parseIp(text);
+    const version = address?.length === 4 ? 4 : 6;
+    if (address !== null && this.#state.addresses.kindOf(address, 0, version) === AddressKind.OWN)
+      return address;
+    throw new OptionError('source', `must be an address of the host, got ${show(text)}`);
+  }
+
   release(port: EchoPort): void {
     if (this.#ports.get(port.id) === port) this.#ports.delete(port.id);
   }
@@ -140,6 +158,8 @@ export class EchoPorts {
   send(port: EchoPort, address: Uint8Array, sequence: number, data: Uint8Array): 0 | 1 {
     if (this.#ports.get(port.id) !== port) throw hostError('EBADF', 'ping', 'the port is closed');
     const path = this.#output.path(address, 'ping');
+    if (port.source !== null && port.source.length !== address.length)
+      throw hostError('EINVAL', 'ping', 'the destination is of another IP version than the source');
     const packet = requestPacket(path, port, sequence, data);
     if (port.dontFragment && packet.length > path.mtu)
       throw hostError(
@@ -225,5 +245,5 @@ class Request implements PacketSender {
 function requestPacket(path: Path, port: EchoPort, sequence: number, data: Uint8Array): Uint8Array {
   const type = path.destination.length === 4 ? Icmpv4Type.ECHO_REQUEST : Icmpv6Type.ECHO_REQUEST;
   const rest = port.id * 0x10000 + sequence;
-  return icmpPacket(path, path.source, type, 0, rest, data, 0, data.length, port);
+  return icmpPacket(path, port.source ?? path.source, type, 0, rest, data, 0, data.length, port);
 }

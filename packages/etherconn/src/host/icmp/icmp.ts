@@ -81,7 +81,7 @@ export class Icmp {
 
   /** Ports for own echo requests. */
   get echoPorts(): EchoPorts {
-    this.#echoPorts ??= new EchoPorts(this.#output);
+    this.#echoPorts ??= new EchoPorts(this.#state, this.#output);
     return this.#echoPorts;
   }
 
