@@ -42,6 +42,7 @@ export const PAGES = [
     pages: [
       ['etherconn udp', 'commands/udp'],
       ['etherconn dhcp', 'commands/dhcp'],
+      ['etherconn ping', 'commands/ping'],
     ],
   },
   {

@@ -5,6 +5,7 @@ import { decodeCommand } from './commands/decode.ts';
 import { demoCommand } from './commands/demo.ts';
 import { dhcpCommand } from './commands/dhcp.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { pingCommand } from './commands/ping.ts';
 import { udpCommand } from './commands/udp.ts';
 import { ExitCode } from './exit-code.ts';
 
@@ -13,6 +14,7 @@ const commands: readonly (() => Command)[] = [
   demoCommand,
   udpCommand,
   dhcpCommand,
+  pingCommand,
   decodeCommand,
   doctorCommand,
 ];

@@ -25,6 +25,7 @@ export async function runSession(
   common: CommonOptions,
   engineOptions: Omit<EngineOptions, 'engine' | 'netns' | 'seed'>,
   open: (engine: Engine, signal: AbortSignal) => Promise<Work>,
+  textView: View = terminalView(process.stdout),
 ): Promise<number> {
   const interrupted = new AbortController();
   let interruption: NodeJS.Signals | undefined;
@@ -42,11 +43,10 @@ export async function runSession(
     closing.unshift(() => engine.close());
     const work = await open(engine, interrupted.signal);
     closing.unshift(() => work.close());
-    const views = makeViews(common);
+    const views = makeViews(common, textView);
     for (const view of views) closing.unshift(() => view.close?.());
-    const result = await watch(command, common, engine, work, views, interrupted.signal);
-    if (interruption !== undefined) return 128 + constants.signals[interruption];
-    return result ? ExitCode.OK : ExitCode.THRESHOLD;
+    const code = await watch(command, common, engine, work, views, interrupted.signal);
+    return interruption === undefined ? code : 128 + constants.signals[interruption];
   } catch (error) {
     if (interruption !== undefined && interrupted.signal.aborted && error === interrupted.signal.reason)
       return 128 + constants.signals[interruption];
@@ -57,7 +57,7 @@ export async function runSession(
   }
 }
 
-/** Runs the work under the eyes of the views; returns whether all thresholds are met. */
+/** Runs the work under the eyes of the views; returns the exit code. */
 async function watch(
   command: string,
   common: CommonOptions,
@@ -65,7 +65,7 @@ async function watch(
   work: Work,
   views: readonly View[],
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<number> {
   const info = runInfo(command, common, engine, work);
   for (const view of views) await view.begin?.(info);
   const total = new Delta();
@@ -85,10 +85,11 @@ async function watch(
   const result: RunResult = { ...judged, ...(foundRate === undefined ? {} : { foundRate }), passed };
   const { flows } = outcome;
   for (const view of views) await view.end?.({ result, total: outcome.total, flows });
-  return passed;
+  if (passed) return ExitCode.OK;
+  return judged.passed ? (outcome.failedWith ?? ExitCode.THRESHOLD) : ExitCode.THRESHOLD;
 }
 
-function makeViews(common: CommonOptions): View[] {
+function makeViews(common: CommonOptions, textView: View): View[] {
   const views: View[] = [];
   const output = new LineOutput(process.stdout);
   const perFlow = common.perFlow === true;
@@ -104,7 +105,7 @@ function makeViews(common: CommonOptions): View[] {
   }
   if (common.json === true) views.push(jsonView(output, perFlow));
   else if (common.ndjson === true) views.push(ndjsonView(output, perFlow));
-  else views.push(terminalView(process.stdout));
+  else views.push(textView);
   return views;
 }
 

@@ -14,6 +14,7 @@ import {
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { addCommonOptions, type CommonOptions, parsed } from './common-options.ts';
 import { guarded } from './failure.ts';
+import { defaultPrefix, parsePrefix } from './prefix.ts';
 
 type AddressRange = ReturnType<typeof parseAddressRange>;
 type Impairments = ReturnType<typeof parseImpairments>;
@@ -327,14 +328,4 @@ async function receive(
     import('../udp/receive-work.ts'),
   ]);
   return runSession(`udp ${name}`, options, { interfaceName }, (engine) => receiveWork(engine, plan));
-}
-
-function defaultPrefix(version: 4 | 6): number {
-  return version === 4 ? 24 : 64;
-}
-
-function parsePrefix(option: string, text: string): number {
-  const length = Number(text);
-  if (/^\d{1,3}$/.test(text) && length >= 1 && length <= 128) return length;
-  throw new ScenarioError(option, `must be a number of bits from 1 to 32, with IPv6 to 128, got '${text}'`);
 }

@@ -3,6 +3,7 @@ import { type FleetResult, fleetResultOf } from './fleet-result.ts';
 import type { FlowSummary } from './flow-table.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
 import { type LatencyResult, latencyOf } from './latency-result.ts';
+import { type PingResult, pingResultOf } from './ping-result.ts';
 import type { Measured, Threshold, Verdict } from './threshold.ts';
 
 /** What a run was, known before it begins. */
@@ -95,6 +96,8 @@ export interface RunResult extends RunInfo {
   readonly foundRate?: FoundRate;
   /** What a fleet's clients have got: then `latency` is that of whole exchanges. */
   readonly fleet?: FleetResult;
+  /** What became of pings besides replies. */
+  readonly ping?: PingResult;
 }
 
 /** A flow of the table, with who it is. */
@@ -114,6 +117,8 @@ export interface Tally {
   readonly jitter: number;
   /** Clients of a fleet. */
   readonly clients?: number;
+  /** It has sent pings. */
+  readonly pings?: true;
 }
 
 export function resultOf(info: RunInfo, tally: Tally, thresholds: readonly Threshold[]): RunResult {
@@ -151,6 +156,7 @@ export function resultOf(info: RunInfo, tally: Tally, thresholds: readonly Thres
     thresholds: verdicts,
     passed: verdicts.every(({ state }) => state === 'met'),
     ...(fleet === undefined ? {} : { fleet }),
+    ...(tally.pings === undefined ? {} : { ping: pingResultOf(total) }),
   };
 }
 

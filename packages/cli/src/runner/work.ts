@@ -19,6 +19,8 @@ export interface WorkOutcome extends Tally {
   readonly foundRate?: FoundRate;
   /** Whether what was asked for was not found, apart from thresholds. */
   readonly failed?: boolean;
+  /** Exit code when it has failed; default that of a missed threshold. */
+  readonly failedWith?: number;
 }
 
 /** Milliseconds that packets under way are waited for at the end. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type Batch, type DgramSocket, type PacketRelay, SharedRUDPConn, type UdpPeer } from 'etherconn';
+import { type Station, type StationOptions, Stations } from '../runner/stations.ts';
 import type { Flow } from '../scenario/flow-plan.ts';
-import { type Station, type StationOptions, Stations } from './stations.ts';
 
 export type BatchListener = (batch: Batch) => void;
 

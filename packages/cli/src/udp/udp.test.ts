@@ -4,6 +4,7 @@ import { MemoryNetwork, SharedRUDPConn, type UdpPeer, VirtualClock } from 'ether
 import type { Impairments } from 'etherconn/link';
 import { Delta } from '../metrics/delta.ts';
 import { Runner } from '../runner/runner.ts';
+import { Stations } from '../runner/stations.ts';
 import { epochOf } from '../runner/wall-clock.ts';
 import { FlowPlan } from '../scenario/flow-plan.ts';
 import type { Rate } from '../scenario/quantity.ts';
@@ -13,7 +14,6 @@ import { findNextHops } from './next-hops.ts';
 import { Kind, microsecondsBetween, PayloadReader, PayloadWriter, timeField } from './payload.ts';
 import { UdpReceiver } from './receiver.ts';
 import { UdpSender } from './sender.ts';
-import { Stations } from './stations.ts';
 
 interface Outcome {
   readonly total: Delta;

@@ -14,7 +14,7 @@ export const coloured: Paint = (style, text) => styleText(style, text, { validat
 /** The end of a run in a few lines. */
 export function summaryLines(result: RunResult, paint: Paint): string[] {
   const lines: string[] = [];
-  const label = (text: string): string => paint('dim', text.padEnd(11));
+  const label = labelBy(paint);
   const { sent, received, latency, jitter, behind, foundRate } = result;
   if (foundRate !== undefined) {
     for (const trial of foundRate.trials) {
@@ -24,6 +24,9 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
     const found = foundRate.rate === null ? 'none of the rates passed' : scaled(foundRate.rate, 'pps');
     lines.push(`${label('rate')}${paint('bold', found)}`);
   }
+  if (result.ping !== undefined)
+    for (const [name, count] of Object.entries(result.ping.errorsByName))
+      lines.push(`${label('error')}${paint('red', `${name} ${whole(count)}`)}`);
   for (const [name, text] of result.fleet === undefined ? [] : fleetRows(result.fleet))
     lines.push(`${label(name)}${name === 'failed' ? paint('red', text) : text}`);
   if (sent !== null) {
@@ -58,10 +61,18 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
     lines.push(
       `${label('schedule')}behind by p50 ${time(behind.p50)}, p99 ${time(behind.p99)}, max ${time(behind.max)}`,
     );
-  for (const { text, state, actual } of result.thresholds) {
-    const mark = state === 'met' ? paint('green', 'ok  ') : paint('red', 'FAIL');
-    lines.push(`${label('threshold')}${mark} ${text}  ${paint('dim', actual)}`);
-  }
+  lines.push(...thresholdLines(result, paint));
   for (const note of result.notes) lines.push(`${label('note')}${note}`);
   return lines;
+}
+
+export function thresholdLines({ thresholds }: RunResult, paint: Paint): string[] {
+  return thresholds.map(({ text, state, actual }) => {
+    const mark = state === 'met' ? paint('green', 'ok  ') : paint('red', 'FAIL');
+    return `${labelBy(paint)('threshold')}${mark} ${text}  ${paint('dim', actual)}`;
+  });
+}
+
+function labelBy(paint: Paint): (text: string) => string {
+  return (text) => paint('dim', text.padEnd(11));
 }
