@@ -1,12 +1,14 @@
 /**
  * `node bench/report.mjs [FILE]`: keeps the results of FILE as bench/results/latest.json, in the short form, and writes
- * docs/performance.md, its plots and the README's ratios from them. Without FILE it writes them anew.
+ * docs/performance.md, its plots and the README's ratios from them. Without FILE it writes them anew. When FILE has not all
+ * benches, those that it has take the place of the kept ones, and say that they are of a run of their own.
  */
 import { fileURLToPath } from 'node:url';
-import { readKept, writeKept } from './lib/kept.mjs';
+import { mergeKept, readKept, writeKept } from './lib/kept.mjs';
 import { writeReport } from './lib/report.mjs';
 
-const kept = fileURLToPath(new URL('results/latest.json', import.meta.url));
-const results = readKept(process.argv[2] ?? kept);
-writeKept(kept, results);
+const file = fileURLToPath(new URL('results/latest.json', import.meta.url));
+const kept = readKept(file);
+const results = process.argv[2] === undefined ? kept : mergeKept(kept, readKept(process.argv[2]));
+writeKept(file, results);
 console.log(writeReport(results));

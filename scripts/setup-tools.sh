@@ -36,7 +36,8 @@ qemu-aarch64:qemu-user:loading the addon for arm64" ;;
 g++:g++:building rivals
 make:make:building rivals
 python3:python3:building rivals
-pcap-config:libpcap-dev:building rivals" ;;
+pcap-config:libpcap-dev:building rivals
+perfdhcp:kea-admin:comparing DHCP clients" ;;
   *) echo "setup-tools.sh: no option $option" >&2 && exit 2 ;;
   esac
 done

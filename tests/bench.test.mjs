@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { compare } from '../bench/lib/compare.mjs';
-import { readKept, shorten, writeKept } from '../bench/lib/kept.mjs';
+import { mergeKept, readKept, shorten, writeKept } from '../bench/lib/kept.mjs';
 import { plotsOf } from '../bench/lib/plot.mjs';
 
 /** How results of the bench are kept, compared and drawn; on results that are made up, and on those in the repository. */
@@ -52,6 +52,25 @@ const NOW = [
   [20, 39, 30],
   [38, 80, 57],
 ];
+
+test('results of one bench take the place of the kept ones, and say that they are of a run of their own', () => {
+  const kept = shorten(results(KEPT));
+  const bench = { ...shorten(results(NOW)).benches[0], name: 'tool' };
+  const one = { ...shorten(results(NOW)), repetitions: 5, benches: [bench] };
+  const merged = mergeKept(kept, one);
+  assert.deepEqual(
+    merged.benches.map(({ name, run }) => [name, run?.repetitions]),
+    [
+      ['rx', undefined],
+      ['tool', 5],
+    ],
+  );
+  assert.equal(merged.repetitions, 3);
+  assert.deepEqual(mergeKept(merged, one), merged);
+  // A run of all benches replaces everything.
+  const all = { ...kept, benches: [...kept.benches, bench] };
+  assert.equal(mergeKept(merged, all), all);
+});
 
 const names = (changes) => changes.map(({ name }) => name);
 

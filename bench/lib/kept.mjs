@@ -45,6 +45,30 @@ export function writeKept(file, results) {
 }
 
 /**
+ * The results of a run, with those of the kept benches that it has not.
+ * @param {import('./report.mjs').Results} kept
+ * @param {import('./report.mjs').Results} now
+ * @returns {import('./report.mjs').Results}
+ */
+export function mergeKept(kept, now) {
+  const added = new Map(now.benches.map((bench) => [bench.name, bench]));
+  if (kept.benches.every(({ name }) => added.has(name))) return now;
+  const { machine, repetitions, cores, seconds } = now;
+  const run = { machine, repetitions, cores, seconds };
+  const known = new Set(kept.benches.map(({ name }) => name));
+  return {
+    ...kept,
+    benches: [
+      ...kept.benches.map((bench) => {
+        const instead = added.get(bench.name);
+        return instead === undefined ? bench : { ...instead, run };
+      }),
+      ...now.benches.filter(({ name }) => !known.has(name)).map((bench) => ({ ...bench, run })),
+    ],
+  };
+}
+
+/**
  * A row of ours also gets its ratio to the first rival of its section, formed within each repetition.
  * @param {import('./run.mjs').Row} row
  * @param {readonly import('./run.mjs').Row[]} rows

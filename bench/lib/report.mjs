@@ -12,9 +12,11 @@ const README = new URL('../../README.md', import.meta.url);
 const NOTES = new URL('../notes.md', import.meta.url);
 
 /**
- * @typedef {{ machine: ReturnType<typeof import('./machine.mjs').describeMachine>, quick: boolean,
- *   repetitions: number, cores: { a: number, b: number }, seconds: number, benches: BenchResult[] }} Results
- * @typedef {{ name: string, title: string, sections: import('./run.mjs').SectionResult[], skipped?: string }} BenchResult
+ * @typedef {{ machine: ReturnType<typeof import('./machine.mjs').describeMachine>, repetitions: number,
+ *   cores: { a: number, b: number }, seconds: number }} Run
+ * @typedef {Run & { quick: boolean, benches: BenchResult[] }} Results
+ * @typedef {{ name: string, title: string, sections: import('./run.mjs').SectionResult[], skipped?: string,
+ *   run?: Run }} BenchResult run: when it is not that of the others
  */
 
 /**
@@ -33,15 +35,12 @@ export function writeReport(full) {
  * @param {Results} results
  * @param {string} notes
  */
-function reportOf({ machine, repetitions, cores, seconds, benches }, notes) {
-  const { cpu, cores: count, virtual, memoryGiB, kernel, node, v8, uv } = machine;
+function reportOf(results, notes) {
+  const { benches } = results;
   const parts = [
     '# Performance',
     '<!-- Written by `npm run bench -- --json bench/results/latest.json`. Do not edit: what is said by hand is in bench/notes.md. -->',
-    `Measured in one run of ${Math.round(seconds / 60)} minutes on ${cpu}, ${count} cores${virtual ? ' of a virtual machine' : ''}, ` +
-      `${memoryGiB} GiB; Linux ${kernel}; Node ${node} (V8 ${v8}, libuv ${uv}). Programs are pinned: the near side to ` +
-      `core ${cores.a}, the far side to core ${cores.b}. Every figure is the median of ${repetitions} repetitions, in ` +
-      'which all cases of a table take turns; ratios are formed within each repetition, and the median of them is shown.',
+    runOf(results),
     'The wire is a veth pair between two network namespaces, on which AF_XDP copies each frame (there is no zero-copy ' +
       'mode), and whose sending side does the receiving side’s softirq work. Zero-copy drivers could not be tried on ' +
       'this machine. Frame sizes count the FCS, as is usual: 64 bytes are the shortest frame of Ethernet.',
@@ -51,6 +50,17 @@ function reportOf({ machine, repetitions, cores, seconds, benches }, notes) {
     ...benches.map(benchPart),
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+/** @param {Run} run */
+function runOf({ machine, repetitions, cores, seconds }) {
+  const { cpu, cores: count, virtual, memoryGiB, kernel, node, v8, uv } = machine;
+  return (
+    `Measured in one run of ${Math.max(1, Math.round(seconds / 60))} minutes on ${cpu}, ${count} cores${virtual ? ' of a virtual machine' : ''}, ` +
+    `${memoryGiB} GiB; Linux ${kernel}; Node ${node} (V8 ${v8}, libuv ${uv}). Programs are pinned: the near side to ` +
+    `core ${cores.a}, the far side to core ${cores.b}. Every figure is the median of ${repetitions} repetitions, in ` +
+    'which all cases of a table take turns; ratios are formed within each repetition, and the median of them is shown.'
+  );
 }
 
 /** @param {BenchResult[]} benches */
@@ -75,8 +85,9 @@ function summaryOf(benches) {
 }
 
 /** @param {BenchResult} bench */
-function benchPart({ name, title, sections, skipped }) {
-  const heading = `## ${name}\n\n${title}.`;
+function benchPart({ name, title, sections, skipped, run }) {
+  const own = run === undefined ? '' : `\n\nThis part is of a run of its own. ${runOf(run)}`;
+  const heading = `## ${name}\n\n${title}.${own}`;
   if (skipped !== undefined) return `${heading}\n\nNot run: ${skipped}`;
   return [heading, ...sections.map(sectionPart)].join('\n\n');
 }

@@ -8,7 +8,7 @@ const CACHE = fileURLToPath(new URL('../.cache/', import.meta.url));
 const SOURCES = fileURLToPath(new URL('../rivals/', import.meta.url));
 
 /** How the names of cases begin that are not ours. */
-const NAMES = /^(C[ ,]|node:dgram|Bun|cap,)/;
+const NAMES = /^(C[ ,]|node:dgram|Bun|cap,|perfdhcp,)/;
 
 /**
  * @param {string} name of a case

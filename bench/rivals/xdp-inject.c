@@ -1,8 +1,6 @@
-// Generator of xdp_frames: BPF_PROG_TEST_RUN runs a program over live frames and redirects each into the veth, with
-// neither a socket nor an sk_buff, so that the receiver is the limit. Every frame goes to a station at random; with
-// endpoints=0 all go to one MAC address.
+// Generator of xdp_frames: every frame goes to a station at random; with endpoints=0 all go to one MAC address.
 // if=NAME payload=BYTES endpoints=N mac=ADDRESS ms=MILLISECONDS
-#include "xsk.h"
+#include "inject.h"
 
 int main(int argc, char **argv) {
   arg_count = argc, arg_values = argv;
@@ -39,20 +37,5 @@ int main(int argc, char **argv) {
   header_template(header);
   memset(payload, 0x5a, sizeof payload);
   int bytes = build_frame(frame, header, payload, length, 0, 0, number_argument("checksum", 1));
-  say_ready();
-  await_begin();
-  struct pace pace = begin_pace();
-  uint64_t sent = 0;
-  while (next_batch(&pace, sent)) {
-    union bpf_attr attr = {0};
-    attr.test.prog_fd = fd;
-    attr.test.data_in = (uintptr_t)frame;
-    attr.test.data_size_in = bytes;
-    attr.test.repeat = 65536;
-    attr.test.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
-    attr.test.batch_size = 64;
-    if (bpf(BPF_PROG_TEST_RUN, &attr) < 0) die("BPF_PROG_TEST_RUN");
-    sent += 65536;
-  }
-  return finish_sending(&pace, sent);
+  return inject(fd, frame, bytes);
 }

@@ -10,10 +10,13 @@ import { guarded } from './failure.ts';
 
 const DEFAULT_MAC = '02:ec:00:00:00:01';
 const DEFAULT_RATE = 100;
+/** Clients that ask at the same time with --rate max: about as many messages fit in the queue of a socket. */
+const DEFAULT_IN_FLIGHT = 256;
 
 interface DhcpOptions extends CommonOptions {
   readonly clients: number;
   readonly rate: number;
+  readonly inFlight?: number;
   readonly macStart: string;
   readonly vlan?: Range<readonly number[]>;
   readonly option: readonly ClientOption[];
@@ -41,6 +44,11 @@ export function dhcpCommand(): Command {
       100,
     )
     .option('--rate <n>', 'clients that begin in a second, or max', parsed(parseStarts), DEFAULT_RATE)
+    .option(
+      '--in-flight <n>',
+      `clients that ask at the same time, at most (default: any number; ${DEFAULT_IN_FLIGHT} with --rate max)`,
+      parsed((option, text) => parseCount(option, text, CLIENTS_MAX)),
+    )
     .option('--mac-start <mac>', 'MAC address of the first client', parsed(parseMac), DEFAULT_MAC)
     .option('--vlan <ids>', 'VLAN tags, like 100, 100.200 or 100-199', parsed(parseVlanRange))
     .option(
@@ -98,6 +106,7 @@ async function dhcp(interfaceName: string, options: DhcpOptions): Promise<number
   const plan = {
     clients,
     rate,
+    inFlight: options.inFlight ?? (Number.isFinite(rate) ? Number.POSITIVE_INFINITY : DEFAULT_IN_FLIGHT),
     mac: parseMacRange('--mac-start', `${macStart}+${clients}`),
     vlan,
     options: options.option,

@@ -11,7 +11,9 @@ export interface ClientNames {
 /** A DHCP option that the clients send. */
 export interface ClientOption {
   readonly code: number;
-  /** Its bytes; the same for all clients when they name nothing. */
+  /** Whether each client has another one. */
+  readonly isPersonal: boolean;
+  /** Its bytes. */
   bytes(names: ClientNames): Uint8Array;
 }
 
@@ -39,12 +41,12 @@ export function parseClientOption(option: string, text: string): ClientOption {
     code === RELAY_AGENT && !value.startsWith('0x') ? subOptions(option, value) : bytesOf(option, value);
   // What no client may have is told at once.
   make({ n: 0, mac: '02:00:00:00:00:00', vlan: '' });
-  return value.includes('{') ? { code, bytes: make } : constant(code, make);
+  return value.includes('{') ? { code, isPersonal: true, bytes: make } : constant(code, make);
 }
 
 function constant(code: number, make: ClientOption['bytes']): ClientOption {
   const bytes = make({ n: 0, mac: '', vlan: '' });
-  return { code, bytes: () => bytes };
+  return { code, isPersonal: false, bytes: () => bytes };
 }
 
 function bytesOf(option: string, text: string): ClientOption['bytes'] {

@@ -11,6 +11,8 @@ export interface FleetPlan {
   readonly clients: number;
   /** Clients that begin in a second; Infinity for all at once. */
   readonly rate: number;
+  /** Clients that ask and have no lease yet, at most; Infinity for no limit. See `InFlight`. */
+  readonly inFlight: number;
   readonly mac: Range<string>;
   readonly vlan?: Range<readonly number[]> | undefined;
   readonly options: readonly ClientOption[];

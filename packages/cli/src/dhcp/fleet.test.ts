@@ -17,6 +17,7 @@ import { Responder, type ResponderOptions } from './responder.ts';
 const PLAN: FleetPlan = {
   clients: 20,
   rate: 100,
+  inFlight: Number.POSITIVE_INFINITY,
   mac: parseMacRange('', '02:00:00:00:01:00+1000'),
   options: [],
   broadcast: false,
@@ -148,6 +149,32 @@ test('silence: sent again with doubled waits, then failed with its reason', asyn
     { decide: (type, answer) => (type === Dhcpv4Type.REQUEST ? null : answer) },
   );
   assert.deepEqual([half.result.failures, half.result.retries], [{ 'no ack': 5 }, 5]);
+});
+
+test('so many ask at the same time at most, and whoever has a lease lets the next one begin', async () => {
+  let most = 0;
+  let asking = 0;
+  const { result } = await run(
+    { clients: 500, rate: Number.POSITIVE_INFINITY, inFlight: 16, flap: 300, duration: 1000 },
+    {
+      decide: (type, answer) => {
+        if (type === Dhcpv4Type.DISCOVER) asking++;
+        if (type === Dhcpv4Type.REQUEST) asking--;
+        most = Math.max(most, asking);
+        return answer;
+      },
+    },
+  );
+  assert.ok(most > 8 && most <= 16, `${most}`);
+  assert.ok(result.leases >= 1500, `${result.leases}`);
+  assert.deepEqual([result.retries, result.failed], [0, 0]);
+  // A silent server does not keep those from beginning who have not asked.
+  const silent = await run(
+    { clients: 100, rate: Number.POSITIVE_INFINITY, inFlight: 10, retries: 0, timeout: 5000 },
+    { decide: () => null },
+  );
+  assert.deepEqual([silent.result.messages.discover, silent.result.failures], [100, { 'no offer': 100 }]);
+  assert.ok(silent.length > 8000 && silent.length < 11_500, `${silent.length}`);
 });
 
 test('flapping gives leases up and gets them again; at the end all are given back', async () => {

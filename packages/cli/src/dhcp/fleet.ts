@@ -1,12 +1,15 @@
 import type { Clock, PacketRelay } from 'etherconn';
-import { type Dhcpv4Message, Dhcpv4Option, Dhcpv4Type } from 'etherconn/wire';
+import { Dhcpv4Type } from 'etherconn/wire';
 import type { Delta } from '../metrics/delta.ts';
 import type { Client } from '../runner/client.ts';
 import { TimerWheel } from '../runner/timer-wheel.ts';
-import { addressNumber, ClientFrames } from './client-frames.ts';
+import { ClientFrames, type ClientMessage } from './client-frames.ts';
 import { type FleetPlan, Members, NUMBER_BITS } from './fleet-plan.ts';
-import { type FailureReason, FleetTally } from './fleet-tally.ts';
+import { Count, type FailureReason, FleetTally } from './fleet-tally.ts';
 import { FleetWire } from './fleet-wire.ts';
+import { InFlight } from './in-flight.ts';
+import { OwnerTable } from './owner-table.ts';
+import type { ServerMessage } from './server-message.ts';
 
 /** Where a client is: RFC 2131 figure 5. */
 export const State = {
@@ -17,7 +20,7 @@ export const State = {
   BOUND: 3,
   RENEWING: 4,
   REBINDING: 5,
-  /** Begins again later. */
+  /** Begins again later, or as soon as it is its turn. */
   WAITING: 6,
   /** Has given up. */
   FAILED: 7,
@@ -43,11 +46,8 @@ const PAUSE: Readonly<Record<FailureReason, number>> = {
 };
 /** Times that a client of a run without a duration begins again after a NAK or a decline. */
 const LIVES = 3;
-/** Seconds of a lease that does not end. */
-const FOR_EVER = 0xffffffff;
 /** RFC 2131 §4.4.5: requests are not repeated sooner. */
 const RENEW_INTERVAL = 60_000;
-const NUMBER_MASK = 2 ** NUMBER_BITS - 1;
 
 /**
  * All DHCP clients of a run as one client of the runner: each is a row of flat arrays and a place in a timer wheel, so
@@ -82,7 +82,16 @@ export class Fleet implements Client {
   readonly #t2: Float64Array;
   /** Declines that are still to come. */
   readonly #declines: Uint8Array;
-  readonly #owners = new Map<number, number>();
+  readonly #owners: OwnerTable;
+  readonly #inFlight: InFlight;
+  /** Clients that are to begin again and wait for their turn: a ring, each in it once at most. */
+  readonly #queue: Int32Array;
+  #queueHead = 0;
+  #queued = 0;
+  /** What is sent next; the same object for all messages. */
+  readonly #about: ClientMessage;
+  /** When what is being received has come. */
+  #receivedAt = 0;
   #started = 0;
   /** Clients that the run does not wait for any more. */
   #settled = 0;
@@ -120,14 +129,25 @@ export class Fleet implements Client {
     this.#t2 = new Float64Array(clients);
     this.#declines = new Uint8Array(clients);
     this.#isSettled = new Uint8Array(clients);
+    this.#owners = new OwnerTable(this.addresses, this.members.vlanOf);
+    this.#inFlight = new InFlight(clients, plan.inFlight);
+    this.#queue = new Int32Array(clients);
+    this.#about = {
+      ...{ type: 0, xid: 0, since: 0, clientAddress: 0, requestedAddress: 0, serverId: 0 },
+      ...{ to: 0, macs: this.#serverMacs, macAt: 0 },
+    };
     this.#random = plan.seed >>> 0;
     for (let n = 0; n < clients; n++) {
       this.#xids[n] = (((this.#next() * 4096) << NUMBER_BITS) | n) >>> 0;
       this.#declines[n] = this.#next() < plan.decline ? 1 : 0;
     }
     this.#wire = new FleetWire(relay, this.members, {
-      message: (message, serverMac, length) => this.#message(message, serverMac, length),
-      ownerOf: (address, vlanIndex) => this.#owners.get(address + vlanIndex * 2 ** 32) ?? -1,
+      begin: () => {
+        this.#receivedAt = this.#now();
+      },
+      message: (n, message, serverMac, length) => this.#message(n, message, serverMac, length),
+      foreign: () => this.#tally.count(Count.foreign),
+      ownerOf: (address, vlanIndex) => this.#owners.find(address, vlanIndex),
     });
   }
 
@@ -148,11 +168,16 @@ export class Fleet implements Client {
   tick(now: number): number {
     const { rate, clients, duration } = this.#plan;
     if (this.#endsAt === Number.POSITIVE_INFINITY) {
-      const due = Math.min(this.#dueBy(now), this.#started + BUDGET);
-      while (this.#started < due && now >= this.#fullUntil) this.#begin(this.#started++, now);
       this.#wheel.advance(now, (n) => this.#due(n, now));
+      let begun = 0;
+      while (begun < BUDGET && this.#beginNext(now)) begun++;
       const isOver = duration === undefined ? this.settled && this.#plan.flap === undefined : now >= duration;
-      if (!isOver) return this.#started < clients ? now + Math.min(LOOK, 1000 / rate) : now + LOOK;
+      if (!isOver) {
+        if (begun === BUDGET) return now;
+        if (now < this.#fullUntil) return this.#fullUntil;
+        // Of those who go as fast as they can, answers let the next one begin.
+        return now + (this.#started < clients && Number.isFinite(rate) ? Math.min(LOOK, 1000 / rate) : LOOK);
+      }
       this.#endsAt = now;
     }
     return this.#plan.release ? this.#releaseAll(now) : Number.POSITIVE_INFINITY;
@@ -195,10 +220,42 @@ export class Fleet implements Client {
     return Math.min(clients, Math.floor((time * rate) / 1000) + 1);
   }
 
+  /** Begins with whoever has waited longest for his turn, or is the next to start. False when nobody may begin now. */
+  #beginNext(now: number): boolean {
+    if (now < this.#fullUntil || now >= this.#endsAt || !this.#inFlight.hasRoom(now)) return false;
+    if (this.#queued > 0) {
+      const n = this.#queue[this.#queueHead];
+      this.#queueHead = (this.#queueHead + 1) % this.#queue.length;
+      this.#queued--;
+      this.#begin(n, now);
+      return true;
+    }
+    if (this.#started >= this.#dueBy(now)) return false;
+    this.#begin(this.#started++, now);
+    return true;
+  }
+
   #begin(n: number, now: number): void {
     this.states[n] = State.SELECTING;
     this.#began[n] = now;
+    this.#inFlight.enter(n, now);
     this.#ask(n, now);
+  }
+
+  /** Begins when it is the client's turn: at once, if nobody else waits. */
+  #beginInTurn(n: number, now: number): void {
+    if (this.#queued === 0 && this.#inFlight.hasRoom(now)) {
+      this.#begin(n, now);
+      return;
+    }
+    this.states[n] = State.WAITING;
+    this.#queue[(this.#queueHead + this.#queued++) % this.#queue.length] = n;
+  }
+
+  /** An attempt is over: somebody else may begin. */
+  #endAttempt(n: number, now: number): void {
+    this.#inFlight.leave(n, now);
+    this.#beginNext(now);
   }
 
   /** Sends the first message of a phase, in a transaction of its own but for the request behind an offer. */
@@ -216,17 +273,16 @@ export class Fleet implements Client {
     const selecting = state === State.SELECTING;
     const type = selecting ? Dhcpv4Type.DISCOVER : Dhcpv4Type.REQUEST;
     const isRequesting = state === State.REQUESTING;
-    const sent = this.#send(n, now, type, {
-      clientAddress: selecting || isRequesting ? 0 : address,
-      requestedAddress: isRequesting ? address : 0,
-      serverId: isRequesting ? this.servers[n] : 0,
-      unicast: state === State.RENEWING,
-    });
-    if (!sent) {
+    const about = this.#about;
+    about.clientAddress = selecting || isRequesting ? 0 : address;
+    about.requestedAddress = isRequesting ? address : 0;
+    about.serverId = isRequesting ? this.servers[n] : 0;
+    about.to = state === State.RENEWING ? this.servers[n] : 0;
+    if (!this.#send(n, now, type)) {
       this.#wheel.add(n, now + NO_ROOM);
       return;
     }
-    if (this.#tries[n]++ > 0) this.#tally.count('retries');
+    if (this.#tries[n]++ > 0) this.#tally.count(Count.retries);
     if (state === State.RENEWING || state === State.REBINDING) {
       const end = state === State.RENEWING ? this.#t2[n] : this.#leaseEnd(n);
       this.#wheel.add(n, Math.min(end, now + Math.max(RENEW_INTERVAL, (end - now) / 2)));
@@ -247,7 +303,7 @@ export class Fleet implements Client {
         else this.#fail(n, now, state === State.SELECTING ? 'no offer' : 'no ack');
         return;
       case State.WAITING:
-        this.#begin(n, now);
+        this.#beginInTurn(n, now);
         return;
       case State.BOUND:
       case State.RENEWING:
@@ -260,17 +316,17 @@ export class Fleet implements Client {
   #leaseDue(n: number, now: number): void {
     const { flap, renew, release } = this.#plan;
     if (flap !== undefined && now >= this.#flapAt(n)) {
-      this.#tally.count('flaps');
+      this.#tally.count(Count.flaps);
       if (!release || this.#release(n, now)) {
         this.#lose(n);
-        this.#begin(n, now);
+        this.#beginInTurn(n, now);
       } else this.#wheel.add(n, now + NO_ROOM);
     } else if (now >= this.#leaseEnd(n)) {
-      this.#tally.count('expired');
+      this.#tally.count(Count.expired);
       this.#lose(n);
       // In a run without a duration, whoever has had a lease has had what it was to have.
       if (this.#plan.duration === undefined && flap === undefined && this.#isSettled[n] === 1) return;
-      this.#begin(n, now);
+      this.#beginInTurn(n, now);
     } else if (renew && now >= this.#t2[n]) {
       const isFirst = this.states[n] !== State.REBINDING;
       this.states[n] = State.REBINDING;
@@ -314,6 +370,7 @@ export class Fleet implements Client {
       this.#wheel.remove(n);
       this.#settle(n);
     }
+    this.#endAttempt(n, now);
   }
 
   #settle(n: number): void {
@@ -322,15 +379,14 @@ export class Fleet implements Client {
     this.#settled++;
   }
 
-  #message(message: Dhcpv4Message, serverMac: Uint8Array, length: number): void {
-    const n = message.xid & NUMBER_MASK;
-    const type = message.options.get(Dhcpv4Option.MESSAGE_TYPE)?.[0];
+  #message(n: number, message: ServerMessage, serverMac: number, length: number): void {
+    const { type } = message;
     // Answers of other clients' servers come by broadcast, too.
-    if (n >= this.members.count || message.xid !== this.#xids[n] || !this.#isFor(n, message)) {
-      this.#tally.count('foreign');
+    if (message.xid !== this.#xids[n]) {
+      this.#tally.count(Count.foreign);
       return;
     }
-    const now = this.#now();
+    const now = this.#receivedAt;
     const state = this.states[n];
     const asks = state === State.REQUESTING || state === State.RENEWING || state === State.REBINDING;
     if (type === Dhcpv4Type.OFFER && state === State.SELECTING)
@@ -338,103 +394,87 @@ export class Fleet implements Client {
     else if (type === Dhcpv4Type.ACK && asks) this.#acknowledge(n, now, message, serverMac, length);
     else if (type === Dhcpv4Type.NAK && asks) this.#refuse(n, now, length);
     // A second offer, or an answer to what has been sent again.
-    else this.#tally.count('late');
+    else this.#tally.count(Count.late);
   }
 
-  #isFor(n: number, { hardwareAddress }: Dhcpv4Message): boolean {
-    const { macs } = this.members;
-    for (let i = 0; i < 6; i++) if (hardwareAddress[i] !== macs[6 * n + i]) return false;
-    return hardwareAddress.length === 6;
-  }
-
-  #offer(n: number, now: number, message: Dhcpv4Message, serverMac: Uint8Array, length: number): void {
-    const address = addressNumber(message.yourAddress);
-    const server = message.options.get(Dhcpv4Option.SERVER_ID);
-    if (address === 0 || server?.length !== 4) {
-      this.#tally.count('malformed');
+  #offer(n: number, now: number, message: ServerMessage, serverMac: number, length: number): void {
+    const { yourAddress, serverId } = message;
+    if (yourAddress === 0 || serverId === 0) {
+      this.#tally.count(Count.malformed);
       return;
     }
-    this.#tally.received('offer', length);
+    this.#tally.received(Count.offer, length);
     this.#tally.took('offer', now - this.#asked[n]);
-    this.addresses[n] = address;
-    this.servers[n] = addressNumber(server);
-    this.#serverMacs.set(serverMac, 6 * n);
+    this.addresses[n] = yourAddress;
+    this.#heedServer(n, message, serverMac);
     this.states[n] = State.REQUESTING;
     this.#ask(n, now);
   }
 
-  #acknowledge(n: number, now: number, message: Dhcpv4Message, serverMac: Uint8Array, length: number): void {
-    const { options } = message;
-    const seconds = (code: number): number | undefined => {
-      const bytes = options.get(code);
-      if (bytes === undefined || bytes.length !== 4) return undefined;
-      const value = addressNumber(bytes);
-      return value === FOR_EVER ? Number.POSITIVE_INFINITY : value;
-    };
-    const leaseTime = seconds(Dhcpv4Option.LEASE_TIME);
-    const address = addressNumber(message.yourAddress);
-    if (leaseTime === undefined || address === 0) {
-      this.#tally.count('malformed');
+  #heedServer(n: number, { serverId, u8 }: ServerMessage, mac: number): void {
+    if (serverId !== 0) this.servers[n] = serverId;
+    for (let i = 0; i < 6; i++) this.#serverMacs[6 * n + i] = u8[mac + i];
+  }
+
+  #acknowledge(n: number, now: number, message: ServerMessage, serverMac: number, length: number): void {
+    const { leaseTime, yourAddress } = message;
+    if (Number.isNaN(leaseTime) || yourAddress === 0) {
+      this.#tally.count(Count.malformed);
       return;
     }
-    this.#tally.received('ack', length);
+    this.#tally.received(Count.ack, length);
     const state = this.states[n];
     if (state === State.REQUESTING) {
       this.#tally.took('ack', now - this.#asked[n]);
-      this.addresses[n] = address;
+      this.addresses[n] = yourAddress;
       if (this.#declinesIt(n, now)) return;
       this.took[n] = now - this.#began[n];
       this.#tally.took('latency', this.took[n]);
-      this.#tally.count('leases');
-      this.#tally.count('bound');
-      this.#owners.set(this.#key(n), n);
+      this.#tally.count(Count.leases);
+      this.#tally.count(Count.bound);
+      this.#owners.add(n);
       if (!this.#plan.renew) this.#settle(n);
     } else {
       const isRenewal = state === State.RENEWING;
-      this.#tally.count(isRenewal ? 'renewed' : 'rebound');
+      this.#tally.count(isRenewal ? Count.renewed : Count.rebound);
       this.#tally.took(isRenewal ? 'renew' : 'rebind', now - this.#asked[n]);
       this.#settle(n);
     }
-    const server = options.get(Dhcpv4Option.SERVER_ID);
-    if (server?.length === 4) this.servers[n] = addressNumber(server);
-    this.#serverMacs.set(serverMac, 6 * n);
+    this.#heedServer(n, message, serverMac);
     this.states[n] = State.BOUND;
     this.leaseTimes[n] = leaseTime;
     this.boundAt[n] = this.#asked[n];
     // RFC 2131 §4.4.5: half and seven eighths of the lease, when the server does not say.
-    const t2 = Math.min(seconds(Dhcpv4Option.REBINDING_TIME) ?? 0.875 * leaseTime, leaseTime);
-    const t1 = Math.min(seconds(Dhcpv4Option.RENEWAL_TIME) ?? 0.5 * leaseTime, t2);
+    const t2 = Math.min(given(message.rebindingTime, 0.875 * leaseTime), leaseTime);
+    const t1 = Math.min(given(message.renewalTime, 0.5 * leaseTime), t2);
     this.#t1[n] = this.boundAt[n] + 1000 * t1;
     this.#t2[n] = this.boundAt[n] + 1000 * t2;
     if (t1 === Number.POSITIVE_INFINITY) this.#settle(n);
     this.#waitBound(n);
+    if (state === State.REQUESTING) this.#endAttempt(n, now);
   }
 
   /** Declines an address that another client of the fleet has, or that the plan says is in use. */
   #declinesIt(n: number, now: number): boolean {
-    const owner = this.#owners.get(this.#key(n));
-    const isDuplicate = owner !== undefined && owner !== n;
+    const owner = this.#owners.find(this.addresses[n], this.members.vlanOf[n]);
+    const isDuplicate = owner >= 0 && owner !== n;
     if (!isDuplicate && this.#declines[n] === 0) return false;
     this.#declines[n] = 0;
     // Not sent again: whoever is not told of it finds out by himself.
-    this.#send(n, now, Dhcpv4Type.DECLINE, {
-      clientAddress: 0,
-      requestedAddress: this.addresses[n],
-      serverId: this.servers[n],
-      unicast: false,
-    });
+    const about = this.#about;
+    about.clientAddress = 0;
+    about.requestedAddress = this.addresses[n];
+    about.serverId = this.servers[n];
+    about.to = 0;
+    this.#send(n, now, Dhcpv4Type.DECLINE);
     this.#fail(n, now, isDuplicate ? 'duplicate' : 'declined');
     return true;
   }
 
   #refuse(n: number, now: number, length: number): void {
-    this.#tally.received('nak', length);
+    this.#tally.received(Count.nak, length);
     if (this.states[n] !== State.REQUESTING) this.#lose(n);
     this.#fail(n, now, 'nak');
-  }
-
-  #key(n: number): number {
-    return this.addresses[n] + this.members.vlanOf[n] * 2 ** 32;
   }
 
   #hasLease(n: number): boolean {
@@ -444,49 +484,39 @@ export class Fleet implements Client {
 
   /** The lease is no more. */
   #lose(n: number): void {
-    this.#owners.delete(this.#key(n));
-    this.#tally.count('bound', -1);
+    this.#owners.remove(n);
+    this.#tally.count(Count.bound, -1);
     this.states[n] = State.IDLE;
     this.#wheel.remove(n);
   }
 
-  #send(
-    n: number,
-    now: number,
-    type: number,
-    about: { clientAddress: number; requestedAddress: number; serverId: number; unicast: boolean },
-  ): boolean {
+  /** Sends what {@link #about} says, but for what is known of every message. */
+  #send(n: number, now: number, type: number): boolean {
     if (now < this.#fullUntil) return false;
-    const { clientAddress, requestedAddress, serverId, unicast } = about;
-    const frame = this.#frames.frame(n, {
-      type,
-      xid: this.#xids[n],
-      since: now - this.#began[n],
-      clientAddress,
-      requestedAddress,
-      serverId,
-      to: unicast ? { address: this.servers[n], mac: this.#serverMacs.subarray(6 * n, 6 * n + 6) } : null,
-    });
+    const about = this.#about;
+    about.type = type;
+    about.xid = this.#xids[n];
+    about.since = now - this.#began[n];
+    about.macAt = 6 * n;
+    const frame = this.#frames.frame(n, about);
     if (!this.#wire.send(frame)) {
-      this.#tally.count('noRoom');
+      this.#tally.count(Count.noRoom);
       this.#fullUntil = now + FULL;
       return false;
     }
-    this.#tally.sent(frame, type === Dhcpv4Type.DISCOVER || type === Dhcpv4Type.REQUEST);
-    this.#tally.count(NAMES[type]);
+    this.#tally.sent(COUNTERS[type], frame.length);
     return true;
   }
 
   /** Gives a lease back, if there is one. False when there is no room. */
   #release(n: number, now: number): boolean {
     if (!this.#hasLease(n)) return true;
-    const about = {
-      clientAddress: this.addresses[n],
-      requestedAddress: 0,
-      serverId: this.servers[n],
-      unicast: true,
-    };
-    return this.#send(n, now, Dhcpv4Type.RELEASE, about);
+    const about = this.#about;
+    about.clientAddress = this.addresses[n];
+    about.requestedAddress = 0;
+    about.serverId = this.servers[n];
+    about.to = this.servers[n];
+    return this.#send(n, now, Dhcpv4Type.RELEASE);
   }
 
   /** Gives all leases back, as fast as clients have begun; returns when to go on. */
@@ -513,9 +543,14 @@ export class Fleet implements Client {
 }
 
 /** Counters of the messages that clients send. */
-const NAMES: Readonly<Record<number, string>> = {
-  [Dhcpv4Type.DISCOVER]: 'discover',
-  [Dhcpv4Type.REQUEST]: 'request',
-  [Dhcpv4Type.RELEASE]: 'release',
-  [Dhcpv4Type.DECLINE]: 'decline',
+const COUNTERS: Readonly<Record<number, number>> = {
+  [Dhcpv4Type.DISCOVER]: Count.discover,
+  [Dhcpv4Type.REQUEST]: Count.request,
+  [Dhcpv4Type.RELEASE]: Count.release,
+  [Dhcpv4Type.DECLINE]: Count.decline,
 };
+
+/** A time that the server has said; `otherwise` when it has not. */
+function given(time: number, otherwise: number): number {
+  return Number.isNaN(time) ? otherwise : time;
+}
