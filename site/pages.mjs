@@ -43,6 +43,7 @@ export const PAGES = [
       ['etherconn udp', 'commands/udp'],
       ['etherconn dhcp', 'commands/dhcp'],
       ['etherconn ping', 'commands/ping'],
+      ['etherconn lab', 'commands/lab'],
     ],
   },
   {

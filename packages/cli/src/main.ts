@@ -6,6 +6,7 @@ import { demoCommand } from './commands/demo.ts';
 import { dhcpCommand } from './commands/dhcp.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { pingCommand } from './commands/ping.ts';
+import { labCommand } from './commands/lab.ts';
 import { udpCommand } from './commands/udp.ts';
 import { ExitCode } from './exit-code.ts';
 
@@ -16,6 +17,7 @@ const commands: readonly (() => Command)[] = [
   dhcpCommand,
   pingCommand,
   decodeCommand,
+  labCommand,
   doctorCommand,
 ];
 

@@ -67,7 +67,7 @@ export function addCommonOptions(
     .option('--verbose', 'print where an error comes from');
 }
 
-function parseSeed(option: string, text: string): number {
+export function parseSeed(option: string, text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new ScenarioError(option, `must be a whole number from 0, got '${text}'`);
 }

@@ -48,3 +48,13 @@ export function parseRatio(option: string, text: string): number {
     throw new ScenarioError(option, `must be a percentage from 0% to 100%, got '${text}'`);
   return value;
 }
+
+/** Bits per second: '100mbit', '1gbit' as tc writes them, or '100Mbps'. */
+export function parseBitRate(option: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(?:([kmg]?)bit|([kMG]?)bps)$/.exec(text);
+  const prefix = match?.[3] ?? match?.[2]?.replace('m', 'M').replace('g', 'G') ?? '';
+  const value = match === null ? 0 : Number(match[1]) * PREFIXES[prefix];
+  if (!(value >= 1))
+    throw new ScenarioError(option, `must be bits per second like 100mbit or 1Gbps, got '${text}'`);
+  return value;
+}

@@ -4,6 +4,7 @@
  */
 export { type Clock, type ClockTimer, systemClock } from '../clock.ts';
 export { VirtualClock, type VirtualClockOptions } from '../virtual-clock.ts';
+export { copyFrame } from './frame-memory.ts';
 export type { ImpairmentStats, Impairments } from './impairments/impairments.ts';
 export {
   FrameFlag,
