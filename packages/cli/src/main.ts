@@ -5,8 +5,8 @@ import { decodeCommand } from './commands/decode.ts';
 import { demoCommand } from './commands/demo.ts';
 import { dhcpCommand } from './commands/dhcp.ts';
 import { doctorCommand } from './commands/doctor.ts';
-import { pingCommand } from './commands/ping.ts';
 import { labCommand } from './commands/lab.ts';
+import { pingCommand } from './commands/ping.ts';
 import { udpCommand } from './commands/udp.ts';
 import { ExitCode } from './exit-code.ts';
 

@@ -212,6 +212,18 @@ test('down ends what runs in the namespaces', { skip }, async () => {
   assert.deepEqual(await ended, [null, 'SIGKILL']);
 });
 
+test('a run whose interface goes away ends, and shows what it has', { skip }, async () => {
+  lab();
+  await up();
+  const echo = new RunningCommand(['udp', 'echo', 'eth0', '--address', '10.0.0.9', '--netns', `${name}-b`]);
+  await echo.says(/received 0 pps/);
+  await etherconn(['lab', 'down', name]);
+  const end = await echo.ended;
+  assert.equal(end.status, 1);
+  assert.match(end.stderr, /^etherconn: [^\n]*eth0[^\n]*\n$/);
+  assert.match(end.stdout, /^received +0 packets/m);
+});
+
 test('a wire that was killed is told, and started again', { skip }, async () => {
   lab();
   await up('--delay', '1ms');

@@ -36,16 +36,24 @@ export async function runSession(
     interrupted.abort(new Error(`interrupted by ${signal}`));
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  // Without its interface a run has nothing to wait for. What it has is shown all the same.
+  let failure: Error | undefined;
+  const onFailure = (error: Error): void => {
+    failure ??= error;
+    interrupted.abort(error);
+  };
   const closing: (() => void | Promise<void>)[] = [];
   try {
     const { netns, seed } = common;
     const engine = await openEngine({ ...engineOptions, engine: common.engine, netns, seed });
     closing.unshift(() => engine.close());
+    for (const relay of [engine.relay, engine.farRelay]) relay?.on('error', onFailure);
     const work = await open(engine, interrupted.signal);
     closing.unshift(() => work.close());
     const views = makeViews(common, textView);
     for (const view of views) closing.unshift(() => view.close?.());
     const code = await watch(command, common, engine, work, views, interrupted.signal);
+    if (failure !== undefined) return explainFailure(failure, common.verbose === true);
     return interruption === undefined ? code : 128 + constants.signals[interruption];
   } catch (error) {
     if (interruption !== undefined && interrupted.signal.aborted && error === interrupted.signal.reason)
