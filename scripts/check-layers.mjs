@@ -11,7 +11,7 @@ const FLOORS = [
   ['relay'],
   ['conn'],
   ['host'],
-  ['dgram'],
+  ['dgram', 'net'],
   ['testing'],
   ['test-support'],
 ];

@@ -92,6 +92,7 @@ export {
   vlanOffload,
 } from './link/xdp/vlan-offload.ts';
 export { type AddonStatus, addonStatus } from './native/addon.ts';
+export type { NetModule } from './net/net-module.ts';
 export type { CallOptions, DeadlineTime } from './pending.ts';
 export { type CaptureToOptions, captureTo, type RelayCapture } from './relay/capture-to.ts';
 export { EthernetResponse } from './relay/ethernet-response.ts';
