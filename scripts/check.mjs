@@ -6,7 +6,7 @@ import { checkCircles } from './check-circles.mjs';
 import { checkLayers } from './check-layers.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const PACKAGES = ['packages/etherconn', 'packages/cli'];
+const PACKAGES = ['packages/etherconn', 'packages/cli', 'packages/campaign'];
 
 const steps = [
   ['format and lint', () => npx('biome', 'ci', '--colors=off', '--error-on-warnings', '.')],

@@ -45,7 +45,9 @@ if (fuzz) {
 }
 
 const folders =
-  values.folder === undefined ? ['packages/etherconn/dist', 'packages/cli/dist', 'tests'] : [values.folder];
+  values.folder === undefined
+    ? ['packages/etherconn/dist', 'packages/cli/dist', 'packages/campaign/dist', 'tests']
+    : [values.folder];
 const files = folders
   .flatMap((folder) =>
     // In the folders of tests/ are files that tests give to others: to vitest, to bundlers.

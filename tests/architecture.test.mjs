@@ -5,7 +5,8 @@ import { test } from 'node:test';
 const page = readFileSync(new URL('../docs/architecture.md', import.meta.url), 'utf8');
 const library = new URL('../packages/etherconn/', import.meta.url);
 const command = new URL('../packages/cli/', import.meta.url);
-const files = [library, command]
+const campaign = new URL('../packages/campaign/', import.meta.url);
+const files = [library, command, campaign]
   .flatMap((folder) => readdirSync(folder, { recursive: true }).map(String))
   .filter((file) => /^(src|bpf|wasm|native)\//.test(file));
 

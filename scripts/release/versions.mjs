@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const PACKAGES = ['packages/etherconn', 'packages/cli'];
+export const PACKAGES = ['packages/etherconn', 'packages/cli', 'packages/campaign'];
 
 const VERSION = /^\d+\.\d+\.\d+(-[a-z]+\.\d+)?$/;
 const UNRELEASED = '## [Unreleased]';

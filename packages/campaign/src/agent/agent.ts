@@ -1,0 +1,497 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock, ClockTimer } from 'etherconn';
+import { GoneError, type Hub, NoAnswerError, type Stop } from '../hub/hub.ts';
+import { type Exchange, estimateOffset } from '../protocol/clock-offset.ts';
+import {
+  acknowledgedSchema,
+  clockAnswerSchema,
+  currentSchema,
+  grantSchema,
+  runSchema,
+} from '../protocol/messages.ts';
+import { bucketOf, CURRENT, Key, REGISTRY, Signal } from '../protocol/names.ts';
+import type {
+  AgentState,
+  ClockOffset,
+  Current,
+  GrantedSpan,
+  GrantRecord,
+  ResultMessage,
+  RunRecord,
+} from '../protocol/records.ts';
+import { clientsOf } from '../protocol/spans.ts';
+import { Outbox } from '../results/outbox.ts';
+import type { Executor } from './executor.ts';
+import { Membership } from './membership.ts';
+import { Publisher } from './publisher.ts';
+import { Runs } from './runs.ts';
+
+/** Exchanges by which a clock's offset is estimated, and milliseconds until it is estimated again. */
+const EXCHANGES = 16;
+const CLOCK_INTERVAL = 30_000;
+/** Milliseconds between looks at the registry when nothing was heard, and after a failure. */
+const LOOK = 5000;
+const RETRY = 500;
+
+export interface AgentOptions {
+  readonly hub: Hub;
+  readonly clock: Clock;
+  /** Milliseconds since the Unix epoch at time 0 of the clock, as this machine has it. */
+  readonly epoch: number;
+  readonly name: string;
+  readonly executor: Executor;
+  /** Where results are kept. */
+  readonly folder: string;
+  readonly log: (text: string) => void;
+  /** Another agent has taken the name. This one is closed. */
+  readonly onSuperseded?: () => void;
+  /** Sends on after the end of a lease: for the test that must find it out. */
+  readonly unfenced?: boolean;
+}
+
+/** Everything that belongs to one campaign. */
+interface Engagement {
+  run: RunRecord;
+  generation: string;
+  readonly publisher: Publisher;
+  readonly stops: Stop[];
+}
+
+/** A life under one lease. */
+interface Life {
+  readonly membership: Membership;
+  readonly runs: Runs;
+  readonly outbox: Outbox;
+  state: AgentState;
+  reason: string | null;
+  grant: number;
+  readonly known: Map<string, GrantedSpan>;
+  readonly waiting: GrantedSpan[];
+  /** Campaign time up to which results have been told. */
+  told: number;
+  closing: boolean;
+}
+
+/** Takes ranges of clients from a campaign's coordinator and runs them, for one campaign after the other. */
+export class Agent {
+  readonly #options: AgentOptions;
+  #engagement: Engagement | null = null;
+  #life: Life | null = null;
+  #clock: ClockOffset | null = null;
+  #clockAt = Number.NEGATIVE_INFINITY;
+  #syncing = false;
+  #syncAgain = false;
+  #closed = false;
+  #timer: ClockTimer | null = null;
+  #stepTimer: ClockTimer | null = null;
+  readonly #stops: Stop[] = [];
+  /** Results are written one after the other. */
+  #writing: Promise<void> = Promise.resolve();
+  /** Messages that did not fit their schema. */
+  malformed = 0;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    mkdirSync(options.folder, { recursive: true });
+  }
+
+  /** Waits for campaigns. */
+  start(): void {
+    const { hub } = this.#options;
+    this.#stops.push(
+      hub.onReconnected(() => this.#sync()),
+      hub.on(Signal.ANNOUNCE, () => this.#sync()),
+    );
+    this.#sync();
+  }
+
+  /** Ends what is running, tells its results, and leaves. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#timer?.cancel();
+    for (const stop of this.#stops) stop();
+    await this.#endLife();
+    await this.#disengage();
+  }
+
+  get state(): AgentState {
+    return this.#life?.state ?? 'idle';
+  }
+
+  /** Looks at what is there, now and again in a while; one look at a time. */
+  #sync = (): void => {
+    if (this.#closed) return;
+    if (this.#syncing) {
+      this.#syncAgain = true;
+      return;
+    }
+    this.#syncing = true;
+    this.#timer?.cancel();
+    this.#look().then(
+      () => this.#synced(LOOK),
+      (error: unknown) => {
+        const isExpected = error instanceof NoAnswerError || error instanceof GoneError;
+        if (!isExpected) this.#options.log(`error: ${(error as Error).stack}`);
+        this.#synced(RETRY);
+      },
+    );
+  };
+
+  #synced(next: number): void {
+    this.#syncing = false;
+    if (this.#closed) return;
+    const delay = this.#syncAgain ? 0 : next;
+    this.#syncAgain = false;
+    this.#timer = this.#options.clock.setTimer(this.#sync, delay);
+  }
+
+  async #look(): Promise<void> {
+    const { hub } = this.#options;
+    const entry = await hub.get(REGISTRY, CURRENT);
+    const current = this.#check(currentSchema, entry?.value);
+    if (current === null) return;
+    const bucket = bucketOf(current.generation);
+    const run = this.#check(runSchema, (await hub.get(bucket, Key.RUN))?.value);
+    if (run === null) return;
+    if (this.#engagement?.run.run !== current.run) await this.#engage(current, run);
+    else if (this.#engagement.generation !== current.generation) await this.#follow(current, run);
+    if (this.#engagement === null) return;
+    this.#runChanged(run);
+    if (this.#engagement === null) return;
+    if (this.#clockIsOld()) await this.#measureClock();
+    if (this.#life === null) await this.#begin();
+    const grant = await hub.get(bucket, Key.grant(this.#options.name));
+    if (grant !== null) this.#grantChanged(grant.value, grant.revision);
+  }
+
+  async #engage(current: Current, run: RunRecord): Promise<void> {
+    await this.#endLife();
+    await this.#disengage();
+    if (isOver(run)) return;
+    const { hub, clock, name, log } = this.#options;
+    log(`campaign ${run.run}`);
+    const publisher = new Publisher(hub, clock, name);
+    this.#engagement = { run, generation: current.generation, publisher, stops: [] };
+    this.#clockAt = Number.NEGATIVE_INFINITY;
+    await this.#loadJournals(this.#engagement);
+    publisher.use(current.generation);
+    this.#listen(this.#engagement);
+    this.#scheduleStep();
+  }
+
+  /** The store is another one: the campaign goes on in it, and all results are told again. */
+  async #follow(current: Current, run: RunRecord): Promise<void> {
+    const engagement = this.#engagement!;
+    this.#options.log(`store ${current.generation}`);
+    for (const stop of engagement.stops.splice(0)) stop();
+    engagement.generation = current.generation;
+    engagement.run = run;
+    engagement.publisher.use(current.generation);
+    this.#listen(engagement);
+    this.#life?.membership.join(bucketOf(current.generation));
+  }
+
+  #listen({ generation, stops, publisher }: Engagement): void {
+    const { hub, name } = this.#options;
+    const bucket = bucketOf(generation);
+    stops.push(
+      hub.changes(bucket, Key.RUN, (_key, { value }) => {
+        const run = this.#check(runSchema, value);
+        if (run !== null) this.#runChanged(run);
+      }),
+      hub.changes(bucket, Key.grant(name), (_key, { value, revision }) =>
+        this.#grantChanged(value, revision),
+      ),
+      hub.on(Signal.acknowledged(name), (value) => {
+        const message = this.#check(acknowledgedSchema, value);
+        if (message !== null) publisher.acknowledge(message.incarnation, message.generation, message.upTo);
+      }),
+    );
+  }
+
+  /** Results of earlier lives that the coordinator may lack. */
+  async #loadJournals({ run, publisher }: Engagement): Promise<void> {
+    const { folder } = this.#options;
+    for (const file of readdirSync(folder)) {
+      const [ofRun, incarnation] = file.split('.');
+      if (ofRun !== run.run || !file.endsWith('.journal') || publisher.has(incarnation)) continue;
+      const outbox = new Outbox(join(folder, file));
+      const final = outbox.messages.at(-1);
+      // It was killed. What is here is all that there is of it.
+      if (final !== undefined && !final.last) await outbox.add(closingMessage(final));
+      publisher.add(incarnation, outbox);
+    }
+  }
+
+  /** Joins with a new incarnation. */
+  async #begin(): Promise<void> {
+    const engagement = this.#engagement!;
+    const { run, generation, publisher } = engagement;
+    const { hub, clock, name, folder, executor, log, unfenced = false } = this.#options;
+    const incarnation = randomBytes(6).toString('hex');
+    const outbox = new Outbox(join(folder, `${run.run}.${incarnation}.journal`));
+    publisher.add(incarnation, outbox);
+    const membership = new Membership({
+      hub,
+      clock,
+      terms: run,
+      agent: name,
+      incarnation,
+      describe: () => ({
+        state: life.state,
+        reason: life.reason,
+        interfaces: executor.interfaces,
+        clock: this.#clock,
+        grant: life.grant,
+        spans: [...life.known.values()].map(({ first, count, epoch }) => ({ first, count, epoch })),
+      }),
+      onRenewed: (fenceAt) => executor.sendUntil(unfenced ? Number.POSITIVE_INFINITY : fenceAt),
+      onLost: (why, superseded) => {
+        log(`lost the lease of ${incarnation}: ${why}`);
+        if (unfenced || this.#life !== life) return;
+        // At once: nothing of it may be sent any more.
+        executor.sendUntil(Number.NEGATIVE_INFINITY);
+        if (superseded) void this.close().then(this.#options.onSuperseded);
+        else void this.#endLife().then(this.#sync);
+      },
+      onGone: this.#sync,
+    });
+    const life: Life = {
+      membership,
+      runs: new Runs(
+        executor,
+        () => this.#stepSoon(),
+        (error) => this.#failed(life, error),
+      ),
+      outbox,
+      state: 'idle',
+      reason: null,
+      grant: 0,
+      known: new Map(),
+      waiting: [],
+      told: 0,
+      closing: false,
+    };
+    this.#life = life;
+    log(`incarnation ${incarnation}`);
+    membership.join(bucketOf(generation));
+  }
+
+  #failed(life: Life, error: unknown): void {
+    life.state = 'failed';
+    life.reason = (error as Error).message.slice(0, 1000);
+    this.#options.log(`failed: ${life.reason}`);
+    life.membership.renew();
+  }
+
+  #runChanged(run: RunRecord): void {
+    const engagement = this.#engagement;
+    if (engagement === null || run.run !== engagement.run.run) return;
+    engagement.run = run;
+    if (isOver(run)) {
+      void this.#endLife().then(() => this.#disengage());
+      return;
+    }
+    if (run.phase === 'stopping') {
+      if (this.#life !== null && this.#life.state !== 'draining') {
+        this.#life.state = 'draining';
+        void this.#life.runs.stop();
+      }
+      return;
+    }
+    this.#startWaiting();
+  }
+
+  #grantChanged(value: unknown, revision: number): void {
+    const life = this.#life;
+    const grant: GrantRecord | null = this.#check(grantSchema, value);
+    if (life === null || life.closing || grant === null || grant.incarnation !== life.membership.incarnation)
+      return;
+    if (revision <= life.grant) return;
+    const fresh = grant.spans.filter((span) => !life.known.has(keyOf(span)));
+    for (const span of fresh) life.known.set(keyOf(span), span);
+    life.waiting.push(...fresh);
+    void this.#prepare(life, revision);
+  }
+
+  async #prepare(life: Life, revision: number): Promise<void> {
+    if (life.state === 'idle') life.state = 'preparing';
+    try {
+      await this.#options.executor.prepare(this.#engagement!.run.scenario);
+    } catch (error) {
+      this.#failed(life, error);
+      return;
+    }
+    if (life !== this.#life) return;
+    life.grant = Math.max(life.grant, revision);
+    if (life.state === 'preparing') life.state = 'ready';
+    this.#startWaiting();
+    life.membership.renew();
+  }
+
+  /** Starts what is prepared, once it is known when. */
+  #startWaiting(): void {
+    const life = this.#life;
+    const run = this.#engagement?.run;
+    if (life === null || run === undefined || life.closing || run.phase !== 'running' || run.startAt === null)
+      return;
+    if (life.state !== 'ready' && life.state !== 'running') return;
+    for (const span of life.waiting.splice(0)) {
+      life.state = 'running';
+      const startAt = this.#toLocal(Math.max(run.startAt, span.startAt ?? 0));
+      life.runs.start(
+        { first: span.first, count: span.count, epoch: span.epoch },
+        clientsOf(run, span),
+        startAt,
+        run.seed,
+      );
+    }
+  }
+
+  /** The coordinator's time as time of our clock, and back. */
+  #toLocal(time: number): number {
+    return time + (this.#clock?.offset ?? 0) - this.#options.epoch;
+  }
+
+  #toCampaign(local: number): number {
+    return local - (this.#clock?.offset ?? 0) + this.#options.epoch;
+  }
+
+  #clockIsOld(): boolean {
+    return this.#options.clock.now() - this.#clockAt > CLOCK_INTERVAL;
+  }
+
+  async #measureClock(): Promise<void> {
+    const { hub, clock, epoch, name } = this.#options;
+    const exchanges: Exchange[] = [];
+    for (let i = 0; i < EXCHANGES; i++) {
+      const asked = clock.now() + epoch;
+      let answer: unknown;
+      try {
+        answer = await hub.request(Signal.clock(name), null);
+      } catch (error) {
+        // Without a coordinator there is nobody to compare with.
+        if (error instanceof NoAnswerError || error instanceof GoneError) break;
+        throw error;
+      }
+      const answered = clock.now() + epoch;
+      const times = this.#check(clockAnswerSchema, answer);
+      if (times !== null) exchanges.push({ asked, ...times, answered });
+    }
+    const estimate = estimateOffset(exchanges);
+    if (estimate === null) return;
+    this.#clock = estimate;
+    this.#clockAt = clock.now();
+    this.#life?.membership.renew();
+  }
+
+  #scheduleStep(): void {
+    this.#stepTimer?.cancel();
+    const engagement = this.#engagement;
+    if (engagement === null) return;
+    this.#stepTimer = this.#options.clock.setTimer(() => {
+      this.#scheduleStep();
+      void this.#step(false);
+    }, engagement.run.step);
+  }
+
+  /** A range has come to its end: the coordinator waits for that. */
+  #stepSoon(): void {
+    void this.#step(false);
+  }
+
+  /** Writes what was counted since the last time to the disk, and sends it. */
+  #step(last: boolean): Promise<void> {
+    const [engagement, life] = [this.#engagement, this.#life];
+    if (engagement === null) return Promise.resolve();
+    this.#writing = this.#writing.then(async () => {
+      if (life !== null) await this.#write(engagement, life, last);
+      void engagement.publisher.send();
+    });
+    return this.#writing;
+  }
+
+  async #write({ run }: Engagement, life: Life, last: boolean): Promise<void> {
+    const { delta, finished, failures } = life.runs.collect();
+    const isEmpty = delta.counters.size === 0 && delta.histograms.size === 0 && finished.length === 0;
+    if (isEmpty && !(last && life.outbox.nextSeq > 1)) return;
+    const now = this.#toCampaign(this.#options.clock.now()) - (run.startAt ?? 0);
+    const at = Math.min(Math.max(life.told, now - 2 * run.step), now);
+    const seq = life.outbox.nextSeq;
+    await life.outbox.add({
+      run: run.run,
+      agent: this.#options.name,
+      incarnation: life.membership.incarnation,
+      seq,
+      from: seq,
+      at,
+      length: now - at,
+      spans: [...life.runs.spans, ...finished],
+      delta: delta.toJSON(),
+      finished,
+      failures,
+      last,
+    });
+    life.told = now;
+  }
+
+  /** Ends all runs of this life, and writes their last results. */
+  async #endLife(): Promise<void> {
+    const life = this.#life;
+    if (life === null || life.closing) return;
+    life.closing = true;
+    await life.runs.stop();
+    await this.#step(true);
+    life.membership.leave();
+    if (this.#life === life) this.#life = null;
+  }
+
+  async #disengage(): Promise<void> {
+    const engagement = this.#engagement;
+    if (engagement === null) return;
+    this.#engagement = null;
+    this.#stepTimer?.cancel();
+    for (const stop of engagement.stops) stop();
+    await this.#writing;
+    await engagement.publisher.send();
+    await engagement.publisher.close();
+    await this.#options.executor.release();
+  }
+
+  /** Data from the network, or null when it is not what it should be. */
+  #check<T>(schema: { safeParse(value: unknown): { success: boolean; data?: T } }, value: unknown): T | null {
+    if (value === undefined || value === null) return null;
+    const result = schema.safeParse(value);
+    if (!result.success) this.malformed++;
+    return result.success ? result.data! : null;
+  }
+}
+
+function isOver({ phase }: RunRecord): boolean {
+  return phase === 'done' || phase === 'aborted';
+}
+
+function keyOf({ first, epoch }: GrantedSpan): string {
+  return `${first}@${epoch}`;
+}
+
+/** An end for the results of a life that had none. */
+function closingMessage(final: ResultMessage): ResultMessage {
+  const seq = final.seq + 1;
+  const at = final.at + final.length;
+  return {
+    ...final,
+    seq,
+    from: seq,
+    at,
+    length: 0,
+    spans: [],
+    delta: { counters: {}, histograms: {} },
+    finished: [],
+    failures: [],
+    last: true,
+  };
+}

@@ -1,0 +1,167 @@
+import type { Clock, ClockTimer } from 'etherconn';
+import { ConflictError, GoneError, type Hub, NoAnswerError } from '../hub/hub.ts';
+import { HeldLease, type LeaseTerms } from '../protocol/lease.ts';
+import { agentSchema } from '../protocol/messages.ts';
+import { Key } from '../protocol/names.ts';
+import type { AgentRecord } from '../protocol/records.ts';
+
+/** Renewals whose sending time is remembered, in case their answers are lost. */
+const REMEMBERED = 16;
+
+export interface MembershipOptions {
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly terms: LeaseTerms;
+  readonly agent: string;
+  readonly incarnation: string;
+  /** What the record says besides. */
+  readonly describe: () => Omit<AgentRecord, 'agent' | 'incarnation' | 'renewal' | 'fenced'>;
+  /** The lease was renewed until then, by the clock. */
+  readonly onRenewed: (fenceAt: number) => void;
+  /** The lease is over: all that is run under it stops now. Called once; `superseded` when another has the name. */
+  readonly onLost: (why: string, superseded: boolean) => void;
+  /** The store is not the one that it was. */
+  readonly onGone: () => void;
+}
+
+/**
+ * An agent's record, whose renewal is its lease. Each write is a compare-and-set on the one before, so once the
+ * coordinator has written that the lease is over, none of ours is accepted any more.
+ */
+export class Membership {
+  readonly incarnation: string;
+  readonly #options: MembershipOptions;
+  readonly #lease: HeldLease;
+  readonly #sentAt = new Map<number, number>();
+  #bucket = '';
+  #revision = 0;
+  #renewal = 0;
+  /** An answer was lost: what is in the store is not known. */
+  #uncertain = false;
+  #lost = false;
+  #joined = false;
+  #busy = false;
+  #again = false;
+  #renewTimer: ClockTimer | null = null;
+  #fenceTimer: ClockTimer | null = null;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.incarnation = options.incarnation;
+    this.#lease = new HeldLease(options.terms);
+  }
+
+  get holds(): boolean {
+    return !this.#lost && this.#lease.holds(this.#options.clock.now());
+  }
+
+  /** Writes the record into a bucket where this incarnation has none yet, and keeps it renewed. */
+  join(bucket: string): void {
+    this.#bucket = bucket;
+    this.#revision = 0;
+    // An earlier incarnation's record may be there, to be written over, or an end of our own lease.
+    this.#uncertain = true;
+    this.#joined = true;
+    this.renew();
+  }
+
+  /** Renews now: the record says something new, or it is time. */
+  renew(): void {
+    if (!this.#joined || this.#lost) return;
+    if (this.#busy) this.#again = true;
+    else void this.#renewOnce();
+  }
+
+  /** Leaves without a word: the record's lease runs out. */
+  leave(): void {
+    this.#lost = true;
+    this.#renewTimer?.cancel();
+    this.#fenceTimer?.cancel();
+  }
+
+  async #renewOnce(): Promise<void> {
+    this.#busy = true;
+    this.#renewTimer?.cancel();
+    try {
+      if (this.#uncertain) await this.#readAgain();
+      if (!this.#lost) await this.#write();
+    } catch (error) {
+      if (error instanceof ConflictError || error instanceof NoAnswerError) this.#uncertain = true;
+      else if (error instanceof GoneError) this.#options.onGone();
+      else throw error;
+    } finally {
+      this.#busy = false;
+      this.#schedule();
+    }
+  }
+
+  #schedule(): void {
+    if (this.#lost) return;
+    if (this.#again || this.#uncertain) {
+      // After a lost answer soon, but not in a loop.
+      const delay = this.#uncertain ? this.#lease.interval / 4 : 0;
+      this.#again = false;
+      this.#renewTimer = this.#options.clock.setTimer(() => this.renew(), delay);
+      return;
+    }
+    this.#renewTimer = this.#options.clock.setTimer(() => this.renew(), this.#lease.interval);
+  }
+
+  async #write(): Promise<void> {
+    const { hub, clock, agent, incarnation, describe } = this.#options;
+    const renewal = ++this.#renewal;
+    const sentAt = clock.now();
+    this.#sentAt.set(renewal, sentAt);
+    this.#sentAt.delete(renewal - REMEMBERED);
+    const record: AgentRecord = { ...describe(), agent, incarnation, renewal, fenced: false };
+    const bucket = this.#bucket;
+    const revision = await hub.put(bucket, Key.agent(agent), record, this.#revision);
+    if (bucket !== this.#bucket) return;
+    this.#revision = revision;
+    this.#renewed(sentAt);
+  }
+
+  /** The last write may have been applied although nobody said so. */
+  async #readAgain(): Promise<void> {
+    const { hub, agent, incarnation } = this.#options;
+    const entry = await hub.get(this.#bucket, Key.agent(agent));
+    this.#uncertain = false;
+    if (entry === null) return;
+    const record = agentSchema.safeParse(entry.value);
+    if (!record.success || record.data.incarnation !== incarnation) {
+      // Nothing of ours was ever written: another incarnation's record is to be written over. Otherwise it has done so.
+      if (!this.#wasWritten) this.#revision = entry.revision;
+      else this.#lose('another agent has this name', true);
+      return;
+    }
+    if (record.data.fenced) {
+      this.#lose('the coordinator has ended the lease');
+      return;
+    }
+    this.#revision = entry.revision;
+    const sentAt = this.#sentAt.get(record.data.renewal);
+    if (sentAt !== undefined) this.#renewed(sentAt);
+  }
+
+  get #wasWritten(): boolean {
+    return this.#lease.fenceAt > Number.NEGATIVE_INFINITY;
+  }
+
+  #renewed(sentAt: number): void {
+    const { clock, onRenewed } = this.#options;
+    // It came back too late: what ran under the lease has stopped.
+    if (this.#lost) return;
+    this.#lease.renewed(sentAt);
+    onRenewed(this.#lease.fenceAt);
+    this.#fenceTimer?.cancel();
+    this.#fenceTimer = clock.setTimer(() => {
+      if (!this.#lease.holds(clock.now())) this.#lose('the lease could not be renewed in time');
+    }, this.#lease.fenceAt - clock.now());
+  }
+
+  #lose(why: string, superseded = false): void {
+    if (this.#lost) return;
+    this.leave();
+    this.#options.onLost(why, superseded);
+  }
+}

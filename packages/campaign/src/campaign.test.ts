@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { Outcome } from './coordinator/coordinator.ts';
+import { Stage, type StagedAgent } from './test-support/stage.ts';
+
+let stage: Stage;
+beforeEach(() => {
+  stage = new Stage();
+});
+afterEach(() => stage.close());
+
+function addFour(options: Parameters<Stage['addAgent']>[1] = {}): StagedAgent[] {
+  return ['a1', 'a2', 'a3', 'a4'].map((name) => stage.addAgent(name, options));
+}
+
+function isRunning(): boolean {
+  return stage.activities.length > 0;
+}
+
+/** Every client was run to its end, and what the coordinator has is what the journals have, bucket for bucket. */
+function assertWhole({ total, snapshot }: Outcome): void {
+  const journals = stage.journals();
+  assert.deepEqual(Object.fromEntries(total.counters), Object.fromEntries(journals.counters));
+  assert.deepEqual(total.histograms.get('latency')?.counts, journals.histograms.get('latency')?.counts);
+  assert.equal(snapshot.ranges.done, snapshot.ranges.total);
+  assert.equal(snapshot.results.rejected, 0);
+  assert.equal(snapshot.results.malformed, 0);
+}
+
+test('four agents start at once, although one of their clocks is wrong, and run every client', async () => {
+  for (const [name, clockOffset] of [
+    ['a1', 0],
+    ['a2', 50],
+    ['a3', -50],
+    ['a4', 0],
+  ] as const)
+    stage.addAgent(name, { clockOffset });
+  await stage.begin();
+  const outcome = await stage.end();
+  assertWhole(outcome);
+  const first = stage.executors.map(({ activities }) => activities[0].at);
+  assert.ok(Math.max(...first) - Math.min(...first) < 1, `${first}`);
+  assert.equal(stage.activities.length, 1000 * 100);
+  assert.equal(outcome.total.get('sent'), 100_000);
+  assert.deepEqual(stage.overlaps(), []);
+  assert.deepEqual(outcome.snapshot.gaps, []);
+  const row = outcome.snapshot.agents.find(({ agent }) => agent === 'a2')!;
+  assert.ok(Math.abs(row.clockOffset! - 50) <= row.clockError!);
+});
+
+test('an agent that dies is succeeded within its lease and a second, and never overlaps', async () => {
+  const [victim] = addFour();
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  const killedAt = stage.clock.now();
+  stage.kill(victim);
+  const { snapshot } = await stage.end();
+  assert.equal(snapshot.ranges.done, 100);
+  assert.equal(snapshot.takeovers.length, 1);
+  assert.equal(snapshot.takeovers[0].ranges, 25);
+  assert.deepEqual(stage.overlaps(), []);
+  for (let client = 0; client < 250; client++) {
+    const next = stage.activities.find((each) => each.client === client && each.agent !== 'a1')!;
+    assert.ok(next.at - killedAt <= 4000, `client ${client} after ${next.at - killedAt} ms`);
+  }
+  assert.deepEqual(
+    snapshot.gaps.map(({ agent }) => agent),
+    ['a1'],
+  );
+});
+
+for (const [name, cut] of Object.entries({
+  'to the server': { cutOut: true },
+  'from the server': { cutIn: true },
+  'both ways': { cutOut: true, cutIn: true },
+})) {
+  test(`a partition ${name} that is longer than the lease: the agent stops, and comes back as another`, async () => {
+    const [victim] = addFour({ length: 20_000 });
+    await stage.begin();
+    await stage.until(() => stage.clock.now() > 4000 && isRunning());
+    Object.assign(victim.hub, cut);
+    await stage.clock.advance(8000);
+    Object.assign(victim.hub, { cutOut: false, cutIn: false });
+    victim.hub.tellReconnected();
+    const outcome = await stage.end();
+    assert.deepEqual(stage.overlaps(), []);
+    assertWhole(outcome);
+    assert.equal(outcome.snapshot.takeovers.length, 1);
+    assert.equal(outcome.snapshot.agents.filter(({ agent }) => agent === 'a1').length, 2);
+  });
+
+  test(`a partition ${name} that is shorter than the lease changes nothing`, async () => {
+    const [victim] = addFour();
+    await stage.begin();
+    await stage.until(() => stage.clock.now() > 4000 && isRunning());
+    Object.assign(victim.hub, cut);
+    await stage.clock.advance(1200);
+    Object.assign(victim.hub, { cutOut: false, cutIn: false });
+    victim.hub.tellReconnected();
+    const outcome = await stage.end();
+    assertWhole(outcome);
+    assert.deepEqual(outcome.snapshot.takeovers, []);
+    assert.equal(stage.activities.length, 1000 * 100);
+    assert.deepEqual(outcome.snapshot.gaps, []);
+  });
+}
+
+test('without fencing there are overlaps, and the test finds them', async () => {
+  const [victim] = addFour({ length: 20_000, unfenced: true });
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  Object.assign(victim.hub, { cutOut: true, cutIn: true });
+  await stage.end();
+  assert.ok(stage.overlaps().length > 100);
+});
+
+test('the coordinator dies and is started again: nothing is lost, nothing counted twice', async () => {
+  addFour();
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 5000 && isRunning());
+  stage.killCoordinator();
+  await stage.clock.advance(2500);
+  await stage.resume();
+  const outcome = await stage.end();
+  assertWhole(outcome);
+  assert.deepEqual(outcome.snapshot.takeovers, []);
+  assert.deepEqual(stage.overlaps(), []);
+});
+
+test('the store is lost while the coordinator is dead: both come back, and the totals are those of the journals', async () => {
+  addFour();
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 5000 && isRunning());
+  stage.killCoordinator();
+  stage.server.lose();
+  await stage.clock.advance(1000);
+  await stage.resume();
+  const outcome = await stage.end();
+  assertWhole(outcome);
+  assert.deepEqual(stage.overlaps(), []);
+  assert.ok(outcome.snapshot.results.duplicates > 0);
+});
+
+test('the store is lost under a running coordinator, also for longer than a lease', async () => {
+  for (const pause of [500, 5000]) {
+    stage.close();
+    stage = new Stage();
+    addFour({ length: 15_000 });
+    await stage.begin();
+    await stage.until(() => stage.clock.now() > 5000 && isRunning());
+    for (const client of stage.server.clients) Object.assign(client, { cutIn: true, cutOut: true });
+    stage.server.lose();
+    await stage.clock.advance(pause);
+    for (const client of stage.server.clients) Object.assign(client, { cutIn: false, cutOut: false });
+    for (const client of stage.server.clients) client.tellReconnected();
+    assertWhole(await stage.end());
+    assert.deepEqual(stage.overlaps(), []);
+  }
+});
+
+test('an agent that comes late is told of the start by the store, and takes over', async () => {
+  const [victim] = addFour();
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  for (const other of stage.agents.slice(1)) stage.kill(other);
+  const late = stage.addAgent('late');
+  stage.kill(victim);
+  const { snapshot } = await stage.end();
+  assert.equal(snapshot.ranges.done, 100);
+  assert.equal(new Set(late.executor.activities.map(({ client }) => client)).size, 1000);
+  assert.deepEqual(stage.overlaps(), []);
+});
+
+test('a killed agent that is started again tells what its journal has', async () => {
+  const [victim] = addFour();
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 6000 && isRunning());
+  stage.kill(victim);
+  await stage.clock.advance(500);
+  stage.addAgent('a1');
+  const outcome = await stage.end();
+  assertWhole(outcome);
+  assert.deepEqual(outcome.snapshot.gaps, []);
+  assert.deepEqual(stage.overlaps(), []);
+});
+
+test('policy continue: the ranges of a lost agent are lost, and the others end well', async () => {
+  const [victim] = addFour();
+  await stage.begin({ policy: 'continue' });
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  stage.kill(victim);
+  const { snapshot, interrupted } = await stage.end();
+  assert.equal(interrupted, false);
+  assert.deepEqual(snapshot.ranges, { total: 100, given: 0, done: 75, lost: 25 });
+});
+
+test('policy abort: a lost agent ends the campaign, and the reason says so', async () => {
+  const [victim] = addFour();
+  await stage.begin({ policy: 'abort' });
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  stage.kill(victim);
+  const { snapshot, interrupted } = await stage.end();
+  assert.equal(interrupted, true);
+  assert.match(snapshot.reason!, /a1 is lost/);
+});
+
+test('a campaign that is stopped drains, and all is counted', async () => {
+  addFour({ length: 60_000 });
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  stage.coordinator!.stop('stopped by a test');
+  const outcome = await stage.end();
+  assert.equal(outcome.interrupted, true);
+  assertWhole(outcome);
+  assert.deepEqual(outcome.snapshot.gaps, []);
+});
+
+test('a clock that is not known well enough, a scenario that is refused, and agents that do not come end it early', async () => {
+  addFour();
+  await stage.begin({ clockLimit: 0.01, wait: 3000 });
+  assert.match(
+    (await stage.end()).snapshot.reason!,
+    /0 of 4 agents .*a1: its clock is known to ±0\.20 ms only, and the limit is 0\.01 ms/,
+  );
+  stage.close();
+  stage = new Stage();
+  stage.addAgent('a1');
+  await stage.begin({ wait: 3000 });
+  assert.match((await stage.end()).snapshot.reason!, /1 of 4 agents/);
+});
+
+test('a second campaign is refused while one is under way', async () => {
+  addFour();
+  await stage.begin();
+  const first = stage.coordinator!.run;
+  await assert.rejects(stage.begin(), (error: Error) =>
+    error.message.includes(`campaign ${first} is under way`),
+  );
+});

@@ -1,0 +1,102 @@
+import { Delta } from '@etherconn/cli/parts';
+import type { ResultMessage } from '../protocol/records.ts';
+
+/** What one incarnation of an agent has counted. */
+export interface IncarnationTotal {
+  readonly agent: string;
+  readonly incarnation: string;
+  readonly total: Delta;
+  /** All messages up to this one are in the total. */
+  readonly upTo: number;
+  /** Messages that came before their turn and wait for those between. */
+  readonly waiting: number;
+  /** It has said that nothing follows. */
+  readonly complete: boolean;
+  readonly duplicates: number;
+}
+
+class Incarnation implements IncarnationTotal {
+  readonly agent: string;
+  readonly incarnation: string;
+  total: Delta = new Delta();
+  upTo = 0;
+  complete = false;
+  duplicates = 0;
+  readonly #early = new Map<number, ResultMessage>();
+
+  constructor({ agent, incarnation }: ResultMessage) {
+    this.agent = agent;
+    this.incarnation = incarnation;
+  }
+
+  get waiting(): number {
+    return this.#early.size;
+  }
+
+  /** Returns the messages whose turn it now was. */
+  add(message: ResultMessage): ResultMessage[] {
+    if (message.seq <= this.upTo || this.#early.has(message.seq)) {
+      this.duplicates++;
+      return [];
+    }
+    if (message.from > this.upTo + 1) {
+      this.#early.set(message.seq, message);
+      return [];
+    }
+    const taken: ResultMessage[] = [];
+    for (let next: ResultMessage | undefined = message; next !== undefined; ) {
+      // One that begins before what we have stands for all of it.
+      if (next.from <= this.upTo) this.total = new Delta();
+      this.total.merge(Delta.fromJSON(next.delta));
+      this.upTo = next.seq;
+      this.complete ||= next.last;
+      taken.push(next);
+      next = this.#early.get(this.upTo + 1);
+      this.#early.delete(this.upTo + 1);
+    }
+    return taken;
+  }
+}
+
+/** Counts every message once, however often and in whatever order it comes, by (incarnation, number). */
+export class ResultMerger {
+  readonly #incarnations = new Map<string, Incarnation>();
+
+  /** Returns the messages that were counted by this: none for a duplicate, several when it closed a gap. */
+  add(message: ResultMessage): readonly ResultMessage[] {
+    let incarnation = this.#incarnations.get(message.incarnation);
+    if (incarnation === undefined) {
+      incarnation = new Incarnation(message);
+      this.#incarnations.set(message.incarnation, incarnation);
+    }
+    return incarnation.agent === message.agent ? incarnation.add(message) : [];
+  }
+
+  get(incarnation: string): IncarnationTotal | undefined {
+    return this.#incarnations.get(incarnation);
+  }
+
+  get incarnations(): readonly IncarnationTotal[] {
+    return [...this.#incarnations.values()];
+  }
+
+  get duplicates(): number {
+    return this.incarnations.reduce((sum, { duplicates }) => sum + duplicates, 0);
+  }
+
+  /**
+   * All together. `isHeld` says of which incarnations what they hold still counts: a lost agent's clients hold nothing
+   * that its successor's do not.
+   */
+  total(isHeld: (incarnation: string) => boolean = () => true): Delta {
+    const total = new Delta();
+    for (const { incarnation, total: part } of this.#incarnations.values()) {
+      total.merge(part);
+      if (!isHeld(incarnation)) for (const name of HELD) total.add(name, -part.get(name));
+    }
+    return total;
+  }
+}
+
+/** Counters that say what clients hold now, and not what has happened. */
+const HELD = ['bound'];

@@ -1,0 +1,81 @@
+import { Delta } from '@etherconn/cli/parts';
+import type { Clock } from 'etherconn';
+import type { Execution, Executor } from '../agent/executor.ts';
+import type { AgentInterface, Json } from '../protocol/records.ts';
+import type { ClientSpan } from '../protocol/spans.ts';
+
+/** When clients ran where: what a capture would show. */
+export interface Activity {
+  readonly agent: string;
+  readonly client: number;
+  /** By the virtual clock, which is the true time. */
+  readonly at: number;
+}
+
+const TICK = 100;
+
+/** Runs clients that send a frame each every 100 ms, for `length` milliseconds, and takes note of it. */
+export class FakeExecutor implements Executor {
+  readonly interfaces: readonly AgentInterface[] = [{ name: 'fake0', engine: 'fake', queues: 1, rate: 1e6 }];
+  readonly activities: Activity[] = [];
+  refused = 0;
+  /** As if the process were killed: nothing happens any more. */
+  dead = false;
+  readonly #clock: Clock;
+  readonly #agent: string;
+  readonly #length: number;
+  #sendUntil: number = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock, agent: string, length: number) {
+    this.#clock = clock;
+    this.#agent = agent;
+    this.#length = length;
+  }
+
+  async prepare(scenario: Json): Promise<void> {
+    if (scenario === 'bad') throw new Error('scenario: no such thing');
+  }
+
+  sendUntil(time: number): void {
+    this.#sendUntil = time;
+  }
+
+  async execute({ clients, startAt, signal, onDelta }: Execution): Promise<void> {
+    const end = startAt + this.#length;
+    await this.#until(startAt, signal);
+    while (this.#clock.now() < end && !signal.aborted) {
+      this.#send(clients, onDelta);
+      await this.#until(this.#clock.now() + TICK, signal);
+      if (this.dead) await new Promise(() => {});
+    }
+  }
+
+  async release(): Promise<void> {}
+
+  #send({ first, count }: ClientSpan, onDelta: (delta: Delta) => void): void {
+    const at = this.#clock.now();
+    if (at >= this.#sendUntil) {
+      this.refused += count;
+      return;
+    }
+    const delta = new Delta();
+    for (let client = first; client < first + count; client++) {
+      this.activities.push({ agent: this.#agent, client, at });
+      delta.add('sent', 1);
+      delta.histogram('latency').record(100 + ((client * 7919 + at) % 1000));
+    }
+    onDelta(delta);
+  }
+
+  #until(time: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = this.#clock.setTimer(end, Math.max(0, time - this.#clock.now()));
+      signal.addEventListener('abort', end);
+    });
+  }
+}
