@@ -19,6 +19,7 @@ dnsmasq:dnsmasq-base:DHCP tests
 arping:iputils-arping:tests of hosts
 ndisc6:ndisc6:tests of hosts
 clang:clang:the in-kernel program
+python3:python3-minimal:sending merged datagrams in tests
 chromium:chromium:tests of reports in a browser'
 for option in "$@"; do
   case $option in

@@ -15,6 +15,7 @@ export const PACKET_STATISTICS = 6;
 export const PACKET_COPY_THRESH = 7;
 export const PACKET_VERSION = 10;
 export const PACKET_RESERVE = 12;
+export const PACKET_VNET_HDR = 15;
 export const PACKET_QDISC_BYPASS = 20;
 export const PACKET_IGNORE_OUTGOING = 23;
 
@@ -91,10 +92,10 @@ export function ringRequestV3(geometry: RingGeometry, timeout: number): Uint32Ar
 }
 
 /**
- * Room that is asked for before each frame (PACKET_RESERVE), for one VLAN tag that the kernel has stripped and
- * that is put back. A multiple of 4, so that frames stay at offsets congruent 2 modulo 4.
+ * Room that is asked for before each frame (PACKET_RESERVE), for one VLAN tag that the kernel has stripped and that is put
+ * back. With the 10 bytes of struct virtio_net_hdr a multiple of 4, so that frames stay at offsets congruent 2 modulo 4.
  */
-export const VLAN_RESERVE = 4;
+export const FRAME_RESERVE = 6;
 
 /** Most bytes before a frame in a slot: the larger of the two headers, the address, alignment, the reserve. */
 export const SLOT_OVERHEAD = 112;

@@ -18,7 +18,7 @@ import { BUDGET, Polling } from '../kernel/polling.ts';
 import { type ServiceSteering, Services } from '../kernel/services.ts';
 import type { LinkInfo, LinkReceiver, LinkStats, LinkWants, Station } from '../link.ts';
 import type { ServiceLink } from '../service.ts';
-import { CopiedFrames } from './copied-frames.ts';
+import { ApartFrames } from './apart-frames.ts';
 import { framesPerBlock, type RingGeometry } from './if-packet.ts';
 import { type CheckedPacketLinkOptions, checkPacketLinkOptions, type PacketLinkOptions } from './options.ts';
 import type { ReceiveRing } from './receive-ring.ts';
@@ -112,18 +112,12 @@ export class PacketLink implements ServiceLink {
       // Handing the mapped memory to another thread would outlive the unmapping at close.
       keepOnThread(mapping.buffer);
       const memory = viewsOver(mapping.buffer);
-      this.#ring =
-        version === 3
-          ? new RingV3(memory, mapping.byteOffset, this.#geometry)
-          : new RingV2(
-              memory,
-              mapping.byteOffset,
-              this.#geometry,
-              holdings.keep(
-                new CopiedFrames((bytes, offset) => this.#socket.receiveCopy(bytes, offset)),
-                close,
-              ),
-            );
+      const Ring = version === 2 ? RingV2 : RingV3;
+      const apart = holdings.keep(
+        new ApartFrames((bytes, offset) => this.#socket.receiveCopy(bytes, offset)),
+        close,
+      );
+      this.#ring = new Ring(memory, mapping.byteOffset, this.#geometry, apart);
 
       const stride = roundUp(this.maxFrameLength + 2, CACHE_LINE);
       this.#sendSlots = options.sendRing ?? fitting(DEFAULT_SEND_RING, DEFAULT_SEND_BYTES, stride);

@@ -3,13 +3,14 @@ import { test } from 'node:test';
 import { CollectingReceiver } from '../../test-support/collecting-receiver.ts';
 import { allocateFrameMemory } from '../frame-memory.ts';
 import { FrameFlag } from '../link.ts';
-import { CopiedFrames } from './copied-frames.ts';
+import { ApartFrames } from './apart-frames.ts';
 import type { ReceiveRing } from './receive-ring.ts';
 import { RingV2 } from './ring-v2.ts';
 import { RingV3 } from './ring-v3.ts';
 
 /** The rings over memory that the test fills as the kernel would. */
 
+const NO_VNET = Buffer.alloc(10);
 const GEOMETRY = { blockSize: 1024, blockCount: 4, frameSize: 192 };
 const SLOTS = 5 * GEOMETRY.blockCount;
 const BASE = 64;
@@ -24,12 +25,24 @@ interface Written {
   readonly tci?: number;
   readonly tpid?: number;
   readonly packetType?: number;
+  /** struct virtio_net_hdr before the frame. */
+  readonly vnet?: Buffer;
 }
 
 function frame(mark: number, length = 60): Buffer {
   const bytes = Buffer.alloc(length, mark);
   Buffer.from('02000000000b02000000000a0800', 'hex').copy(bytes);
   return bytes;
+}
+
+/** Frames that the socket has queued. */
+function apartFrames(copies: Buffer[]): ApartFrames {
+  return new ApartFrames((bytes, offset) => {
+    const copy = copies.shift();
+    if (copy === undefined) return -11;
+    bytes.set(copy, offset);
+    return copy.length;
+  });
 }
 
 /** One kernel side per ring format: writes frames, and tells which are the kernel's again. */
@@ -42,24 +55,22 @@ interface KernelSide {
 
 function kernelV2(copies: Buffer[] = []): KernelSide {
   const memory = allocateFrameMemory(BASE + GEOMETRY.blockSize * GEOMETRY.blockCount);
-  const ring = new RingV2(
-    memory,
-    BASE,
-    GEOMETRY,
-    new CopiedFrames((bytes, offset) => {
-      const copy = copies.shift();
-      if (copy === undefined) return -11;
-      bytes.set(copy, offset);
-      return copy.length;
-    }),
-  );
+  const ring = new RingV2(memory, BASE, GEOMETRY, apartFrames(copies));
   const { view, u8 } = memory;
   const slotAt = (slot: number) => BASE + Math.floor(slot / 5) * 1024 + (slot % 5) * 192;
   let next = 0;
   return {
     ring,
     write(...frames) {
-      for (const { bytes, length = bytes.length, status = 0, tci = 0, tpid = 0, packetType = 0 } of frames) {
+      for (const {
+        bytes,
+        length = bytes.length,
+        status = 0,
+        tci = 0,
+        tpid = 0,
+        packetType = 0,
+        vnet,
+      } of frames) {
         const at = slotAt(next);
         assert.equal(view.getUint32(at, true), 0, 'the ring is full');
         view.setUint32(at + 4, length, true);
@@ -71,6 +82,7 @@ function kernelV2(copies: Buffer[] = []): KernelSide {
         view.setUint16(at + 26, tpid, true);
         u8[at + 42] = packetType;
         u8.set(bytes, at + 70);
+        u8.set(vnet ?? NO_VNET, at + 60);
         view.setUint32(at, status | 1, true);
         next = (next + 1) % SLOTS;
       }
@@ -82,14 +94,22 @@ function kernelV2(copies: Buffer[] = []): KernelSide {
 
 function kernelV3(): KernelSide {
   const memory = allocateFrameMemory(BASE + GEOMETRY.blockSize * GEOMETRY.blockCount);
-  const ring = new RingV3(memory, BASE, GEOMETRY);
+  const ring = new RingV3(memory, BASE, GEOMETRY, apartFrames([]));
   const { view, u8 } = memory;
   let block = 0;
   const closeBlock = (frames: readonly Written[]) => {
     const start = BASE + block * 1024;
     assert.equal(view.getUint32(start + 8, true), 0, 'the ring is full');
     let at = start + 48;
-    for (const { bytes, length = bytes.length, status = 0, tci = 0, tpid = 0, packetType = 0 } of frames) {
+    for (const {
+      bytes,
+      length = bytes.length,
+      status = 0,
+      tci = 0,
+      tpid = 0,
+      packetType = 0,
+      vnet,
+    } of frames) {
       const size = Math.ceil((86 + bytes.length) / 8) * 8;
       view.setUint32(at, size, true);
       view.setUint32(at + 4, SECONDS, true);
@@ -102,6 +122,7 @@ function kernelV3(): KernelSide {
       view.setUint16(at + 36, tpid, true);
       u8[at + 58] = packetType;
       u8.set(bytes, at + 86);
+      u8.set(vnet ?? NO_VNET, at + 76);
       at += size;
     }
     view.setUint32(start + 12, frames.length, true);
@@ -290,7 +311,7 @@ test('V2: frames that are too long for a slot are received from the socket, in o
   const kernel = kernelV2(copies);
   const receiver = new CollectingReceiver();
   const long = [segment(1, 65_557), segment(2, 81), segment(3, 3000), frame(4, 3000), segment(5, 2000)];
-  for (const bytes of long) copies.push(bytes);
+  for (const bytes of long) copies.push(Buffer.concat([NO_VNET, bytes]));
   const slotOf = (bytes: Buffer, more: Partial<Written> = {}): Written => ({
     bytes: bytes.subarray(0, 80),
     length: bytes.length,
@@ -347,4 +368,97 @@ test('V3: what is longer than the ring was made for is delivered whole if it is 
     ],
   );
   assert.deepEqual([kernel.ring.rxFrames, kernel.ring.rxOversize], [2, 1]);
+});
+
+/** A frame of merged datagrams: `size` bytes for each but the last, as its virtio_net_hdr says. */
+function merged(version: 4 | 6, size: number, payload: Buffer, tags = ''): { frame: Buffer; udp: number } {
+  const datagram = payload.length + 8;
+  const ip =
+    version === 4
+      ? Buffer.from(`4500${hex16(20 + datagram)}00ff400040110000c0000201c0000202`, 'hex')
+      : Buffer.from(`60000000${hex16(datagram)}1140${'20010db8'.padEnd(64, '0')}`, 'hex');
+  const start = Buffer.from(`02000000000b02000000000a${tags}${version === 4 ? '0800' : '86dd'}`, 'hex');
+  const udp = Buffer.from(`0fa00fa1${hex16(datagram)}fff0`, 'hex');
+  const header = Buffer.alloc(10);
+  header[1] = 5;
+  header.writeUInt16LE(size, 4);
+  return {
+    frame: Buffer.concat([header, start, ip, udp, payload]),
+    udp: start.length + ip.length,
+  };
+}
+
+function hex16(value: number): string {
+  return value.toString(16).padStart(4, '0');
+}
+
+for (const version of [4, 6] as const) {
+  for (const tags of ['', '88a80005', '81000007810000ff']) {
+    test(`merged datagrams come one by one, IPv${version} behind ${tags.length / 8} tags`, () => {
+      const payload = Buffer.from(Array.from({ length: 25 }, (_, i) => i));
+      const { frame: bytes, udp } = merged(version, 10, payload, tags);
+      const kernel = kernelV2([bytes]);
+      const receiver = new CollectingReceiver();
+      kernel.write(
+        { bytes: frame(1) },
+        {
+          bytes: bytes.subarray(10, 70),
+          length: bytes.length - 10,
+          status: 0x02 | 0x08,
+          vnet: bytes.subarray(0, 10),
+        },
+        { bytes: frame(2) },
+      );
+      while (kernel.ring.ready) kernel.ring.drain(receiver, 100);
+      assert.ok(kernel.returned());
+      const frames = receiver.frames.slice(1, -1);
+      assert.deepEqual(
+        frames.map(({ bytes }) => bytes.length - udp - 8),
+        [10, 10, 5],
+      );
+      assert.deepEqual(Buffer.concat(frames.map(({ bytes }) => bytes.subarray(udp + 8))), payload);
+      for (const [i, { bytes: each, flags }] of frames.entries()) {
+        const length = each.length - udp;
+        assert.equal(flags, FrameFlag.CHECKSUM_PARTIAL);
+        assert.equal(each.readUInt16BE(udp + 4), length);
+        // The sum of the pseudo header has the length in it.
+        assert.equal((each.readUInt16BE(udp + 6) - length + 2 * 0xffff) % 0xffff, (0xfff0 - 33) % 0xffff);
+        const ip = udp - (version === 4 ? 20 : 40);
+        if (version === 6) {
+          assert.equal(each.readUInt16BE(ip + 4), length);
+          continue;
+        }
+        assert.deepEqual([each.readUInt16BE(ip + 2), each.readUInt16BE(ip + 4)], [length + 20, 0xff + i]);
+        let sum = 0;
+        for (let at = ip; at < udp; at += 2) sum += each.readUInt16BE(at);
+        assert.equal(sum % 0xffff, 0);
+      }
+      assert.deepEqual([kernel.ring.rxFrames, kernel.ring.rxOversize], [5, 0]);
+    });
+  }
+}
+
+test('merged datagrams that fit a slot are told apart, too; what is no UDP is counted', () => {
+  for (const makeKernel of [kernelV2, kernelV3]) {
+    const kernel = makeKernel();
+    const receiver = new CollectingReceiver();
+    const { frame: good, udp } = merged(4, 10, Buffer.from('0123456789abcdefghijklm'));
+    const { frame: bad } = merged(4, 10, Buffer.from('0123456789abcdefghijklm'));
+    bad[10 + 14] = 0x15;
+    kernel.write(
+      { bytes: frame(1) },
+      { bytes: good.subarray(10), vnet: good.subarray(0, 10) },
+      { bytes: bad.subarray(10), vnet: bad.subarray(0, 10) },
+      { bytes: frame(2) },
+    );
+    while (kernel.ring.ready) kernel.ring.drain(receiver, 100);
+    assert.ok(kernel.returned());
+    assert.deepEqual(
+      receiver.frames.map(({ bytes }) =>
+        bytes[59] > 0 && bytes.length === 60 ? '' : String(bytes.subarray(udp + 8)),
+      ),
+      ['', '0123456789', 'abcdefghij', 'klm', ''],
+    );
+    assert.deepEqual([kernel.ring.rxFrames, kernel.ring.rxOversize], [5, 1]);
+  }
 });

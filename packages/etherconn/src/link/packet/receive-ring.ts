@@ -1,14 +1,18 @@
 import { networkOrder16 } from '../../wire/byte-order.ts';
-import { isTcpFrame } from '../kernel/merged-frame.ts';
+import { isTcpFrame, MERGED_FRAME_MAX } from '../kernel/merged-frame.ts';
 import type { FrameMemory, LinkReceiver } from '../link.ts';
 import { FrameFlag } from '../link.ts';
+import type { ApartFrames } from './apart-frames.ts';
 import {
   PACKET_OUTGOING,
+  TP_STATUS_COPY,
   TP_STATUS_CSUM_VALID,
   TP_STATUS_CSUMNOTREADY,
   TP_STATUS_VLAN_TPID_VALID,
   TP_STATUS_VLAN_VALID,
 } from './if-packet.ts';
+
+import { isMergedDatagrams, splitDatagrams } from './merged-datagrams.ts';
 
 /** Bytes of an Ethernet header; what is shorter is no frame. */
 const MIN_FRAME = 14;
@@ -44,12 +48,14 @@ export abstract class ReceiveRing {
   stopped = false;
   readonly #header: FrameHeader;
   readonly #longest: number;
+  readonly #apart: ApartFrames;
   /** Header of the frame that the receiver is being given; -1 otherwise. */
   #delivering = -1;
 
   /** Of what is longer than `longest` only TCP is delivered whole. */
-  constructor(memory: FrameMemory, header: FrameHeader, longest: number) {
+  constructor(memory: FrameMemory, header: FrameHeader, longest: number, apart: ApartFrames) {
     this.memory = memory;
+    this.#apart = apart;
     this.#header = header;
     this.#longest = longest;
   }
@@ -63,27 +69,78 @@ export abstract class ReceiveRing {
    */
   abstract drain(receiver: LinkReceiver, budget: number): number;
 
+  /**
+   * Whether the frame whose header is at `at` is delivered from a memory of its own, so that a batch has either such frames
+   * or others.
+   */
+  protected isApart(at: number): boolean {
+    const { u8, u16, u32 } = this.memory;
+    return (
+      (u32[(at + this.#header.status) >>> 2] & TP_STATUS_COPY) !== 0 ||
+      isMergedDatagrams(u8, at + u16[(at + this.#header.mac) >>> 1])
+    );
+  }
+
+  /** Begins a batch. Returns whether it is of frames apart, as that at `at` is. */
+  protected begin(receiver: LinkReceiver, at: number): boolean {
+    const isApart = this.isApart(at);
+    receiver.begin(isApart ? this.#apart.begin() : this.memory, 0);
+    return isApart;
+  }
+
+  /** Whether the batch has room for the frame whose header is at `at`. */
+  protected belongs(at: number, isApart: boolean): boolean {
+    return this.isApart(at) === isApart && (!isApart || this.#apart.hasRoom);
+  }
+
+  /** Delivers the frame apart whose header is at `at`. */
+  protected deliverApart(receiver: LinkReceiver, at: number): void {
+    const { u16, u32 } = this.memory;
+    const header = this.#header;
+    const apart = this.#apart;
+    let { memory } = this;
+    let start = at + u16[(at + header.mac) >>> 1];
+    let length = u32[(at + header.capturedLength) >>> 2];
+    const whole = u32[(at + header.length) >>> 2];
+    if ((u32[(at + header.status) >>> 2] & TP_STATUS_COPY) !== 0) {
+      memory = apart.memory!;
+      start = apart.receive(whole);
+      length = Math.min(whole, MERGED_FRAME_MAX);
+    }
+    if (start >= 0 && !isMergedDatagrams(memory.u8, start)) {
+      this.#pass(receiver, at, memory, start, length, whole);
+      return;
+    }
+    const to = apart.memory!;
+    const end =
+      start < 0 || length < whole
+        ? -1
+        : splitDatagrams(memory.u8, start, length, to.u8, apart.used, (offset, each) =>
+            this.#pass(receiver, at, to, offset, each, each),
+          );
+    if (end < 0) this.rxOversize++;
+    else apart.used = end;
+  }
+
   /** Delivers the frame whose header is at `at`. */
   protected deliver(receiver: LinkReceiver, at: number): void {
     const { u16, u32 } = this.memory;
     const header = this.#header;
+    const start = at + u16[(at + header.mac) >>> 1];
     const captured = u32[(at + header.capturedLength) >>> 2];
-    this.deliverFrom(receiver, at, this.memory, at + u16[(at + header.mac) >>> 1], captured);
+    this.#pass(receiver, at, this.memory, start, captured, u32[(at + header.length) >>> 2]);
   }
 
-  /** Whole length of the frame whose header is at `at`. */
-  protected wholeLength(at: number): number {
-    return this.memory.u32[(at + this.#header.length) >>> 2];
-  }
-
-  /** Delivers the frame whose header is at `at`, and of which `captured` bytes are at `start` of `memory`. */
-  protected deliverFrom(
+  /** Delivers a frame of the header at `at`, of whose `whole` bytes `captured` are at `start` of `memory`. */
+  #pass(
     receiver: LinkReceiver,
     at: number,
     memory: FrameMemory,
     start: number,
     captured: number,
+    whole: number,
   ): void {
+    if (this.stopped) return;
     const { u8, u32 } = this.memory;
     const header = this.#header;
     // The kernel is asked not to show what this machine sends; those before Linux 4.20 do not understand.
@@ -96,7 +153,7 @@ export abstract class ReceiveRing {
     }
     let flags = 0;
     if (length > this.#longest && !isTcpFrame(memory.u8, start, length)) length = this.#longest;
-    if (length < u32[(at + header.length) >>> 2]) {
+    if (length < whole) {
       flags = FrameFlag.TRUNCATED;
       this.rxOversize++;
     }

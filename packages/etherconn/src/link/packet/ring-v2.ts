@@ -1,13 +1,6 @@
-import { MERGED_FRAME_MAX } from '../kernel/merged-frame.ts';
 import type { FrameMemory, LinkReceiver } from '../link.ts';
-import { COPIES_MAX, type CopiedFrames } from './copied-frames.ts';
-import {
-  framesPerBlock,
-  longestInSlot,
-  type RingGeometry,
-  TP_STATUS_COPY,
-  TP_STATUS_USER,
-} from './if-packet.ts';
+import type { ApartFrames } from './apart-frames.ts';
+import { framesPerBlock, longestInSlot, type RingGeometry, TP_STATUS_USER } from './if-packet.ts';
 import { type FrameHeader, ReceiveRing } from './receive-ring.ts';
 
 /** struct tpacket2_hdr, with the struct sockaddr_ll that follows it (linux/if_packet.h). */
@@ -23,8 +16,6 @@ const HEADER: FrameHeader = {
   nanoseconds: 20,
 };
 
-const READY = TP_STATUS_USER | TP_STATUS_COPY;
-
 /** TPACKET_V2: every frame changes hands by itself, so it is seen at once. The default. */
 export class RingV2 extends ReceiveRing {
   readonly #base: number;
@@ -32,12 +23,10 @@ export class RingV2 extends ReceiveRing {
   readonly #framesPerBlock: number;
   readonly #slots: number;
   readonly #offsets: Uint32Array;
-  readonly #copied: CopiedFrames;
   #next = 0;
 
-  constructor(memory: FrameMemory, base: number, geometry: RingGeometry, copied: CopiedFrames) {
-    super(memory, HEADER, longestInSlot(geometry));
-    this.#copied = copied;
+  constructor(memory: FrameMemory, base: number, geometry: RingGeometry, apart: ApartFrames) {
+    super(memory, HEADER, longestInSlot(geometry), apart);
     this.#base = base;
     this.#geometry = geometry;
     this.#framesPerBlock = framesPerBlock(geometry);
@@ -54,31 +43,26 @@ export class RingV2 extends ReceiveRing {
   }
 
   override get ready(): boolean {
-    return !this.stopped && (this.#status & TP_STATUS_USER) !== 0;
-  }
-
-  /** Of the next slot. */
-  get #status(): number {
-    return Atomics.load(this.memory.u32, this.#offsets[this.#next] >>> 2);
+    return (
+      !this.stopped && (Atomics.load(this.memory.u32, this.#offsets[this.#next] >>> 2) & TP_STATUS_USER) !== 0
+    );
   }
 
   override drain(receiver: LinkReceiver, budget: number): number {
     if (!this.ready) return 0;
     const u32 = this.memory.u32;
     const first = this.#next;
-    // Copied frames are in a memory of their own, so a batch has either them or others.
-    const kind = this.#status & READY;
-    const isCopied = kind === READY;
-    const most = Math.min(budget, this.#slots, isCopied ? COPIES_MAX : budget);
+    const most = Math.min(budget, this.#slots);
     let count = 0;
-    receiver.begin(isCopied ? this.#copied.begin() : this.memory, 0);
+    const isApart = this.begin(receiver, this.#offsets[first]);
     try {
-      // The kernel has written the slot before it wrote the status, and Atomics.load keeps that order.
-      while (count < most && !this.stopped && (this.#status & READY) === kind) {
+      // ready: the kernel has written the slot before it wrote the status, and Atomics.load keeps that order.
+      while (count < most && this.ready) {
         const at = this.#offsets[this.#next];
+        if (!this.belongs(at, isApart)) break;
         count++;
         this.#next = this.#next + 1 === this.#slots ? 0 : this.#next + 1;
-        if (isCopied) this.#deliverCopied(receiver, at);
+        if (isApart) this.deliverApart(receiver, at);
         else this.deliver(receiver, at);
       }
     } finally {
@@ -92,13 +76,5 @@ export class RingV2 extends ReceiveRing {
       }
     }
     return count;
-  }
-
-  #deliverCopied(receiver: LinkReceiver, at: number): void {
-    const offset = this.#copied.next();
-    const length = Math.min(this.wholeLength(at), MERGED_FRAME_MAX);
-    // Never seen: the kernel says in the slot that it has queued the copy.
-    if (offset < 0) this.rxOversize++;
-    else this.deliverFrom(receiver, at, this.#copied.memory!, offset, length);
   }
 }

@@ -1,4 +1,5 @@
 import type { FrameMemory, LinkReceiver } from '../link.ts';
+import type { ApartFrames } from './apart-frames.ts';
 import { longestInSlot, type RingGeometry, TP_STATUS_USER } from './if-packet.ts';
 import { type FrameHeader, ReceiveRing } from './receive-ring.ts';
 
@@ -33,8 +34,8 @@ export class RingV3 extends ReceiveRing {
   #packet = 0;
   #entered = false;
 
-  constructor(memory: FrameMemory, base: number, geometry: RingGeometry) {
-    super(memory, HEADER, longestInSlot(geometry));
+  constructor(memory: FrameMemory, base: number, geometry: RingGeometry, apart: ApartFrames) {
+    super(memory, HEADER, longestInSlot(geometry), apart);
     this.#base = base;
     this.#geometry = geometry;
   }
@@ -55,17 +56,20 @@ export class RingV3 extends ReceiveRing {
     const firstBlock = this.#block;
     let blocks = 0;
     let count = 0;
-    receiver.begin(this.memory, 0);
+    if (!this.#entered) this.#enter();
+    const isApart = this.begin(receiver, this.#packet);
     try {
       // A batch never holds more than the ring, so that a block is not read twice before it is given back.
       while (count < budget && blocks < this.#geometry.blockCount && this.ready) {
         if (!this.#entered) this.#enter();
         while (this.#packetsLeft > 0 && count < budget && !this.stopped) {
           const at = this.#packet;
+          if (!this.belongs(at, isApart)) break;
           this.#packet += u32[(at + NEXT_OFFSET) >>> 2];
           this.#packetsLeft--;
           count++;
-          this.deliver(receiver, at);
+          if (isApart) this.deliverApart(receiver, at);
+          else this.deliver(receiver, at);
         }
         if (this.#packetsLeft > 0) break;
         blocks += this.#leave();

@@ -10,6 +10,7 @@ import { raiseReceiveBuffer, raiseSendBuffer, tryOption } from '../kernel/socket
 import {
   AF_PACKET,
   bindAddress,
+  FRAME_RESERVE,
   PACKET_ADD_MEMBERSHIP,
   PACKET_COPY_THRESH,
   PACKET_IGNORE_OUTGOING,
@@ -18,6 +19,7 @@ import {
   PACKET_RX_RING,
   PACKET_STATISTICS,
   PACKET_VERSION,
+  PACKET_VNET_HDR,
   promiscuousMembership,
   type RingGeometry,
   ringRequestV2,
@@ -25,7 +27,6 @@ import {
   SOL_PACKET,
   TPACKET_V2,
   TPACKET_V3,
-  VLAN_RESERVE,
 } from './if-packet.ts';
 
 /** Milliseconds after which a V3 block that is not full is handed over; the least the kernel knows. */
@@ -70,7 +71,8 @@ export class PacketSocket {
         : undefined;
     return withAdvice('making the receive ring', advise, () => {
       this.#set(SOL_PACKET, PACKET_VERSION, intOption(version === 2 ? TPACKET_V2 : TPACKET_V3));
-      this.#set(SOL_PACKET, PACKET_RESERVE, intOption(VLAN_RESERVE));
+      this.#set(SOL_PACKET, PACKET_VNET_HDR, intOption(1));
+      this.#set(SOL_PACKET, PACKET_RESERVE, intOption(FRAME_RESERVE));
       const request = version === 2 ? ringRequestV2(geometry) : ringRequestV3(geometry, BLOCK_TIMEOUT);
       this.#set(SOL_PACKET, PACKET_RX_RING, request);
       if (version === 2) {
@@ -82,7 +84,10 @@ export class PacketSocket {
     });
   }
 
-  /** Receives the copy of a frame that was too long for its slot. Returns its length, or a negative errno. */
+  /**
+   * Receives the copy of a frame that was too long for its slot, behind its virtio_net_hdr. Returns the length of both, or a
+   * negative errno.
+   */
   receiveCopy(bytes: Uint8Array, offset: number): number {
     return this.#addon.socketReceive(this.native, bytes, offset);
   }

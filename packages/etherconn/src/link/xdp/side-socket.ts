@@ -4,7 +4,7 @@ import { during } from '../../native/system-error.ts';
 import { viewsOver } from '../frame-memory.ts';
 import type { InterfaceMonitor } from '../kernel/interface-monitor.ts';
 import type { LinkReceiver, LinkWants } from '../link.ts';
-import { CopiedFrames } from '../packet/copied-frames.ts';
+import { ApartFrames } from '../packet/apart-frames.ts';
 import { type FilterRule, filterProgram } from '../packet/filter.ts';
 import { PACKET_ADD_MEMBERSHIP, promiscuousMembership, SOL_PACKET } from '../packet/if-packet.ts';
 import { ringGeometry } from '../packet/ring-geometry.ts';
@@ -28,7 +28,7 @@ const WATCHING = 'watching the socket for group frames';
 export class SideSocket {
   readonly #addon: Addon;
   readonly #socket: PacketSocket;
-  readonly #copied: CopiedFrames;
+  readonly #apart: ApartFrames;
   #ring: RingV2 | undefined;
   #poll: NativePoll | undefined;
   #rule = '';
@@ -41,7 +41,7 @@ export class SideSocket {
   constructor(addon: Addon, interfaceName: string, netns: string | undefined) {
     this.#addon = addon;
     this.#socket = new PacketSocket(addon, interfaceName, netns);
-    this.#copied = new CopiedFrames((bytes, offset) => this.#socket.receiveCopy(bytes, offset));
+    this.#apart = new ApartFrames((bytes, offset) => this.#socket.receiveCopy(bytes, offset));
   }
 
   get interface(): InterfaceQuery {
@@ -115,7 +115,7 @@ export class SideSocket {
     const geometry = ringGeometry(2, this.interface.mtu, FRAMES);
     const { buffer, byteOffset } = this.#socket.mapReceiveRing(2, geometry);
     keepOnThread(buffer);
-    this.#ring = new RingV2(viewsOver(buffer), byteOffset, geometry, this.#copied);
+    this.#ring = new RingV2(viewsOver(buffer), byteOffset, geometry, this.#apart);
     this.#socket.bind(false);
     if (this.#receiver !== undefined) this.#startPolling();
   }
@@ -158,7 +158,7 @@ export class SideSocket {
   /** Detaches and unmaps the ring, ends promiscuity, closes. Harmless when repeated. */
   close(): void {
     this.stop();
-    this.#copied.close();
+    this.#apart.close();
     this.#socket.close();
   }
 
