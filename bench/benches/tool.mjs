@@ -28,7 +28,12 @@ const FLAP = '100ms';
 export async function run(context) {
   const bench = await Bench.open(context.cores);
   try {
-    return [await send(bench, context), await receive(bench, context), await dhcp(bench, context)];
+    return [
+      await send(bench, context),
+      await receive(bench, context),
+      await memory(bench, context),
+      await dhcp(bench, context),
+    ];
   } finally {
     await bench.close();
   }
@@ -83,41 +88,50 @@ async function send(bench, context) {
 }
 
 /**
+ * What `udp receive` makes of injected flows.
+ * @param {Bench} bench
+ * @param {number} flows
+ */
+async function receiveFlows(bench, flows) {
+  const argv = ['udp', 'receive', FAR, '--engine', 'xdp', '--address', RECEIVER_ADDRESS];
+  argv.push('--mac', STATION, '--port', `${PORT}`);
+  const child = bench.script('far', 'tool', { argv, starts: 'now' });
+  try {
+    const source = await bench.rival('near', 'flow-inject', { flows, ms: sendingTime(WARM_UP) }).ready();
+    await child.ready();
+    source.tell('b');
+    await new Promise((resolve) => setTimeout(resolve, WARM_UP));
+    child.tell('e');
+    const { second, cpuMicroseconds, resident, anonymous } = await child.result();
+    const { packets, milliseconds } = await source.result();
+    return {
+      received: second.received,
+      offered: (packets / milliseconds) * 1000,
+      cpuMicroseconds,
+      resident,
+      anonymous,
+    };
+  } finally {
+    await child.kill();
+  }
+}
+
+/**
  * @param {Bench} bench
  * @param {import('../lib/context.mjs').Context} context
  */
 async function receive(bench, context) {
-  const sender = (/** @type {number} */ ms) =>
-    bench.rival('near', 'flow-inject', { flows: FLOWS, ms: sendingTime(ms) });
+  const sender = () => bench.rival('near', 'flow-inject', { flows: FLOWS, ms: sendingTime(SECOND) });
   const alone = (/** @type {object} */ options) => () =>
-    receiveAtRate(
-      () => bench.script('far', 'receive', { engine: 'xdp', ...options }),
-      () => sender(SECOND),
-      SECOND,
-    );
+    receiveAtRate(() => bench.script('far', 'receive', { engine: 'xdp', ...options }), sender, SECOND);
   const tool = async () => {
-    const argv = ['udp', 'receive', FAR, '--engine', 'xdp', '--address', RECEIVER_ADDRESS];
-    argv.push('--mac', STATION, '--port', `${PORT}`);
-    const child = bench.script('far', 'tool', { argv, starts: 'now' });
-    try {
-      const source = await sender(WARM_UP).ready();
-      await child.ready();
-      source.tell('b');
-      await new Promise((resolve) => setTimeout(resolve, WARM_UP));
-      child.tell('e');
-      const { second, result, cpuMicroseconds, ...memory } = await child.result();
-      const { packets, milliseconds } = await source.result();
-      const offered = (packets / milliseconds) * 1000;
-      return {
-        value: second.received,
-        'offered/s': offered,
-        'lost %': Math.max(0, 100 * (1 - second.received / offered)),
-        'CPU ns/packet': (cpuMicroseconds * 1000) / second.received,
-        ...memory,
-      };
-    } finally {
-      await child.kill();
-    }
+    const { received, offered, cpuMicroseconds } = await receiveFlows(bench, FLOWS);
+    return {
+      value: received,
+      'offered/s': offered,
+      'lost %': Math.max(0, 100 * (1 - received / offered)),
+      'CPU ns/packet': (cpuMicroseconds * 1000) / received,
+    };
   };
   const name = `udp receive: ${FLOWS} flows with sequence, loss and latency`;
   return measure(
@@ -134,7 +148,42 @@ async function receive(bench, context) {
         { of: name, to: 'interrupt, onBatch', detail: 'CPU ns/packet' },
         { of: name, to: 'adaptive, onBatch' },
       ],
-      bounds: [{ of: name, detail: 'rss', unit: 'MiB resident', atMost: 60 }],
+    },
+    context,
+  );
+}
+
+/**
+ * @param {Bench} bench
+ * @param {import('../lib/context.mjs').Context} context
+ */
+async function memory(bench, context) {
+  /** @param {object} options */
+  const node = (options) => async () => {
+    const { resident, anonymous } = await bench.script('far', 'memory', options).result();
+    return { value: resident, 'of it anonymous': anonymous };
+  };
+  /** @param {number} flows */
+  const tool = (flows) => async () => {
+    const { resident, anonymous } = await receiveFlows(bench, flows);
+    return { value: resident, 'of it anonymous': anonymous };
+  };
+  const name = `udp receive, ${FLOWS} flows`;
+  return measure(
+    {
+      title: 'Memory of `etherconn udp receive` while it receives',
+      unit: 'MiB resident',
+      cases: [
+        { name: 'Node alone', run: node({}) },
+        { name: 'Node with the library imported', run: node({ module: 'etherconn' }) },
+        { name: 'udp receive, 1 flow', run: tool(1) },
+        { name, run: tool(FLOWS) },
+      ],
+      comparisons: [{ of: name, to: 'Node alone' }],
+      bounds: [{ of: name, atMost: 60 }],
+      notes: [
+        'The packet memory of AF_XDP is 16 MiB of it, which the kernel holds in place. What is not anonymous is the program of Node itself, which all processes of Node share.',
+      ],
     },
     context,
   );

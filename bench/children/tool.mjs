@@ -3,8 +3,8 @@
  * to begin; with 'now' at once, is ready when it has told its first second, and ends when it is told to. Answers with
  * the figures of its third second, in which it is warm, and of its result.
  */
-import { readFileSync } from 'node:fs';
 import { run } from '../../packages/cli/dist/main.js';
+import { residentMemory } from '../lib/memory.mjs';
 import { cpuMicroseconds, onCommand, readArguments, sayReady } from './timing.mjs';
 
 const { argv, starts = 'told' } = readArguments();
@@ -12,6 +12,7 @@ const { argv, starts = 'told' } = readArguments();
 const MEASURED = 2;
 /** Lines of --ndjson, with the processor time at which each was written. @type {[Record<string, any>, number][]} */
 const lines = [];
+let memory = residentMemory();
 const print = process.stdout.write.bind(process.stdout);
 
 // The command's output is read here; what goes to the suite is said aloud.
@@ -20,6 +21,7 @@ process.stdout.write = (/** @type {any} */ text, /** @type {any} */ done) => {
   for (const line of String(text).split('\n')) {
     if (line === '') continue;
     lines.push([JSON.parse(line), cpuMicroseconds()]);
+    if (lines.length === MEASURED + 1) memory = residentMemory();
     if (starts === 'now' && lines.length === 1) sayReady();
   }
   done();
@@ -31,16 +33,8 @@ async function start() {
   const [[second, cpu], [, before]] = [lines[MEASURED], lines[MEASURED - 1]];
   const [result] = /** @type {[Record<string, any>, number]} */ (lines.at(-1));
   if (result.type !== 'result' || second?.type !== 'second') throw new Error('the run was too short');
-  print(`${JSON.stringify({ second, result, cpuMicroseconds: cpu - before, ...memory() })}\n`);
+  print(`${JSON.stringify({ second, result, cpuMicroseconds: cpu - before, ...memory })}\n`);
   process.exit(0);
-}
-
-/** Mebibytes of this process, as the kernel counts. */
-function memory() {
-  const status = readFileSync('/proc/self/status', 'utf8');
-  const read = (/** @type {string} */ name) =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024;
-  return { rss: read('VmRSS'), peak: read('VmHWM'), anonymous: read('RssAnon'), shared: read('RssShmem') };
 }
 
 if (starts === 'now') void start();

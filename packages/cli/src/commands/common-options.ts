@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseThreshold, type Threshold } from '../metrics/threshold.ts';
 import type { EngineName } from '../runner/engine.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
-import { type MetricsAddress, parseMetricsAddress } from '../views/prometheus.ts';
+import { type MetricsAddress, parseMetricsAddress } from '../views/metrics-address.ts';
 
 /** Options of every command that runs something on an interface. */
 export interface CommonOptions {

@@ -9,10 +9,9 @@ import { type Engine, type EngineOptions, openEngine } from '../runner/engine.ts
 import type { Work } from '../runner/work.ts';
 import { jsonView, ndjsonView } from '../views/json.ts';
 import { junitView } from '../views/junit.ts';
-import { PrometheusView } from '../views/prometheus.ts';
 import { reportView } from '../views/report.ts';
 import { terminalView } from '../views/terminal.ts';
-import type { View } from '../views/view.ts';
+import type { RunOutcome, View } from '../views/view.ts';
 import type { CommonOptions } from './common-options.ts';
 import { explainFailure } from './failure.ts';
 
@@ -50,7 +49,7 @@ export async function runSession(
     for (const relay of [engine.relay, engine.farRelay]) relay?.on('error', onFailure);
     const work = await open(engine, interrupted.signal);
     closing.unshift(() => work.close());
-    const views = makeViews(common, textView);
+    const views = await makeViews(common, textView);
     for (const view of views) closing.unshift(() => view.close?.());
     const code = await watch(command, common, engine, work, views, interrupted.signal);
     if (failure !== undefined) return explainFailure(failure, common.verbose === true);
@@ -91,13 +90,20 @@ async function watch(
   const passed = judged.passed && outcome.failed !== true;
   const { foundRate } = outcome;
   const result: RunResult = { ...judged, ...(foundRate === undefined ? {} : { foundRate }), passed };
-  const { flows } = outcome;
-  for (const view of views) await view.end?.({ result, total: outcome.total, flows });
+  // Of all flows a list is made only for a view that asks for it.
+  const end: RunOutcome = {
+    result,
+    total: outcome.total,
+    get flows() {
+      return outcome.flows;
+    },
+  };
+  for (const view of views) await view.end?.(end);
   if (passed) return ExitCode.OK;
   return judged.passed ? (outcome.failedWith ?? ExitCode.THRESHOLD) : ExitCode.THRESHOLD;
 }
 
-function makeViews(common: CommonOptions, textView: View): View[] {
+async function makeViews(common: CommonOptions, textView: View): Promise<View[]> {
   const views: View[] = [];
   const output = new LineOutput(process.stdout);
   const perFlow = common.perFlow === true;
@@ -107,6 +113,8 @@ function makeViews(common: CommonOptions, textView: View): View[] {
   if (common.junit !== undefined) views.push(junitView(common.junit));
   if (common.metrics !== undefined) {
     const { host } = common.metrics;
+    // Loaded when asked for: it is large, and brings a web server along.
+    const { PrometheusView } = await import('../views/prometheus.ts');
     views.push(
       new PrometheusView(common.metrics, (port) => say(`metrics at http://${host}:${port}/metrics`)),
     );

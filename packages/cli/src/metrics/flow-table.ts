@@ -21,13 +21,16 @@ const Float = {
   JITTER: 5,
 } as const;
 const Word = {
-  DUPLICATES: 12,
-  REORDERED: 13,
-  LATE: 14,
+  /** Whose row it is: with the floats, so that a packet looks at little memory. */
+  RUN: 12,
+  FLOW: 13,
   /** Greatest latency, microseconds. */
-  MAX: 15,
-  WINDOW: 16,
-  BUCKETS: 16 + WINDOW / 32,
+  MAX: 14,
+  DUPLICATES: 15,
+  REORDERED: 16,
+  LATE: 17,
+  WINDOW: 18,
+  BUCKETS: 18 + WINDOW / 32,
 } as const;
 const WORDS = (Word.BUCKETS + BUCKETS + 1) & ~1;
 
@@ -70,7 +73,8 @@ export interface FlowSummary {
 
 /**
  * What has been received of each flow: loss, duplicates, reordering, latency, jitter (RFC 3550 §6.4.1). A flow is known
- * by its sender's run and its number. Rows are integers in one array that grows; nothing is allocated per packet.
+ * by its sender's run and its number. Rows are numbers in one array; nothing is allocated per packet. The array has room for as
+ * many flows as there may be, of which the system provides memory when it is first written to.
  */
 export class FlowTable {
   readonly totals: FlowTotals = {
@@ -83,12 +87,11 @@ export class FlowTable {
     overLimit: 0,
   };
   readonly #limit: number;
-  #words = new Int32Array(64 * WORDS);
-  #floats = new Float64Array(this.#words.buffer);
+  readonly #words: Int32Array;
+  readonly #floats: Float64Array;
   #count = 0;
   /** Open addressing: row + 1, keyed by run and flow. */
   #slots = new Int32Array(256);
-  #keys = new Int32Array(2 * 64);
   #lastRow = -1;
   #lastRun = -1;
   #lastFlow = -1;
@@ -96,6 +99,8 @@ export class FlowTable {
   /** @param limit flows at most */
   constructor(limit = 65_536) {
     this.#limit = limit;
+    this.#words = new Int32Array(limit * WORDS);
+    this.#floats = new Float64Array(this.#words.buffer);
   }
 
   /** Flows. */
@@ -186,8 +191,8 @@ export class FlowTable {
     const quantile = (part: number): number | null =>
       received === 0 ? null : Math.min(quantileOf(words, w + Word.BUCKETS, BITS, received, part), max) / 1000;
     return {
-      run: this.#keys[2 * row],
-      flow: this.#keys[2 * row + 1] >>> 0,
+      run: words[w + Word.RUN],
+      flow: words[w + Word.FLOW] >>> 0,
       expected,
       received,
       bytes: floats[f + Float.BYTES],
@@ -205,11 +210,13 @@ export class FlowTable {
   /** The row of a flow, made when it is new; -1 when there are as many as there may be. */
   row(run: number, flow: number): number {
     if (run === this.#lastRun && flow === this.#lastFlow) return this.#lastRow;
+    const words = this.#words;
     const mask = this.#slots.length - 1;
     let slot = hash(run, flow) & mask;
     for (let entry = this.#slots[slot]; entry !== 0; entry = this.#slots[slot]) {
       const row = entry - 1;
-      if (this.#keys[2 * row] === run && this.#keys[2 * row + 1] === (flow | 0)) {
+      const w = row * WORDS;
+      if (words[w + Word.FLOW] === (flow | 0) && words[w + Word.RUN] === run) {
         this.#lastRow = row;
         this.#lastRun = run;
         this.#lastFlow = flow;
@@ -219,9 +226,8 @@ export class FlowTable {
     }
     if (this.#count === this.#limit) return -1;
     const row = this.#count++;
-    if (this.#count * WORDS > this.#words.length) this.#grow();
-    this.#keys[2 * row] = run;
-    this.#keys[2 * row + 1] = flow | 0;
+    words[row * WORDS + Word.RUN] = run;
+    words[row * WORDS + Word.FLOW] = flow | 0;
     this.#floats[((row * WORDS) >> 1) + Float.HIGHEST] = -1;
     if (this.#count * 2 > mask) this.#rehash(2 * this.#slots.length);
     else this.#slots[slot] = row + 1;
@@ -246,21 +252,12 @@ export class FlowTable {
     if (expected > before) this.totals.expected += expected - before;
   }
 
-  #grow(): void {
-    const words = new Int32Array(2 * this.#words.length);
-    words.set(this.#words);
-    this.#words = words;
-    this.#floats = new Float64Array(words.buffer);
-    const keys = new Int32Array(2 * this.#keys.length);
-    keys.set(this.#keys);
-    this.#keys = keys;
-  }
-
   #rehash(length: number): void {
     this.#slots = new Int32Array(length);
     const mask = length - 1;
     for (let row = 0; row < this.#count; row++) {
-      let slot = hash(this.#keys[2 * row], this.#keys[2 * row + 1]) & mask;
+      const w = row * WORDS;
+      let slot = hash(this.#words[w + Word.RUN], this.#words[w + Word.FLOW]) & mask;
       while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
       this.#slots[slot] = row + 1;
     }

@@ -1,14 +1,13 @@
-import {
-  build,
-  decodeFromCompressedBase64,
-  encodeIntoCompressedBase64,
-  type Histogram,
-  type JsHistogram,
-} from 'hdr-histogram-js';
+import { createRequire } from 'node:module';
+import type { Histogram, JsHistogram } from 'hdr-histogram-js';
 import { bucketCount, bucketMiddle, bucketOf, HIGHEST, quantileOf } from './log-linear.ts';
 
 /** 128 buckets to a doubling: a value is known to 0.8 %. */
 const BITS = 7;
+
+/** Loaded when a histogram leaves this process: with its WebAssembly it takes as much memory as all of ours. */
+const hdrHistograms = (): typeof import('hdr-histogram-js') =>
+  createRequire(import.meta.url)('hdr-histogram-js') as typeof import('hdr-histogram-js');
 
 /** Latencies in microseconds. Merged by addition; crosses processes as an HDR histogram. */
 export class LatencyHistogram {
@@ -56,7 +55,7 @@ export class LatencyHistogram {
   }
 
   toHdr(): Histogram {
-    const hdr = build({
+    const hdr = hdrHistograms().build({
       lowestDiscernibleValue: 1,
       highestTrackableValue: 2 * HIGHEST,
       numberOfSignificantValueDigits: 3,
@@ -73,13 +72,13 @@ export class LatencyHistogram {
   toJSON(): LatencyHistogramJson {
     const { count, sum, max } = this;
     const min = count === 0 ? 0 : this.min;
-    return { count, sum, min, max, hdr: encodeIntoCompressedBase64(this.toHdr()) };
+    return { count, sum, min, max, hdr: hdrHistograms().encodeIntoCompressedBase64(this.toHdr()) };
   }
 
   static fromJSON(json: LatencyHistogramJson): LatencyHistogram {
     const histogram = new LatencyHistogram();
     if (json.count === 0) return histogram;
-    const hdr = decodeFromCompressedBase64(json.hdr, 64) as JsHistogram;
+    const hdr = hdrHistograms().decodeFromCompressedBase64(json.hdr, 64) as JsHistogram;
     // Every bucket of ours has its middle in an HDR bucket of its own, since those are narrower.
     for (let bucket = 0; bucket < histogram.counts.length; bucket++) {
       histogram.counts[bucket] = hdrCountAt(hdr, bucketMiddle(bucket, BITS));

@@ -18,6 +18,7 @@ export interface LatencyResult {
 export function latencyOf(histogram: LatencyHistogram | undefined): LatencyResult | null {
   if (histogram === undefined || histogram.count === 0) return null;
   const quantile = (part: number): number => histogram.quantile(part) / 1000;
+  let hdr: string | undefined;
   return {
     count: histogram.count,
     min: histogram.min / 1000,
@@ -27,6 +28,10 @@ export function latencyOf(histogram: LatencyHistogram | undefined): LatencyResul
     p99: quantile(0.99),
     p999: quantile(0.999),
     max: histogram.max / 1000,
-    hdr: histogram.toJSON().hdr,
+    // Made when it is asked for: who reads the figures on a terminal does not.
+    get hdr() {
+      hdr ??= histogram.toJSON().hdr;
+      return hdr;
+    },
   };
 }

@@ -55,12 +55,18 @@ export async function receiveWork(engine: Engine, plan: ReceivePlan): Promise<Wo
         sends: false,
         receives: true,
         jitter: receiver.flows.jitter(),
-        flows: flowList(receiver),
+        get flows() {
+          return flowList(receiver);
+        },
       };
     },
     close: () => opened.close(),
   };
 }
+
+/** Milliseconds between looks at the count, and between ticks when there is none. */
+const LOOK = 10;
+const IDLE = 60_000;
 
 /** Ends the run once enough has come: as long as it wants ticks, the run goes on. */
 class CountWatch implements Client {
@@ -77,7 +83,8 @@ class CountWatch implements Client {
   }
 
   tick(now: number): number {
-    return this.#receiver.flows.totals.received >= this.#count ? Number.POSITIVE_INFINITY : now + 10;
+    if (this.#receiver.flows.totals.received >= this.#count) return Number.POSITIVE_INFINITY;
+    return now + (this.#count === Number.POSITIVE_INFINITY ? IDLE : LOOK);
   }
 
   counters(): void {}

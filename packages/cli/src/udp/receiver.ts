@@ -61,7 +61,8 @@ export class UdpReceiver implements Client {
     const at = batch.payloadOffset;
     const kind = batch.payloadLength < PAYLOAD_LENGTH ? 0 : PayloadReader.kind(view, at);
     if (kind === Kind.DATA) {
-      const latency = microsecondsBetween(PayloadReader.time(view, at), this.#now);
+      // Whole numbers of 32 bits: any other would be an object for each packet.
+      const latency = Math.round(microsecondsBetween(PayloadReader.time(view, at), this.#now)) | 0;
       const run = PayloadReader.run(view, at);
       const flow = PayloadReader.flow(view, at);
       const bytes = batch.frameLength + FCS;

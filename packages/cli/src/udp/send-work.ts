@@ -42,7 +42,9 @@ export async function sendWork(
         sends: true,
         receives: side.measures,
         jitter: receiver?.flows.jitter() ?? Number.NaN,
-        flows: receiver === null ? [] : flowList(receiver),
+        get flows() {
+          return receiver === null ? [] : flowList(receiver);
+        },
       };
     },
     close: () => side.close(),

@@ -7,8 +7,9 @@ import type { RunOutcome, View } from './view.ts';
 /** One object at the end. With `perFlow` it has the flows, too. */
 export function jsonView(output: LineOutput, perFlow: boolean): View {
   return {
-    async end({ result, flows }) {
-      output.line(JSON.stringify(perFlow ? { ...result, perFlow: flows } : result));
+    async end(outcome) {
+      const { result } = outcome;
+      output.line(JSON.stringify(perFlow ? { ...result, perFlow: outcome.flows } : result));
       await output.flush();
     },
   };
@@ -27,8 +28,9 @@ export function ndjsonView(output: LineOutput, perFlow: boolean): View {
         JSON.stringify({ type: 'second', length: second.length / 1000, ...ratesOf(second), ...fleet }),
       );
     },
-    async end({ result, flows }: RunOutcome) {
-      output.line(JSON.stringify({ type: 'result', ...result, ...(perFlow ? { perFlow: flows } : {}) }));
+    async end(outcome: RunOutcome) {
+      const flows = perFlow ? { perFlow: outcome.flows } : {};
+      output.line(JSON.stringify({ type: 'result', ...outcome.result, ...flows }));
       await output.flush();
     },
   };

@@ -3,6 +3,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import type { Delta, Second } from '../metrics/delta.ts';
 import type { RunInfo } from '../metrics/result.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
+import type { MetricsAddress } from './metrics-address.ts';
 import type { View } from './view.ts';
 
 const COUNTERS: readonly (readonly [counter: string, name: string, help: string])[] = [
@@ -29,24 +30,6 @@ const FLEET_COUNTERS: typeof COUNTERS = [
   ['failed', 'failed_attempts', 'Attempts to get a lease that failed'],
 ];
 const QUANTILES = [0.5, 0.9, 0.99, 0.999];
-
-export interface MetricsAddress {
-  readonly host: string | undefined;
-  readonly port: number;
-}
-
-/** ':9464', '9464' or '127.0.0.1:9464'; without a host only this machine is served. Port 0 is any. */
-export function parseMetricsAddress(option: string, text: string): MetricsAddress {
-  const match = /^(?:(\[[^\]]+\]|[^:]*):)?(\d{1,5})$/.exec(text);
-  const port = Number(match?.[2]);
-  if (match === null || port > 65_535)
-    throw new ScenarioError(
-      option,
-      `must be a port like :9464 or an address like 127.0.0.1:9464, got '${text}'`,
-    );
-  const host = match[1]?.replace(/^\[|\]$/g, '');
-  return { host: host === undefined || host === '' ? '127.0.0.1' : host, port };
-}
 
 /** Serves the run at /metrics in Prometheus' text format. The labels are the command and the interface. */
 export class PrometheusView implements View {

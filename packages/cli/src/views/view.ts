@@ -5,7 +5,7 @@ import type { NamedFlow, RunInfo, RunResult } from '../metrics/result.ts';
 export interface RunOutcome {
   readonly result: RunResult;
   readonly total: Delta;
-  /** The worst first. */
+  /** The worst first; a list that is made when it is asked for. */
   readonly flows: readonly NamedFlow[];
 }
 

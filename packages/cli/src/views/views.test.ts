@@ -10,7 +10,7 @@ import { type NamedFlow, type RunInfo, type RunResult, resultOf } from '../metri
 import { parseThreshold } from '../metrics/threshold.ts';
 import { clock, percent, scaled, sparkline, time, whole } from './format.ts';
 import { junitXml } from './junit.ts';
-import { parseMetricsAddress } from './prometheus.ts';
+import { parseMetricsAddress } from './metrics-address.ts';
 import { reportHtml, SecondSeries } from './report.ts';
 import { coloured, plain } from './summary.ts';
 import { LineView, LiveView, paintFor } from './terminal.ts';
