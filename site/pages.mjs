@@ -44,6 +44,7 @@ export const PAGES = [
       ['etherconn dhcp', 'commands/dhcp'],
       ['etherconn ping', 'commands/ping'],
       ['etherconn lab', 'commands/lab'],
+      ['etherconn replay', 'commands/replay'],
     ],
   },
   {

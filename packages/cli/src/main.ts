@@ -7,6 +7,7 @@ import { dhcpCommand } from './commands/dhcp.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { labCommand } from './commands/lab.ts';
 import { pingCommand } from './commands/ping.ts';
+import { replayCommand } from './commands/replay.ts';
 import { udpCommand } from './commands/udp.ts';
 import { ExitCode } from './exit-code.ts';
 
@@ -16,6 +17,7 @@ const commands: readonly (() => Command)[] = [
   udpCommand,
   dhcpCommand,
   pingCommand,
+  replayCommand,
   decodeCommand,
   labCommand,
   doctorCommand,

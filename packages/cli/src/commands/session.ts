@@ -88,8 +88,13 @@ async function watch(
   const notes = outcome.receives ? [...info.notes, accuracy] : info.notes;
   const judged = resultOf({ ...info, notes }, outcome, common.failIf);
   const passed = judged.passed && outcome.failed !== true;
-  const { foundRate } = outcome;
-  const result: RunResult = { ...judged, ...(foundRate === undefined ? {} : { foundRate }), passed };
+  const { foundRate, replay } = outcome;
+  const result: RunResult = {
+    ...judged,
+    ...(foundRate === undefined ? {} : { foundRate }),
+    ...(replay === undefined ? {} : { replay }),
+    passed,
+  };
   // Of all flows a list is made only for a view that asks for it.
   const end: RunOutcome = {
     result,

@@ -4,6 +4,7 @@ import type { FlowSummary } from './flow-table.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
 import { type LatencyResult, latencyOf } from './latency-result.ts';
 import { type PingResult, pingResultOf } from './ping-result.ts';
+import type { ReplayResult } from './replay-result.ts';
 import type { Measured, Threshold, Verdict } from './threshold.ts';
 
 /** What a run was, known before it begins. */
@@ -98,6 +99,8 @@ export interface RunResult extends RunInfo {
   readonly fleet?: FleetResult;
   /** What became of pings besides replies. */
   readonly ping?: PingResult;
+  /** What became of a capture that was replayed. */
+  readonly replay?: ReplayResult;
 }
 
 /** A flow of the table, with who it is. */

@@ -16,6 +16,8 @@ export interface EngineOptions {
   /** A second interface that receives, and its namespace (default: that of the first). */
   readonly receiveOn?: string | undefined;
   readonly receiveNetns?: string | undefined;
+  /** By what it receives (default: as the first one is opened). */
+  readonly receiveEngine?: EngineName | undefined;
   /** Faults of a memory network. */
   readonly impair?: Impairments | undefined;
   readonly seed: number;
@@ -62,10 +64,10 @@ async function openKernel(options: EngineOptions): Promise<Engine> {
   const relay = await openRelay(options.interfaceName, options, netns);
   let farRelay: KernelRelay | null = null;
   try {
-    const { receiveOn, receiveNetns } = options;
+    const { receiveOn, receiveNetns, receiveEngine = options.engine } = options;
     if (receiveOn !== undefined) {
       const path = receiveNetns === undefined ? netns : namespacePath('--receive-netns', receiveNetns);
-      farRelay = await openRelay(receiveOn, options, path);
+      farRelay = await openRelay(receiveOn, { engine: receiveEngine }, path);
     }
   } catch (error) {
     await relay.close();
@@ -88,7 +90,7 @@ async function openKernel(options: EngineOptions): Promise<Engine> {
 
 async function openRelay(
   name: string,
-  { engine }: EngineOptions,
+  { engine }: Pick<EngineOptions, 'engine'>,
   netns: string | undefined,
 ): Promise<KernelRelay> {
   return Relay.open(name, {

@@ -1,4 +1,5 @@
 import type { Second } from '../metrics/delta.ts';
+import type { ReplayResult } from '../metrics/replay-result.ts';
 import type { FoundRate, NamedFlow, Tally } from '../metrics/result.ts';
 
 /** What a command does between the opening of its engine and its result. */
@@ -15,6 +16,8 @@ export interface Work {
 }
 
 export interface WorkOutcome extends Tally {
+  /** What became of a capture that was replayed. */
+  readonly replay?: ReplayResult;
   readonly flows: readonly NamedFlow[];
   readonly foundRate?: FoundRate;
   /** Whether what was asked for was not found, apart from thresholds. */

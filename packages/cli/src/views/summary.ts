@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import type { RunResult } from '../metrics/result.ts';
 import { fleetRows, percentilesOf } from './fleet.ts';
 import { percent, scaled, time, whole } from './format.ts';
+import { replayRows } from './replay.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -27,6 +28,8 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
   if (result.ping !== undefined)
     for (const [name, count] of Object.entries(result.ping.errorsByName))
       lines.push(`${label('error')}${paint('red', `${name} ${whole(count)}`)}`);
+  if (result.replay !== undefined)
+    for (const [name, text] of replayRows(result.replay, sent!)) lines.push(`${label(name)}${text}`);
   for (const [name, text] of result.fleet === undefined ? [] : fleetRows(result.fleet))
     lines.push(`${label(name)}${name === 'failed' ? paint('red', text) : text}`);
   if (sent !== null) {
