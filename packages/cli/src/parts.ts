@@ -6,3 +6,23 @@ export { ExitCode } from './exit-code.ts';
 export { LineOutput } from './line-output.ts';
 export { Delta, type DeltaJson, type Second } from './metrics/delta.ts';
 export { LatencyHistogram } from './metrics/latency-histogram.ts';
+export {
+  type NamedFlow,
+  type PartResult,
+  type PartTally,
+  type RunInfo,
+  type RunResult,
+  resultOf,
+  type Tally,
+} from './metrics/result.ts';
+export type { Threshold, Verdict } from './metrics/threshold.ts';
+export { checkScenario } from './run/check.ts';
+export { parseScenarioFile, type ScenarioFile } from './run/file.ts';
+export { type OpenOptions, openScenario } from './run/open.ts';
+export { type PartPlan, type PlanOptions, planOf, type ScenarioPlan, thresholdOf } from './run/plan.ts';
+export { type Engine, type EngineName, type EngineOptions, openEngine } from './runner/engine.ts';
+export { epochOf } from './runner/wall-clock.ts';
+export type { Work, WorkOutcome } from './runner/work.ts';
+export type * from './scenario/scenario.ts';
+export { ScenarioError, ScenarioErrors } from './scenario/scenario-error.ts';
+export { scenarioJsonSchema, scenarioSchema } from './scenario/schema.ts';

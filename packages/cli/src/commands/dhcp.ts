@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { type ClientOption, parseClientOption } from '../dhcp/client-options.ts';
-import { CLIENTS_MAX } from '../dhcp/fleet-plan.ts';
+import { CLIENTS_MAX, DEFAULT_IN_FLIGHT } from '../dhcp/fleet-plan.ts';
 import { parseImpairments } from '../scenario/impairments.ts';
 import { parseCount, parseDuration, parseRatio } from '../scenario/quantity.ts';
 import { parseMacRange, parseVlanRange, type Range } from '../scenario/range.ts';
@@ -10,8 +10,6 @@ import { guarded } from './failure.ts';
 
 const DEFAULT_MAC = '02:ec:00:00:00:01';
 const DEFAULT_RATE = 100;
-/** Clients that ask at the same time with --rate max: about as many messages fit in the queue of a socket. */
-const DEFAULT_IN_FLIGHT = 256;
 
 interface DhcpOptions extends CommonOptions {
   readonly clients: number;

@@ -327,5 +327,7 @@ async function receive(
     import('./session.ts'),
     import('../udp/receive-work.ts'),
   ]);
-  return runSession(`udp ${name}`, options, { interfaceName }, (engine) => receiveWork(engine, plan));
+  return runSession(`udp ${name}`, options, { interfaceName }, (engine, signal) =>
+    receiveWork(engine, plan, signal),
+  );
 }

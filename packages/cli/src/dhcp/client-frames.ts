@@ -104,7 +104,7 @@ export class ClientFrames {
     if (serverId !== 0) options.set(Dhcpv4Option.SERVER_ID, addressBytes(serverId));
     const asks = type === Dhcpv4Type.DISCOVER || type === Dhcpv4Type.REQUEST;
     if (asks) options.set(Dhcpv4Option.PARAMETER_LIST, PARAMETERS);
-    const names = { n, mac: members.macText(n), vlan: members.vlanText(n) };
+    const names = { n: members.first + n, mac: members.macText(n), vlan: members.vlanText(n) };
     for (const option of this.#options) options.set(option.code, option.bytes(names));
     const broadcast = this.#broadcast && clientAddress === 0 && asks;
     const fields = { op: Dhcpv4Op.REQUEST, xid, broadcast, hardwareAddress: mac, options };

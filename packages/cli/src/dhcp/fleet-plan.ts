@@ -6,9 +6,14 @@ import type { ClientOption } from './client-options.ts';
 export const NUMBER_BITS = 20;
 export const CLIENTS_MAX: number = 2 ** NUMBER_BITS;
 
+/** Clients that ask at the same time when all may begin at once: about as many messages fit in the queue of a socket. */
+export const DEFAULT_IN_FLIGHT: number = 256;
+
 /** What a fleet of DHCP clients is told. Times are milliseconds. */
 export interface FleetPlan {
   readonly clients: number;
+  /** Number of the first client; the others follow. Default 0. What a client is and does goes by its number. */
+  readonly first?: number | undefined;
   /** Clients that begin in a second; Infinity for all at once. */
   readonly rate: number;
   /** Clients that ask and have no lease yet, at most; Infinity for no limit. See `InFlight`. */
@@ -37,20 +42,23 @@ export interface FleetPlan {
 /** Who the clients are, in flat arrays: there may be a million. */
 export class Members {
   readonly count: number;
+  /** Number of the first one; rows count from 0. */
+  readonly first: number;
   readonly macs: Uint8Array;
   /** Different stacks of tags, and which of them each client has. */
   readonly vlans: readonly (readonly Vlan[])[];
   readonly vlanOf: Uint32Array;
 
-  constructor({ clients, mac, vlan }: Pick<FleetPlan, 'clients' | 'mac' | 'vlan'>) {
+  constructor({ clients, first = 0, mac, vlan }: Pick<FleetPlan, 'clients' | 'first' | 'mac' | 'vlan'>) {
     this.count = clients;
+    this.first = first;
     this.macs = new Uint8Array(6 * clients);
     this.vlanOf = new Uint32Array(clients);
     const stacks: (readonly Vlan[])[] = [];
     const known = new Map<string, number>();
     for (let n = 0; n < clients; n++) {
-      this.macs.set(parseMac(mac.at(n)), 6 * n);
-      const ids = vlan?.at(n) ?? [];
+      this.macs.set(parseMac(mac.at(first + n)), 6 * n);
+      const ids = vlan?.at(first + n) ?? [];
       const key = ids.join('.');
       let index = known.get(key);
       if (index === undefined) {

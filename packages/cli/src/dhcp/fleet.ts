@@ -48,6 +48,8 @@ const PAUSE: Readonly<Record<FailureReason, number>> = {
 const LIVES = 3;
 /** RFC 2131 §4.4.5: requests are not repeated sooner. */
 const RENEW_INTERVAL = 60_000;
+/** Of the state of the random numbers, for each. */
+const STEP = 0x6d2b79f5;
 
 /**
  * All DHCP clients of a run as one client of the runner: each is a row of flat arrays and a place in a timer wheel, so
@@ -136,7 +138,8 @@ export class Fleet implements Client {
       ...{ type: 0, xid: 0, since: 0, clientAddress: 0, requestedAddress: 0, serverId: 0 },
       ...{ to: 0, macs: this.#serverMacs, macAt: 0 },
     };
-    this.#random = plan.seed >>> 0;
+    // As if the clients before had drawn their numbers, two each.
+    this.#random = (plan.seed + Math.imul(2 * (plan.first ?? 0), STEP)) >>> 0;
     for (let n = 0; n < clients; n++) {
       this.#xids[n] = (((this.#next() * 4096) << NUMBER_BITS) | n) >>> 0;
       this.#declines[n] = this.#next() < plan.decline ? 1 : 0;
@@ -206,7 +209,7 @@ export class Fleet implements Client {
 
   /** 0 to 1, from the seed (mulberry32). */
   #next(): number {
-    this.#random = (this.#random + 0x6d2b79f5) >>> 0;
+    this.#random = (this.#random + STEP) >>> 0;
     let t = this.#random;
     t = Math.imul(t ^ (t >>> 15), t | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);

@@ -29,7 +29,7 @@ function leaseLine(
   n: number,
 ): string {
   const state = states[n];
-  const head = [n, members.macText(n), members.vlanText(n), STATE_NAMES[state]];
+  const head = [members.first + n, members.macText(n), members.vlanText(n), STATE_NAMES[state]];
   const has =
     state === State.BOUND ||
     state === State.RENEWING ||

@@ -31,6 +31,8 @@ export interface ResponderOptions {
   readonly first?: string;
   /** Addresses that it has. Default a million. */
   readonly size?: number;
+  /** Where it is: then others may be on the relay, too. Default: wherever it is asked, if nobody else is there. */
+  readonly vlans?: readonly (readonly number[])[];
   /** Gives everybody the same address, as broken servers do. */
   readonly same?: boolean;
   /** What to answer a message of this type of this client with, given what would be: another type, or null for nothing. */
@@ -63,7 +65,7 @@ export class Responder {
   readonly #mac: Uint8Array;
   readonly #address: Uint8Array;
   readonly #first: number;
-  readonly #conn: EtherConn;
+  readonly #conns: readonly EtherConn[];
   readonly #sender: Registration;
   #given = 0;
 
@@ -72,18 +74,19 @@ export class Responder {
     this.#mac = parseMac(options.mac ?? '02:ed:00:00:00:01');
     this.#address = parseIp(options.address ?? '10.0.0.1');
     this.#first = addressNumber(parseIp(options.first ?? '10.16.0.1'));
-    this.#conn = new EtherConn(this.#mac, relay, [EtherType.IPV4], {
-      role: 'default',
-      receiveMulticast: true,
+    const places = options.vlans?.map((vlans) => ({ vlans })) ?? [{ role: 'default' as const }];
+    this.#conns = places.map((place) => {
+      const conn = new EtherConn(this.#mac, relay, [EtherType.IPV4], { ...place, receiveMulticast: true });
+      conn.on('message', (packet: Packet['data'], remote: L2Endpoint) => this.#receive(packet, remote));
+      return conn;
     });
-    this.#conn.on('message', (packet: Packet['data'], remote: L2Endpoint) => this.#receive(packet, remote));
     // Frames of any VLAN are sent as they are.
     this.#sender = relay.register([new L2Endpoint(this.#mac, 0x88b5).getKey()]);
   }
 
   async close(): Promise<void> {
     this.#sender.close();
-    await this.#conn.close();
+    await Promise.all(this.#conns.map((conn) => conn.close()));
   }
 
   /** Clients that hold a lease now. */

@@ -31,6 +31,23 @@ export class Delta {
     for (const [name, histogram] of other.histograms) this.histogram(name).merge(histogram);
   }
 
+  /** Adds what `other` has as that of a part: its names begin with the part's. */
+  mergePart(part: string, other: Delta): void {
+    for (const [name, amount] of other.counters) this.add(`${part}/${name}`, amount);
+    for (const [name, histogram] of other.histograms) this.histogram(`${part}/${name}`).merge(histogram);
+  }
+
+  /** What {@link mergePart} has added of a part. Its histograms are this delta's own. */
+  part(part: string): Delta {
+    const own = new Delta();
+    const prefix = `${part}/`;
+    for (const [name, amount] of this.counters)
+      if (name.startsWith(prefix)) own.add(name.slice(prefix.length), amount);
+    for (const [name, histogram] of this.histograms)
+      if (name.startsWith(prefix)) own.histograms.set(name.slice(prefix.length), histogram);
+    return own;
+  }
+
   toJSON(): DeltaJson {
     return {
       counters: Object.fromEntries(this.counters),

@@ -1,7 +1,6 @@
 import type { Delta } from './delta.ts';
 import { type FleetResult, fleetResultOf } from './fleet-result.ts';
 import type { FlowSummary } from './flow-table.ts';
-import type { LatencyHistogram } from './latency-histogram.ts';
 import { type LatencyResult, latencyOf } from './latency-result.ts';
 import { type PingResult, pingResultOf } from './ping-result.ts';
 import type { ReplayResult } from './replay-result.ts';
@@ -101,6 +100,20 @@ export interface RunResult extends RunInfo {
   readonly ping?: PingResult;
   /** What became of a capture that was replayed. */
   readonly replay?: ReplayResult;
+  /** What each part of a scenario has found, by its name; then the rest is of all parts together. */
+  readonly parts?: Readonly<Record<string, PartResult>>;
+}
+
+/** What is measured of a run, or of a part of it. */
+type Found = Pick<RunResult, 'sent' | 'received' | 'latency' | 'jitter' | 'behind' | 'fleet' | 'ping'>;
+
+/** What a part of a scenario has found. */
+export interface PartResult extends Found {
+  readonly type: string;
+  /** Seconds from the start of the run at which it began, and in which packets were sent, or received. */
+  readonly begin: number;
+  readonly duration: number;
+  readonly flows: number;
 }
 
 /** A flow of the table, with who it is. */
@@ -108,12 +121,10 @@ export interface NamedFlow extends FlowSummary {
   readonly name: string;
 }
 
-/** What was counted in a run, from which its result is made. */
-export interface Tally {
-  readonly total: Delta;
+/** What is known of a run, or of a part of it, besides what it has counted. */
+interface Extent {
   /** Milliseconds that packets were sent, or received, for. */
   readonly length: number;
-  readonly interrupted: boolean;
   readonly sends: boolean;
   readonly receives: boolean;
   /** Mean jitter of the flows, microseconds. */
@@ -124,9 +135,58 @@ export interface Tally {
   readonly pings?: true;
 }
 
+/** What was counted in a run, from which its result is made. */
+export interface Tally extends Extent {
+  readonly total: Delta;
+  readonly interrupted: boolean;
+  /** Parts of a scenario; what they have counted is in `total` under their names ({@link Delta.part}). */
+  readonly parts?: readonly PartTally[];
+}
+
+export interface PartTally extends Extent {
+  readonly name: string;
+  readonly type: string;
+  /** Milliseconds from the start of the run. */
+  readonly begin: number;
+  readonly flows: number;
+}
+
 export function resultOf(info: RunInfo, tally: Tally, thresholds: readonly Threshold[]): RunResult {
-  const { total, sends, receives } = tally;
-  const seconds = tally.length / 1000;
+  const parts = tally.parts?.map((part) => ({ part, ...foundIn(tally.total.part(part.name), part) }));
+  const whole = foundIn(tally.total, tally);
+  const found = parts === undefined ? whole.found : { ...whole.found, ...summed(whole.found, parts) };
+  const measured = measuredIn(found, tally.total);
+  const verdicts = thresholds.map((threshold) => {
+    if (threshold.part === undefined) return threshold.judge(measured);
+    const part = parts?.find(({ part: { name } }) => name === threshold.part);
+    return threshold.judge(part === undefined ? NOTHING : measuredIn(part.found, part.total));
+  });
+  const { fleet, ping, ...rest } = found;
+  return {
+    ...info,
+    duration: tally.length / 1000,
+    interrupted: tally.interrupted,
+    ...rest,
+    thresholds: verdicts,
+    passed: verdicts.every(({ state }) => state === 'met'),
+    ...(fleet === undefined ? {} : { fleet }),
+    ...(ping === undefined ? {} : { ping }),
+    ...(parts === undefined
+      ? {}
+      : {
+          parts: Object.fromEntries(
+            parts.map(({ part: { name, type, begin, length, flows }, found: own }) => [
+              name,
+              { type, begin: begin / 1000, duration: length / 1000, flows, ...own },
+            ]),
+          ),
+        }),
+  };
+}
+
+function foundIn(total: Delta, extent: Extent): { readonly found: Found; readonly total: Delta } {
+  const { sends, receives, clients, pings } = extent;
+  const seconds = extent.length / 1000;
   const perSecond = (amount: number): number => (seconds === 0 ? 0 : amount / seconds);
   const sent: SentResult | null = !sends
     ? null
@@ -138,29 +198,36 @@ export function resultOf(info: RunInfo, tally: Tally, thresholds: readonly Thres
         unsent: total.get('unsent'),
         noRoom: total.get('noRoom'),
       };
-  const received: ReceivedResult | null = receives
-    ? receivedOf(total, tally.clients === undefined ? sent : null, perSecond)
-    : null;
-  const latency = total.histograms.get('latency');
-  const behind = total.histograms.get('behind');
+  const received = receives ? receivedOf(total, clients === undefined ? sent : null, perSecond) : null;
   const jitter =
-    received !== null && received.packets > 0 && Number.isFinite(tally.jitter) ? tally.jitter / 1000 : null;
-  const fleet = tally.clients === undefined ? undefined : fleetResultOf(total, tally.clients, seconds);
-  const verdicts = judge(thresholds, { sent, received, jitter, latency, fleet, total });
+    received !== null && received.packets > 0 && Number.isFinite(extent.jitter) ? extent.jitter / 1000 : null;
+  const fleet = clients === undefined ? undefined : fleetResultOf(total, clients, seconds);
   return {
-    ...info,
-    duration: seconds,
-    interrupted: tally.interrupted,
-    sent,
-    received,
-    latency: received === null ? null : latencyOf(latency),
-    jitter,
-    behind: latencyOf(behind),
-    thresholds: verdicts,
-    passed: verdicts.every(({ state }) => state === 'met'),
-    ...(fleet === undefined ? {} : { fleet }),
-    ...(tally.pings === undefined ? {} : { ping: pingResultOf(total) }),
+    found: {
+      sent,
+      received,
+      latency: received === null ? null : latencyOf(total.histograms.get('latency')),
+      jitter,
+      behind: latencyOf(total.histograms.get('behind')),
+      ...(fleet === undefined ? {} : { fleet }),
+      ...(pings === undefined ? {} : { ping: pingResultOf(total) }),
+    },
+    total,
   };
+}
+
+/** What parts that measure have lost: other parts have sent, too, and nobody knows what arrived of that. */
+function summed(whole: Found, parts: readonly { readonly found: Found }[]): Pick<Found, 'received'> {
+  if (whole.received === null) return { received: null };
+  const measuring = parts.flatMap(({ found: { received } }) => received ?? []);
+  const lost = measuring.reduce((sum, part) => sum + part.lost, 0);
+  // A part without packets that it waits for has no loss.
+  const expected = measuring.reduce((sum, part) => sum + (part.loss === null ? 0 : expectedOf(part)), 0);
+  return { received: { ...whole.received, lost, loss: expected === 0 ? null : lost / expected } };
+}
+
+function expectedOf({ lost, loss, packets }: ReceivedResult): number {
+  return loss === null || loss === 0 ? packets : lost / loss;
 }
 
 function receivedOf(
@@ -188,28 +255,26 @@ function receivedOf(
   };
 }
 
-function judge(
-  thresholds: readonly Threshold[],
-  {
-    sent,
-    received,
-    jitter,
-    latency,
-    fleet,
-    total,
-  }: {
-    sent: SentResult | null;
-    received: ReceivedResult | null;
-    jitter: number | null;
-    latency: LatencyHistogram | undefined;
-    fleet: FleetResult | undefined;
-    total: Delta;
-  },
-): Verdict[] {
+/** A part that has not been run. */
+const NOTHING: Measured = {
+  loss: null,
+  duplicates: null,
+  reordered: null,
+  min: null,
+  mean: null,
+  max: null,
+  jitter: null,
+  quantile: () => null,
+  sent: null,
+  received: null,
+};
+
+function measuredIn({ sent, received, jitter, fleet }: Found, total: Delta): Measured {
+  const latency = total.histograms.get('latency');
   const hasLatency = received !== null && latency !== undefined && latency.count > 0;
   const part = (amount: number): number | null =>
     received === null || received.packets === 0 ? null : amount / received.packets;
-  const measured: Measured = {
+  return {
     loss: received?.loss ?? null,
     duplicates: received === null ? null : part(received.duplicates),
     reordered: received === null ? null : part(received.reordered),
@@ -226,5 +291,4 @@ function judge(
     received: received?.pps ?? null,
     ...(fleet === undefined ? {} : { fleet }),
   };
-  return thresholds.map((threshold) => threshold.judge(measured));
 }

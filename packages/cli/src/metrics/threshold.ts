@@ -25,6 +25,8 @@ export interface Measured {
 /** A limit that fails the run when it is passed: 'loss>0.1%', 'p99>5ms', 'received<10kpps'. */
 export interface Threshold {
   readonly text: string;
+  /** The part of a scenario that it is about; undefined for the whole run. */
+  readonly part?: string | undefined;
   readonly metric: string;
   /** Whether the run fails. Null: nothing was measured. */
   readonly judge: (measured: Measured) => Verdict;
@@ -59,17 +61,23 @@ const UNITS: Readonly<Record<string, Unit>> = {
   naks: 'count',
 };
 
-/** Parses METRIC OPERATOR VALUE. Throws a ScenarioError that names what is allowed. */
+/**
+ * Parses [PART.]METRIC OPERATOR VALUE; a phase stands before its percentile, like ack-p99 or ack.p99. Throws a ScenarioError
+ * that names what is allowed.
+ */
 export function parseThreshold(option: string, text: string): Threshold {
-  const match = /^\s*([a-z]+(?:-p)?[\d.]*)\s*(>=|<=|>|<)\s*([\d.]+\s*[a-zA-Z%]*)\s*$/.exec(text);
+  const match =
+    /^\s*(?:(?!(?:offer|ack|renew|rebind)\.)([a-z][\w-]*)\.)?([a-z]+(?:[-.]p)?[\d.]*)\s*(>=|<=|>|<)\s*([\d.]+\s*[a-zA-Z%]*)\s*$/.exec(
+      text,
+    );
   if (match === null) {
     throw new ScenarioError(
       option,
       `must be a metric, an operator and a value, like 'loss>0.1%', got '${text}'`,
     );
   }
-  const [, metric, operator, value] = match;
-  const [, phase, part] = /^(?:(offer|ack|renew|rebind)-)?p(\d{1,2}(?:\.\d+)?)$/.exec(metric) ?? [];
+  const [, ofPart, metric, operator, value] = match;
+  const [, phase, part] = /^(?:(offer|ack|renew|rebind)[-.])?p(\d{1,2}(?:\.\d+)?)$/.exec(metric) ?? [];
   const unit = part === undefined ? UNITS[metric] : 'time';
   if (unit === undefined) {
     const known = [...Object.keys(UNITS), 'p50', 'p99', 'p99.9', 'offer-p99', 'ack-p99'].join(', ');
@@ -84,6 +92,7 @@ export function parseThreshold(option: string, text: string): Threshold {
   };
   return {
     text,
+    part: ofPart,
     metric,
     judge(measured) {
       const actual = read(measured);

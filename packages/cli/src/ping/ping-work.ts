@@ -24,7 +24,7 @@ export class PingSide {
     this.#plan = plan;
     const { machines, prefix, gateway } = plan;
     const each = machines.machines();
-    this.#stations = new Stations(engine.relay, each, { prefix, gateway });
+    this.#stations = new Stations(engine.relay, [{ stations: each, prefix, gateway }]);
     const targets = new Map(
       each.map(({ vlans, toAddress }) => [
         `${vlans.join('.')} ${toAddress}`,
@@ -32,7 +32,9 @@ export class PingSide {
       ]),
     );
     this.#targets =
-      engine.farRelay === null ? null : new Stations(engine.farRelay, [...targets.values()], { prefix });
+      engine.farRelay === null
+        ? null
+        : new Stations(engine.farRelay, [{ stations: [...targets.values()], prefix }]);
   }
 
   /** The client of one run, which begins at `startAt` by the relay's clock. */

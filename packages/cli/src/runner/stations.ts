@@ -13,28 +13,37 @@ export interface StationOptions {
   readonly gateway?: string | undefined;
 }
 
+/** Stations of one network. */
+export interface StationGroup extends StationOptions {
+  readonly stations: readonly Station[];
+}
+
 /**
  * One host for each MAC address and VLANs, with all of its addresses, so that it answers ARP, neighbor discovery and ping.
+ * Whoever sends or receives on a relay shares them.
  */
 export class Stations {
   readonly #hosts = new Map<string, Host>();
 
-  constructor(relay: PacketRelay, stations: readonly Station[], { prefix, gateway }: StationOptions) {
-    const addresses = new Map<string, { station: Station; list: Set<string> }>();
-    for (const station of stations) {
-      const key = keyOf(station);
-      const entry = addresses.get(key) ?? { station, list: new Set<string>() };
-      addresses.set(key, entry);
-      entry.list.add(`${station.address}/${prefix}`);
+  constructor(relay: PacketRelay, groups: readonly StationGroup[]) {
+    const known = new Map<string, { station: Station; list: Set<string>; gateways: Set<string> }>();
+    for (const { stations, prefix, gateway } of groups) {
+      for (const station of stations) {
+        const key = keyOf(station);
+        const entry = known.get(key) ?? { station, list: new Set<string>(), gateways: new Set<string>() };
+        known.set(key, entry);
+        entry.list.add(`${station.address}/${prefix}`);
+        if (gateway !== undefined) entry.gateways.add(gateway);
+      }
     }
-    for (const [key, { station, list }] of addresses) {
+    for (const [key, { station, list, gateways }] of known) {
       const options: HostOptions = {
         mac: station.mac,
         vlans: station.vlans,
         addresses: [...list],
         detectDuplicates: 'off',
         exclusive: true,
-        ...(gateway === undefined ? {} : { gateway }),
+        ...(gateways.size === 0 ? {} : { gateways: [...gateways] }),
       };
       this.#hosts.set(key, Host.createNow(relay, options));
     }

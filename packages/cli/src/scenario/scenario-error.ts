@@ -7,3 +7,14 @@ export class ScenarioError extends Error {
     this.option = option;
   }
 }
+
+/** Several things are wrong: a line each. */
+export class ScenarioErrors extends ScenarioError {
+  readonly errors: readonly ScenarioError[];
+
+  constructor(errors: readonly ScenarioError[]) {
+    super(errors[0].option, '');
+    this.message = errors.map(({ message }) => message).join('\n');
+    this.errors = errors;
+  }
+}

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { type Batch, type DgramSocket, type PacketRelay, SharedRUDPConn, type UdpPeer } from 'etherconn';
-import { type Station, type StationOptions, Stations } from '../runner/stations.ts';
+import { type Batch, type DgramSocket, SharedRUDPConn, type UdpPeer } from 'etherconn';
+import type { Station, Stations } from '../runner/stations.ts';
 import type { Flow } from '../scenario/flow-plan.ts';
 
 export type BatchListener = (batch: Batch) => void;
@@ -18,51 +18,32 @@ export interface Target extends Station {
   readonly port: number;
 }
 
-/** The receiving side: hosts with a socket for each of their ports, on all of a host's addresses. */
+/** The receiving side: a socket for each port of hosts, on all of a host's addresses. */
 export class Targets {
-  readonly #stations: Stations;
   readonly #sockets = new Map<string, DgramSocket>();
 
-  private constructor(stations: Stations) {
-    this.#stations = stations;
-  }
-
+  /** @param stations of which all targets are */
   static async open(
-    relay: PacketRelay,
+    stations: Stations,
     targets: readonly Target[],
-    options: StationOptions & { readonly version: 4 | 6 },
+    version: 4 | 6,
     listener: BatchListener,
   ): Promise<Targets> {
-    const opened = new Targets(new Stations(relay, targets, options));
-    try {
-      for (const target of targets) {
-        const key = `${target.mac} ${target.vlans.join('.')} ${target.port}`;
-        if (opened.#sockets.has(key)) continue;
-        const socket = opened.#stations
-          .host(target)
-          .dgram.createSocket(options.version === 4 ? 'udp4' : 'udp6');
-        opened.#sockets.set(key, socket);
-        socket.bind(target.port);
-      }
-      await Promise.all([...opened.#sockets.values()].map((socket) => once(socket, 'listening')));
-      opened.listen(listener);
-    } catch (error) {
-      await opened.close();
-      throw error;
+    const opened = new Targets();
+    for (const target of targets) {
+      const key = `${target.mac} ${target.vlans.join('.')} ${target.port}`;
+      if (opened.#sockets.has(key)) continue;
+      const socket = stations.host(target).dgram.createSocket(version === 4 ? 'udp4' : 'udp6');
+      opened.#sockets.set(key, socket);
+      socket.bind(target.port);
     }
+    await Promise.all([...opened.#sockets.values()].map((socket) => once(socket, 'listening')));
+    opened.listen(listener);
     return opened;
-  }
-
-  get hosts(): number {
-    return this.#stations.size;
   }
 
   listen(listener: BatchListener): void {
     for (const socket of this.#sockets.values()) socket.onBatch(listener);
-  }
-
-  async close(): Promise<void> {
-    await this.#stations.close();
   }
 }
 
@@ -81,29 +62,23 @@ export function targetsOf(flows: readonly Flow[], macOf: (address: string) => st
   return [...targets.values()];
 }
 
-/** The sending side: hosts, a conn for each address and port, and a peer for each flow. */
+/** A flow whose next hop is known. */
+export type ReadyFlow = Flow & { readonly toMac: string };
+
+/** The sending side: a conn for each address and port of hosts, and a peer for each flow. */
 export class Sources {
   readonly peers: readonly UdpPeer[];
-  readonly #stations: Stations;
   readonly #conns = new Map<string, SharedRUDPConn>();
 
-  /** @param nextHop MAC address of each flow's next hop */
-  constructor(
-    relay: PacketRelay,
-    flows: readonly Flow[],
-    options: StationOptions,
-    nextHop: (flow: Flow) => string,
-  ) {
-    this.#stations = new Stations(relay, flows, options);
+  /** @param stations of which the sources of all flows are */
+  constructor(stations: Stations, flows: readonly ReadyFlow[]) {
     this.peers = flows.map((flow) => {
       const key = `${flow.mac} ${flow.vlans.join('.')} ${flow.address} ${flow.port}`;
       let conn = this.#conns.get(key);
       if (conn === undefined) {
         const local = { address: flow.address, port: flow.port };
         // Flows of one conn may have different next hops: each asks when its peer is made, which is now.
-        conn = new SharedRUDPConn(local, this.#stations.host(flow), {
-          resolveNextHop: () => nextHop(this.#asking),
-        });
+        conn = new SharedRUDPConn(local, stations.host(flow), { resolveNextHop: () => this.#asking.toMac });
         this.#conns.set(key, conn);
       }
       this.#asking = flow;
@@ -111,14 +86,10 @@ export class Sources {
     });
   }
 
-  #asking!: Flow;
+  #asking!: ReadyFlow;
 
   /** For answers. */
   listen(listener: BatchListener): void {
     for (const conn of this.#conns.values()) conn.onBatch(listener);
-  }
-
-  async close(): Promise<void> {
-    await this.#stations.close();
   }
 }

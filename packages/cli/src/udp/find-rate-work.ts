@@ -8,8 +8,9 @@ import { DRAIN, type Work } from '../runner/work.ts';
 import { findRate, lossOf } from './find-rate.ts';
 import { flowList } from './flow-list.ts';
 import type { UdpReceiver } from './receiver.ts';
-import { type SendPlan, SendSide } from './send.ts';
+import type { SendPlan } from './send.ts';
 import { notesOf } from './send-work.ts';
+import { UdpStage } from './stage.ts';
 
 export interface FindRatePlan extends SendPlan {
   /** Packets per second. */
@@ -32,7 +33,8 @@ const REST = 100;
 
 /** `udp send --find-rate`. Its result is that of the best trial. */
 export async function findRateWork(engine: Engine, plan: FindRatePlan, signal: AbortSignal): Promise<Work> {
-  const side = await SendSide.open(engine, plan, signal);
+  const stage = await UdpStage.open(engine, [plan], [], signal);
+  const [side] = stage.sends;
   const { clock } = engine;
   return {
     flows: plan.flows.count,
@@ -81,7 +83,7 @@ export async function findRateWork(engine: Engine, plan: FindRatePlan, signal: A
         failed: found.rate === null,
       };
     },
-    close: () => side.close(),
+    close: () => stage.close(),
   };
 }
 

@@ -19,6 +19,7 @@ export function payloadsOf(
   sizes: FrameSizes | undefined,
   version: 4 | 6,
   tags: number,
+  option = '--size',
 ): { readonly size: number; readonly payload: number }[] {
   const around = overhead(version, tags);
   const least = around + PAYLOAD_LENGTH;
@@ -27,7 +28,7 @@ export function payloadsOf(
     if (size < least && sizes.text !== 'imix') {
       const with_ = tags === 0 ? '' : ` with ${tags} VLAN ${tags === 1 ? 'tag' : 'tags'}`;
       throw new ScenarioError(
-        '--size',
+        option,
         `must be at least ${least} over IPv${version}${with_}, so that the measurement's ${PAYLOAD_LENGTH} bytes fit, got '${sizes.text}'`,
       );
     }

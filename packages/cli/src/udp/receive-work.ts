@@ -4,9 +4,10 @@ import { type Engine, LinkCounters } from '../runner/engine.ts';
 import { Runner } from '../runner/runner.ts';
 import { epochOf } from '../runner/wall-clock.ts';
 import type { Work } from '../runner/work.ts';
-import { type BatchListener, type Target, Targets } from './endpoints.ts';
+import type { BatchListener, Target } from './endpoints.ts';
 import { flowList } from './flow-list.ts';
 import { UdpReceiver } from './receiver.ts';
+import { UdpStage } from './stage.ts';
 
 export interface ReceivePlan {
   readonly targets: readonly Target[];
@@ -23,24 +24,24 @@ export interface ReceivePlan {
 }
 
 /** `udp receive` and `udp echo`. */
-export async function receiveWork(engine: Engine, plan: ReceivePlan): Promise<Work> {
+export async function receiveWork(engine: Engine, plan: ReceivePlan, signal: AbortSignal): Promise<Work> {
   const { clock } = engine;
   const { count = Number.POSITIVE_INFINITY, duration } = plan;
   const receiver = new UdpReceiver(clock, epochOf(clock), plan.maxFlows);
   const listener = plan.echo ? receiveAndEcho(receiver) : receiver.onBatch;
-  const opened = await Targets.open(engine.relay, plan.targets, plan, listener);
+  const stage = await UdpStage.open(engine, [], [{ ...plan, listener }], signal);
   return {
     flows: 0,
     notes: [
       'Latency is one way, from the scheduled time of sending: as exact as the clocks of both sides agree.',
     ],
-    async run(onSecond, signal) {
+    async run(onSecond, stop) {
       const total = new Delta();
       const watch = new CountWatch(receiver, count);
       const { length, interrupted } = await new Runner({
         clock,
         clients: [receiver, watch, new LinkCounters(engine)],
-        signal,
+        signal: stop,
         ...(duration === undefined ? {} : { duration }),
         onSecond(second) {
           total.merge(second.delta);
@@ -60,7 +61,7 @@ export async function receiveWork(engine: Engine, plan: ReceivePlan): Promise<Wo
         },
       };
     },
-    close: () => opened.close(),
+    close: () => stage.close(),
   };
 }
 
@@ -92,7 +93,8 @@ class CountWatch implements Client {
   stop(): void {}
 }
 
-function receiveAndEcho(receiver: UdpReceiver): BatchListener {
+/** Sends everything back, and measures it. */
+export function receiveAndEcho(receiver: UdpReceiver): BatchListener {
   return (batch) => {
     receiver.begin();
     while (batch.next()) {

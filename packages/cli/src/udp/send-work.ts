@@ -5,7 +5,8 @@ import { epochOf } from '../runner/wall-clock.ts';
 import { DRAIN, type Work } from '../runner/work.ts';
 import type { ScheduleOptions } from '../scenario/schedule.ts';
 import { flowList } from './flow-list.ts';
-import { type SendPlan, SendSide } from './send.ts';
+import type { SendPlan } from './send.ts';
+import { UdpStage } from './stage.ts';
 
 /** `udp send`: one run of a plan. */
 export async function sendWork(
@@ -14,7 +15,8 @@ export async function sendWork(
   schedule: Omit<ScheduleOptions, 'frameSize'>,
   signal: AbortSignal,
 ): Promise<Work> {
-  const side = await SendSide.open(engine, plan, signal);
+  const stage = await UdpStage.open(engine, [plan], [], signal);
+  const [side] = stage.sends;
   return {
     flows: plan.flows.count,
     notes: notesOf(side.measures, plan.roundTrip),
@@ -47,7 +49,7 @@ export async function sendWork(
         },
       };
     },
-    close: () => side.close(),
+    close: () => stage.close(),
   };
 }
 

@@ -1,25 +1,26 @@
-import { abortable } from '../abortable.ts';
+import type { UdpPeer } from 'etherconn';
 import type { Client } from '../runner/client.ts';
 import type { Engine } from '../runner/engine.ts';
-import { macOf } from '../scenario/default-mac.ts';
 import type { FlowPlan } from '../scenario/flow-plan.ts';
 import type { FrameSizes } from '../scenario/frame-sizes.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { Schedule, type ScheduleOptions } from '../scenario/schedule.ts';
-import { echo, Sources, Targets, targetsOf } from './endpoints.ts';
+import type { Arrivals } from './arrivals.ts';
 import { payloadsOf } from './frames.ts';
-import { findNextHops } from './next-hops.ts';
 import { UdpReceiver } from './receiver.ts';
 import { UdpSender } from './sender.ts';
 
 /** What `udp send` sends, from where to where. */
 export interface SendPlan {
+  /** What errors call the sizes of frames. Default '--size'. */
+  readonly sizeOption?: string;
   readonly flows: FlowPlan;
   readonly prefix: number;
   readonly gateway?: string | undefined;
   readonly sizes?: FrameSizes | undefined;
   /** The destinations answer, and what comes back is measured. */
   readonly roundTrip: boolean;
+  /** Its last 16 bits are the number of the first run: no other sender of this process has it. */
   readonly seed: number;
 }
 
@@ -29,46 +30,32 @@ export class SendSide {
   readonly measures: boolean;
   readonly #plan: SendPlan;
   readonly #engine: Engine;
+  readonly #peers: readonly UdpPeer[];
+  readonly #arrivals: { readonly near: Arrivals; readonly far: Arrivals };
   readonly #frames: readonly { readonly size: number; readonly payload: number }[];
-  #sources!: Sources;
-  #targets: Targets | null = null;
   #runs = 0;
 
-  private constructor(engine: Engine, plan: SendPlan) {
+  /** @param peers one for each flow; throws a ScenarioError when the frames do not fit the interface */
+  constructor(
+    engine: Engine,
+    plan: SendPlan,
+    peers: readonly UdpPeer[],
+    arrivals: { readonly near: Arrivals; readonly far: Arrivals },
+  ) {
     this.#engine = engine;
     this.#plan = plan;
+    this.#peers = peers;
+    this.#arrivals = arrivals;
     this.measures = plan.roundTrip || engine.farRelay !== null;
     const { flows, sizes } = plan;
-    this.#frames = payloadsOf(sizes, flows.version, flows.flow(flows.first).vlans.length);
-  }
-
-  static async open(engine: Engine, plan: SendPlan, signal: AbortSignal): Promise<SendSide> {
-    const side = new SendSide(engine, plan);
-    try {
-      await side.#open(signal);
-    } catch (error) {
-      await side.close();
-      throw error;
-    }
-    return side;
-  }
-
-  async #open(signal: AbortSignal): Promise<void> {
-    const { flows: plan, prefix, gateway } = this.#plan;
-    const { version } = plan;
-    const flows = plan.flows();
-    const { relay, farRelay } = this.#engine;
-    if (farRelay !== null)
-      this.#targets = await Targets.open(farRelay, targetsOf(flows, macOf), { prefix, version }, echo);
-    const nextHop = await abortable(findNextHops(relay, flows, { version, prefix, gateway }), signal);
-    this.#sources = new Sources(relay, flows, { prefix, gateway }, nextHop);
+    this.#frames = payloadsOf(sizes, flows.version, flows.flow(flows.first).vlans.length, plan.sizeOption);
     const longest = Math.max(...this.#frames.map(({ payload }) => payload));
-    const room = Math.min(...this.#sources.peers.map((peer) => peer.maxPayload));
+    const room = peers.reduce((least, peer) => Math.min(least, peer.maxPayload), Number.POSITIVE_INFINITY);
     if (longest > room) {
       const most = Math.max(...this.#frames.map(({ size }) => size)) - (longest - room);
       throw new ScenarioError(
-        '--size',
-        `must be at most ${most} here, by the MTU of ${relay.interfaceName()}`,
+        plan.sizeOption ?? '--size',
+        `must be at most ${most} here, by the MTU of ${engine.relay.interfaceName()}`,
       );
     }
   }
@@ -83,24 +70,23 @@ export class SendSide {
     epoch: number,
   ): { sender: UdpSender; receiver: UdpReceiver | null; clients: Client[] } {
     const frames = this.#frames;
+    const { roundTrip, flows, seed } = this.#plan;
     const frameSize = frames.reduce((sum, { size }) => sum + size, 0) / frames.length;
+    const run = (seed + this.#runs++) & 0xffff;
     const sender = new UdpSender({
-      peers: this.#sources.peers,
-      firstFlow: this.#plan.flows.first,
+      peers: this.#peers,
+      firstFlow: flows.first,
       schedule: new Schedule({ ...schedule, frameSize }),
       frames,
-      run: (this.#plan.seed + this.#runs++) & 0xffff,
+      run,
       epoch: epoch + startAt,
     });
     if (!this.measures) return { sender, receiver: null, clients: [sender] };
-    const receiver = new UdpReceiver(this.#engine.clock, epoch, this.#plan.flows.count);
-    if (this.#plan.roundTrip) this.#sources.listen(receiver.onBatch);
-    else this.#targets!.listen(receiver.onBatch);
+    const receiver = new UdpReceiver(this.#engine.clock, epoch, flows.count);
+    const { near, far } = this.#arrivals;
+    if (this.#runs > 1) for (const each of [near, far]) each.delete((run - 1) & 0xffff);
+    if (roundTrip) near.set(run, receiver);
+    far.set(run, roundTrip ? null : receiver);
     return { sender, receiver, clients: [sender, receiver] };
-  }
-
-  async close(): Promise<void> {
-    await (this.#sources as Sources | undefined)?.close();
-    await this.#targets?.close();
   }
 }

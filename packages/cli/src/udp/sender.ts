@@ -42,6 +42,7 @@ export class UdpSender implements Client {
   readonly #zero: number;
   readonly #behind = new LatencyHistogram();
   #sent = 0;
+  #lastAt = 0;
   #sentBytes = 0;
   #noRoom = 0;
   #unsent = 0;
@@ -60,6 +61,11 @@ export class UdpSender implements Client {
     this.#payloads = frames.map((frame) => this.#writer.bytes.subarray(0, frame.payload));
     this.#sizes = frames.map((frame) => frame.size);
     this.#zero = timeField(epoch);
+  }
+
+  /** Milliseconds of the run at which packets were last sent. */
+  get lastAt(): number {
+    return this.#lastAt;
   }
 
   /** Packets sent, ends of flows not included. */
@@ -115,6 +121,7 @@ export class UdpSender implements Client {
     const payloads = this.#payloads;
     const writer = this.#writer;
     const end = Math.min(due, this.#sent + BUDGET);
+    if (end > this.#sent) this.#lastAt = now;
     if (end > this.#sent && !isMax)
       this.#behind.record(Math.max(0, (now - schedule.timeOf(this.#sent)) * 1000));
     while (this.#sent < end) {

@@ -54,7 +54,7 @@ async function play(options: {
     vlans: each,
     address: flows[0]!.toAddress,
   }));
-  const sinks = new Stations(far, targets, { prefix });
+  const sinks = new Stations(far, [{ stations: targets, prefix }]);
   for (const target of targets) {
     for (const port of [7000, 7001]) {
       const socket = sinks.host(target).dgram.createSocket(is6 ? 'udp6' : 'udp4');
@@ -63,7 +63,7 @@ async function play(options: {
     }
   }
   const macOf = await findNextHops(near, flows, { version: plan.version, prefix });
-  const stations = new Stations(near, flows, { prefix });
+  const stations = new Stations(near, [{ stations: flows, prefix }]);
   const conns = new Map<string, SharedRUDPConn>();
   const peers = flows.map((flow): UdpPeer => {
     const key = `${flow.mac} ${flow.vlans} ${flow.port}`;

@@ -1,0 +1,104 @@
+import {
+  type Document,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
+import type { Scenario } from '../scenario/scenario.ts';
+import { ScenarioError, ScenarioErrors } from '../scenario/scenario-error.ts';
+import { checkScenario } from './check.ts';
+
+/** A scenario that was read, and where its keys are. */
+export interface ScenarioFile {
+  readonly scenario: Scenario;
+  /** The same error, saying in which line of the file: for what turns out to be wrong later. */
+  locate(error: ScenarioError): ScenarioError;
+}
+
+/**
+ * Reads a scenario's YAML (or JSON). Each of `sets` is KEY=VALUE, like 'parts.voice.rate=5kpps', and goes before the file.
+ * Throws ScenarioErrors that name file, line, column and key.
+ */
+export function parseScenarioFile(file: string, text: string, sets: readonly string[] = []): ScenarioFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  const at = (offset: number): string => {
+    const { line, col } = lines.linePos(offset);
+    return `${file}:${line}:${col}`;
+  };
+  if (document.errors.length > 0)
+    throw new ScenarioErrors(
+      document.errors.map(({ pos, message }) => new ScenarioError(at(pos[0]), message)),
+    );
+  if (document.contents === null)
+    throw new ScenarioError(`${file}:1:1`, 'is empty; etherconn init writes an example');
+  const root = document.contents as Node;
+  const setPaths = sets.map((set) => applySet(document, set));
+  keepDigits(document);
+  const locate = (error: ScenarioError): ScenarioError => {
+    if (error instanceof ScenarioErrors) {
+      const inOrder = error.errors.map((each) => ({ each, at: offsetOf(root, each.option.split('.')) }));
+      inOrder.sort((a, b) => a.at - b.at);
+      return new ScenarioErrors(inOrder.map(({ each }) => locate(each)));
+    }
+    const set = setPaths.find((path) => error.option === path || error.option.startsWith(`${path}.`));
+    const offset = offsetOf(root, error.option.split('.'));
+    return new ScenarioError(set === undefined ? at(offset) : `--set ${set}`, error.message);
+  };
+  try {
+    return { scenario: checkScenario(document.toJS({ maxAliasCount: 1000 })), locate };
+  } catch (error) {
+    throw error instanceof ScenarioError ? locate(error) : error;
+  }
+}
+
+/** Puts KEY=VALUE into a document; returns the key. */
+function applySet(document: Document, set: string): string {
+  const [, key, value] = /^([^=\s]+)=(.*)$/s.exec(set) ?? [];
+  if (key === undefined)
+    throw new ScenarioError('--set', `must be KEY=VALUE, like parts.voice.rate=5kpps, got '${set}'`);
+  const parsed = parseDocument(value, { prettyErrors: false });
+  if (parsed.errors.length > 0) throw new ScenarioError(`--set ${key}`, parsed.errors[0].message);
+  const path = key.split('.').map((each) => (/^\d+$/.test(each) ? Number(each) : each));
+  try {
+    document.setIn(path, parsed.contents);
+  } catch {
+    throw new ScenarioError(`--set ${key}`, 'leads through a value that is neither a map nor a list');
+  }
+  return key;
+}
+
+/** Numbers with a point are VLAN stacks and times here: 100.200 is not 100.2. */
+function keepDigits(document: Document): void {
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value === 'number' && !Number.isInteger(node.value) && node.source !== undefined)
+        node.value = node.source;
+    },
+  });
+}
+
+/** Where a key is, or what is nearest to where it should be. */
+function offsetOf(root: Node, path: readonly string[]): number {
+  let node: unknown = root;
+  let offset = root.range?.[0] ?? 0;
+  for (const key of path) {
+    let next: unknown;
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && `${item.key.value}` === key);
+      if (!isPair(pair)) break;
+      offset = (pair.key as Node).range?.[0] ?? offset;
+      next = pair.value;
+    } else if (isSeq(node)) {
+      next = node.items[Number(key)];
+      offset = (next as Node | undefined)?.range?.[0] ?? offset;
+    }
+    node = next;
+  }
+  return offset;
+}

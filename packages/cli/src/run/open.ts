@@ -1,0 +1,178 @@
+import { MemoryRelay } from 'etherconn';
+import { Responder } from '../dhcp/responder.ts';
+import { Delta } from '../metrics/delta.ts';
+import type { NamedFlow, PartTally } from '../metrics/result.ts';
+import type { Client } from '../runner/client.ts';
+import { type Engine, LinkCounters } from '../runner/engine.ts';
+import { Runner } from '../runner/runner.ts';
+import { epochOf } from '../runner/wall-clock.ts';
+import { DRAIN, type Work } from '../runner/work.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { UdpStage } from '../udp/stage.ts';
+import { PartClient } from './part-client.ts';
+import { type PartPlan, type PlanOptions, planOf, type ScenarioPlan, type UdpSendPartPlan } from './plan.ts';
+import {
+  type LatencyKind,
+  type OpenPart,
+  openDhcp,
+  openSend,
+  ReceivePart,
+  type RunningPart,
+} from './running-part.ts';
+
+export interface OpenOptions extends PlanOptions {
+  /** When time 0 of the run is, by the clock of the engine's relay; may be in the future. Default: when it is run. */
+  readonly startAt?: number | undefined;
+  /** Ends the opening early. */
+  readonly signal?: AbortSignal | undefined;
+  /** Writes the files that parts name, such as leases. Default false: scenarios come over networks, too. */
+  readonly writesFiles?: boolean | undefined;
+}
+
+/**
+ * Opens what the parts of a scenario need on an engine, for all of its clients or some; all parts share its relay. What
+ * each part counts is in the deltas of each second under the part's name ({@link Delta.part}), and in the total.
+ */
+export async function openScenario(
+  engine: Engine,
+  scenario: Scenario,
+  options: OpenOptions = {},
+): Promise<Work> {
+  const plan = planOf(scenario, options);
+  const { clock } = engine;
+  const { signal = new AbortController().signal, writesFiles = false } = options;
+  const sending = plan.parts.filter((part): part is UdpSendPartPlan => part.type === 'udp-send');
+  const receiving = plan.parts.flatMap((part) =>
+    part.type === 'udp-receive' || part.type === 'udp-echo' ? new ReceivePart(clock, part) : [],
+  );
+  const stage = await UdpStage.open(
+    engine,
+    sending.map(({ send }) => send),
+    receiving.map(({ plan: part, onBatch }) => ({ ...part, listener: onBatch })),
+    signal,
+  );
+  const responder = respond(engine, plan);
+  const parts = plan.parts.map((part): OpenPart => {
+    if (part.type === 'dhcp') return openDhcp(engine, part, writesFiles);
+    if (part.type === 'udp-send') return openSend(part, stage.sends[sending.indexOf(part)]);
+    return receiving.find(({ plan: own }) => own === part)!;
+  });
+  const kinds = new Set(parts.flatMap(({ latency }) => latency ?? []));
+  const fleets = plan.parts.flatMap((part) => (part.type === 'dhcp' ? part.fleet.clients : []));
+  return {
+    flows: parts.reduce((sum, { flows }) => sum + flows, 0),
+    ...(fleets.length === 0 ? {} : { clients: fleets.reduce((sum, count) => sum + count) }),
+    notes: notesOf(parts, kinds),
+    async run(onSecond, stop) {
+      const epoch = epochOf(clock);
+      const startAt = options.startAt ?? clock.now();
+      const running = parts.map((part) => ({ ...part.begin(startAt, epoch), plan: part.plan }));
+      const clients = running.flatMap((part) =>
+        part.clients.map((client) => {
+          const { name, begin, end } = part.plan;
+          return new PartClient(client, {
+            part: name,
+            begin,
+            end,
+            sharesLatency: kinds.size === 1,
+            holds: part.holds,
+          });
+        }),
+      );
+      const total = new Delta();
+      const drain = receiving.length + sending.length === 0 ? 0 : DRAIN;
+      const { length, interrupted } = await new Runner({
+        clock,
+        clients: [...clients, new LinkCounters(engine), ...(waitsForever(parts) ? [FOR_EVER] : [])],
+        startAt,
+        ...(drain === 0 ? {} : { drain }),
+        signal: stop,
+        onSecond(second) {
+          total.merge(second.delta);
+          onSecond(second);
+        },
+      }).run();
+      for (const part of running) await part.finish?.();
+      const tallies = running.map((part) => part.tally(interrupted));
+      return {
+        total,
+        length: Math.max(0, length - drain),
+        interrupted: interrupted && !waitsForever(parts),
+        sends: tallies.some(({ sends }) => sends),
+        receives: tallies.some(({ receives }) => receives),
+        jitter: kinds.size === 1 ? meanJitter(tallies) : Number.NaN,
+        flows: flowsOf(running),
+        parts: tallies,
+        ...(fleets.length === 0 ? {} : { clients: fleets.reduce((sum, count) => sum + count) }),
+      };
+    },
+    async close() {
+      await responder?.close();
+      await stage.close();
+    },
+  };
+}
+
+/** The DHCP server of a network in memory: a server of ours belongs on a wire of ours alone. */
+function respond({ farRelay }: Engine, { parts, leaseTime }: ScenarioPlan): Responder | null {
+  if (!(farRelay instanceof MemoryRelay)) return null;
+  const stacks = new Map<string, readonly number[]>();
+  for (const part of parts) {
+    if (part.type !== 'dhcp') continue;
+    const { clients, first = 0, vlan } = part.fleet;
+    for (let n = first; n < first + clients; n++) {
+      const ids = vlan?.at(n) ?? [];
+      stacks.set(ids.join('.'), ids);
+    }
+  }
+  return stacks.size === 0 ? null : new Responder(farRelay, { leaseTime, vlans: [...stacks.values()] });
+}
+
+/** Only receivers, and none of them has an end: the run goes on until it is interrupted. */
+function waitsForever(parts: readonly OpenPart[]): boolean {
+  return parts.every((part) => part instanceof ReceivePart && part.plan.end === undefined);
+}
+
+const FOR_EVER: Client = {
+  start: (now) => now + 1000,
+  tick: (now) => now + 1000,
+  counters() {},
+  stop() {},
+};
+
+/** The mean of all flows. */
+function meanJitter(tallies: readonly PartTally[]): number {
+  const measured = tallies.filter(({ jitter, flows }) => Number.isFinite(jitter) && flows > 0);
+  const flows = measured.reduce((sum, part) => sum + part.flows, 0);
+  return measured.reduce((sum, part) => sum + part.jitter * part.flows, 0) / flows;
+}
+
+/** The flows of all parts, the worst first. */
+function flowsOf(running: readonly (RunningPart & { readonly plan: PartPlan })[]): NamedFlow[] {
+  const lists = running.map((part) => ({ name: part.plan.name, flows: part.flowList() }));
+  return lists
+    .flatMap(({ name, flows }) => flows.map((flow) => ({ ...flow, name: `${name}: ${flow.name}` })))
+    .sort((a, b) => b.lost - a.lost || (b.max ?? 0) - (a.max ?? 0));
+}
+
+function notesOf(parts: readonly OpenPart[], kinds: ReadonlySet<LatencyKind>): string[] {
+  const unmeasured = parts.filter(({ latency }) => latency === null).map(({ plan }) => plan.name);
+  return [
+    ...[...kinds].map((kind) => LATENCIES[kind]),
+    ...(kinds.size > 1
+      ? ['Latencies of the parts differ in kind, so there is none of the whole: see each part.']
+      : []),
+    ...(unmeasured.length > 0
+      ? [
+          `What arrives of ${unmeasured.join(', ')} is not measured here: give roundTrip or receiveOn, or run etherconn udp receive there.`,
+        ]
+      : []),
+  ];
+}
+
+const LATENCIES: Readonly<Record<LatencyKind, string>> = {
+  exchange: 'Latency of DHCP is that of whole exchanges: from the first discover to the acknowledgement.',
+  'round trip': 'Round-trip latency is there and back, from the scheduled time of sending.',
+  'one way':
+    'One-way latency is from the scheduled time of sending: as exact as the clocks of both sides agree.',
+};

@@ -1,0 +1,133 @@
+import type { Clock } from 'etherconn';
+import { Fleet } from '../dhcp/fleet.ts';
+import { writeLeases } from '../dhcp/leases-file.ts';
+import type { NamedFlow, PartTally } from '../metrics/result.ts';
+import type { Client } from '../runner/client.ts';
+import type { Engine } from '../runner/engine.ts';
+import type { BatchListener } from '../udp/endpoints.ts';
+import { flowList } from '../udp/flow-list.ts';
+import { receiveAndEcho } from '../udp/receive-work.ts';
+import { UdpReceiver } from '../udp/receiver.ts';
+import type { SendSide } from '../udp/send.ts';
+import type { DhcpPartPlan, PartPlan, UdpReceivePartPlan, UdpSendPartPlan } from './plan.ts';
+
+/** What latency of a part is: only latencies of one kind may be put together. */
+export type LatencyKind = 'exchange' | 'one way' | 'round trip';
+
+/** A part that is opened, before it runs. */
+export interface OpenPart {
+  readonly plan: PartPlan;
+  /** Null when it measures none. */
+  readonly latency: LatencyKind | null;
+  readonly flows: number;
+  /** Makes its clients, for a run that begins at `startAt` by the clock. */
+  begin(startAt: number, epoch: number): RunningPart;
+}
+
+export interface RunningPart {
+  readonly clients: readonly Client[];
+  /** Whether the run waits for its end, though its clients want no ticks. */
+  readonly holds: boolean;
+  /** What it was, at the end. */
+  tally(interrupted: boolean): PartTally;
+  flowList(): NamedFlow[];
+  finish?(): Promise<void>;
+}
+
+export function openDhcp(engine: Engine, plan: DhcpPartPlan, writesFiles: boolean): OpenPart {
+  return {
+    plan,
+    latency: 'exchange',
+    flows: 0,
+    begin(startAt) {
+      const fleet = new Fleet(engine.relay, plan.fleet, startAt + plan.begin);
+      return {
+        clients: [fleet],
+        holds: false,
+        tally: () => ({
+          ...named(plan, 0),
+          length: Math.max(0, fleet.activeLength),
+          sends: true,
+          receives: true,
+          jitter: Number.NaN,
+          clients: plan.fleet.clients,
+        }),
+        flowList: () => [],
+        async finish() {
+          if (writesFiles && plan.leases !== undefined) await writeLeases(plan.leases, fleet);
+        },
+      };
+    },
+  };
+}
+
+export function openSend(plan: UdpSendPartPlan, side: SendSide): OpenPart {
+  const { roundTrip, flows } = plan.send;
+  return {
+    plan,
+    latency: side.measures ? (roundTrip ? 'round trip' : 'one way') : null,
+    flows: flows.count,
+    begin(startAt, epoch) {
+      const { sender, clients, receiver } = side.run(plan.schedule, startAt + plan.begin, epoch);
+      return {
+        clients,
+        holds: false,
+        tally: (interrupted) => ({
+          ...named(plan, flows.count),
+          length: interrupted ? sender.lastAt : (plan.schedule.duration ?? sender.lastAt),
+          sends: true,
+          receives: side.measures,
+          jitter: receiver?.flows.jitter() ?? Number.NaN,
+        }),
+        flowList: () => (receiver === null ? [] : flowList(receiver)),
+      };
+    },
+  };
+}
+
+/** A receiver takes what comes from its part's begin to its end; an echo answers as long. */
+export class ReceivePart implements OpenPart {
+  readonly plan: UdpReceivePartPlan;
+  readonly latency = 'one way';
+  readonly flows = 0;
+  readonly #clock: Clock;
+  #listener: BatchListener = () => {};
+
+  constructor(clock: Clock, plan: UdpReceivePartPlan) {
+    this.#clock = clock;
+    this.plan = plan;
+  }
+
+  readonly onBatch: BatchListener = (batch) => this.#listener(batch);
+
+  begin(startAt: number, epoch: number): RunningPart {
+    const { plan } = this;
+    const receiver = new UdpReceiver(this.#clock, epoch, plan.maxFlows);
+    const listener = plan.type === 'udp-echo' ? receiveAndEcho(receiver) : receiver.onBatch;
+    const from = startAt + plan.begin;
+    const until = startAt + (plan.end ?? Number.POSITIVE_INFINITY);
+    this.#listener = (batch) => {
+      const now = this.#clock.now();
+      if (now >= from && now < until) listener(batch);
+    };
+    return {
+      clients: [receiver],
+      holds: plan.end !== undefined,
+      tally: () => ({
+        ...named(plan, receiver.flows.size),
+        length: receiver.span,
+        sends: false,
+        receives: true,
+        jitter: receiver.flows.jitter(),
+      }),
+      flowList: () => flowList(receiver),
+    };
+  }
+}
+
+function named(
+  { name, type, begin }: PartPlan,
+  flows: number,
+): Pick<PartTally, 'name' | 'type' | 'begin' | 'flows'> {
+  return { name, type, begin, flows };
+}

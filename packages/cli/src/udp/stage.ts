@@ -1,0 +1,98 @@
+import { abortable } from '../abortable.ts';
+import type { Engine } from '../runner/engine.ts';
+import { type StationGroup, type StationOptions, Stations } from '../runner/stations.ts';
+import { macOf } from '../scenario/default-mac.ts';
+import { Arrivals } from './arrivals.ts';
+import { type BatchListener, type ReadyFlow, Sources, type Target, Targets, targetsOf } from './endpoints.ts';
+import { findNextHops } from './next-hops.ts';
+import { type SendPlan, SendSide } from './send.ts';
+
+/** Own stations that receive. */
+export interface ReceiveSide extends StationOptions {
+  readonly targets: readonly Target[];
+  readonly version: 4 | 6;
+  readonly listener: BatchListener;
+}
+
+/**
+ * All UDP senders and receivers of a run, over the same relays: they share hosts and ports, so that two senders may be the
+ * same machines.
+ */
+export class UdpStage {
+  /** In the order of the plans. */
+  readonly sends: readonly SendSide[];
+  readonly #stations: readonly Stations[];
+
+  private constructor(sends: readonly SendSide[], stations: readonly Stations[]) {
+    this.sends = sends;
+    this.#stations = stations;
+  }
+
+  /** Opens everything; the destinations, too, when their side of the wire is ours. Finds next hops, which may take a while. */
+  static async open(
+    engine: Engine,
+    plans: readonly SendPlan[],
+    receives: readonly ReceiveSide[],
+    signal: AbortSignal,
+  ): Promise<UdpStage> {
+    const { relay, farRelay } = engine;
+    const stations: Stations[] = [];
+    const open = (group: readonly StationGroup[], on: Engine['relay']): Stations => {
+      const opened = new Stations(on, group);
+      stations.push(opened);
+      return opened;
+    };
+    try {
+      const arrivals = new Arrivals();
+      const farArrivals = new Arrivals();
+      const flows = plans.map((plan) => plan.flows.flows());
+      if (farRelay !== null && plans.length > 0) {
+        const groups = plans.map((plan, i) => ({ ...groupOf(plan), stations: targetsOf(flows[i], macOf) }));
+        // Routers are the senders' business: destinations answer where the packets came from.
+        const far = open(
+          groups.map(({ stations: targets, prefix }) => ({ stations: targets, prefix })),
+          farRelay,
+        );
+        for (const version of [4, 6] as const) {
+          const targets = groups
+            .filter((group) => group.version === version)
+            .flatMap((group) => group.stations);
+          if (targets.length > 0) await Targets.open(far, targets, version, farArrivals.onBatch);
+        }
+      }
+      const ready: ReadyFlow[][] = [];
+      for (const [i, plan] of plans.entries()) {
+        const nextHop = await abortable(findNextHops(relay, flows[i], groupOf(plan)), signal);
+        ready.push(flows[i].map((flow) => ({ ...flow, toMac: nextHop(flow) })));
+      }
+      const near = open(
+        [
+          ...plans.map((plan, i) => ({ ...groupOf(plan), stations: flows[i] })),
+          ...receives.map((side) => ({ ...side, stations: side.targets })),
+        ],
+        relay,
+      );
+      const sources = new Sources(near, ready.flat());
+      for (const { targets, version, listener } of receives)
+        await Targets.open(near, targets, version, listener);
+      if (plans.some(({ roundTrip }) => roundTrip)) sources.listen(arrivals.onBatch);
+      const starts = flows.map((_, i) => flows.slice(0, i).reduce((sum, each) => sum + each.length, 0));
+      const sends = plans.map((plan, i) => {
+        const peers = sources.peers.slice(starts[i], starts[i] + flows[i].length);
+        return new SendSide(engine, plan, peers, { near: arrivals, far: farArrivals });
+      });
+      return new UdpStage(sends, stations);
+    } catch (error) {
+      await Promise.all(stations.map((each) => each.close()));
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#stations.map((each) => each.close()));
+  }
+}
+
+function groupOf({ flows: { version }, prefix, gateway }: SendPlan): StationOptions & { version: 4 | 6 } {
+  return { version, prefix, gateway };
+}
