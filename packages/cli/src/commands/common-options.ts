@@ -38,11 +38,7 @@ export function addCommonOptions(
 ): Command {
   if (flows) command.option('--per-flow', 'have every flow in --json and --ndjson, too');
   return command
-    .addOption(
-      new Option('--engine <name>', 'how frames are sent and received; auto is AF_XDP where it works')
-        .choices(engines)
-        .default('auto'),
-    )
+    .addOption(engineOption(engines))
     .option('--netns <name>', 'network namespace of the interface: a name, a process id or a path')
     .option(
       '--seed <n>',
@@ -65,6 +61,23 @@ export function addCommonOptions(
     .option('--junit <file>', 'write the thresholds as JUnit XML')
     .option('--metrics <address>', 'serve Prometheus metrics, like :9464', parsed(parseMetricsAddress))
     .option('--verbose', 'print where an error comes from');
+}
+
+function engineOption(engines: readonly EngineName[]): Option {
+  const option = new Option(
+    '--engine <name>',
+    'how frames are sent and received; auto is AF_XDP where it works',
+  )
+    .choices(engines)
+    .default('auto');
+  const choose = option.parseArg!;
+  return option.argParser((text: string, before: EngineName) => {
+    if (text === 'memory' && !engines.includes(text))
+      throw new InvalidArgumentError(
+        `Allowed choices are ${engines.join(', ')}: a network in memory is inside of one process, with nobody else on it. etherconn udp send --engine memory sends and receives.`,
+      );
+    return choose(text, before) as EngineName;
+  });
 }
 
 export function parseSeed(option: string, text: string): number {

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { RawSocketRelay } from 'etherconn';
 import { addVethPair, hasCommand, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
 import { Dhcpv4Type } from 'etherconn/wire';
@@ -30,7 +30,11 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** A server that runs in the far namespace until the test ends, which it says by `ready` that it is. */
+/** Ends the server of a test, however the test has ended: the next one needs its port. */
+let stopServer = async (): Promise<void> => {};
+afterEach(() => stopServer());
+
+/** A server that runs in the far namespace until the test ends; it says by `ready` that it serves. */
 async function serve(
   command: string,
   args: readonly string[],
@@ -40,6 +44,11 @@ async function serve(
   const words = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const child: ChildProcess = far.spawn('env', ...words, command, ...args);
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await exited;
+  };
+  stopServer = stop;
   let log = '';
   await new Promise<void>((resolve, reject) => {
     const heed = (chunk: Buffer): void => {
@@ -51,13 +60,7 @@ async function serve(
     child.once('error', reject);
     child.once('close', () => reject(new Error(`${command} has ended: ${log}`)));
   });
-  return {
-    log: () => log,
-    async stop() {
-      child.kill('SIGTERM');
-      await exited;
-    },
-  };
+  return { log: () => log, stop };
 }
 
 function addressesOf(csv: string, state: string): string[] {
@@ -82,7 +85,7 @@ test('dnsmasq: 5,000 clients, each with the address that the server has for it',
     return `02:ec:00:00:${hex},10.8.${64 + high}.${low}`;
   });
   writeFileSync(hosts, `${reserved.join('\n')}\n`);
-  const server = await serve(
+  await serve(
     'dnsmasq',
     [
       ...['--no-daemon', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--port=0', '--no-ping'],
@@ -107,7 +110,6 @@ test('dnsmasq: 5,000 clients, each with the address that the server has for it',
     ours.map((line) => line.split(',')).map((each) => `${each[1]},${each[4]}`),
     reserved,
   );
-  await server.stop();
 });
 
 test('dnsmasq: flapping clients give their leases back', {
@@ -158,7 +160,7 @@ test('kea: 5,000 clients, answered by unicast', { skip: skip || keaMissing }, as
     }),
   );
   const env = { KEA_PIDFILE_DIR: folder, KEA_LOCKFILE_DIR: 'none' };
-  const server = await serve('kea-dhcp4', ['-c', config], /DHCP4_STARTED/, env);
+  await serve('kea-dhcp4', ['-c', config], /DHCP4_STARTED/, env);
   const csv = join(folder, 'kea.csv');
   const end = await etherconn([
     ...['dhcp', 'va', '--netns', near.path, '--clients', `${CLIENTS}`, '--leases', csv],
@@ -168,7 +170,6 @@ test('kea: 5,000 clients, answered by unicast', { skip: skip || keaMissing }, as
   const { fleet } = objects(end)[0];
   assert.equal(fleet.leases, CLIENTS);
   assert.equal(new Set(addressesOf(csv, 'bound')).size, CLIENTS);
-  await server.stop();
 });
 
 for (const engine of ['packet', 'xdp']) {

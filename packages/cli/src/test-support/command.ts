@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -81,4 +82,15 @@ export function objects(end: CommandEnd): any[] {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
+}
+
+/** That a search for a rate says what its trials do: all pass where no loss is too much, but for a sender that is too slow. */
+// biome-ignore lint/suspicious/noExplicitAny: what has come as JSON.
+export function checkUnlimitedSearch({ rate, trials }: any): void {
+  assert.ok(trials.length >= 1);
+  for (const { passed, reason } of trials)
+    assert.equal(reason, passed ? null : 'the sender could not keep its schedule');
+  const passed = trials.filter((trial: { passed: boolean }) => trial.passed);
+  const rates = passed.map((trial: { rate: number }) => trial.rate);
+  assert.equal(rate, rates.length === 0 ? null : Math.max(...rates));
 }
