@@ -1,6 +1,10 @@
+import { LITTLE_ENDIAN } from '../wire/byte-order.ts';
 import { simdSumOver } from '../wire/memory-sum.ts';
 import { newWasmMemory, type WasmMemory, webAssembly } from '../wire/webassembly.ts';
 import type { FrameMemory } from './link.ts';
+
+// A constant of its own, see byte-order.ts.
+const littleEndian = LITTLE_ENDIAN;
 
 /** Frame memory of `bytes` bytes (a multiple of 4), from the JavaScript heap, zeroed. */
 export function allocateFrameMemory(bytes: number): FrameMemory {
@@ -79,54 +83,95 @@ export function detachFrameMemory(memory: FrameMemory): void {
   Object.assign(memory, viewsOver(new ArrayBuffer(0)));
 }
 
+/** What bytes are copied between: frame memory, or any with these views over the same buffer. */
+export interface CopyMemory {
+  readonly u8: Uint8Array;
+  readonly u32: Uint32Array;
+}
+
+/** From here on bytes whose offsets are not congruent modulo 4 go by words, too: two are made one. */
+const SHIFTED_FROM = 16;
+
 /**
- * Copies a frame without making a view: by words where both offsets are congruent modulo 4 (frames in slots
- * are), by halfwords where both are even, else by bytes. Writes nothing outside of the target range. For
- * short frames this is faster than `TypedArray.set`; for long ones a view made beforehand wins.
+ * Copies bytes from one memory to another without making a view: by words, unless they are few and the offsets are not
+ * congruent modulo 4 (those of frames in slots are). Writes nothing outside of the target range. For short frames this
+ * is faster than `TypedArray.set`; for long ones a view made beforehand wins.
  */
 export function copyFrame(
-  to: FrameMemory,
+  to: CopyMemory,
   toOffset: number,
-  from: FrameMemory,
+  from: CopyMemory,
   fromOffset: number,
   length: number,
 ): void {
   let target = toOffset;
   let source = fromOffset;
   const end = toOffset + length;
-  if (((target ^ source) & 3) === 0) {
+  const shift = ((source - target) & 3) << 3;
+  if (shift === 0 || (length >= SHIFTED_FROM && littleEndian)) {
     while ((target & 3) !== 0 && target < end) to.u8[target++] = from.u8[source++]!;
-    target = copyWords(to.u32, target >> 2, from.u32, source >> 2, end >> 2, target);
-    source = fromOffset + (target - toOffset);
-  } else if (((target | source) & 1) === 0) {
-    const to16 = to.u16;
-    const from16 = from.u16;
-    let halfword = source >> 1;
-    for (let index = target >> 1; index < end >> 1; index++) to16[index] = from16[halfword++]!;
-    target = Math.max(target, end & ~1);
-    source = fromOffset + (target - toOffset);
+    const first = target >> 2;
+    const last = end >> 2;
+    if (first < last) {
+      if (shift === 0) copyWords(to.u32, first, from.u32, source >> 2, last);
+      else copyShifted(to.u32, first, from.u32, source >> 2, last, shift);
+      source += (last - first) << 2;
+      target = last << 2;
+    }
   }
   while (target < end) to.u8[target++] = from.u8[source++]!;
 }
 
-/** Copies the words of `[index, endIndex)`; returns the byte offset after them (`byteOffset` if none). */
+/** Copies the words of `[index, endIndex)`. */
 function copyWords(
   to: Uint32Array,
   index: number,
   from: Uint32Array,
   fromIndex: number,
   endIndex: number,
-  byteOffset: number,
-): number {
-  if (endIndex <= index) return byteOffset;
+): void {
   let target = index;
   let source = fromIndex;
-  for (; target + 4 <= endIndex; target += 4, source += 4) {
+  for (; target + 8 <= endIndex; target = (target + 8) | 0, source = (source + 8) | 0) {
     to[target] = from[source]!;
     to[target + 1] = from[source + 1]!;
     to[target + 2] = from[source + 2]!;
     to[target + 3] = from[source + 3]!;
+    to[target + 4] = from[source + 4]!;
+    to[target + 5] = from[source + 5]!;
+    to[target + 6] = from[source + 6]!;
+    to[target + 7] = from[source + 7]!;
   }
   while (target < endIndex) to[target++] = from[source++]!;
-  return endIndex << 2;
+}
+
+/** The same, where each word is made of two: it begins `shift` bits into the first. On a little-endian machine. */
+function copyShifted(
+  to: Uint32Array,
+  index: number,
+  from: Uint32Array,
+  fromIndex: number,
+  endIndex: number,
+  shift: number,
+): void {
+  const left = 32 - shift;
+  let target = index;
+  let source = fromIndex;
+  let word = from[source]! | 0;
+  for (; target + 4 <= endIndex; target = (target + 4) | 0, source = (source + 4) | 0) {
+    const a = from[source + 1]! | 0;
+    const b = from[source + 2]! | 0;
+    const c = from[source + 3]! | 0;
+    const d = from[source + 4]! | 0;
+    to[target] = (word >>> shift) | (a << left);
+    to[target + 1] = (a >>> shift) | (b << left);
+    to[target + 2] = (b >>> shift) | (c << left);
+    to[target + 3] = (c >>> shift) | (d << left);
+    word = d;
+  }
+  for (; target < endIndex; target++) {
+    const next = from[++source]! | 0;
+    to[target] = (word >>> shift) | (next << left);
+    word = next;
+  }
 }

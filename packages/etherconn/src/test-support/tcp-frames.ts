@@ -1,8 +1,12 @@
-import { emitEthernet } from '../wire/ethernet.ts';
-import { EtherType } from '../wire/ethertype.ts';
+import { allocateFrameMemory } from '../link/frame-memory.ts';
 import { parseIp } from '../wire/ip.ts';
 import { parseMac } from '../wire/mac.ts';
-import { TcpTemplate } from '../wire/tcp-template.ts';
+import {
+  makeTcpTemplate,
+  TCP_TEMPLATE_WORDS,
+  tcpTemplateLength,
+  writeTcpHeaders,
+} from '../wire/tcp-template.ts';
 
 /** A frame with a segment, from one host to another. */
 export interface TcpFrame {
@@ -30,18 +34,32 @@ export function tcpFrame(fields: TcpFrame): Uint8Array {
   } = fields;
   const [source, destination] = [parseIp(fields.source), parseIp(fields.destination)];
   const { sourcePort, destinationPort } = fields;
-  const template = new TcpTemplate({ source, destination, sourcePort, destinationPort, ttl: 64 });
-  const length = 14 + template.headerLength + options.length + payload.length;
-  const u8 = new Uint8Array((length + 3) & ~3);
-  u8.set(options, 14 + template.headerLength);
-  u8.set(payload, 14 + template.headerLength + options.length);
-  emitEthernet(u8, 0, {
-    destination: parseMac(fields.destinationMac),
-    source: parseMac(fields.sourceMac),
-    etherType: source.length === 4 ? EtherType.IPV4 : EtherType.IPV6,
+  const words = new Uint32Array(TCP_TEMPLATE_WORDS);
+  makeTcpTemplate(words, 0, {
+    destinationMac: parseMac(fields.destinationMac),
+    sourceMac: parseMac(fields.sourceMac),
+    ...{ vlans: [], source, destination, sourcePort, destinationPort, ttl: 64 },
   });
-  const memory = { u8, u32: new Uint32Array(u8.buffer) };
+  const body = 2 + tcpTemplateLength(words, 0);
+  const length = body + options.length + payload.length;
+  const memory = allocateFrameMemory((length + 3) & ~3);
+  memory.u8.set(options, body);
+  memory.u8.set(payload, body + options.length);
   const { flags, window = 1000 } = fields;
-  template.write(memory, 14, sequence, acknowledgment, flags, window, options.length, payload.length, 1);
-  return u8.subarray(0, length);
+  writeTcpHeaders(
+    ...([
+      words,
+      0,
+      memory,
+      2,
+      sequence,
+      acknowledgment,
+      flags,
+      window,
+      options.length,
+      payload.length,
+      1,
+    ] as const),
+  );
+  return memory.u8.subarray(2, length);
 }

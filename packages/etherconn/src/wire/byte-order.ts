@@ -12,3 +12,9 @@ export const LITTLE_ENDIAN: boolean = littleEndian;
 export function networkOrder16(value: number): number {
   return littleEndian ? ((value & 0xff) << 8) | ((value >>> 8) & 0xff) : value & 0xffff;
 }
+
+/** The same of a 32-bit number. The result is a signed integer. */
+export function networkOrder32(value: number): number {
+  if (!littleEndian) return value | 0;
+  return (value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24);
+}

@@ -1,22 +1,26 @@
-import { writeU16, writeU32 } from './bytes.ts';
-import { checksumOf, foldSum, internetSum, pseudoSum } from './checksum.ts';
+import { LITTLE_ENDIAN, networkOrder16, networkOrder32 } from './byte-order.ts';
+import { writeU16 } from './bytes.ts';
+import { foldSum, internetSum, pseudoSum } from './checksum.ts';
+import { ETHERNET_HEADER_LENGTH, emitEthernet } from './ethernet.ts';
+import { EtherType } from './ethertype.ts';
 import { emitIpv4, IPV4_CHECKSUM, IPV4_HEADER_LENGTH, IPV4_ID, IPV4_TOTAL_LENGTH } from './ipv4.ts';
-import { emitIpv6, IPV6_HEADER_LENGTH, IPV6_PAYLOAD_LENGTH } from './ipv6.ts';
+import { emitIpv6, IPV6_HEADER_LENGTH } from './ipv6.ts';
 import { internetSumIn, type SummableMemory } from './memory-sum.ts';
 import { IpProtocol } from './protocol.ts';
-import {
-  emitTcp,
-  TCP_ACKNOWLEDGMENT,
-  TCP_CHECKSUM,
-  TCP_DATA_OFFSET,
-  TCP_FLAGS,
-  TCP_HEADER_LENGTH,
-  TCP_SEQUENCE,
-  TCP_WINDOW,
-} from './tcp.ts';
+import { emitTcp, TCP_HEADER_LENGTH } from './tcp.ts';
+import { VLAN_TAG_LENGTH, type Vlan } from './vlan.ts';
+
+/**
+ * The headers of the segments of one connection, prebuilt: Ethernet, VLAN tags, IP and TCP. A template is a few words of
+ * an array, so that those of many connections lie in one. Writing a frame copies them and patches what changes. "Don't
+ * fragment" is set.
+ */
 
 /** All that the headers of one connection's segments say. */
 export interface TcpTemplateFields {
+  readonly destinationMac: Uint8Array;
+  readonly sourceMac: Uint8Array;
+  readonly vlans: readonly Vlan[];
   /** 4 or 16 bytes, both. */
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
@@ -26,87 +30,120 @@ export interface TcpTemplateFields {
   readonly ttl: number;
 }
 
-/**
- * The headers of the segments of one connection, prebuilt: IP and TCP. Writing a packet copies them and patches what
- * changes. "Don't fragment" is set.
- */
-export class TcpTemplate {
-  /** Bytes of the IP header and of the TCP header without options: options, then the payload, go behind them. */
-  readonly headerLength: number;
-  readonly #bytes: Uint8Array;
-  readonly #isV4: boolean;
-  /** Sum of the IPv4 header without total length, id and checksum. */
-  readonly #ipSum: number;
-  /** Sum of the pseudo-header without the length, and of the ports. */
-  readonly #tcpSum: number;
+/** Words of one template. */
+export const TCP_TEMPLATE_WORDS = 24;
 
-  constructor({ source, destination, sourcePort, destinationPort, ttl }: TcpTemplateFields) {
-    const isV4 = destination.length === 4;
-    const tcp = isV4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH;
-    const bytes = new Uint8Array(tcp + TCP_HEADER_LENGTH);
-    const ends = { source, destination, payloadLength: 0 };
-    if (isV4) emitIpv4(bytes, 0, { ...ends, protocol: IpProtocol.TCP, ttl, dontFragment: true });
-    else emitIpv6(bytes, 0, { ...ends, nextHeader: IpProtocol.TCP, hopLimit: ttl });
-    emitTcp(bytes, tcp, { sourcePort, destinationPort, window: 0 });
-    let ipSum = 0;
-    if (isV4) {
-      for (const field of [IPV4_TOTAL_LENGTH, IPV4_ID, IPV4_CHECKSUM]) writeU16(bytes, field, 0);
-      ipSum = foldSum(internetSum(bytes, 0, tcp));
-    }
-    const addresses = tcp - 2 * source.length;
-    const pseudo = pseudoSum(bytes, isV4 ? 4 : 6, addresses, addresses + source.length, IpProtocol.TCP, 0);
-    this.headerLength = bytes.length;
-    this.#bytes = bytes;
-    this.#isV4 = isV4;
-    this.#ipSum = ipSum;
-    this.#tcpSum = foldSum(pseudo + sourcePort + destinationPort);
-  }
+// Behind the headers, which take 21 words at most: two tags, IPv6. They stand behind two bytes of filling, for slots
+// begin 2 bytes past a word (see LinkTx).
+const HEADERS_MAX = 84;
+/** Bytes of all headers in the low half, offset of the IP header in the high one. */
+const LENGTHS = 21;
+/** Sum of the IPv4 header without total length, id and checksum; 0 for IPv6. */
+const IP_SUM = 22;
+/** Sum of the pseudo-header without the length, and of the ports. */
+const TCP_SUM = 23;
 
-  /**
-   * Writes the headers of a packet that begins at `at`, an even offset, around `optionsLength` bytes of options (a
-   * multiple of 4) and `payloadLength` bytes of payload, which stand there already. `id` is IPv4's identification.
-   */
-  write(
-    memory: SummableMemory,
-    at: number,
-    sequence: number,
-    acknowledgment: number,
-    flags: number,
-    window: number,
-    optionsLength: number,
-    payloadLength: number,
-    id: number,
-  ): void {
-    const { u8 } = memory;
-    const body = at + this.headerLength;
-    const tcp = body - TCP_HEADER_LENGTH;
-    const end = body + optionsLength + payloadLength;
-    u8.set(this.#bytes, at);
-    if (this.#isV4) {
-      writeU16(u8, at + IPV4_TOTAL_LENGTH, end - at);
-      writeU16(u8, at + IPV4_ID, id);
-      writeU16(u8, at + IPV4_CHECKSUM, checksumOf(this.#ipSum + (end - at) + id));
-    } else {
-      writeU16(u8, at + IPV6_PAYLOAD_LENGTH, end - tcp);
-    }
-    const offset = ((TCP_HEADER_LENGTH + optionsLength) >> 2) << 4;
-    writeU32(u8, tcp + TCP_SEQUENCE, sequence);
-    writeU32(u8, tcp + TCP_ACKNOWLEDGMENT, acknowledgment);
-    u8[tcp + TCP_DATA_OFFSET] = offset;
-    u8[tcp + TCP_FLAGS] = flags;
-    writeU16(u8, tcp + TCP_WINDOW, window);
-    const sum =
-      this.#tcpSum +
-      (end - tcp) +
-      halves(sequence) +
-      halves(acknowledgment) +
-      ((offset << 8) | flags) +
-      window +
-      internetSumIn(memory, body, end);
-    writeU16(u8, tcp + TCP_CHECKSUM, checksumOf(sum));
+// Constants of its own, see byte-order.ts.
+const order16 = networkOrder16;
+const order32 = networkOrder32;
+/** How far the halves of a word in memory are shifted in its number. */
+const FIRST_HALF = LITTLE_ENDIAN ? 0 : 16;
+const SECOND_HALF = LITTLE_ENDIAN ? 16 : 0;
+
+/** Builds a template at `base` of `words`. */
+export function makeTcpTemplate(words: Uint32Array, base: number, fields: TcpTemplateFields): void {
+  const { source, destination, sourcePort, destinationPort, ttl, vlans } = fields;
+  const isV4 = destination.length === 4;
+  const ip = ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH * vlans.length;
+  const tcp = ip + (isV4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH);
+  const length = tcp + TCP_HEADER_LENGTH;
+  const bytes = new Uint8Array(words.buffer, words.byteOffset + 4 * base + 2, HEADERS_MAX - 2).fill(0);
+  const macs = { destination: fields.destinationMac, source: fields.sourceMac };
+  emitEthernet(bytes, 0, { ...macs, vlans, etherType: isV4 ? EtherType.IPV4 : EtherType.IPV6 });
+  const ends = { source, destination, payloadLength: 0 };
+  if (isV4) emitIpv4(bytes, ip, { ...ends, protocol: IpProtocol.TCP, ttl, dontFragment: true });
+  else emitIpv6(bytes, ip, { ...ends, nextHeader: IpProtocol.TCP, hopLimit: ttl });
+  emitTcp(bytes, tcp, { sourcePort, destinationPort, window: 0 });
+  let ipSum = 0;
+  // What is patched per segment is zero in the template.
+  if (isV4) {
+    for (const field of [IPV4_TOTAL_LENGTH, IPV4_ID, IPV4_CHECKSUM]) writeU16(bytes, ip + field, 0);
+    ipSum = foldSum(internetSum(bytes, ip, tcp));
   }
+  const addresses = tcp - 2 * source.length;
+  const pseudo = pseudoSum(bytes, isV4 ? 4 : 6, addresses, addresses + source.length, IpProtocol.TCP, 0);
+  words[base + LENGTHS] = length | (ip << 16);
+  words[base + IP_SUM] = ipSum;
+  words[base + TCP_SUM] = foldSum(pseudo + sourcePort + destinationPort);
 }
 
-function halves(word: number): number {
-  return (word >>> 16) + (word & 0xffff);
+/** Bytes of all headers without options: options, then the payload, go behind them. */
+export function tcpTemplateLength(words: Uint32Array, base: number): number {
+  return words[base + LENGTHS] & 0xffff;
+}
+
+/** Offset of the IP header. */
+export function tcpTemplateIp(words: Uint32Array, base: number): number {
+  return words[base + LENGTHS] >>> 16;
+}
+
+/**
+ * Writes the headers of a frame that begins at `at`, which is 2 bytes past a word as slots are, around `optionsLength`
+ * bytes of options (a multiple of 4) and `payloadLength` bytes of payload, which stand there already. Sequence numbers
+ * are signed integers; `id` is IPv4's identification. Byte order is written out here, against the rule: this is done for
+ * every packet.
+ */
+export function writeTcpHeaders(
+  words: Uint32Array,
+  base: number,
+  memory: SummableMemory,
+  at: number,
+  sequence: number,
+  acknowledgment: number,
+  flags: number,
+  window: number,
+  optionsLength: number,
+  payloadLength: number,
+  id: number,
+): void {
+  const { u32 } = memory;
+  const lengths = words[base + LENGTHS] | 0;
+  const body = at + (lengths & 0xffff);
+  const ip = ((lengths >>> 16) + 2) >> 2;
+  const tcp = ((lengths & 0xffff) + 2 - TCP_HEADER_LENGTH) >> 2;
+  const word = (at - 2) >> 2;
+  const end = body + optionsLength + payloadLength;
+  // The first two bytes belong to nobody: slots have room before them.
+  for (let i = 0; i <= tcp; i++) u32[word + i] = words[base + i];
+  const segmentLength = TCP_HEADER_LENGTH + optionsLength + payloadLength;
+  const ipSum = words[base + IP_SUM] | 0;
+  if (ipSum !== 0) {
+    const total = IPV4_HEADER_LENGTH + segmentLength;
+    let sum = ipSum + total + id;
+    sum = (sum & 0xffff) + (sum >>> 16);
+    sum = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
+    u32[word + ip] = words[base + ip] | (order16(total) << SECOND_HALF);
+    u32[word + ip + 1] = words[base + ip + 1] | (order16(id) << FIRST_HALF);
+    u32[word + ip + 2] = words[base + ip + 2] | (order16(sum) << SECOND_HALF);
+  } else {
+    u32[word + ip + 1] = words[base + ip + 1] | (order16(segmentLength) << FIRST_HALF);
+  }
+  const offset = ((TCP_HEADER_LENGTH + optionsLength) >> 2) << 4;
+  u32[word + tcp + 1] = order32(sequence);
+  u32[word + tcp + 2] = order32(acknowledgment);
+  u32[word + tcp + 3] = order32((offset << 24) | (flags << 16) | window);
+  let sum =
+    (words[base + TCP_SUM] | 0) +
+    segmentLength +
+    (sequence >>> 16) +
+    (sequence & 0xffff) +
+    (acknowledgment >>> 16) +
+    (acknowledgment & 0xffff) +
+    ((offset << 8) | flags) +
+    window +
+    foldSum(internetSumIn(memory, body, end));
+  sum = (sum & 0xffff) + (sum >>> 16);
+  sum = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
+  // The last word of all headers; there is no urgent data.
+  u32[word + tcp + 4] = order16(sum) << FIRST_HALF;
 }

@@ -1,15 +1,16 @@
-import type { ClockTimer } from '../../clock.ts';
+import type { FrameSender } from '../../relay/transmit.ts';
 import { sequenceAdd } from '../../wire/tcp-sequence.ts';
-import type { TcpTemplate } from '../../wire/tcp-template.ts';
 import type { Path } from '../ip/path.ts';
+import type { Neighbor } from '../neighbor/neighbor.ts';
 import { Congestion } from './congestion.ts';
+import type { Listener } from './listeners.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { Rto } from './rto.ts';
 import { Scoreboard } from './sack.ts';
 import { SendQueue } from './send-queue.ts';
 import type { TcpCounters } from './tcp-counters.ts';
 import { TcpState } from './tcp-state.ts';
-import type { TcpListenerUser, TcpUser } from './tcp-user.ts';
+import type { TcpUser } from './tcp-user.ts';
 
 /** Most bytes of each direction that a connection holds. */
 const QUEUE_LIMIT = 256 * 1024;
@@ -53,16 +54,31 @@ export class Connection {
   readonly remote: Uint8Array;
   readonly localPort: number;
   readonly remotePort: number;
-  readonly template: TcpTemplate;
   user: TcpUser | null = null;
   /** The listening port that is yet to be told of it. */
-  accepting: TcpListenerUser | null = null;
-  /** Place in the host's list. */
+  accepting: Listener | null = null;
+  /** Place in the relay's list, and neighbors in the host's. */
   slot = -1;
+  after: this | null = null;
+  before: this | null = null;
   state: number = TcpState.CLOSED;
+
+  // The way to the other side, as SegmentSender keeps it.
   path: Path | null = null;
   /** {@link HostState.epoch} that `path` was found in. */
   pathEpoch = -1;
+  /** Longest segment with its TCP header that fits into a packet. */
+  pathRoom = 0;
+  neighbor: Neighbor | null = null;
+  neighborVersion = -1;
+  mac: Uint8Array | null = null;
+  sender: FrameSender | null = null;
+  senderEpoch = -1;
+  /** Whether it stands in line for room. */
+  waitsForRoom = false;
+  /** A SYN has found no room. */
+  synDue = false;
+
   /** Bits of {@link News}. */
   news = 0;
   failure: Error | null = null;
@@ -142,21 +158,9 @@ export class Connection {
   acknowledgeAt: number = Infinity;
   keepAliveAt: number = Infinity;
   lingerAt: number = Infinity;
-  /** When to go on after the network had no room. */
-  resumeAt: number = Infinity;
-  timer: ClockTimer | null = null;
-  timerAt: number = Infinity;
 
-  constructor(
-    room: TcpRoom,
-    template: TcpTemplate,
-    local: Uint8Array,
-    localPort: number,
-    remote: Uint8Array,
-    remotePort: number,
-  ) {
+  constructor(room: TcpRoom, local: Uint8Array, localPort: number, remote: Uint8Array, remotePort: number) {
     this.room = room;
-    this.template = template;
     this.local = local;
     this.localPort = localPort;
     this.remote = remote;

@@ -7,7 +7,6 @@ const AGAIN = 1000;
 const TIMES = 5;
 
 interface Answer {
-  readonly tuple: Int32Array;
   /** Sequence number of the SYN. */
   readonly initial: number;
   readonly send: () => void;
@@ -22,7 +21,7 @@ interface Answer {
  */
 export class HalfOpen {
   readonly #clock: Clock;
-  readonly #answers: Answer[] = [];
+  readonly #answers: Map<string, Answer> = new Map();
   #timer: ClockTimer | null = null;
 
   constructor(clock: Clock) {
@@ -31,50 +30,44 @@ export class HalfOpen {
 
   /** Has `send` called again now and then, until `tuple` is removed. A SYN with another number takes the place of the first. */
   add(tuple: Int32Array, initial: number, send: () => void): void {
-    const known = this.initialOf(tuple);
-    if (known === initial) return;
-    if (known !== null) this.remove(tuple);
-    if (this.#answers.length >= ANSWERS_MAX) return;
-    this.#answers.push({ tuple: tuple.slice(), initial, send, due: this.#clock.now() + AGAIN, wait: AGAIN });
+    const key = tuple.join();
+    const known = this.#answers.get(key);
+    if (known?.initial === initial) return;
+    if (known === undefined && this.#answers.size >= ANSWERS_MAX) return;
+    this.#answers.set(key, { initial, send, due: this.#clock.now() + AGAIN, wait: AGAIN });
     this.#arm();
   }
 
   /** Sequence number of the SYN from there, or null. */
   initialOf(tuple: Int32Array): number | null {
-    const at = this.#find(tuple);
-    return at < 0 ? null : this.#answers[at].initial;
+    if (this.#answers.size === 0) return null;
+    return this.#answers.get(tuple.join())?.initial ?? null;
   }
 
   remove(tuple: Int32Array): void {
-    const at = this.#find(tuple);
-    if (at >= 0) this.#answers.splice(at, 1);
+    if (this.#answers.size > 0) this.#answers.delete(tuple.join());
   }
 
   close(): void {
-    this.#answers.length = 0;
+    this.#answers.clear();
     this.#timer?.cancel();
     this.#timer = null;
   }
 
-  #find(tuple: Int32Array): number {
-    return this.#answers.findIndex(({ tuple: other }) => {
-      return other.length === tuple.length && other.every((word, i) => word === tuple[i]);
-    });
-  }
-
   #arm(): void {
-    if (this.#answers.length === 0 || this.#timer !== null) return;
-    const first = Math.min(...this.#answers.map(({ due }) => due));
+    if (this.#answers.size === 0 || this.#timer !== null) return;
+    let first = Infinity;
+    for (const { due } of this.#answers.values()) first = Math.min(first, due);
     this.#timer = this.#clock.setTimer(this.#sendAgain, first - this.#clock.now(), true);
   }
 
   readonly #sendAgain = (): void => {
     this.#timer = null;
     const now = this.#clock.now();
-    for (const answer of [...this.#answers]) {
+    for (const [key, answer] of [...this.#answers]) {
       if (answer.due > now) continue;
       if (answer.wait >= AGAIN * 2 ** (TIMES - 1)) {
-        this.remove(answer.tuple);
+        this.#answers.delete(key);
         continue;
       }
       answer.wait *= 2;

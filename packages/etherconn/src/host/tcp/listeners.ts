@@ -1,10 +1,8 @@
 import { rethrowLater } from '../../rethrow.ts';
 import { sameBytes } from '../../wire/bytes.ts';
 import { hostError } from '../host-error.ts';
+import { freePort } from './local-port.ts';
 import type { TcpListenerUser, TcpListening } from './tcp-user.ts';
-
-const EPHEMERAL_FIRST = 32768;
-const EPHEMERAL_COUNT = 28_232;
 
 /** A listening port. */
 export interface Listener {
@@ -13,6 +11,9 @@ export interface Listener {
   readonly address: Uint8Array | null;
   /** Whether it takes connections to any address, of its version if there is an address. */
   readonly isAny: boolean;
+  /** Connections that may be established and not yet accepted, and those that are. */
+  readonly backlog: number;
+  pending: number;
 }
 
 /** The listening ports of a host. */
@@ -20,8 +21,14 @@ export class Listeners {
   readonly #ports = new Map<number, Listener[]>();
 
   /** Throws EADDRINUSE. */
-  add(user: TcpListenerUser, address: Uint8Array | null, isAny: boolean, wanted: number): TcpListening {
-    const listener = { user, address, isAny };
+  add(
+    user: TcpListenerUser,
+    address: Uint8Array | null,
+    isAny: boolean,
+    wanted: number,
+    backlog: number,
+  ): TcpListening {
+    const listener: Listener = { user, address, isAny, backlog, pending: 0 };
     const port = wanted === 0 ? this.#free() : wanted;
     const list = this.#ports.get(port) ?? [];
     if (list.some((other) => excludes(other, listener)))
@@ -71,11 +78,8 @@ export class Listeners {
   }
 
   #free(): number {
-    const start = Math.floor(Math.random() * EPHEMERAL_COUNT);
-    for (let i = 0; i < EPHEMERAL_COUNT; i++) {
-      const port = EPHEMERAL_FIRST + ((start + i) % EPHEMERAL_COUNT);
-      if (!this.#ports.has(port)) return port;
-    }
+    const port = freePort((one) => !this.#ports.has(one), Math.random());
+    if (port !== 0) return port;
     throw hostError('EADDRINUSE', 'listen', 'no port is free');
   }
 }

@@ -1,3 +1,4 @@
+import type { CopyMemory } from '../../link/frame-memory.ts';
 import { isBefore, sequenceAdd, sequenceDistance } from '../../wire/tcp-sequence.ts';
 import { Ranges } from './ranges.ts';
 import { Ring } from './ring.ts';
@@ -33,10 +34,10 @@ export class ReceiveQueue {
   }
 
   /**
-   * Stores `bytes[start, end)`, whose first byte has number `sequence`; what has been received before, or lies beyond the
+   * Stores the bytes `[start, end)` of a frame, whose first byte has number `sequence`; what has been received before, or lies beyond the
    * limit, is left out. Returns whether anything of it is new.
    */
-  add(sequence: number, bytes: Uint8Array, start: number, end: number): boolean {
+  add(sequence: number, frame: CopyMemory, start: number, end: number): boolean {
     const skipped = Math.max(0, sequenceDistance(this.next, sequence));
     const from = start + skipped;
     const first = sequenceAdd(sequence, skipped);
@@ -51,7 +52,7 @@ export class ReceiveQueue {
     }
     const used = this.#used();
     this.#ring.reserve(Math.max(used, this.length + offset + to - from), used);
-    this.#ring.store(this.length + offset, bytes, from, to);
+    this.#ring.storeFrom(this.length + offset, frame, from, to);
     if (offset === 0) this.#advance(last);
     return true;
   }
@@ -59,7 +60,7 @@ export class ReceiveQueue {
   /** Moves up to that many bytes to `target`; returns how many. */
   read(target: Uint8Array, start: number, end: number): number {
     const count = Math.min(this.length, end - start);
-    this.#ring.copyTo(0, count, target, start);
+    this.#ring.copyOut(0, count, target, start);
     this.length -= count;
     if (this.length === 0 && !this.hasGaps) this.#ring.release();
     else this.#ring.skip(count);

@@ -1,3 +1,4 @@
+import type { CopyMemory } from '../../link/frame-memory.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import type { TcpOptions } from '../../wire/tcp-options.ts';
 import {
@@ -27,8 +28,8 @@ export const Reply = {
   RESET: 1,
 } as const;
 
-/** Takes a segment of a connection: RFC 9293 §3.10.7.3 and 4. `u8` has the data. */
-export function arrive(c: Connection, u8: Uint8Array, segment: Segment): number {
+/** Takes a segment of a connection: RFC 9293 §3.10.7.3 and 4. `frame` has the data. */
+export function arrive(c: Connection, frame: CopyMemory, segment: Segment): number {
   c.lastHeard = c.room.now();
   c.keepAliveProbes = 0;
   if (c.state === TcpState.SYN_SENT) return answerToSyn(c, segment);
@@ -58,11 +59,11 @@ export function arrive(c: Connection, u8: Uint8Array, segment: Segment): number 
   if (segment.has(TcpFlag.RST)) reset(c, segment);
   else if (segment.has(TcpFlag.SYN)) challenge(c);
   else if (!segment.has(TcpFlag.ACK)) counters.ignored++;
-  else return acceptable(c, u8, segment);
+  else return acceptable(c, frame, segment);
   return Reply.NONE;
 }
 
-function acceptable(c: Connection, u8: Uint8Array, segment: Segment): number {
+function acceptable(c: Connection, frame: CopyMemory, segment: Segment): number {
   const { counters } = c.room;
   const { acknowledgment } = segment;
   if (c.state === TcpState.SYN_RECEIVED && acknowledgment !== c.sentEnd) {
@@ -88,7 +89,7 @@ function acceptable(c: Connection, u8: Uint8Array, segment: Segment): number {
     if (c.sendWindow === 0) c.timeouts = 0;
   }
   if (c.endAcknowledged && endAcknowledged(c)) return Reply.NONE;
-  takeData(c, u8, segment);
+  takeData(c, frame, segment);
   takeEnd(c, segment);
   return Reply.NONE;
 }
@@ -238,7 +239,7 @@ function endAcknowledged(c: Connection): boolean {
   return false;
 }
 
-function takeData(c: Connection, u8: Uint8Array, segment: Segment): void {
+function takeData(c: Connection, frame: CopyMemory, segment: Segment): void {
   const { payload, payloadEnd, sequence } = segment;
   if (payload === payloadEnd || c.endReceived) return;
   if (c.isOrphan) {
@@ -250,7 +251,7 @@ function takeData(c: Connection, u8: Uint8Array, segment: Segment): void {
   const { received } = c;
   const before = received.next;
   const hadGaps = received.hasGaps;
-  const isNew = received.add(sequence, u8, payload, payloadEnd);
+  const isNew = received.add(sequence, frame, payload, payloadEnd);
   if (!isNew || hadGaps || received.hasGaps) {
     c.acknowledgeNow = true;
     if (isBefore(received.next, sequence)) c.lastPiece = sequence;
@@ -288,6 +289,7 @@ function takeEnd(c: Connection, segment: Segment): void {
 /** Does what the segments of a batch have left to do: acknowledges, and sends what may be sent now. */
 export function settle(c: Connection): void {
   if (c.state === TcpState.CLOSED) return;
+  if (c.synDue) sendSyn(c);
   transmit(c);
   if (c.acknowledgeNow) sendAcknowledgment(c);
 }

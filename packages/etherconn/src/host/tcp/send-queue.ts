@@ -1,3 +1,4 @@
+import type { CopyMemory } from '../../link/frame-memory.ts';
 import { Ring } from './ring.ts';
 
 /** What has been written and is not acknowledged: sent or not, in order. */
@@ -25,7 +26,7 @@ export class SendQueue {
   }
 
   /** Copies `length` bytes, the first of them `offset` behind the oldest one. */
-  copyTo(offset: number, length: number, target: Uint8Array, to: number): void {
+  copyTo(offset: number, length: number, target: CopyMemory, to: number): void {
     this.#ring.copyTo(offset, length, target, to);
   }
 

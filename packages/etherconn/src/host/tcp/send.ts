@@ -3,22 +3,16 @@ import { isAtMost, isBefore, laterOf, sequenceAdd, sequenceDistance } from '../.
 import { type Connection, LossMode } from './connection.ts';
 import { TcpState } from './tcp-state.ts';
 
-/** Milliseconds until the next attempt, when the network has no room. */
-const RETRY = 1;
-
 /** Sends an acknowledgment without data. */
 export function sendAcknowledgment(c: Connection): void {
-  const at = c.sentEnd;
-  if (!c.room.send(c, at, TcpFlag.ACK, 0, 0)) {
-    c.acknowledgeAt = c.room.now() + RETRY;
-    c.room.armTimer(c);
-  }
+  // Without room it is done when there is some.
+  if (!c.room.send(c, c.sentEnd, TcpFlag.ACK, 0, 0)) c.acknowledgeNow = true;
 }
 
 /** Sends, or sends again, the SYN of a connection that is not established. */
 export function sendSyn(c: Connection): void {
   const flags = c.state === TcpState.SYN_SENT ? TcpFlag.SYN : TcpFlag.SYN | TcpFlag.ACK;
-  c.room.send(c, c.firstSent, flags, 0, 0);
+  c.synDue = !c.room.send(c, c.firstSent, flags, 0, 0);
   c.next = sequenceAdd(c.firstSent, 1);
   c.sentEnd = c.next;
   c.retransmitAt = c.room.now() + c.rto.timeout;
@@ -82,11 +76,7 @@ function sendRange(c: Connection, at: number, limit: number, size: number): numb
   const flags = TcpFlag.ACK | push | (isEnd ? TcpFlag.FIN : 0);
   if (length === 0 && !isEnd) return at;
   const offset = sequenceDistance(at, c.unacknowledged);
-  if (!c.room.send(c, at, flags, offset, length)) {
-    c.resumeAt = c.room.now() + RETRY;
-    c.room.armTimer(c);
-    return at;
-  }
+  if (!c.room.send(c, at, flags, offset, length)) return at;
   return isEnd ? sequenceAdd(end, 1) : end;
 }
 

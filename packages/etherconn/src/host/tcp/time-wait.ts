@@ -1,23 +1,25 @@
+import { versionOf } from './tuple-table.ts';
+
 /** Rows of a wait: what is needed to know a stray, and to answer one. */
 const ROW = {
   KEY: 0,
-  SEND_NEXT: 9,
-  RECEIVE_NEXT: 10,
-  TIMESTAMP: 11,
-  NEXT: 12,
-  FLAGS: 13,
-  OFFSET: 14,
-  PREVIOUS: 15,
-  WORDS: 16,
+  SEND_NEXT: 10,
+  RECEIVE_NEXT: 11,
+  TIMESTAMP: 12,
+  NEXT: 13,
+  FLAGS: 14,
+  OFFSET: 15,
+  PREVIOUS: 16,
+  WORDS: 17,
 } as const;
 const IS_V6 = 1;
 const HAS_TIMESTAMPS = 2;
 /** Milliseconds: twice the longest life of a segment, as with Linux. */
 const WAIT = 60_000;
-/** Most connections that wait; one more ends the wait of the oldest. */
-const ROWS_MAX = 16_384;
+/** Most connections of a relay that wait; one more ends the wait of the oldest. */
+const ROWS_MAX = 65_536;
 
-/** Connections in TIME-WAIT (RFC 9293 §3.3.2), 64 bytes each, in the order in which their waits end. */
+/** Connections in TIME-WAIT (RFC 9293 §3.3.2), 76 bytes each, in the order in which their waits end. */
 export class TimeWait {
   /** Number of rows. */
   size = 0;
@@ -52,7 +54,8 @@ export class TimeWait {
     this.#words[at + ROW.RECEIVE_NEXT] = receiveNext;
     this.#words[at + ROW.TIMESTAMP] = timestamp ?? 0;
     this.#words[at + ROW.OFFSET] = timestampOffset;
-    this.#words[at + ROW.FLAGS] = (tuple.length > 3 ? IS_V6 : 0) | (timestamp === null ? 0 : HAS_TIMESTAMPS);
+    this.#words[at + ROW.FLAGS] =
+      (versionOf(tuple) === 6 ? IS_V6 : 0) | (timestamp === null ? 0 : HAS_TIMESTAMPS);
     this.#append(row, now);
     this.size++;
     return row;
@@ -69,7 +72,7 @@ export class TimeWait {
     const row = this.#oldest;
     const at = row * ROW.WORDS;
     const isV6 = (this.#words[at + ROW.FLAGS] & IS_V6) !== 0;
-    const tuple = this.#words.slice(at, at + (isV6 ? 9 : 3));
+    const tuple = this.#words.slice(at, at + (isV6 ? 10 : 4));
     this.remove(row);
     return tuple;
   }

@@ -14,7 +14,7 @@ const PROBE_INTERVAL = 1000;
 
 /** The earliest of a connection's deadlines, or Infinity. */
 export function earliestDeadline(c: Connection): number {
-  return Math.min(c.retransmitAt, c.acknowledgeAt, c.keepAliveAt, c.lingerAt, c.resumeAt);
+  return Math.min(c.retransmitAt, c.acknowledgeAt, c.keepAliveAt, c.lingerAt);
 }
 
 /** Does what is due. */
@@ -22,10 +22,6 @@ export function deadlinePassed(c: Connection, now: number): void {
   if (c.acknowledgeAt <= now) {
     c.acknowledgeAt = Infinity;
     sendAcknowledgment(c);
-  }
-  if (c.resumeAt <= now) {
-    c.resumeAt = Infinity;
-    transmit(c);
   }
   if (c.retransmitAt <= now) {
     c.retransmitAt = Infinity;

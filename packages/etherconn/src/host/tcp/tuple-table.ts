@@ -1,16 +1,17 @@
 import { OpenTable } from '../../open-table.ts';
 import { readU32 } from '../../wire/bytes.ts';
 
-const WORDS4 = 3;
-const WORDS6 = 9;
+const WORDS4 = 4;
+const WORDS6 = 10;
 const tuple4 = new Int32Array(WORDS4);
 const tuple6 = new Int32Array(WORDS6);
 
 /**
- * The local and the remote end of a connection, as words; the same array for every call, so good until the next one.
- * The addresses have 4 or 16 bytes, both.
+ * A station, and the local and the remote end of a connection of it, as words; the same array for every call, so good
+ * until the next one. The addresses have 4 or 16 bytes, both.
  */
 export function tupleOf(
+  station: number,
   local: Uint8Array,
   localAt: number,
   localPort: number,
@@ -26,13 +27,19 @@ export function tupleOf(
     tuple[words + i] = readU32(remote, remoteAt + 4 * i);
   }
   tuple[2 * words] = (localPort << 16) | remotePort;
+  tuple[2 * words + 1] = station;
   return tuple;
 }
 
-/** Connections by the addresses and ports of both ends, of one IP version. */
+/** The IP version of a tuple. */
+export function versionOf(tuple: Int32Array): 4 | 6 {
+  return tuple.length === WORDS4 ? 4 : 6;
+}
+
+/** Connections by station, addresses and ports of both ends, of one IP version. */
 export class TupleTable extends OpenTable {
   constructor(version: 4 | 6) {
-    super(version === 4 ? WORDS4 : WORDS6, version === 4 ? 2 : 4);
+    super(version === 4 ? WORDS4 : WORDS6, version === 4 ? 3 : 4);
   }
 
   /** The value of a tuple, or -1. */
