@@ -32,7 +32,8 @@ export class TimerWheel {
   set(id: number, due: number, now: number): void {
     if (id >= this.#next.length) this.#grow(id);
     if (this.#size === 0) this.#tick = Math.ceil(now);
-    const tick = Math.min(Math.max(Math.ceil(due), this.#tick), this.#tick + SLOTS - 1);
+    // Never into the slot that is being emptied.
+    const tick = Math.min(Math.max(Math.ceil(due), this.#tick), this.#tick + SLOTS - 2);
     if (this.#ticks[id] <= tick) return;
     this.cancel(id);
     const slot = tick & (SLOTS - 1);
@@ -73,9 +74,10 @@ export class TimerWheel {
   }
 
   readonly #turn = (): void => {
+    // The clock may be a fraction before the millisecond that it was asked for.
+    const until = Math.max(Math.floor(this.#clock.now()), this.#timerTick);
     this.#timer = null;
     this.#timerTick = Infinity;
-    const until = Math.floor(this.#clock.now());
     while (this.#tick <= until && this.#size > 0) {
       const slot = this.#tick & (SLOTS - 1);
       // What is set anew while the slot is emptied goes at least one further.
