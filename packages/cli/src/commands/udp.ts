@@ -174,7 +174,7 @@ async function send(interfaceName: string, options: SendOptions): Promise<number
   return runSession(
     'udp send',
     options,
-    { interfaceName, receiveOn, receiveNetns, impair },
+    { interfaceName, receiveOn, receiveNetns, impair, stations: flows.count },
     (engine, signal) => {
       if (options.findRate === true) {
         const search = {

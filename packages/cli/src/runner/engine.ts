@@ -20,8 +20,13 @@ export interface EngineOptions {
   readonly receiveEngine?: EngineName | undefined;
   /** Faults of a memory network. */
   readonly impair?: Impairments | undefined;
+  /** Simulated machines that there may be: a relay has room for so many. */
+  readonly stations?: number | undefined;
   readonly seed: number;
 }
+
+/** Stations that a relay over AF_XDP has room for when nothing is said. */
+const STATIONS = 131_072;
 
 /** Opened relays. */
 export interface Engine {
@@ -90,13 +95,14 @@ async function openKernel(options: EngineOptions): Promise<Engine> {
 
 async function openRelay(
   name: string,
-  { engine }: Pick<EngineOptions, 'engine'>,
+  { engine, stations = 0 }: Pick<EngineOptions, 'engine' | 'stations'>,
   netns: string | undefined,
 ): Promise<KernelRelay> {
   return Relay.open(name, {
     engine: engine as 'auto' | 'xdp' | 'packet',
     sendingMode: 'batch',
     ...(netns === undefined ? {} : { netns }),
+    ...(stations > STATIONS ? { maxEndpoints: stations } : {}),
   });
 }
 

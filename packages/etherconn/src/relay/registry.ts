@@ -189,14 +189,22 @@ export function stationsOf(keys: readonly L2EndpointKey[]): Station[] {
     throw new OptionError('keys', 'must be an array of at least one L2EndpointKey');
   }
   const stations: { macHigh: number; macLow: number; vlanKey: number; etherTypes: number[] }[] = [];
+  // By MAC address, as one number of 48 bits: there may be a million.
+  const ofMac = new Map<number, typeof stations>();
   for (const key of keys) {
     if (!(key instanceof L2EndpointKey)) throw new OptionError('keys', 'must be L2EndpointKeys');
-    const { macHigh, macLow, vlanKey } = key;
-    const station = stations.find(
-      (s) => s.macHigh === macHigh && s.macLow === macLow && s.vlanKey === vlanKey,
-    );
-    if (station === undefined) stations.push({ macHigh, macLow, vlanKey, etherTypes: [key.etherType] });
-    else if (!station.etherTypes.includes(key.etherType)) station.etherTypes.push(key.etherType);
+    const { macHigh, macLow, vlanKey, etherType } = key;
+    const mac = macHigh * 0x1_0000 + macLow;
+    const same = ofMac.get(mac);
+    const station = same?.find((each) => each.vlanKey === vlanKey);
+    if (station !== undefined) {
+      if (!station.etherTypes.includes(etherType)) station.etherTypes.push(etherType);
+      continue;
+    }
+    const added = { macHigh, macLow, vlanKey, etherTypes: [etherType] };
+    stations.push(added);
+    if (same === undefined) ofMac.set(mac, [added]);
+    else same.push(added);
   }
   return stations;
 }
