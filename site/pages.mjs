@@ -45,6 +45,7 @@ export const PAGES = [
       ['etherconn ping', 'commands/ping'],
       ['etherconn lab', 'commands/lab'],
       ['etherconn replay', 'commands/replay'],
+      ['etherconn respond', 'commands/respond'],
     ],
   },
   {

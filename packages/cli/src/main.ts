@@ -8,6 +8,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { labCommand } from './commands/lab.ts';
 import { pingCommand } from './commands/ping.ts';
 import { replayCommand } from './commands/replay.ts';
+import { respondCommand } from './commands/respond.ts';
 import { udpCommand } from './commands/udp.ts';
 import { ExitCode } from './exit-code.ts';
 
@@ -20,6 +21,7 @@ const commands: readonly (() => Command)[] = [
   replayCommand,
   decodeCommand,
   labCommand,
+  respondCommand,
   doctorCommand,
 ];
 

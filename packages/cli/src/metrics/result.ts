@@ -114,6 +114,14 @@ export interface PartResult extends Found {
   readonly begin: number;
   readonly duration: number;
   readonly flows: number;
+  /** What a responder has been asked. */
+  readonly responder?: ResponderResult;
+/** What a responder has answered; what it sends are answers. */
+export interface ResponderResult {
+  /** Frames and messages by kind. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Of a DHCP server: leases that are held at the end, and addresses that are free. */
+  readonly leases?: { readonly held: number; readonly free: number };
 }
 
 /** A flow of the table, with who it is. */
@@ -133,6 +141,7 @@ interface Extent {
   readonly clients?: number;
   /** It has sent pings. */
   readonly pings?: true;
+  readonly responder?: ResponderResult;
 }
 
 /** What was counted in a run, from which its result is made. */
@@ -199,6 +208,11 @@ function foundIn(total: Delta, extent: Extent): { readonly found: Found; readonl
         noRoom: total.get('noRoom'),
       };
   const received = receives ? receivedOf(total, clients === undefined ? sent : null, perSecond) : null;
+  const received: ReceivedResult | null = receives
+    ? receivedOf(total, tally.clients === undefined && tally.responder === undefined ? sent : null, perSecond)
+    : null;
+  const latency = total.histograms.get('latency');
+  const behind = total.histograms.get('behind');
   const jitter =
     received !== null && received.packets > 0 && Number.isFinite(extent.jitter) ? extent.jitter / 1000 : null;
   const fleet = clients === undefined ? undefined : fleetResultOf(total, clients, seconds);
@@ -213,6 +227,19 @@ function foundIn(total: Delta, extent: Extent): { readonly found: Found; readonl
       ...(pings === undefined ? {} : { ping: pingResultOf(total) }),
     },
     total,
+    ...info,
+    duration: seconds,
+    interrupted: tally.interrupted,
+    sent,
+    received,
+    latency: received === null ? null : latencyOf(latency),
+    jitter,
+    behind: latencyOf(behind),
+    thresholds: verdicts,
+    passed: verdicts.every(({ state }) => state === 'met'),
+    ...(fleet === undefined ? {} : { fleet }),
+    ...(tally.pings === undefined ? {} : { ping: pingResultOf(total) }),
+    ...(tally.responder === undefined ? {} : { responder: tally.responder }),
   };
 }
 

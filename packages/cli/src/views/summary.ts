@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { RunResult } from '../metrics/result.ts';
+import type { ResponderResult, RunResult } from '../metrics/result.ts';
 import { fleetRows, percentilesOf } from './fleet.ts';
 import { percent, scaled, time, whole } from './format.ts';
 import { replayRows } from './replay.ts';
@@ -32,6 +32,8 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
     for (const [name, text] of replayRows(result.replay, sent!)) lines.push(`${label(name)}${text}`);
   for (const [name, text] of result.fleet === undefined ? [] : fleetRows(result.fleet))
     lines.push(`${label(name)}${name === 'failed' ? paint('red', text) : text}`);
+  for (const [name, text] of result.responder === undefined ? [] : responderRows(result.responder))
+    lines.push(`${label(name)}${text}`);
   if (sent !== null) {
     const unsent =
       sent.unsent === 0 ? '' : `, ${paint('yellow', `${whole(sent.unsent)} could not be sent in time`)}`;
@@ -67,6 +69,14 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
   lines.push(...thresholdLines(result, paint));
   for (const note of result.notes) lines.push(`${label('note')}${note}`);
   return lines;
+}
+
+function responderRows({ counts, leases }: ResponderResult): [name: string, text: string][] {
+  const asked = Object.entries(counts).map(([name, count]) => `${name} ${whole(count)}`);
+  const rows: [string, string][] = [['asked', asked.length === 0 ? 'nothing' : asked.join('   ')]];
+  if (leases !== undefined)
+    rows.unshift(['leases', `${whole(leases.held)} held   ${whole(leases.free)} free`]);
+  return rows;
 }
 
 export function thresholdLines({ thresholds }: RunResult, paint: Paint): string[] {
