@@ -102,10 +102,15 @@ export interface RunResult extends RunInfo {
   readonly replay?: ReplayResult;
   /** What each part of a scenario has found, by its name; then the rest is of all parts together. */
   readonly parts?: Readonly<Record<string, PartResult>>;
+  /** What a responder has been asked. */
+  readonly responder?: ResponderResult;
 }
 
 /** What is measured of a run, or of a part of it. */
-type Found = Pick<RunResult, 'sent' | 'received' | 'latency' | 'jitter' | 'behind' | 'fleet' | 'ping'>;
+type Found = Pick<
+  RunResult,
+  'sent' | 'received' | 'latency' | 'jitter' | 'behind' | 'fleet' | 'ping' | 'responder'
+>;
 
 /** What a part of a scenario has found. */
 export interface PartResult extends Found {
@@ -114,8 +119,8 @@ export interface PartResult extends Found {
   readonly begin: number;
   readonly duration: number;
   readonly flows: number;
-  /** What a responder has been asked. */
-  readonly responder?: ResponderResult;
+}
+
 /** What a responder has answered; what it sends are answers. */
 export interface ResponderResult {
   /** Frames and messages by kind. */
@@ -194,7 +199,7 @@ export function resultOf(info: RunInfo, tally: Tally, thresholds: readonly Thres
 }
 
 function foundIn(total: Delta, extent: Extent): { readonly found: Found; readonly total: Delta } {
-  const { sends, receives, clients, pings } = extent;
+  const { sends, receives, clients, pings, responder } = extent;
   const seconds = extent.length / 1000;
   const perSecond = (amount: number): number => (seconds === 0 ? 0 : amount / seconds);
   const sent: SentResult | null = !sends
@@ -207,12 +212,9 @@ function foundIn(total: Delta, extent: Extent): { readonly found: Found; readonl
         unsent: total.get('unsent'),
         noRoom: total.get('noRoom'),
       };
-  const received = receives ? receivedOf(total, clients === undefined ? sent : null, perSecond) : null;
-  const received: ReceivedResult | null = receives
-    ? receivedOf(total, tally.clients === undefined && tally.responder === undefined ? sent : null, perSecond)
-    : null;
-  const latency = total.histograms.get('latency');
-  const behind = total.histograms.get('behind');
+  // What a fleet sends are questions, and what a responder sends are answers: neither is what the other side receives.
+  const known = clients === undefined && responder === undefined ? sent : null;
+  const received = receives ? receivedOf(total, known, perSecond) : null;
   const jitter =
     received !== null && received.packets > 0 && Number.isFinite(extent.jitter) ? extent.jitter / 1000 : null;
   const fleet = clients === undefined ? undefined : fleetResultOf(total, clients, seconds);
@@ -225,21 +227,9 @@ function foundIn(total: Delta, extent: Extent): { readonly found: Found; readonl
       behind: latencyOf(total.histograms.get('behind')),
       ...(fleet === undefined ? {} : { fleet }),
       ...(pings === undefined ? {} : { ping: pingResultOf(total) }),
+      ...(responder === undefined ? {} : { responder }),
     },
     total,
-    ...info,
-    duration: seconds,
-    interrupted: tally.interrupted,
-    sent,
-    received,
-    latency: received === null ? null : latencyOf(latency),
-    jitter,
-    behind: latencyOf(behind),
-    thresholds: verdicts,
-    passed: verdicts.every(({ state }) => state === 'met'),
-    ...(fleet === undefined ? {} : { fleet }),
-    ...(tally.pings === undefined ? {} : { ping: pingResultOf(total) }),
-    ...(tally.responder === undefined ? {} : { responder: tally.responder }),
   };
 }
 
