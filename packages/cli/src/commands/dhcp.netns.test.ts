@@ -206,6 +206,17 @@ for (const engine of ['packet', 'xdp']) {
   });
 }
 
+test('there is room for more clients than a relay has room for by itself', { skip }, async () => {
+  const end = await etherconn([
+    ...['dhcp', 'va', '--netns', near.path, '--engine', 'xdp', '--clients', '140000', '--rate', '10'],
+    ...['--duration', '300ms', '--json'],
+  ]);
+  assert.equal(end.status, 0, end.stderr);
+  const [result] = objects(end);
+  assert.equal(result.clients, 140_000);
+  assert.ok(result.fleet.messages.discover >= 1);
+});
+
 test('Ctrl-C on an interface gives the leases back', { skip }, async () => {
   const relay = await RawSocketRelay.open('vb', { netns: far.path });
   const responder = new Responder(relay, { leaseTime: 3600 });
