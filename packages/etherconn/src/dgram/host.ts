@@ -1,5 +1,11 @@
+import type http from 'node:http';
+import type https from 'node:https';
+import type net from 'node:net';
+import type tls from 'node:tls';
 import { Host as CoreHost } from '../host/host.ts';
-import { type NetModule, netModule } from '../net/net-module.ts';
+import { type Connector, httpAgent, httpsAgent, undiciConnector } from '../net/agents.ts';
+import { type ModuleMaker, type NetModule, netMaker, netModule } from '../net/net-module.ts';
+import { bringToHost } from '../net/server.ts';
 import { type DgramModule, dgramModule } from './socket-class.ts';
 
 /**
@@ -13,6 +19,7 @@ import { type DgramModule, dgramModule } from './socket-class.ts';
  */
 export class Host extends CoreHost {
   #dgram: DgramModule | null = null;
+  #maker: ModuleMaker | null = null;
   #net: NetModule | null = null;
 
   /** This host's counterpart of the module node:dgram: `{ createSocket, Socket }`. */
@@ -23,7 +30,39 @@ export class Host extends CoreHost {
 
   /** This host's counterpart of the module node:net: `{ connect, createServer, Socket, Server … }`. */
   get net(): NetModule {
-    this.#net ??= netModule(this);
+    this.#net ??= netModule(this.#netMaker);
     return this.#net;
+  }
+
+  /** Returns an agent for node:http whose connections are the host's. Options are those of `http.Agent`. */
+  agent(options: http.AgentOptions = {}): http.Agent {
+    return httpAgent(this.#netMaker, options);
+  }
+
+  /** Returns an agent for node:https whose connections are the host's. Options are those of `https.Agent`. */
+  secureAgent(options: https.AgentOptions = {}): https.Agent {
+    return httpsAgent(this.#netMaker, options);
+  }
+
+  /**
+   * Returns a function for the option `connect` of undici's Agent, Pool and Client. Options are those of `tls.connect`;
+   * `timeout` is how long a connection may take, in milliseconds (default 10,000).
+   */
+  connector(options: tls.ConnectionOptions = {}): Connector {
+    return undiciConnector(this.#netMaker, options);
+  }
+
+  /**
+   * Makes a server of Node's (an http.Server, https.Server, tls.Server, http2 server, net.Server) listen on this host.
+   * The arguments behind the server are those of its `listen`. Returns the server.
+   */
+  listen<T extends net.Server>(server: T, ...args: unknown[]): T {
+    bringToHost(server, this.#netMaker);
+    return (server.listen as (...args: unknown[]) => T).apply(server, args);
+  }
+
+  get #netMaker(): ModuleMaker {
+    this.#maker ??= netMaker(this);
+    return this.#maker;
   }
 }

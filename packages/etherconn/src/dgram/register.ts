@@ -1,8 +1,7 @@
 import nodeDgram, * as named from 'node:dgram';
 import { syncBuiltinESMExports } from 'node:module';
-import { pathToFileURL } from 'node:url';
 import { EtherconnError } from '../errors.ts';
-import type { Host } from './host.ts';
+import { useHostOf } from './host-module.ts';
 import dgram from './index.ts';
 
 /**
@@ -13,13 +12,7 @@ import dgram from './index.ts';
  * ETHERCONN_DGRAM_HOST names (a path or a package): its default export is a Host, or a function that returns one or a
  * promise of one. It is loaded in each thread.
  */
-const hostModule = process.env.ETHERCONN_DGRAM_HOST;
-if (hostModule) {
-  const isPath = /^(?:\.|\/)/.test(hostModule);
-  const specifier = isPath ? pathToFileURL(hostModule).href : hostModule;
-  const { default: made } = (await import(specifier)) as { default: Host | (() => Host | Promise<Host>) };
-  dgram.setDefaultHost(typeof made === 'function' ? await made() : made);
-}
+await useHostOf(process.env.ETHERCONN_DGRAM_HOST);
 
 Object.assign(nodeDgram, { createSocket: dgram.createSocket, Socket: dgram.Socket });
 syncBuiltinESMExports();

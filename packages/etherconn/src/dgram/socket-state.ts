@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { UdpHost } from '../host/udp/udp-port.ts';
 import type { SocketHandle } from './handle.ts';
+import { isSending } from './is-sending.ts';
 import { handleNotSendable, notRunning } from './node-errors.ts';
 import { stateSymbol } from './node-socket.ts';
 
@@ -25,9 +26,6 @@ interface SocketOptions {
   readonly sendBufferSize: number | undefined;
   readonly cacheable: boolean;
 }
-
-/** The module of Node's that sends handles to other processes. */
-const SENDER = 'node:internal/child_process';
 
 /**
  * State of a socket, named as that of Node's sockets and kept in the same place, where others look for it: tests of
@@ -66,7 +64,7 @@ export class SocketState {
    * kernel's takes the process down there (Node looks for a C++ object in it without asking), so that call is refused.
    */
   get handle(): SocketHandle | null {
-    if (isCalledBy(SENDER)) throw handleNotSendable();
+    if (isSending()) throw handleNotSendable();
     return this.running;
   }
 
@@ -116,17 +114,4 @@ function bound(this: EventEmitter): void {
 function bindFailed(this: EventEmitter): void {
   this.removeListener('listening', bound);
   stateOf(this).queue = undefined;
-}
-
-/** Whether a module of Node's is among the callers; asked of few calls only, for it is slow. */
-function isCalledBy(file: string): boolean {
-  const { prepareStackTrace, stackTraceLimit } = Error;
-  try {
-    Error.stackTraceLimit = 8;
-    Error.prepareStackTrace = (_error, sites) => sites.some((site) => site.getFileName() === file);
-    return (new Error().stack as unknown) === true;
-  } finally {
-    Error.prepareStackTrace = prepareStackTrace;
-    Error.stackTraceLimit = stackTraceLimit;
-  }
 }

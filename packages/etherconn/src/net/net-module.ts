@@ -1,8 +1,8 @@
 import net from 'node:net';
 import type { Host } from '../host/host.ts';
-import { NodeServer, NodeSocket, normalizeArguments } from './node-net.ts';
+import { NodeServer, NodeSocket } from './node-net.ts';
 import { listenOn } from './server.ts';
-import { HostSocket, initializeSocket, type NetMaker } from './socket.ts';
+import { connectSocket, HostSocket, initializeSocket, type NetMaker } from './socket.ts';
 
 /** A host's counterpart of the module node:net: a plain object that may be changed. */
 export interface NetModule {
@@ -23,18 +23,13 @@ export interface NetModule {
   setDefaultAutoSelectFamilyAttemptTimeout: typeof net.setDefaultAutoSelectFamilyAttemptTimeout;
 }
 
-/** A function is asked for the host when a socket connects or a server listens, so a module may exist before its host. */
-export function netModule(host: Host | (() => Host)): NetModule {
-  const maker = netMaker(host);
+/** The module whose sockets a maker makes. */
+export function netModule(maker: ModuleMaker): NetModule {
   const { Socket } = maker;
   const Server = serverClass(maker);
   // Node's may be called with `new`, too, and are in the wild; methods and arrow functions may not.
   function connect(...args: unknown[]): net.Socket {
-    const normalized = normalizeArguments(args);
-    const [options] = normalized;
-    const socket = new HostSocket(maker, options);
-    if (options.timeout) socket.setTimeout(options.timeout as number);
-    return socket.connect(normalized);
+    return connectSocket(maker, args);
   }
   function createServer(options?: unknown, listener?: unknown): net.Server {
     return new (Server as unknown as new (...args: unknown[]) => net.Server)(options, listener);
@@ -43,8 +38,13 @@ export function netModule(host: Host | (() => Host)): NetModule {
   return { ...net, ...own } as unknown as NetModule;
 }
 
-/** What a module's sockets are made by. */
-export function netMaker(host: Host | (() => Host)): NetMaker & { Socket: typeof net.Socket } {
+/** What the sockets of a module are made by. */
+export interface ModuleMaker extends NetMaker {
+  readonly Socket: typeof net.Socket;
+}
+
+/** A function is asked for the host when a socket connects or a server listens, so a module may exist before its host. */
+export function netMaker(host: Host | (() => Host)): ModuleMaker {
   const maker = {
     host: (): Host => (typeof host === 'function' ? host() : host),
     Socket: null as unknown as typeof net.Socket,

@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import type { SocketName } from './end-address.ts';
 import { ListenHandle } from './listen-handle.ts';
 import { NodeServer } from './node-net.ts';
+import { setServerHandle } from './not-sendable.ts';
 import { HostSocket, type NetMaker } from './socket.ts';
 import type { TcpHandle } from './tcp-handle.ts';
 
@@ -58,12 +59,8 @@ export function listenOn(maker: NetMaker): Listen2 {
       version: address === null || addressType === 6 ? (6 as const) : (4 as const),
       ipv6Only: (flags & IPV6_ONLY) !== 0,
     };
-    server._handle = new ListenHandle(
-      maker.host(),
-      where,
-      (handle) => accept(server, maker, handle),
-      () => server.close(),
-    );
+    const taken = (handle: TcpHandle): void => accept(server, maker, handle);
+    setServerHandle(server, new ListenHandle(maker.host(), where, taken, () => server.close()));
     listenOnNode.call(server, where.address, port, where.version, backlog, fd, flags);
   };
 }

@@ -161,6 +161,15 @@ function takeHandle(socket: HostSocket): void {
   reinitializeOfNode.call(socket, handle as never);
 }
 
+/** Makes a socket and connects it: `net.connect`. */
+export function connectSocket(maker: NetMaker, args: readonly unknown[]): HostSocket {
+  const normalized = normalizeArguments(args);
+  const [options] = normalized;
+  const socket = new HostSocket(maker, options);
+  if (options.timeout) socket.setTimeout(options.timeout as number);
+  return socket.connect(normalized);
+}
+
 /** What the constructor does beyond that of Node. */
 export function initializeSocket(socket: HostSocket, maker: NetMaker, options: unknown): void {
   const { _handle: handle } = socket;

@@ -10,6 +10,7 @@ import { rethrowLater } from '../rethrow.ts';
 import { isUnspecifiedIp } from '../wire/ip.ts';
 import { EndAddress, plainAddress, type SocketName } from './end-address.ts';
 import type { WriteCallback } from './node-net.ts';
+import { refuseSending } from './not-sendable.ts';
 
 /** Most bytes of one 'data' event, as with Node. */
 const CHUNK_MAX = 65_536;
@@ -31,7 +32,7 @@ export interface Diversion {
 /** The option `onread` of a socket. */
 export interface BufferReader {
   buffer: Uint8Array | (() => Uint8Array);
-  callback: (bytes: number, buffer: Uint8Array) => boolean | undefined;
+  callback: (this: unknown, bytes: number, buffer: Uint8Array) => boolean | undefined;
 }
 
 /** A request object of Node's. */
@@ -88,6 +89,7 @@ export class TcpHandle implements TcpUser {
   #refed: boolean;
   #holding = false;
   #onread: unknown = null;
+  #buffer: Uint8Array | null = null;
   /** The function of Node's that stands for its socket. */
   #ownOnread: unknown = null;
   readonly #resource = new AsyncResource('TCPWRAP');
@@ -120,6 +122,7 @@ export class TcpHandle implements TcpUser {
 
   set onread(value: unknown) {
     this.#ownOnread ??= value;
+    if (value !== this.#ownOnread && !this.#closed) refuseSending(value);
     this.#onread = value;
   }
 
@@ -139,8 +142,10 @@ export class TcpHandle implements TcpUser {
     return this.#connect(request, address, port, 6);
   }
 
-  /** The buffer of `onread`: it is asked for when something comes. */
-  useUserBuffer(): void {}
+  /** The first buffer of the option `onread`. */
+  useUserBuffer(buffer: Uint8Array): void {
+    this.#buffer = buffer;
+  }
 
   readStart(): number {
     this.reading = true;
@@ -229,6 +234,10 @@ export class TcpHandle implements TcpUser {
   /** Writes everything; one write at a time. The callback is called at once if there was room. */
   write(bytes: Uint8Array, callback: WriteCallback): void {
     this.bytesWritten += bytes.length;
+    if (this.#closed) {
+      callback(errnoException('EBADF', 'write'));
+      return;
+    }
     if (this.#failure !== null) {
       callback(errnoException(codeOf(this.#failure), 'write', this.#failure));
       return;
@@ -327,7 +336,7 @@ export class TcpHandle implements TcpUser {
     }
     while (this.reading && !this.#closed && this.#tcp !== null && this.#tcp.available > 0) {
       if (socket.diverted !== null) this.#divert(socket.diverted);
-      else if (socket.reader !== null) this.#readInto(socket.reader);
+      else if (this.#buffer !== null && socket.reader !== null) this.#readInto(this.#buffer, socket.reader);
       else this.#push();
     }
     if (!this.reading || this.#closed || this.#tcp === null || this.#ended) return;
@@ -359,12 +368,15 @@ export class TcpHandle implements TcpUser {
     diverted.take(buffer);
   }
 
-  #readInto(reader: BufferReader): void {
-    const buffer = typeof reader.buffer === 'function' ? reader.buffer() : reader.buffer;
+  #readInto(buffer: Uint8Array, reader: BufferReader): void {
+    const { socket } = this;
     const count = this.#tcp!.read(buffer);
     this.bytesRead += count;
-    this.socket._unrefTimer();
-    if (reader.callback(count, buffer) === false) this.readStop();
+    socket._unrefTimer();
+    const goesOn = reader.callback.call(socket, count, buffer) !== false;
+    const next = typeof reader.buffer === 'function' ? reader.buffer() : null;
+    if (next instanceof Uint8Array) this.#buffer = next;
+    if (!goesOn) this.readStop();
   }
 
   #take(): Buffer {

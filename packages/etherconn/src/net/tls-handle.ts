@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import type tls from 'node:tls';
+import tls from 'node:tls';
 import { errnoOf } from '../dgram/system-errors.ts';
 import { setImmediate } from '../real-time.ts';
 import { type Diversion, type HandleOwner, statusOf, TcpHandle } from './tcp-handle.ts';
@@ -37,26 +37,24 @@ let cachedClass: StreamHandleClass | null = null;
 export function prepareTls(): void {
   if (isPrepared) return;
   isPrepared = true;
-  const module = process.getBuiltinModule?.('node:tls') as typeof tls | undefined;
-  const prototype = module?.TLSSocket?.prototype as unknown as TlsInternals | undefined;
-  if (prototype === undefined) return;
+  const prototype = tls.TLSSocket.prototype as unknown as TlsInternals;
   const { _wrapHandle: original } = prototype;
   prototype._wrapHandle = function (this: TlsInternals, wrap, handle, hasActiveWrite) {
     const isOurs = handle instanceof TcpHandle;
-    const taken = isOurs ? streamHandle(module!, wrap as Underlying) : handle;
+    const taken = isOurs ? streamHandle(wrap as Underlying) : handle;
     return original.call(this, wrap, taken, hasActiveWrite);
   };
 }
 
-function streamHandle(module: typeof tls, socket: Underlying): NativeStream {
-  cachedClass ??= defineClass(jsStreamOf(module));
+function streamHandle(socket: Underlying): NativeStream {
+  cachedClass ??= defineClass(jsStream());
   return new cachedClass(socket);
 }
 
 /** Node's native class, which is to be had of a TLSSocket over a Duplex. */
-function jsStreamOf(module: typeof tls): new () => NativeStream {
+function jsStream(): new () => NativeStream {
   const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
-  const probe = new module.TLSSocket(duplex as never);
+  const probe = new tls.TLSSocket(duplex as never);
   const { _parent } = (probe as unknown as { _handle: { _parent: object } })._handle;
   probe.destroy();
   return _parent.constructor as new () => NativeStream;

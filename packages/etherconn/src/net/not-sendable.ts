@@ -1,0 +1,33 @@
+import { isSending } from '../dgram/is-sending.ts';
+import { handleNotSendable } from '../dgram/node-errors.ts';
+
+/*
+ * `child.send('server', socket)` takes the handle out to give it to another process. A handle that is none of the
+ * kernel's takes the process down there (Node looks for a C++ object in it without asking), so that call is refused.
+ */
+
+/** Functions that stood in for `onread` of a handle, and did not come from there. */
+const harmless = new WeakSet<object>();
+
+/** Throws if the function that replaces `onread` of a handle is that of who sends the handle away. */
+export function refuseSending(onread: unknown): void {
+  if (typeof onread !== 'function' || harmless.has(onread)) return;
+  if (isSending()) throw handleNotSendable();
+  harmless.add(onread);
+}
+
+/** Gives a server a handle that cannot be sent. */
+export function setServerHandle(server: object, handle: unknown): void {
+  let current = handle;
+  Object.defineProperty(server, '_handle', {
+    get(): unknown {
+      if (current !== null && isSending()) throw handleNotSendable();
+      return current;
+    },
+    set(value: unknown) {
+      current = value;
+    },
+    enumerable: true,
+    configurable: true,
+  });
+}

@@ -1,0 +1,43 @@
+import tls from 'node:tls';
+import { normalizeArguments } from './node-net.ts';
+import { connectSocket, type NetMaker } from './socket.ts';
+
+/** `tls.connect` as it was when this was loaded. */
+const { connect: connectOfNode } = tls;
+
+type Options = Record<string, unknown>;
+
+/** What of the options of a TLS connection the connection below it is told. */
+const BELOW = [
+  'port',
+  'host',
+  'family',
+  'hints',
+  'lookup',
+  'localAddress',
+  'localPort',
+  'autoSelectFamily',
+  'autoSelectFamilyAttemptTimeout',
+  'allowHalfOpen',
+  'noDelay',
+  'keepAlive',
+  'keepAliveInitialDelay',
+  'signal',
+  'blockList',
+] as const;
+
+/** `tls.connect` over a socket of a host. What names a socket or a path is left to Node. */
+export function connectTls(maker: NetMaker, ...args: unknown[]): tls.TLSSocket {
+  const [base, callback] = normalizeArguments(args);
+  // connect(port, host, options) and connect(port, options).
+  const more = [args[1], args[2]].find((one) => typeof one === 'object' && one !== null);
+  const options: Options = { ...base, ...(more as Options | undefined) };
+  if (options.socket || options.path) return connectOfNode(options as never, callback ?? undefined);
+  const below: Options = {};
+  for (const name of BELOW) if (options[name] !== undefined) below[name] = options[name];
+  const socket = connectSocket(maker, [below]);
+  const secured = connectOfNode({ ...options, socket } as never, callback ?? undefined);
+  // With a socket of its own, Node sets it itself.
+  if (typeof options.timeout === 'number' && options.timeout > 0) secured.setTimeout(options.timeout);
+  return secured;
+}
