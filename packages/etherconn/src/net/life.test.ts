@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import nodeNet, { type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it, test } from 'node:test';
+import { after, describe, it, test } from 'node:test';
 import { inherits } from 'node:util';
 import { Host } from '../dgram/host.ts';
 import { MemoryNetwork } from '../relay/memory-relay.ts';
@@ -13,6 +13,10 @@ import { openDgramHosts } from '../test-support/dgram-hosts.ts';
 import { eventually } from '../test-support/eventually.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import type { NetModule } from './net-module.ts';
+
+/** Sockets on a memory network, and the timers of sockets, do not keep a process alive. */
+const alive = setInterval(() => undefined, 1000);
+after(() => clearInterval(alive));
 
 type SystemError = NodeJS.ErrnoException & { address?: string; port?: number; localPort?: number };
 

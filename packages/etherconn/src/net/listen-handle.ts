@@ -86,6 +86,7 @@ export class ListenHandle implements TcpListenerUser {
     return 0;
   }
 
+  /** Ticks run later, when the connection knows its user. */
   accept(socket: TcpSocket): TcpUser {
     const isMapped = socket.local.length === 4 && this.#where.version === 6;
     const handle = new TcpHandle(this.host, socket, isMapped);

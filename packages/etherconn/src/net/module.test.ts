@@ -166,8 +166,9 @@ test('with the preload, descriptors, handles, pipes and paths are the operating 
       const own = net.createServer().listen(0);
       await once(own, 'listening');
       const worker = fork(__filename + '.worker.js', { execArgv: [] });
-      for (const sent of [own, net.connect(own.address().port)]) {
-        await new Promise((done) => setTimeout(done, 20));
+      const connected = net.connect(own.address().port, '127.0.0.1');
+      await Promise.all([once(own, 'connection'), once(connected, 'connect')]);
+      for (const sent of [own, connected]) {
         try { worker.send('it', sent); } catch (error) { console.log(error.code); }
       }
       worker.kill();

@@ -17,11 +17,13 @@ const { _normalizeArgs } = net as unknown as {
   _normalizeArgs: (args: readonly unknown[]) => NormalizedArguments;
 };
 
+/** What Node marks arguments with that it has taken apart. */
+const [normalizedMark] = Object.getOwnPropertySymbols(_normalizeArgs([]));
+
 /** Takes arguments of `connect` or `listen` apart. Calls of `connect` take the result as their only argument, too. */
 export function normalizeArguments(args: readonly unknown[]): NormalizedArguments {
   const [first] = args;
-  // Taken apart already.
-  if (Array.isArray(first)) return first as NormalizedArguments;
+  if (Array.isArray(first) && normalizedMark in first) return first as unknown as NormalizedArguments;
   return _normalizeArgs(args);
 }
 

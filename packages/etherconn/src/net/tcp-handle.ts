@@ -5,8 +5,9 @@ import { codeOf, errnoException, errnoOf } from '../dgram/system-errors.ts';
 import { ClosedError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { TcpSocket, TcpUser } from '../host/tcp/tcp-user.ts';
-import { nextTick, setImmediate } from '../real-time.ts';
+import { setImmediate } from '../real-time.ts';
 import { rethrowLater } from '../rethrow.ts';
+import { runTicks } from '../ticks.ts';
 import { isUnspecifiedIp } from '../wire/ip.ts';
 import { EndAddress, plainAddress, type SocketName } from './end-address.ts';
 import type { WriteCallback } from './node-net.ts';
@@ -152,7 +153,7 @@ export class TcpHandle implements TcpUser {
     this.#hold();
     if (this.#hasNews && !this.#delivering) {
       this.#delivering = true;
-      nextTick(deliverLater, this);
+      setImmediate(deliverLater, this);
     }
     return 0;
   }
@@ -269,7 +270,7 @@ export class TcpHandle implements TcpUser {
     const request = this.#shutdown!;
     this.#shutdown = null;
     this.#tcp?.shutdown();
-    nextTick(() => this.#run(() => request.oncomplete?.(0)));
+    setImmediate(() => this.#run(() => request.oncomplete?.(0)));
   }
 
   // --- What the connection tells ------------------------------------------------------------------------
@@ -284,7 +285,7 @@ export class TcpHandle implements TcpUser {
   }
 
   readable(): void {
-    if (this.reading && !this.#delivering) this.#run(() => this.deliver());
+    if (this.reading) this.#deliver();
   }
 
   closed(): void {}
@@ -294,7 +295,7 @@ export class TcpHandle implements TcpUser {
     this.#connecting = null;
     this.#failure = error;
     if (this.host.closed || error instanceof ClosedError) {
-      this.#run(() => this.#hostClosed(error));
+      this.#hostClosed(error);
       return;
     }
     if (request !== null) {
@@ -326,33 +327,42 @@ export class TcpHandle implements TcpUser {
     return tcp.available > 0 || tcp.ended || this.#failure !== null;
   }
 
-  /** Hands on what has come, as long as Node's code wants it. */
-  deliver(): void {
-    this.#delivering = false;
+  /** Hands on what has come, as long as Node's code wants it. As with Node, ticks run behind each piece. */
+  #deliver(): void {
+    while (this.#hasNews && this.reading && !this.#closed && !this.#delivering) {
+      this.#run(() => this.#deliverPiece());
+    }
+  }
+
+  #deliverPiece(): void {
     const { socket } = this;
-    if (this.#onread !== this.#ownOnread && this.#hasNews) {
-      socket.destroy();
-      return;
-    }
-    while (this.reading && !this.#closed && this.#tcp !== null && this.#tcp.available > 0) {
-      if (socket.diverted !== null) this.#divert(socket.diverted);
-      else if (this.#buffer !== null && socket.reader !== null) this.#readInto(this.#buffer, socket.reader);
-      else this.#push();
-    }
-    if (!this.reading || this.#closed || this.#tcp === null || this.#ended) return;
-    if (this.#tcp.ended) {
-      this.#ended = true;
-      this.readStop();
-      socket._unrefTimer();
-      if (socket.diverted !== null) {
-        socket.diverted.takeEnd();
-      } else {
-        socket.push(null);
-        socket.read(0);
-      }
-    } else if (this.#failure !== null) {
+    const tcp = this.#tcp!;
+    if (this.#onread !== this.#ownOnread) socket.destroy();
+    else if (tcp.available > 0) this.#deliverBytes();
+    else if (tcp.ended) this.#deliverEnd();
+    else {
       this.readStop();
       socket.destroy(errnoException(codeOf(this.#failure), 'read', this.#failure));
+    }
+  }
+
+  #deliverBytes(): void {
+    const { socket } = this;
+    if (socket.diverted !== null) this.#divert(socket.diverted);
+    else if (this.#buffer !== null && socket.reader !== null) this.#readInto(this.#buffer, socket.reader);
+    else this.#push();
+  }
+
+  #deliverEnd(): void {
+    const { socket } = this;
+    this.#ended = true;
+    this.readStop();
+    socket._unrefTimer();
+    if (socket.diverted !== null) {
+      socket.diverted.takeEnd();
+    } else {
+      socket.push(null);
+      socket.read(0);
     }
   }
 
@@ -443,7 +453,10 @@ export class TcpHandle implements TcpUser {
     });
   }
 
-  /** Runs what the program may have put there: as with Node, in the context in which the handle was made. */
+  /**
+   * Runs what the program may have put there, as Node does: in the context in which the handle was made, and with ticks
+   * behind it. Only from the event loop.
+   */
   #run(action: () => void): void {
     try {
       this.#resource.runInAsyncScope(action);
@@ -451,6 +464,7 @@ export class TcpHandle implements TcpUser {
       rethrowLater(error);
       if (this.reading) this.readStart();
     }
+    runTicks?.();
   }
 
   /** As a handle of libuv's, it keeps the process alive while something is under way, and reading is. */
@@ -463,12 +477,13 @@ export class TcpHandle implements TcpUser {
     else this.host.unrefSocket();
   }
 
-  /** @internal */
-  runDelivery(): void {
-    if (this.#delivering) this.#run(() => this.deliver());
+  /** @internal In a later turn of the event loop, as data comes with Node. */
+  deliverLater(): void {
+    this.#delivering = false;
+    this.#deliver();
   }
 }
 
 function deliverLater(handle: TcpHandle): void {
-  handle.runDelivery();
+  handle.deliverLater();
 }
