@@ -46,6 +46,7 @@ export const PAGES = [
       ['etherconn lab', 'commands/lab'],
       ['etherconn replay', 'commands/replay'],
       ['etherconn respond', 'commands/respond'],
+      ['etherconn send', 'commands/send'],
     ],
   },
   {

@@ -9,6 +9,7 @@ import { labCommand } from './commands/lab.ts';
 import { pingCommand } from './commands/ping.ts';
 import { replayCommand } from './commands/replay.ts';
 import { respondCommand } from './commands/respond.ts';
+import { sendCommand } from './commands/send.ts';
 import { udpCommand } from './commands/udp.ts';
 import { ExitCode } from './exit-code.ts';
 
@@ -19,6 +20,7 @@ const commands: readonly (() => Command)[] = [
   dhcpCommand,
   pingCommand,
   replayCommand,
+  sendCommand,
   decodeCommand,
   labCommand,
   respondCommand,

@@ -99,6 +99,23 @@ test('speed, rates, passes and counts', async () => {
   assert.match(most.stdout, /^lost {7}0 \(0 %\)/m);
 });
 
+test('a filter selects, by the frames of the capture', async () => {
+  const all = await replay(
+    pcap,
+    '--filter',
+    'udp dst port 53 and host 10.0.0.1',
+    '--map-ip',
+    '10.0.0.1=10.0.0.9',
+    '--json',
+  );
+  assert.equal(objects(all)[0].sent.packets, 200);
+  const none = await replay(pcap, '--filter', 'tcp');
+  assert.equal(none.status, 1);
+  assert.match(none.stdout, /^not sent {3}200 frames: not selected$/m);
+  const wrong = await replay(pcap, '--filter', 'udp prt 53');
+  assert.equal(wrong.status, 2, wrong.stderr);
+});
+
 test('frames that are too long are skipped and said; a damaged capture is sent as far as it goes', async () => {
   const long = capture('long.pcap', 10, { length: 3000 });
   const end = await replay(long);

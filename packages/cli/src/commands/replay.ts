@@ -31,6 +31,7 @@ interface ReplayOptions extends CommonOptions {
   readonly mapVlan: readonly VlanMapping[];
   readonly mapIp: readonly IpMapping[];
   readonly fixChecksums?: true;
+  readonly filter?: string;
   readonly listen?: string;
   readonly listenNetns?: string;
   readonly impair?: ReturnType<typeof parseImpairments>;
@@ -76,6 +77,7 @@ export function replayCommand(): Command {
       [],
     )
     .option('--fix-checksums', 'compute all checksums again')
+    .option('--filter <expression>', "send only frames that tcpdump's expression selects, like 'udp port 53'")
     .option('--listen <interface>', 'look at what arrives at this interface')
     .option('--listen-netns <name>', 'its network namespace (default: that of --netns)')
     .option(
@@ -122,10 +124,14 @@ async function replay(file: string, interfaceName: string, options: ReplayOption
       fixChecksums: options.fixChecksums === true,
     },
   };
-  const [{ runSession }, { replayWork }] = await Promise.all([
+  const [{ runSession }, { replayWork }, { compileFilter }] = await Promise.all([
     import('./session.ts'),
     import('../replay/replay-work.ts'),
+    import('../filter/filter.ts'),
   ]);
+  const filter = options.filter === undefined ? undefined : compileFilter(options.filter);
+  const select =
+    filter === undefined ? undefined : (frame: Uint8Array) => filter.matches(frame, 0, frame.length);
   const engine = {
     interfaceName,
     receiveOn: listen,
@@ -134,7 +140,9 @@ async function replay(file: string, interfaceName: string, options: ReplayOption
     receiveEngine: 'packet',
     impair,
   } as const;
-  return runSession('replay', options, engine, (opened, signal) => replayWork(opened, plan, signal));
+  return runSession('replay', options, engine, (opened, signal) =>
+    replayWork(opened, { ...plan, select }, signal),
+  );
 }
 
 function check(file: string, options: ReplayOptions): void {
