@@ -56,6 +56,7 @@ const STEP = 0x6d2b79f5;
  * that a hundred thousand need no object of their own.
  */
 export class Fleet implements Client {
+  readonly isPatient = true;
   readonly members: Members;
   readonly states: Uint8Array;
   readonly addresses: Uint32Array;

@@ -131,6 +131,7 @@ export function namespacePath(option: string, netns: string | undefined): string
 
 /** Counts what the kernel, or the queue of a memory network's port, has dropped before it came to us: that is our own loss. */
 export class LinkCounters implements Client {
+  readonly isPatient = true;
   readonly #relays: readonly (KernelRelay | MemoryRelay)[];
   #told: number;
 

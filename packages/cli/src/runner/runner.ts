@@ -3,7 +3,7 @@ import { Delta, type Second } from '../metrics/delta.ts';
 import type { Client } from './client.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
-/** Milliseconds below which a timer of Node's is too coarse: then we look in each turn of the event loop. */
+/** Milliseconds below which a timer of Node's is too coarse: then we look in each turn of the event loop, for who is not patient. */
 const FINEST_TIMER = 1;
 
 /** Turns of the event loop that follow a drain. */
@@ -40,6 +40,7 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #clock: Clock;
   readonly #clients: readonly Client[];
+  readonly #isPatient: boolean;
   readonly #startAt: number;
   readonly #wheel: TimerWheel;
   readonly #finish: () => void;
@@ -59,6 +60,7 @@ export class Runner {
     this.#options = options;
     this.#clock = options.clock;
     this.#clients = options.clients;
+    this.#isPatient = options.clients.every((client) => client.isPatient === true);
     this.#startAt = options.startAt ?? options.clock.now();
     this.#endsAt = options.duration ?? Number.POSITIVE_INFINITY;
     this.#wheel = new TimerWheel(options.clients.length, 0);
@@ -161,14 +163,13 @@ export class Runner {
       return;
     }
     const delay = until - this.#now();
-    if (delay < FINEST_TIMER && !(this.#clock instanceof VirtualClock)) {
+    if (this.#clock instanceof VirtualClock) {
+      this.#timer = this.#clock.setTimer(this.#turn, Math.max(delay, 0.001));
+    } else if (delay <= 0 || (delay < FINEST_TIMER && !this.#isPatient)) {
       this.#immediate = setImmediate(this.#turn);
     } else {
       // Rounded down, since timers fire late rather than early.
-      this.#timer = this.#clock.setTimer(
-        this.#turn,
-        this.#clock instanceof VirtualClock ? Math.max(delay, 0.001) : Math.floor(delay),
-      );
+      this.#timer = this.#clock.setTimer(this.#turn, Math.max(FINEST_TIMER, Math.floor(delay)));
     }
   }
 

@@ -71,6 +71,7 @@ const IDLE = 60_000;
 
 /** Ends the run once enough has come: as long as it wants ticks, the run goes on. */
 class CountWatch implements Client {
+  readonly isPatient = true;
   readonly #receiver: UdpReceiver;
   readonly #count: number;
 

@@ -14,6 +14,7 @@ const FCS = 4;
  * Latency is from the time that the packet was scheduled for to the wake-up that brought it.
  */
 export class UdpReceiver implements Client {
+  readonly isPatient = true;
   readonly flows: FlowTable;
   /** Who each flow is, by row. */
   readonly names: string[] = [];
