@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { Bench, FAR, NEAR } from '../lib/namespaces.mjs';
 import {
   NEAR_MAC,
@@ -33,6 +34,7 @@ export async function run(context) {
       await receive(bench, context),
       await memory(bench, context),
       await dhcp(bench, context),
+      await capture(bench, context),
     ];
   } finally {
     await bench.close();
@@ -246,6 +248,62 @@ async function dhcp(bench, context) {
         { of: 'etherconn dhcp', to: 'fleet of the bench app: RUDPConn, AF_XDP, onBatch', atLeast: 0.8 },
         { of: 'etherconn dhcp', to: 'perfdhcp, one thread', atLeast: 3 },
         { of: 'etherconn dhcp', to: 'perfdhcp, two threads', atLeast: 3 },
+      ],
+    },
+    context,
+  );
+}
+
+/**
+ * @param {Bench} bench
+ * @param {import('../lib/context.mjs').Context} context
+ */
+async function capture(bench, context) {
+  const sender = (/** @type {number} */ ms) =>
+    bench.rival('near', 'xdp-send', { payload: payloadOf(64), ms: sendingTime(ms) });
+  const alone = () =>
+    receiveAtRate(
+      () => bench.script('far', 'receive', { engine: 'packet', receive: 'throughput' }),
+      () => sender(SECOND),
+      SECOND,
+    );
+  const tool = async () => {
+    const folder = mkdtempSync('/dev/shm/etherconn-bench-');
+    const before = bench.farFrames();
+    const argv = ['capture', FAR, '-Q', 'in', '-w', `${folder}/frames.pcapng`];
+    const child = bench.script('far', 'tool', { argv, starts: 'now' });
+    try {
+      const source = await sender(WARM_UP).ready();
+      await child.ready();
+      source.tell('b');
+      const { packets, milliseconds } = await source.result();
+      child.tell('e');
+      const { second, result, cpuMicroseconds } = await child.result();
+      const offered = (packets / milliseconds) * 1000;
+      const written = second.frames - second.lost;
+      return {
+        value: written,
+        'offered/s': offered,
+        'lost and counted %': (100 * (result.dropped + result.lost)) / (result.frames + result.dropped),
+        'lost and not counted': Math.max(0, bench.farFrames() - before - result.frames - result.dropped),
+        'CPU ns/packet': (cpuMicroseconds * 1000) / written,
+      };
+    } finally {
+      await child.kill();
+      rmSync(folder, { recursive: true });
+    }
+  };
+  return measure(
+    {
+      title: '`etherconn capture -w` to a RAM disk, AF_PACKET, 64-byte frames from a C sender',
+      unit: 'packets/s',
+      cases: [
+        { name: 'AF_PACKET throughput, onBatch', run: alone },
+        { name: 'capture -w', run: tool },
+      ],
+      comparisons: [{ of: 'capture -w', to: 'AF_PACKET throughput, onBatch', atLeast: 0.6 }],
+      bounds: [
+        { of: 'capture -w', detail: 'lost and not counted', unit: 'frames lost and not counted', atMost: 0 },
       ],
     },
     context,
