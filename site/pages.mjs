@@ -47,6 +47,7 @@ export const PAGES = [
       ['etherconn replay', 'commands/replay'],
       ['etherconn respond', 'commands/respond'],
       ['etherconn send', 'commands/send'],
+      ['etherconn doctor', 'commands/doctor'],
     ],
   },
   {

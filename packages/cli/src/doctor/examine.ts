@@ -1,14 +1,5 @@
+import type { Finding } from './finding.ts';
 import { type System, thisSystem } from './system.ts';
-
-/** One thing that was looked at. */
-export interface Finding {
-  readonly name: string;
-  /** `missing`: does not work or is not there; `unknown`: could not be found out. */
-  readonly state: 'ok' | 'missing' | 'unknown';
-  readonly detail: string;
-  /** What to do, when there is something. */
-  readonly advice?: string;
-}
 
 /** Bits of the capability sets in /proc/self/status (linux/capability.h), and what needs them. */
 const CAPABILITIES = [
@@ -47,7 +38,7 @@ export async function examine(system: System = thisSystem): Promise<Finding[]> {
   const capabilities = examineCapabilities(system);
   const namespaces = examineNamespaces(system);
   findings.push(
-    packetLink(addon, capabilities[0]!, namespaces),
+    preventing(packetLink(addon, capabilities[0]!, namespaces)),
     xdpLink(system, addon),
     addon,
     ...capabilities,
@@ -56,6 +47,11 @@ export async function examine(system: System = thisSystem): Promise<Finding[]> {
     ...TOOLS.map((tool) => examineTool(system, tool)),
   );
   return findings;
+}
+
+/** Without AF_PACKET there is no link to an interface at all. */
+function preventing(link: Finding): Finding {
+  return link.state === 'missing' ? { ...link, prevents: true } : link;
 }
 
 const MEMORY_LINK: Finding = {
@@ -68,7 +64,7 @@ function examineNode(system: System): Finding {
   const name = 'Node.js';
   if (isAtLeast(system.nodeVersion, MIN_NODE)) return { name, state: 'ok', detail: system.nodeVersion };
   const detail = `${system.nodeVersion}, ${MIN_NODE.join('.')} or later is needed`;
-  return { name, state: 'missing', detail, advice: 'install a newer Node.js' };
+  return { name, state: 'missing', detail, advice: 'install a newer Node.js', prevents: true };
 }
 
 async function examineAddon(system: System): Promise<Finding> {
@@ -91,12 +87,12 @@ function examineCapabilities(system: System): Finding[] {
 
 /** Settings that forbid user namespaces to ordinary users: path, forbidding value, remedy. */
 const NAMESPACE_SETTINGS = [
-  ['/proc/sys/user/max_user_namespaces', '0', 'sysctl user.max_user_namespaces=15000'],
-  ['/proc/sys/kernel/unprivileged_userns_clone', '0', 'sysctl kernel.unprivileged_userns_clone=1'],
+  ['/proc/sys/user/max_user_namespaces', '0', 'sysctl -w user.max_user_namespaces=15000'],
+  ['/proc/sys/kernel/unprivileged_userns_clone', '0', 'sysctl -w kernel.unprivileged_userns_clone=1'],
   [
     '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
     '1',
-    'sysctl kernel.apparmor_restrict_unprivileged_userns=0',
+    'sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
   ],
 ] as const;
 
@@ -114,10 +110,9 @@ function examineNamespaces(system: System): Finding {
     name,
     state: 'missing',
     detail: failure,
-    advice:
-      setting === undefined
-        ? 'the container runtime or a security module forbids them'
-        : `as root: ${setting[2]}`,
+    ...(setting === undefined
+      ? { advice: 'the container runtime or a security module forbids them' }
+      : { advice: `as root: ${setting[2]}`, repair: setting[2] }),
   };
 }
 
@@ -211,8 +206,9 @@ function examineKernel(system: System): Finding {
 function examineTool(system: System, tool: (typeof TOOLS)[number]): Finding {
   const path = system.findProgram(tool.name);
   if (path !== undefined) return { name: tool.name, state: 'ok', detail: path };
-  const advice = `on Debian: apt install ${tool.package}`;
-  return { name: tool.name, state: 'missing', detail: `not found; it ${tool.use}`, advice };
+  const repair = `apt install ${tool.package}`;
+  const advice = `on Debian: ${repair}`;
+  return { name: tool.name, state: 'missing', detail: `not found; it ${tool.use}`, advice, repair };
 }
 
 /** Whether a version like '20.19.1' or '6.18.0-rc1' is at least `[major, minor]`. */

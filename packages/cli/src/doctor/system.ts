@@ -2,6 +2,7 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { SYSTEM_FOLDERS } from '../system/tools.ts';
 
 /** What the examination asks of the machine; a test gives its own answers. */
 export interface System {
@@ -20,9 +21,6 @@ export interface System {
   /** Whether the native addon loads, and if not, why. */
   addon(): Promise<{ readonly available: boolean; readonly reason: string }>;
 }
-
-/** The tools of interest live there, and an ordinary user's PATH often leaves these out. */
-const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
 
 /** This machine. */
 export const thisSystem: System = {

@@ -6,6 +6,7 @@ export const SYSTEM_FOLDERS: readonly string[] = ['/usr/local/sbin', '/usr/sbin'
 
 /** What programs of the system belong to, for who has to install them. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  ethtool: 'ethtool',
   ip: 'iproute2',
   nsenter: 'util-linux',
   unshare: 'util-linux',
