@@ -2,8 +2,9 @@
 # Installs what the tests and the demo can use and what is missing here: on Debian and its kin, as root. What
 # cannot be installed is named, one line each, and the tests that need it are skipped. Never fails its caller.
 #
-#   setup-tools.sh [--daemons] [--cross] [--bench]
+#   setup-tools.sh [--daemons] [--servers] [--cross] [--bench]
 #     --daemons: also packages that bring a running service with them (for CI machines)
+#     --servers: also the servers that libraries of npm talk to in tests: nginx, redis, mosquitto, PostgreSQL
 #     --cross: also the compilers and the emulator for the prebuilt addons
 #     --bench: also what the programs that benches compare with are built by
 
@@ -27,6 +28,13 @@ for option in "$@"; do
 snmpd:snmpd:tests of SNMP from a host
 promtool:prometheus:tests of the metrics of the command
 kea-dhcp4:kea-dhcp4-server:tests of DHCP clients by the thousand" ;;
+  --servers) tools="$tools
+ss:iproute2:waiting for servers
+openssl:openssl:certificates in tests
+nginx:nginx-light:tests of HTTP clients
+redis-server:redis-server:tests of ioredis
+mosquitto:mosquitto:tests of mqtt
+/usr/lib/postgresql:postgresql:tests of pg" ;;
   --cross) tools="$tools
 x86_64-linux-gnu-gcc:gcc-x86-64-linux-gnu:building the addon for x64
 aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu:building the addon for arm64
@@ -48,7 +56,7 @@ PATH="$PATH:/usr/sbin:/sbin"
 # Prints the lines of $tools whose command is not there.
 missing() {
   echo "$tools" | while IFS=: read -r command package purpose; do
-    command -v "$command" >/dev/null 2>&1 || [ -f "$command" ] || echo "$command:$package:$purpose"
+    command -v "$command" >/dev/null 2>&1 || [ -e "$command" ] || echo "$command:$package:$purpose"
   done
   # The compiler is of no use without the C library's headers.
   if command -v gcc >/dev/null 2>&1 && ! echo '#include <errno.h>' | gcc -E -x c -o /dev/null - >/dev/null 2>&1; then

@@ -55,7 +55,7 @@ const files = folders
       join(folder, String(file)),
     ),
   )
-  .filter((file) => /\.test\.m?js$/.test(file))
+  .filter((file) => /\.test\.m?js$/.test(file) && !file.includes('node_modules'))
   .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
   .sort();
 if (files.length === 0) {
