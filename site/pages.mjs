@@ -42,6 +42,9 @@ export const PAGES = [
     pages: [
       ['etherconn udp', 'commands/udp'],
       ['etherconn dhcp', 'commands/dhcp'],
+      ['etherconn run', 'commands/run'],
+      ['Scenarios', 'scenarios'],
+      ['etherconn init', 'commands/init'],
       ['etherconn ping', 'commands/ping'],
       ['etherconn lab', 'commands/lab'],
       ['etherconn replay', 'commands/replay'],

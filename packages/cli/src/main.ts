@@ -5,10 +5,12 @@ import { decodeCommand } from './commands/decode.ts';
 import { demoCommand } from './commands/demo.ts';
 import { dhcpCommand } from './commands/dhcp.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { initCommand } from './commands/init.ts';
 import { labCommand } from './commands/lab.ts';
 import { pingCommand } from './commands/ping.ts';
 import { replayCommand } from './commands/replay.ts';
 import { respondCommand } from './commands/respond.ts';
+import { runCommand } from './commands/run.ts';
 import { sendCommand } from './commands/send.ts';
 import { udpCommand } from './commands/udp.ts';
 import { ExitCode } from './exit-code.ts';
@@ -21,6 +23,8 @@ const commands: readonly (() => Command)[] = [
   pingCommand,
   replayCommand,
   sendCommand,
+  runCommand,
+  initCommand,
   decodeCommand,
   labCommand,
   respondCommand,

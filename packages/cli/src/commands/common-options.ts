@@ -34,7 +34,7 @@ export function parsed<T>(parse: (option: string, text: string) => T): (text: st
 export function addCommonOptions(
   command: Command,
   engines: readonly EngineName[],
-  { flows = true }: { readonly flows?: boolean } = {},
+  { flows = true, parts = false }: { readonly flows?: boolean; readonly parts?: boolean } = {},
 ): Command {
   if (flows) command.option('--per-flow', 'have every flow in --json and --ndjson, too');
   return command
@@ -51,7 +51,7 @@ export function addCommonOptions(
       "fail with exit code 3 if so, like 'loss>0.1%' or 'p99>5ms'; may be repeated",
       (text: string, before: readonly Threshold[]) => [
         ...before,
-        parsed((option, each) => parseThreshold(option, each))(text),
+        parsed((option, each) => parseLimit(option, each, parts))(text),
       ],
       [] as readonly Threshold[],
     )
@@ -78,6 +78,16 @@ function engineOption(engines: readonly EngineName[]): Option {
       );
     return choose(text, before) as EngineName;
   });
+}
+
+function parseLimit(option: string, text: string, parts: boolean): Threshold {
+  const threshold = parseThreshold(option, text);
+  if (threshold.part !== undefined && !parts)
+    throw new ScenarioError(
+      option,
+      `'${threshold.part}' would be a part of a scenario: those are of etherconn run`,
+    );
+  return threshold;
 }
 
 export function parseSeed(option: string, text: string): number {

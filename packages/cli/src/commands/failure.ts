@@ -1,9 +1,13 @@
 import { EtherconnError } from 'etherconn';
 import { ExitCode } from '../exit-code.ts';
-import { ScenarioError } from '../scenario/scenario-error.ts';
+import { ScenarioError, ScenarioErrors } from '../scenario/scenario-error.ts';
 
 /** Says in one sentence what has failed; with `verbose` where, too. Returns the exit code. */
 export function explainFailure(error: unknown, verbose: boolean): number {
+  if (error instanceof ScenarioErrors && !verbose) {
+    for (const { message } of error.errors) process.stderr.write(`etherconn: ${message}\n`);
+    return ExitCode.USAGE;
+  }
   const isExpected = error instanceof Error && isForPeople(error);
   const message = error instanceof Error ? error.message : String(error);
   const hint = isExpected ? '' : ' (this is a bug of etherconn; --verbose shows where)';

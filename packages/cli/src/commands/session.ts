@@ -10,6 +10,7 @@ import type { Work } from '../runner/work.ts';
 import { jsonView, ndjsonView } from '../views/json.ts';
 import { junitView } from '../views/junit.ts';
 import { reportView } from '../views/report.ts';
+import { RunSeries } from '../views/series.ts';
 import { terminalView } from '../views/terminal.ts';
 import type { RunOutcome, View } from '../views/view.ts';
 import type { CommonOptions } from './common-options.ts';
@@ -76,10 +77,12 @@ async function watch(
   const info = runInfo(command, common, engine, work);
   for (const view of views) await view.begin?.(info);
   const total = new Delta();
+  const series = new RunSeries();
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const outcome = await work.run((second) => {
     total.merge(second.delta);
+    series.add(second);
     for (const view of views) view.second?.(second, total);
   }, signal);
   delay.disable();
@@ -99,6 +102,7 @@ async function watch(
   const end: RunOutcome = {
     result,
     total: outcome.total,
+    series,
     get flows() {
       return outcome.flows;
     },

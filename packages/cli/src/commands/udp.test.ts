@@ -52,6 +52,7 @@ test('send: JSON with what was sent and what arrived', async () => {
     'behind',
     'thresholds',
     'passed',
+    'seconds',
     'perFlow',
   ]);
   assert.equal(result.command, 'udp send');

@@ -107,7 +107,7 @@ export interface RunResult extends RunInfo {
 }
 
 /** What is measured of a run, or of a part of it. */
-type Found = Pick<
+export type Found = Pick<
   RunResult,
   'sent' | 'received' | 'latency' | 'jitter' | 'behind' | 'fleet' | 'ping' | 'responder'
 >;

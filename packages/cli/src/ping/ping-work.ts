@@ -3,7 +3,7 @@ import { Delta } from '../metrics/delta.ts';
 import type { NamedFlow } from '../metrics/result.ts';
 import { type Engine, LinkCounters } from '../runner/engine.ts';
 import { Runner } from '../runner/runner.ts';
-import { Stations } from '../runner/stations.ts';
+import { type Station, Stations } from '../runner/stations.ts';
 import type { Work } from '../runner/work.ts';
 import { macOf } from '../scenario/default-mac.ts';
 import { checkReachable, type PingPlan } from './ping-plan.ts';
@@ -25,16 +25,10 @@ export class PingSide {
     const { machines, prefix, gateway } = plan;
     const each = machines.machines();
     this.#stations = new Stations(engine.relay, [{ stations: each, prefix, gateway }]);
-    const targets = new Map(
-      each.map(({ vlans, toAddress }) => [
-        `${vlans.join('.')} ${toAddress}`,
-        { mac: macOf(toAddress), vlans, address: toAddress },
-      ]),
-    );
     this.#targets =
       engine.farRelay === null
         ? null
-        : new Stations(engine.farRelay, [{ stations: [...targets.values()], prefix }]);
+        : new Stations(engine.farRelay, [{ stations: pingTargets(plan), prefix }]);
   }
 
   /** The client of one run, which begins at `startAt` by the relay's clock. */
@@ -47,6 +41,14 @@ export class PingSide {
     await this.#stations.close();
     await this.#targets?.close();
   }
+}
+
+/** Who is pinged. */
+export function pingTargets({ machines }: PingPlan): Station[] {
+  const targets = new Map<string, Station>();
+  for (const { vlans, toAddress } of machines.machines())
+    targets.set(`${vlans.join('.')} ${toAddress}`, { mac: macOf(toAddress), vlans, address: toAddress });
+  return [...targets.values()];
 }
 
 /** `ping`: one run of a plan. Without any reply it has failed. */

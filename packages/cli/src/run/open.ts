@@ -2,6 +2,7 @@ import { MemoryRelay } from 'etherconn';
 import { Responder } from '../dhcp/responder.ts';
 import { Delta } from '../metrics/delta.ts';
 import type { NamedFlow, PartTally } from '../metrics/result.ts';
+import { pingTargets } from '../ping/ping-work.ts';
 import type { Client } from '../runner/client.ts';
 import { type Engine, LinkCounters } from '../runner/engine.ts';
 import { Runner } from '../runner/runner.ts';
@@ -15,6 +16,7 @@ import {
   type LatencyKind,
   type OpenPart,
   openDhcp,
+  openPing,
   openSend,
   ReceivePart,
   type RunningPart,
@@ -45,15 +47,25 @@ export async function openScenario(
   const receiving = plan.parts.flatMap((part) =>
     part.type === 'udp-receive' || part.type === 'udp-echo' ? new ReceivePart(clock, part) : [],
   );
+  const pinging = plan.parts.flatMap((part) => (part.type === 'ping' ? part.ping : []));
   const stage = await UdpStage.open(
     engine,
     sending.map(({ send }) => send),
     receiving.map(({ plan: part, onBatch }) => ({ ...part, listener: onBatch })),
     signal,
+    {
+      near: pinging.map(({ machines, prefix, gateway }) => ({
+        stations: machines.machines(),
+        prefix,
+        gateway,
+      })),
+      far: pinging.map((ping) => ({ stations: pingTargets(ping), prefix: ping.prefix })),
+    },
   );
   const responder = respond(engine, plan);
   const parts = plan.parts.map((part): OpenPart => {
     if (part.type === 'dhcp') return openDhcp(engine, part, writesFiles);
+    if (part.type === 'ping') return openPing(engine, part, stage.near);
     if (part.type === 'udp-send') return openSend(part, stage.sends[sending.indexOf(part)]);
     return receiving.find(({ plan: own }) => own === part)!;
   });
@@ -76,6 +88,7 @@ export async function openScenario(
             end,
             sharesLatency: kinds.size === 1,
             holds: part.holds,
+            cutAt: part.cutAt,
           });
         }),
       );
@@ -101,8 +114,11 @@ export async function openScenario(
         sends: tallies.some(({ sends }) => sends),
         receives: tallies.some(({ receives }) => receives),
         jitter: kinds.size === 1 ? meanJitter(tallies) : Number.NaN,
-        flows: flowsOf(running),
+        get flows() {
+          return flowsOf(running);
+        },
         parts: tallies,
+        ...(pinging.length === 0 ? {} : { pings: true as const }),
         ...(fleets.length === 0 ? {} : { clients: fleets.reduce((sum, count) => sum + count) }),
       };
     },
@@ -173,6 +189,7 @@ function notesOf(parts: readonly OpenPart[], kinds: ReadonlySet<LatencyKind>): s
 const LATENCIES: Readonly<Record<LatencyKind, string>> = {
   exchange: 'Latency of DHCP is that of whole exchanges: from the first discover to the acknowledgement.',
   'round trip': 'Round-trip latency is there and back, from the scheduled time of sending.',
+  ping: 'Latency of pings is the round trip, from the moment of sending.',
   'one way':
     'One-way latency is from the scheduled time of sending: as exact as the clocks of both sides agree.',
 };

@@ -10,6 +10,8 @@ export interface PartClientOptions {
   readonly sharesLatency: boolean;
   /** The run goes on until the end, if there is one, whatever the client wants. */
   readonly holds: boolean;
+  /** Milliseconds from the start of the run at which it gets no more ticks. */
+  readonly cutAt?: number | undefined;
 }
 
 /** A client of a part: it lives from the part's begin to its end, and what it counts goes to the part and to the total. */
@@ -29,11 +31,13 @@ export class PartClient implements Client {
   }
 
   tick(now: number): number {
-    const { begin, end = Number.POSITIVE_INFINITY, holds } = this.#options;
+    const { begin, end = Number.POSITIVE_INFINITY, holds, cutAt = Number.POSITIVE_INFINITY } = this.#options;
+    if (now >= cutAt) return Number.POSITIVE_INFINITY;
     const own = now - begin;
     const next = this.#started ? this.#client.tick(own) : this.#client.start(own);
     this.#started = true;
-    if (!holds) return next === Number.POSITIVE_INFINITY ? next : begin + next;
+    // Whoever is cut wants no tick then, but the run goes on until then.
+    if (!holds) return next === Number.POSITIVE_INFINITY ? next : Math.min(begin + next, cutAt);
     return now >= end ? Number.POSITIVE_INFINITY : Math.min(begin + next, end);
   }
 

@@ -1,6 +1,7 @@
 import { parseClientOption } from '../dhcp/client-options.ts';
 import { DEFAULT_IN_FLIGHT, type FleetPlan } from '../dhcp/fleet-plan.ts';
 import { parseThreshold, type Threshold } from '../metrics/threshold.ts';
+import { checkReachable, PingMachines, type PingPlan } from '../ping/ping-plan.ts';
 import { common, parseClients } from '../scenario/client-range.ts';
 import { macOf } from '../scenario/default-mac.ts';
 import { FlowPlan } from '../scenario/flow-plan.ts';
@@ -12,6 +13,7 @@ import type {
   DhcpPart,
   Part,
   PartType,
+  PingPart,
   Scenario,
   Text,
   UdpReceivePart,
@@ -55,7 +57,12 @@ export interface UdpReceivePartPlan extends AnyPartPlan {
   readonly maxFlows: number;
 }
 
-export type PartPlan = DhcpPartPlan | UdpSendPartPlan | UdpReceivePartPlan;
+export interface PingPartPlan extends AnyPartPlan {
+  readonly type: 'ping';
+  readonly ping: PingPlan;
+}
+
+export type PartPlan = DhcpPartPlan | UdpSendPartPlan | UdpReceivePartPlan | PingPartPlan;
 
 /** A scenario as it is run: for all of its clients, or for some. */
 export interface ScenarioPlan {
@@ -164,12 +171,13 @@ function partOf(name: string, part: Part, whole: Whole): PartPlan {
     );
   const shared = { name, clients: common(own, clients), ofAll: own.count, begin, end };
   if (part.type === 'dhcp') return dhcpOf(part, shared, whole);
+  if (part.type === 'ping') return pingOf(part, shared);
   return part.type === 'udp-send' ? sendOf(part, shared, whole) : receiveOf(part, shared);
 }
 
 /** All clients; of a receiver as many as its ranges have values. */
 function stationsOf(part: Part, all: ClientRange): ClientRange {
-  if (part.type === 'dhcp' || part.type === 'udp-send') return all;
+  if (part.type !== 'udp-receive' && part.type !== 'udp-echo') return all;
   const { address, port, mac, vlan } = part;
   const ranges = [
     parseAddressRange('address', address),
@@ -291,6 +299,37 @@ function receiveOf(part: UdpReceivePart, shared: AnyPartPlan): UdpReceivePartPla
   };
 }
 
+function pingOf(part: PingPart, shared: AnyPartPlan): PingPartPlan {
+  const { begin, end, clients } = shared;
+  const ranges = {
+    from: parseAddressRange('from', part.from),
+    fromMac: part.fromMac === undefined ? undefined : parseMacRange('fromMac', part.fromMac),
+    to: parseAddressRange('to', part.to),
+    vlan: part.vlan === undefined ? undefined : parseVlanRange('vlan', `${part.vlan}`),
+  };
+  // With no clients in this run it is only checked.
+  const machines = new PingMachines(ranges, Math.max(1, clients.count), clients.first);
+  if (part.flood === true && part.interval !== undefined)
+    throw new ScenarioError('interval', 'does not go with flood');
+  const count = part.count === undefined ? undefined : countOf('count', part.count, 0);
+  const ping: PingPlan = {
+    machines,
+    prefix: prefixOf(part.prefix, machines.version),
+    gateway: part.gateway,
+    interval: durationOf(part.interval) ?? 1000,
+    flood: part.flood === true,
+    count,
+    timeout: durationOf(part.timeout) ?? 10_000,
+    deadline: end === undefined ? (count === undefined ? DEFAULT_DURATION : undefined) : end - begin,
+    size: part.size ?? 56,
+    ttl: part.ttl ?? 64,
+    tos: part.tos ?? 0,
+    fragments: part.pmtudisc ?? 'want',
+  };
+  checkReachable(ping);
+  return { ...shared, type: 'ping', ping };
+}
+
 function prefixOf(prefix: number | undefined, version: 4 | 6): number {
   if (version === 4 && prefix !== undefined && prefix > 32)
     throw new ScenarioError('prefix', `must be at most 32 with IPv4, got ${prefix}`);
@@ -358,6 +397,10 @@ function conflicts(parts: readonly PartPlan[]): ScenarioError[] {
   };
   for (const part of parts) {
     if (part.type === 'dhcp' || part.clients.count === 0 || parts.length === 1) continue;
+    if (part.type === 'ping') {
+      for (const { mac, vlans } of part.ping.machines.machines()) machine(part.name, at(mac, vlans));
+      continue;
+    }
     const stations = part.type === 'udp-send' ? part.send.flows.flows() : part.targets;
     for (const station of stations) {
       machine(part.name, at(station.mac, station.vlans));

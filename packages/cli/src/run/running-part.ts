@@ -2,17 +2,20 @@ import type { Clock } from 'etherconn';
 import { Fleet } from '../dhcp/fleet.ts';
 import { writeLeases } from '../dhcp/leases-file.ts';
 import type { NamedFlow, PartTally } from '../metrics/result.ts';
+import { pingFlows } from '../ping/ping-work.ts';
+import { Pinger } from '../ping/pinger.ts';
 import type { Client } from '../runner/client.ts';
 import type { Engine } from '../runner/engine.ts';
+import type { Stations } from '../runner/stations.ts';
 import type { BatchListener } from '../udp/endpoints.ts';
 import { flowList } from '../udp/flow-list.ts';
 import { receiveAndEcho } from '../udp/receive-work.ts';
 import { UdpReceiver } from '../udp/receiver.ts';
 import type { SendSide } from '../udp/send.ts';
-import type { DhcpPartPlan, PartPlan, UdpReceivePartPlan, UdpSendPartPlan } from './plan.ts';
+import type { DhcpPartPlan, PartPlan, PingPartPlan, UdpReceivePartPlan, UdpSendPartPlan } from './plan.ts';
 
 /** What latency of a part is: only latencies of one kind may be put together. */
-export type LatencyKind = 'exchange' | 'one way' | 'round trip';
+export type LatencyKind = 'exchange' | 'one way' | 'round trip' | 'ping';
 
 /** A part that is opened, before it runs. */
 export interface OpenPart {
@@ -28,6 +31,8 @@ export interface RunningPart {
   readonly clients: readonly Client[];
   /** Whether the run waits for its end, though its clients want no ticks. */
   readonly holds: boolean;
+  /** Milliseconds from the start of the run at which its clients get no more ticks, if they do not end by themselves. */
+  readonly cutAt?: number | undefined;
   /** What it was, at the end. */
   tally(interrupted: boolean): PartTally;
   flowList(): NamedFlow[];
@@ -80,6 +85,40 @@ export function openSend(plan: UdpSendPartPlan, side: SendSide): OpenPart {
           jitter: receiver?.flows.jitter() ?? Number.NaN,
         }),
         flowList: () => (receiver === null ? [] : flowList(receiver)),
+      };
+    },
+  };
+}
+
+export function openPing(engine: Engine, plan: PingPartPlan, stations: Stations): OpenPart {
+  const { machines, deadline } = plan.ping;
+  return {
+    plan,
+    latency: 'ping',
+    flows: machines.count,
+    begin(startAt) {
+      const pinger = new Pinger({
+        clock: engine.clock,
+        plan: plan.ping,
+        hosts: machines.machines().map((machine) => stations.host(machine)),
+        startAt: startAt + plan.begin,
+      });
+      return {
+        clients: [pinger],
+        cutAt: deadline === undefined ? undefined : plan.begin + deadline,
+        holds: false,
+        tally: () => {
+          const endedAt = engine.clock.now() - startAt - plan.begin;
+          return {
+            ...named(plan, machines.count),
+            length: Math.max(0, Math.min(deadline ?? endedAt, endedAt)),
+            sends: true,
+            receives: true,
+            jitter: pinger.flows.jitter(),
+            pings: true,
+          };
+        },
+        flowList: () => pingFlows(pinger),
       };
     },
   };

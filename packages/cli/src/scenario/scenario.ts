@@ -30,7 +30,7 @@ export interface Scenario {
 /** A number stands for its digits. */
 export type Text = string | number;
 
-export type Part = DhcpPart | UdpSendPart | UdpReceivePart;
+export type Part = DhcpPart | UdpSendPart | UdpReceivePart | PingPart;
 export type PartType = Part['type'];
 
 interface AnyPart {
@@ -85,6 +85,24 @@ export interface UdpReceivePart extends AnyPart {
   readonly prefix?: number | undefined;
   readonly gateway?: string | undefined;
   readonly maxFlows?: Text | undefined;
+}
+
+export interface PingPart extends AnyPart {
+  readonly type: 'ping';
+  readonly from: string;
+  readonly fromMac?: string | undefined;
+  readonly to: string;
+  readonly vlan?: Text | undefined;
+  readonly prefix?: number | undefined;
+  readonly gateway?: string | undefined;
+  readonly interval?: Text | undefined;
+  readonly flood?: boolean | undefined;
+  readonly count?: Text | undefined;
+  readonly timeout?: Text | undefined;
+  readonly size?: number | undefined;
+  readonly ttl?: number | undefined;
+  readonly tos?: number | undefined;
+  readonly pmtudisc?: 'do' | 'want' | 'dont' | undefined;
 }
 
 /** Clients by their numbers. */

@@ -249,12 +249,40 @@ const udpEcho = {
   ...receives,
 };
 
+const ping = {
+  type: z.literal('ping').meta({ description: 'Each client pings, as etherconn ping.' }),
+  ...anyPart,
+  from: udpSend.from,
+  fromMac: udpSend.fromMac,
+  to: text(parseAddressRange, 'destination addresses like 10.0.0.2', 'Addresses to ping.', ['10.0.0.2']),
+  vlan,
+  prefix,
+  gateway,
+  interval: digits(duration, A_TIME, 'Between the requests of a client. Default: 1s.', ['1s']).optional(),
+  flood: flag('Send again as soon as a reply comes, and 100 times a second.').optional(),
+  count: digits(count, 'a whole number', 'Requests of each client.', [10]).optional(),
+  timeout: digits(duration, A_TIME, 'How long the last replies are waited for. Default: 10s.', [
+    '10s',
+  ]).optional(),
+  size: whole(0, 65_507, 'Bytes of data. Default: 56.').optional(),
+  ttl: whole(1, 255, 'TTL, or hop limit. Default: 64.').optional(),
+  tos: whole(0, 255, 'Type of service, or traffic class. Default: 0.').optional(),
+  pmtudisc: z
+    .enum(['do', 'want', 'dont'], { error: said('one of do, want and dont') })
+    .meta({
+      description:
+        'Fragments: do (never), want (only where the path is known to be narrower), dont. Default: want.',
+    })
+    .optional(),
+};
+
 /** Keys of each kind of part. */
 const parts: Readonly<Record<PartType, z.ZodRawShape>> = {
   dhcp,
   'udp-send': udpSend,
   'udp-receive': udpReceive,
   'udp-echo': udpEcho,
+  ping,
 };
 export const PART_TYPES: readonly PartType[] = Object.keys(parts) as PartType[];
 
@@ -311,7 +339,13 @@ const top = {
       z.string().regex(PART_NAME),
       z.discriminatedUnion(
         'type',
-        [z.strictObject(dhcp), z.strictObject(udpSend), z.strictObject(udpReceive), z.strictObject(udpEcho)],
+        [
+          z.strictObject(dhcp),
+          z.strictObject(udpSend),
+          z.strictObject(udpReceive),
+          z.strictObject(udpEcho),
+          z.strictObject(ping),
+        ],
         { error: said('a map with a type') },
       ),
       { error: said('a map of parts, like traffic: {type: udp-send, …}') },

@@ -14,6 +14,8 @@ export interface ReceiveSide extends StationOptions {
   readonly listener: BatchListener;
 }
 
+const NOBODY = { near: [], far: [] };
+
 /**
  * All UDP senders and receivers of a run, over the same relays: they share hosts and ports, so that two senders may be the
  * same machines.
@@ -21,19 +23,26 @@ export interface ReceiveSide extends StationOptions {
 export class UdpStage {
   /** In the order of the plans. */
   readonly sends: readonly SendSide[];
+  /** Those of our own side. */
+  readonly near: Stations;
   readonly #stations: readonly Stations[];
 
-  private constructor(sends: readonly SendSide[], stations: readonly Stations[]) {
+  private constructor(sends: readonly SendSide[], near: Stations, stations: readonly Stations[]) {
     this.sends = sends;
+    this.near = near;
     this.#stations = stations;
   }
 
-  /** Opens everything; the destinations, too, when their side of the wire is ours. Finds next hops, which may take a while. */
+  /**
+   * Opens everything, and `others`, who neither send nor receive UDP; the destinations, too, when their side of the wire is ours. Finds
+   * next hops, which may take a while.
+   */
   static async open(
     engine: Engine,
     plans: readonly SendPlan[],
     receives: readonly ReceiveSide[],
     signal: AbortSignal,
+    others: { readonly near: readonly StationGroup[]; readonly far: readonly StationGroup[] } = NOBODY,
   ): Promise<UdpStage> {
     const { relay, farRelay } = engine;
     const stations: Stations[] = [];
@@ -46,11 +55,11 @@ export class UdpStage {
       const arrivals = new Arrivals();
       const farArrivals = new Arrivals();
       const flows = plans.map((plan) => plan.flows.flows());
-      if (farRelay !== null && plans.length > 0) {
+      if (farRelay !== null && plans.length + others.far.length > 0) {
         const groups = plans.map((plan, i) => ({ ...groupOf(plan), stations: targetsOf(flows[i], macOf) }));
         // Routers are the senders' business: destinations answer where the packets came from.
         const far = open(
-          groups.map(({ stations: targets, prefix }) => ({ stations: targets, prefix })),
+          [...groups.map(({ stations: targets, prefix }) => ({ stations: targets, prefix })), ...others.far],
           farRelay,
         );
         for (const version of [4, 6] as const) {
@@ -69,6 +78,7 @@ export class UdpStage {
         [
           ...plans.map((plan, i) => ({ ...groupOf(plan), stations: flows[i] })),
           ...receives.map((side) => ({ ...side, stations: side.targets })),
+          ...others.near,
         ],
         relay,
       );
@@ -81,7 +91,7 @@ export class UdpStage {
         const peers = sources.peers.slice(starts[i], starts[i] + flows[i].length);
         return new SendSide(engine, plan, peers, { near: arrivals, far: farArrivals });
       });
-      return new UdpStage(sends, stations);
+      return new UdpStage(sends, near, stations);
     } catch (error) {
       await Promise.all(stations.map((each) => each.close()));
       throw error;

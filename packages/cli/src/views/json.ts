@@ -2,14 +2,15 @@ import type { LineOutput } from '../line-output.ts';
 import type { Second } from '../metrics/delta.ts';
 import { fleetRatesOf } from './fleet.ts';
 import { ratesOf } from './rates.ts';
+import { partRates, partsIn } from './series.ts';
 import type { RunOutcome, View } from './view.ts';
 
 /** One object at the end. With `perFlow` it has the flows, too. */
 export function jsonView(output: LineOutput, perFlow: boolean): View {
   return {
     async end(outcome) {
-      const { result } = outcome;
-      output.line(JSON.stringify(perFlow ? { ...result, perFlow: outcome.flows } : result));
+      const flows = perFlow ? { perFlow: outcome.flows } : {};
+      output.line(JSON.stringify({ ...withSeconds(outcome), ...flows }));
       await output.flush();
     },
   };
@@ -25,7 +26,13 @@ export function ndjsonView(output: LineOutput, perFlow: boolean): View {
     second(second: Second) {
       const fleet = hasFleet ? fleetRatesOf(second) : {};
       output.line(
-        JSON.stringify({ type: 'second', length: second.length / 1000, ...ratesOf(second), ...fleet }),
+        JSON.stringify({
+          type: 'second',
+          length: second.length / 1000,
+          ...ratesOf(second),
+          ...fleet,
+          ...(hasParts(second) ? { parts: partRates(second) } : {}),
+        }),
       );
     },
     async end(outcome: RunOutcome) {
@@ -33,5 +40,22 @@ export function ndjsonView(output: LineOutput, perFlow: boolean): View {
       output.line(JSON.stringify({ type: 'result', ...outcome.result, ...flows }));
       await output.flush();
     },
+  };
+}
+
+function hasParts(second: Second): boolean {
+  return partsIn(second).length > 0;
+}
+
+/** The result, with the seconds of the run and of each of its parts: `etherconn compare` reads them. */
+function withSeconds({ result, series }: RunOutcome): object {
+  const parts = Object.entries(result.parts ?? {}).map(([name, part]) => [
+    name,
+    { ...part, seconds: series?.parts.get(name)?.points ?? [] },
+  ]);
+  return {
+    ...result,
+    ...(parts.length === 0 ? {} : { parts: Object.fromEntries(parts) }),
+    seconds: series?.total.points ?? [],
   };
 }

@@ -1,67 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import type { Second } from '../metrics/delta.ts';
 import type { LatencyHistogram } from '../metrics/latency-histogram.ts';
 import { checkWritable } from './output-file.ts';
-import { ratesOf, type SecondRates } from './rates.ts';
+import type { SecondRates } from './rates.ts';
 import type { RunOutcome, View } from './view.ts';
 
-/** Points of a time series; of longer runs, neighbours become one. */
-const POINTS_MAX = 4000;
 /** Flows in a report: those that lost most. */
 const FLOWS_MAX = 10_000;
 
 /** A report: one HTML file that needs nothing else, written at the end. */
 export function reportView(path: string): View {
-  const series = new SecondSeries();
   return {
     begin: () => checkWritable('--report', path),
-    second: (second) => series.add(second),
-    end: (outcome) => writeFile(path, reportHtml(outcome, series.points)),
-  };
-}
-
-/** The seconds of a run, however long it is. */
-export class SecondSeries {
-  points: SecondRates[] = [];
-  /** Seconds in a point. */
-  #width = 1;
-  #pending: SecondRates[] = [];
-
-  add(second: Second): void {
-    // What arrives behind the last packet sent would look like a fall of the rate.
-    const isFirst = this.points.length === 0 && this.#pending.length === 0;
-    if (!isFirst && second.length < 1000 && second.delta.get('sent') === 0) return;
-    this.#pending.push(ratesOf(second));
-    if (this.#pending.length < this.#width) return;
-    this.points.push(this.#pending.reduce(joined));
-    this.#pending = [];
-    if (this.points.length < POINTS_MAX) return;
-    this.points = Array.from({ length: POINTS_MAX / 2 }, (_, i) =>
-      joined(this.points[2 * i], this.points[2 * i + 1]),
-    );
-    this.#width *= 2;
-  }
-}
-
-/** Rates are means, counts are sums, latencies the worse ones. */
-function joined(a: SecondRates, b: SecondRates): SecondRates {
-  const worse = (x: number | null, y: number | null): number | null =>
-    x === null || y === null ? (x ?? y) : Math.max(x, y);
-  return {
-    second: a.second,
-    sent: (a.sent + b.sent) / 2,
-    sentBits: (a.sentBits + b.sentBits) / 2,
-    received: (a.received + b.received) / 2,
-    receivedBits: (a.receivedBits + b.receivedBits) / 2,
-    lost: a.lost + b.lost,
-    duplicates: a.duplicates + b.duplicates,
-    reordered: a.reordered + b.reordered,
-    p50: worse(a.p50, b.p50),
-    p90: worse(a.p90, b.p90),
-    p99: worse(a.p99, b.p99),
-    max: worse(a.max, b.max),
+    end: (outcome) => writeFile(path, reportHtml(outcome, outcome.series?.total.points ?? [])),
   };
 }
 

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { ResponderResult, RunResult } from '../metrics/result.ts';
+import type { Found, ResponderResult, RunResult } from '../metrics/result.ts';
 import { fleetRows, percentilesOf } from './fleet.ts';
 import { percent, scaled, time, whole } from './format.ts';
 import { replayRows } from './replay.ts';
@@ -16,7 +16,7 @@ export const coloured: Paint = (style, text) => styleText(style, text, { validat
 export function summaryLines(result: RunResult, paint: Paint): string[] {
   const lines: string[] = [];
   const label = labelBy(paint);
-  const { sent, received, latency, jitter, behind, foundRate } = result;
+  const { foundRate } = result;
   if (foundRate !== undefined) {
     for (const trial of foundRate.trials) {
       const verdict = trial.passed ? paint('green', 'passed') : paint('red', trial.reason ?? 'failed');
@@ -25,14 +25,32 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
     const found = foundRate.rate === null ? 'none of the rates passed' : scaled(foundRate.rate, 'pps');
     lines.push(`${label('rate')}${paint('bold', found)}`);
   }
-  if (result.ping !== undefined)
-    for (const [name, count] of Object.entries(result.ping.errorsByName))
-      lines.push(`${label('error')}${paint('red', `${name} ${whole(count)}`)}`);
   if (result.replay !== undefined)
-    for (const [name, text] of replayRows(result.replay, sent!)) lines.push(`${label(name)}${text}`);
-  for (const [name, text] of result.fleet === undefined ? [] : fleetRows(result.fleet))
+    for (const [name, text] of replayRows(result.replay, result.sent!)) lines.push(`${label(name)}${text}`);
+  const parts = Object.entries(result.parts ?? {});
+  for (const [name, part] of parts) {
+    const from = part.begin === 0 ? '' : `, from ${Number(part.begin.toPrecision(4))} s`;
+    lines.push(`${label('part')}${paint('bold', name)}  ${part.type}${from}`, ...foundLines(part, paint));
+  }
+  if (parts.length > 0) lines.push(`${label('part')}${paint('bold', 'all together')}`);
+  // What each part has told of its clients is not told again.
+  const { fleet: _fleet, ping: _ping, ...together } = result;
+  lines.push(...foundLines(parts.length > 0 ? together : result, paint));
+  lines.push(...thresholdLines(result, paint));
+  for (const note of result.notes) lines.push(`${label('note')}${note}`);
+  return lines;
+}
+
+function foundLines(found: Found, paint: Paint): string[] {
+  const lines: string[] = [];
+  const label = labelBy(paint);
+  const { sent, received, latency, jitter, behind } = found;
+  if (found.ping !== undefined)
+    for (const [name, count] of Object.entries(found.ping.errorsByName))
+      lines.push(`${label('error')}${paint('red', `${name} ${whole(count)}`)}`);
+  for (const [name, text] of found.fleet === undefined ? [] : fleetRows(found.fleet))
     lines.push(`${label(name)}${name === 'failed' ? paint('red', text) : text}`);
-  for (const [name, text] of result.responder === undefined ? [] : responderRows(result.responder))
+  for (const [name, text] of found.responder === undefined ? [] : responderRows(found.responder))
     lines.push(`${label(name)}${text}`);
   if (sent !== null) {
     const unsent =
@@ -66,8 +84,6 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
     lines.push(
       `${label('schedule')}behind by p50 ${time(behind.p50)}, p99 ${time(behind.p99)}, max ${time(behind.max)}`,
     );
-  lines.push(...thresholdLines(result, paint));
-  for (const note of result.notes) lines.push(`${label('note')}${note}`);
   return lines;
 }
 

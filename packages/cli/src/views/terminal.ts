@@ -3,6 +3,7 @@ import type { Delta, Second } from '../metrics/delta.ts';
 import type { RunInfo } from '../metrics/result.ts';
 import { type FleetRates, fleetParts, fleetRatesOf } from './fleet.ts';
 import { clock, percent, scaled, sparkline, time } from './format.ts';
+import { PartTexts } from './part-texts.ts';
 import { ratesOf, type SecondRates } from './rates.ts';
 import { coloured, type Paint, plain, summaryLines } from './summary.ts';
 import type { RunOutcome, View } from './view.ts';
@@ -38,6 +39,7 @@ export class LineView implements View {
   readonly #stream: TextStream;
   readonly #paint: Paint;
   #hasFleet = false;
+  readonly #parts = new PartTexts();
   /** Leases that are held. */
   #bound = 0;
 
@@ -57,6 +59,12 @@ export class LineView implements View {
     if (second.delta.counters.size === 0 && second.length < 1000) return;
     const rates = ratesOf(second);
     const parts = [clock(rates.second + second.length / 1000)];
+    const ofParts = this.#parts.texts(second);
+    if (ofParts.length > 0) {
+      const texts = ofParts.map(({ name, text }) => `${name}: ${text}`);
+      this.#stream.write(`${[...parts, texts.join(' | ')].join('  ')}\n`);
+      return;
+    }
     if (this.#hasFleet) parts.push(...fleetParts(fleetRatesOf(second), this.#bound));
     else if (second.delta.counters.has('sent')) parts.push(`sent ${scaled(rates.sent, 'pps')}`);
     if (!this.#hasFleet && (rates.received > 0 || rates.sent === 0))
@@ -76,6 +84,8 @@ export class LiveView implements View {
   readonly #stream: TextStream;
   readonly #paint: Paint;
   readonly #history: (SecondRates & { readonly fleet?: FleetRates })[] = [];
+  readonly #parts = new PartTexts();
+  readonly #partHistory = new Map<string, { text: string; values: number[] }>();
   #info: RunInfo | undefined;
   #total: Delta | undefined;
   /** Lines on the screen that are ours, and how wide the terminal was when they were drawn. */
@@ -101,6 +111,10 @@ export class LiveView implements View {
     const fleet = this.#info?.clients === undefined ? {} : { fleet: fleetRatesOf(second) };
     this.#history.push({ ...ratesOf(second), ...fleet });
     if (this.#history.length > HISTORY) this.#history.shift();
+    for (const { name, text, value } of this.#parts.texts(second)) {
+      const values = [...(this.#partHistory.get(name)?.values ?? []), value].slice(-HISTORY);
+      this.#partHistory.set(name, { text, values });
+    }
     this.#draw();
   }
 
@@ -183,6 +197,7 @@ export class LiveView implements View {
       if (p50 !== null)
         row('latency', `p50 ${time(p50)}  p99 ${time(p99!)}  max ${time(max!)}`, this.#values('p99'));
     }
+    for (const [name, { text, values }] of this.#partHistory) row(cut(name, 9), text, values);
     return lines;
   }
 

@@ -1,5 +1,6 @@
 import type { Delta, Second } from '../metrics/delta.ts';
 import type { NamedFlow, RunInfo, RunResult } from '../metrics/result.ts';
+import type { RunSeries } from './series.ts';
 
 /** What a view is told at the end. */
 export interface RunOutcome {
@@ -7,6 +8,8 @@ export interface RunOutcome {
   readonly total: Delta;
   /** The worst first; a list that is made when it is asked for. */
   readonly flows: readonly NamedFlow[];
+  /** Its seconds. */
+  readonly series?: RunSeries;
 }
 
 /** Shows a run. A view never changes it. */

@@ -11,7 +11,8 @@ import { parseThreshold } from '../metrics/threshold.ts';
 import { clock, percent, scaled, sparkline, time, whole } from './format.ts';
 import { junitXml } from './junit.ts';
 import { parseMetricsAddress } from './metrics-address.ts';
-import { reportHtml, SecondSeries } from './report.ts';
+import { reportHtml } from './report.ts';
+import { SecondSeries } from './series.ts';
 import { coloured, plain } from './summary.ts';
 import { LineView, LiveView, paintFor } from './terminal.ts';
 

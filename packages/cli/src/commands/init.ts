@@ -1,0 +1,50 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { ExitCode } from '../exit-code.ts';
+import { ScenarioError } from '../scenario/scenario-error.ts';
+import { guarded } from './failure.ts';
+
+const TEMPLATES = ['mixed', 'udp', 'dhcp'] as const;
+
+interface InitOptions {
+  readonly template: (typeof TEMPLATES)[number];
+  readonly force?: true;
+}
+
+export function initCommand(): Command {
+  return new Command('init')
+    .description('write an example of a scenario, with comments, that etherconn run can run as it is')
+    .argument('[file]', 'file to write', 'scenario.yaml')
+    .addOption(new Option('--template <name>', 'what it is about').choices(TEMPLATES).default('mixed'))
+    .option('--force', 'overwrite the file if it is there')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  etherconn init
+  etherconn init dhcp.yaml --template dhcp
+`,
+    )
+    .action(async (file: string, options: InitOptions) => {
+      process.exitCode = await guarded(false, () => init(file, options));
+    });
+}
+
+async function init(file: string, { template, force }: InitOptions): Promise<number> {
+  const source = new URL(`../../assets/templates/${template}.yaml`, import.meta.url);
+  const text = (await readFile(source, 'utf8')).replaceAll(' FILE', ` ${file}`);
+  try {
+    await writeFile(file, text, { flag: force === true ? 'w' : 'wx' });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST')
+      throw new ScenarioError(
+        'file',
+        `${file} is there already; --force overwrites it, or name another file`,
+      );
+    const why = code === 'ENOENT' ? 'there is no such folder; make it first' : `${code}`;
+    throw Object.assign(new Error(`${file} cannot be written: ${why}`), { code });
+  }
+  process.stdout.write(`${file} is written. Next: etherconn run ${file}\n`);
+  return ExitCode.OK;
+}
