@@ -45,6 +45,7 @@ export const PAGES = [
       ['etherconn run', 'commands/run'],
       ['Scenarios', 'scenarios'],
       ['etherconn init', 'commands/init'],
+      ['etherconn compare', 'commands/compare'],
       ['etherconn ping', 'commands/ping'],
       ['etherconn lab', 'commands/lab'],
       ['etherconn replay', 'commands/replay'],

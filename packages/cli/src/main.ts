@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
+import { compareCommand } from './commands/compare.ts';
 import { decodeCommand } from './commands/decode.ts';
 import { demoCommand } from './commands/demo.ts';
 import { dhcpCommand } from './commands/dhcp.ts';
@@ -25,6 +26,7 @@ const commands: readonly (() => Command)[] = [
   sendCommand,
   runCommand,
   initCommand,
+  compareCommand,
   decodeCommand,
   labCommand,
   respondCommand,
