@@ -25,6 +25,7 @@ export { type PcapPacket, PcapWriter, type PcapWriterOptions } from './pcap-writ
 export {
   type PcapngInterfaceOptions,
   type PcapngPacket,
+  type PcapngStatistics,
   PcapngWriter,
   type PcapngWriterOptions,
   xdpVerdict,

@@ -25,6 +25,8 @@ export interface PcapngWriterOptions {
 export interface PcapngInterfaceOptions {
   name?: string;
   description?: string;
+  /** The filter expression that selected the packets. */
+  filter?: string;
   /** Default {@link LinkType.ETHERNET}. */
   linkType?: number;
   /**
@@ -51,6 +53,27 @@ export interface PcapngPacket {
   packetId?: bigint;
   verdict?: Uint8Array;
   comment?: string;
+}
+
+/** Counters of an interface for a {@link PcapngWriter}, since the capture began. Those that are not known are left out. */
+export interface PcapngStatistics {
+  /** When they were read: nanoseconds since the Unix epoch, below 2^64. */
+  timestamp: bigint;
+  /** The number returned by {@link PcapngWriter.addInterface}. Default 0. */
+  interfaceId?: number;
+  /** When the capture began and ended, as `timestamp`. */
+  startTime?: bigint;
+  endTime?: bigint;
+  /** Packets that the interface received. */
+  received?: number;
+  /** Packets that the interface dropped. */
+  dropped?: number;
+  /** Packets that passed the filter. */
+  filterAccepted?: number;
+  /** Packets that passed the filter, and that the system dropped. */
+  osDropped?: number;
+  /** Packets delivered to who captures. */
+  delivered?: number;
 }
 
 /** if_tsresol: nanoseconds. */
@@ -110,18 +133,20 @@ export class PcapngWriter {
 
   /** Adds an interface and returns its number. Throws an OptionError for an invalid option. */
   addInterface(options: PcapngInterfaceOptions = {}): number {
-    checkKnown(options, ['name', 'description', 'linkType', 'snapLength']);
+    checkKnown(options, ['name', 'description', 'filter', 'linkType', 'snapLength']);
     const linkType = checkInteger('linkType', options.linkType, 0, 0xffff, LinkType.ETHERNET);
     const limit = maxPacketLength(linkType);
     const snapLength = checkInteger('snapLength', options.snapLength, 1, limit, limit);
     const name = encodeText('name', options.name);
     const description = encodeText('description', options.description);
+    // The first byte says that the rest is an expression of libpcap.
+    const filter = options.filter === undefined ? undefined : encodeText('filter', `\0${options.filter}`);
 
     const resolution = new Uint8Array([RESOLUTION]);
     const block = new Block(
       BlockType.INTERFACE_DESCRIPTION,
       this.#littleEndian,
-      8 + optionsLength(name, description, resolution),
+      8 + optionsLength(name, description, resolution, filter),
     );
     block.u16(linkType);
     block.u16(0);
@@ -129,6 +154,7 @@ export class PcapngWriter {
     if (name !== undefined) block.option(OptionCode.IF_NAME, name);
     if (description !== undefined) block.option(OptionCode.IF_DESCRIPTION, description);
     block.option(OptionCode.IF_TSRESOL, resolution);
+    if (filter !== undefined) block.option(OptionCode.IF_FILTER, filter);
     this.#put(block.finish());
     return this.#snapLengths.push(snapLength) - 1;
   }
@@ -145,13 +171,8 @@ export class PcapngWriter {
     if (packetId !== undefined && typeof packetId !== 'bigint')
       throw new OptionError('packetId', `must be a bigint, got ${show(packetId)}`);
     const interfaceId = checkInteger('interfaceId', packet.interfaceId, 0, 0xffffffff, 0);
-    const snapLength = this.#snapLengths[interfaceId];
-    if (snapLength === undefined) {
-      throw new OptionError('interfaceId', `interface ${interfaceId} was not added to this capture`);
-    }
-    if (typeof timestamp !== 'bigint' || timestamp !== BigInt.asUintN(64, timestamp)) {
-      throw new OptionError('timestamp', 'must be a bigint of nanoseconds from 0 to below 2^64');
-    }
+    const snapLength = this.#snapLengthOf(interfaceId);
+    requireTime('timestamp', timestamp);
     const original = checkInteger(
       'originalLength',
       packet.originalLength,
@@ -178,8 +199,7 @@ export class PcapngWriter {
       ENHANCED_PACKET_LENGTH - BLOCK_OVERHEAD + padded(captured) + (size === 0 ? 0 : size + 4),
     );
     block.u32(interfaceId);
-    block.u32(Number(timestamp >> 32n));
-    block.u32(Number(timestamp & 0xffffffffn));
+    block.time(timestamp);
     block.u32(captured);
     block.u32(original);
     block.bytes(captured === data.length ? data : data.subarray(0, captured));
@@ -191,7 +211,65 @@ export class PcapngWriter {
     if (verdict !== undefined) block.option(OptionCode.EPB_VERDICT, verdict);
     return this.#put(block.finish());
   }
+
+  /**
+   * Writes counters of an interface. Returns false if the sink asks for a pause ('drain'). Throws an OptionError if the
+   * format cannot represent a field or the interface was not added.
+   */
+  writeStatistics(statistics: PcapngStatistics): boolean {
+    checkKnown(statistics, STATISTICS);
+    const { timestamp, startTime, endTime } = statistics;
+    const interfaceId = checkInteger('interfaceId', statistics.interfaceId, 0, 0xffffffff, 0);
+    this.#snapLengthOf(interfaceId);
+    requireTime('timestamp', timestamp);
+    const options: [code: number, value: bigint, isTime: boolean][] = [];
+    for (const [name, code, time] of [
+      ['startTime', OptionCode.ISB_STARTTIME, startTime],
+      ['endTime', OptionCode.ISB_ENDTIME, endTime],
+    ] as const) {
+      if (time === undefined) continue;
+      requireTime(name, time);
+      options.push([code, time, true]);
+    }
+    for (const [name, code] of [
+      ['received', OptionCode.ISB_IFRECV],
+      ['dropped', OptionCode.ISB_IFDROP],
+      ['filterAccepted', OptionCode.ISB_FILTERACCEPT],
+      ['osDropped', OptionCode.ISB_OSDROP],
+      ['delivered', OptionCode.ISB_USRDELIV],
+    ] as const) {
+      const count = optionalInteger(name, statistics[name], Number.MAX_SAFE_INTEGER);
+      if (count !== undefined) options.push([code, BigInt(count), false]);
+    }
+    const length = 12 + (options.length === 0 ? 0 : 12 * options.length + 4);
+    const block = new Block(BlockType.INTERFACE_STATISTICS, this.#littleEndian, length);
+    block.u32(interfaceId);
+    block.time(timestamp);
+    for (const [code, value, isTime] of options) {
+      if (isTime) block.optionTime(code, value);
+      else block.option64(code, value);
+    }
+    return this.#put(block.finish());
+  }
+
+  #snapLengthOf(interfaceId: number): number {
+    const snapLength = this.#snapLengths[interfaceId];
+    if (snapLength !== undefined) return snapLength;
+    throw new OptionError('interfaceId', `interface ${interfaceId} was not added to this capture`);
+  }
 }
+
+const STATISTICS = [
+  'timestamp',
+  'interfaceId',
+  'startTime',
+  'endTime',
+  'received',
+  'dropped',
+  'filterAccepted',
+  'osDropped',
+  'delivered',
+] as const;
 
 /** A block under construction. What is not written stays 0, which is the end-of-options mark too. */
 class Block {
@@ -223,6 +301,12 @@ class Block {
     this.#at += 8;
   }
 
+  /** Its upper half first, whatever the byte order. */
+  time(nanoseconds: bigint): void {
+    this.u32(Number(nanoseconds >> 32n));
+    this.u32(Number(nanoseconds & 0xffffffffn));
+  }
+
   bytes(value: Uint8Array): void {
     this.#bytes.set(value, this.#at);
     this.#at += padded(value.length);
@@ -246,6 +330,12 @@ class Block {
     this.u64(value);
   }
 
+  optionTime(code: number, nanoseconds: bigint): void {
+    this.u16(code);
+    this.u16(8);
+    this.time(nanoseconds);
+  }
+
   finish(): Uint8Array {
     this.#view.setUint32(this.#bytes.length - 4, this.#bytes.length, this.#littleEndian);
     return this.#bytes;
@@ -261,6 +351,11 @@ function optionLength(value: Uint8Array | undefined): number {
 function optionsLength(...values: readonly (Uint8Array | undefined)[]): number {
   const size = values.reduce((sum, value) => sum + optionLength(value), 0);
   return size === 0 ? 0 : size + 4;
+}
+
+function requireTime(name: string, value: unknown): void {
+  if (typeof value !== 'bigint' || value !== BigInt.asUintN(64, value))
+    throw new OptionError(name, 'must be a bigint of nanoseconds from 0 to below 2^64');
 }
 
 function flagsOf(packet: PcapngPacket): number | undefined {

@@ -15,13 +15,14 @@ export const BlockType = {
   /** Obsolete, but there are files with it. */
   PACKET: 2,
   SIMPLE_PACKET: 3,
+  INTERFACE_STATISTICS: 5,
   ENHANCED_PACKET: 6,
 } as const;
 
 /** Byte-order magic of the Section Header Block. */
 export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 
-/** Option codes, sections 3.5, 4.1, 4.2 and 4.3. */
+/** Option codes, sections 3.5, 4.1, 4.2, 4.3 and 4.6. */
 export const OptionCode = {
   END: 0,
   COMMENT: 1,
@@ -31,12 +32,20 @@ export const OptionCode = {
   IF_NAME: 2,
   IF_DESCRIPTION: 3,
   IF_TSRESOL: 9,
+  IF_FILTER: 11,
   IF_TSOFFSET: 14,
   EPB_FLAGS: 2,
   EPB_DROPCOUNT: 4,
   EPB_PACKETID: 5,
   EPB_QUEUE: 6,
   EPB_VERDICT: 7,
+  ISB_STARTTIME: 2,
+  ISB_ENDTIME: 3,
+  ISB_IFRECV: 4,
+  ISB_IFDROP: 5,
+  ISB_FILTERACCEPT: 6,
+  ISB_OSDROP: 7,
+  ISB_USRDELIV: 8,
 } as const;
 
 /** Type, total length and the trailing total length. */

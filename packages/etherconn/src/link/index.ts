@@ -28,6 +28,8 @@ export { type FaultLink, type FaultLinkOptions, faultLink } from './middleware/f
 export type { FrameSink } from './middleware/frame-sink.ts';
 export { openPacketLink, PacketLink } from './packet/link.ts';
 export type { PacketLinkOptions } from './packet/options.ts';
+export { openPacketTap, PacketTap, type PacketTapStats } from './packet/tap.ts';
+export type { PacketTapOptions } from './packet/tap-options.ts';
 export { openXdpLink, XdpLink, type XdpLinkStats, type XdpQueueInfo } from './xdp/link.ts';
 export type { XdpLinkOptions, XdpMode } from './xdp/options.ts';
 export type { SteeringCounters } from './xdp/program.ts';

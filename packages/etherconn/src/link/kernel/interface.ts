@@ -43,6 +43,11 @@ export function isEthernet(type: number): boolean {
   return type === ARPHRD_ETHER || type === ARPHRD_LOOPBACK;
 }
 
+/** Whether an interface of that ARPHRD_* type receives what it sends. */
+export function isLoopback(type: number): boolean {
+  return type === ARPHRD_LOOPBACK;
+}
+
 /** Whether frames from this interface's peer may have partial transport checksums. */
 export function mayHavePartialChecksums(type: number, driver: string): boolean {
   return type === ARPHRD_LOOPBACK || PARTIAL_CHECKSUM_DRIVERS.has(driver);

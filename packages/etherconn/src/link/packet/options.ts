@@ -62,7 +62,8 @@ function checkSize(name: string, value: unknown, min: number, max: number): numb
   return value === undefined ? undefined : checkInteger(name, value, min, max, min);
 }
 
-function checkNamespacePath(value: unknown): string | undefined {
+/** Throws an OptionError unless it may be a path, or nothing. */
+export function checkNamespacePath(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
   throw new OptionError('netns', `must be the path of a network namespace, got ${show(value)}`);

@@ -48,16 +48,27 @@ export abstract class ReceiveRing {
   stopped = false;
   readonly #header: FrameHeader;
   readonly #longest: number;
-  readonly #apart: ApartFrames;
+  readonly #apart: ApartFrames | null;
+  readonly #direction: 'in' | 'out' | 'both';
   /** Header of the frame that the receiver is being given; -1 otherwise. */
   #delivering = -1;
 
-  /** Of what is longer than `longest` only TCP is delivered whole. */
-  constructor(memory: FrameMemory, header: FrameHeader, longest: number, apart: ApartFrames) {
+  /**
+   * Of what is longer than `longest` only TCP is delivered whole; and of all, only what goes in that direction. Without
+   * `apart`, every frame is delivered as it is in the ring.
+   */
+  constructor(
+    memory: FrameMemory,
+    header: FrameHeader,
+    longest: number,
+    apart: ApartFrames | null,
+    direction: 'in' | 'out' | 'both' = 'in',
+  ) {
     this.memory = memory;
     this.#apart = apart;
     this.#header = header;
     this.#longest = longest;
+    this.#direction = direction;
   }
 
   /** Whether a frame waits. */
@@ -74,6 +85,7 @@ export abstract class ReceiveRing {
    * or others.
    */
   protected isApart(at: number): boolean {
+    if (this.#apart === null) return false;
     const { u8, u16, u32 } = this.memory;
     return (
       (u32[(at + this.#header.status) >>> 2] & TP_STATUS_COPY) !== 0 ||
@@ -84,20 +96,20 @@ export abstract class ReceiveRing {
   /** Begins a batch. Returns whether it is of frames apart, as that at `at` is. */
   protected begin(receiver: LinkReceiver, at: number): boolean {
     const isApart = this.isApart(at);
-    receiver.begin(isApart ? this.#apart.begin() : this.memory, 0);
+    receiver.begin(isApart ? this.#apart!.begin() : this.memory, 0);
     return isApart;
   }
 
   /** Whether the batch has room for the frame whose header is at `at`. */
   protected belongs(at: number, isApart: boolean): boolean {
-    return this.isApart(at) === isApart && (!isApart || this.#apart.hasRoom);
+    return this.isApart(at) === isApart && (!isApart || this.#apart!.hasRoom);
   }
 
   /** Delivers the frame apart whose header is at `at`. */
   protected deliverApart(receiver: LinkReceiver, at: number): void {
     const { u16, u32 } = this.memory;
     const header = this.#header;
-    const apart = this.#apart;
+    const apart = this.#apart!;
     let { memory } = this;
     let start = at + u16[(at + header.mac) >>> 1];
     let length = u32[(at + header.capturedLength) >>> 2];
@@ -143,8 +155,10 @@ export abstract class ReceiveRing {
     if (this.stopped) return;
     const { u8, u32 } = this.memory;
     const header = this.#header;
-    // The kernel is asked not to show what this machine sends; those before Linux 4.20 do not understand.
-    if (u8[at + header.packetType] === PACKET_OUTGOING) return;
+    // A link asks the kernel not to show what this machine sends; those before Linux 4.20 do not understand.
+    if (this.#direction !== 'both') {
+      if ((u8[at + header.packetType] === PACKET_OUTGOING) !== (this.#direction === 'out')) return;
+    }
     const status = u32[(at + header.status) >>> 2];
     let length = captured;
     if (length < MIN_FRAME) {
@@ -184,6 +198,27 @@ export abstract class ReceiveRing {
     this.#delivering = at;
     receiver.frame(offset, length, flags);
     this.#delivering = -1;
+  }
+
+  /** During `frame`: whether this machine has sent it. */
+  get outgoing(): boolean {
+    return this.memory.u8[this.#delivering + this.#header.packetType] === PACKET_OUTGOING;
+  }
+
+  /** During `frame`: its length on the wire, with the tag that was taken out. */
+  get originalLength(): number {
+    const at = this.#delivering;
+    const tag = (this.memory.u32[(at + this.#header.status) >>> 2] & TP_STATUS_VLAN_VALID) !== 0 ? 4 : 0;
+    return this.memory.u32[(at + this.#header.length) >>> 2] + tag;
+  }
+
+  /** During `frame`: when the kernel saw it, in seconds since the Unix epoch, and nanoseconds. */
+  get seconds(): number {
+    return this.memory.u32[(this.#delivering + this.#header.seconds) >>> 2];
+  }
+
+  get nanoseconds(): number {
+    return this.memory.u32[(this.#delivering + this.#header.nanoseconds) >>> 2];
   }
 
   /** See `Link.receivedAt`. */

@@ -34,8 +34,16 @@ export class RingV3 extends ReceiveRing {
   #packet = 0;
   #entered = false;
 
-  constructor(memory: FrameMemory, base: number, geometry: RingGeometry, apart: ApartFrames) {
-    super(memory, HEADER, longestInSlot(geometry), apart);
+  /** With a direction, all of every frame that goes there is delivered as it is; without, what a link takes. */
+  constructor(
+    memory: FrameMemory,
+    base: number,
+    geometry: RingGeometry,
+    apart: ApartFrames | null,
+    direction?: 'in' | 'out' | 'both',
+  ) {
+    const longest = direction === undefined ? longestInSlot(geometry) : Number.POSITIVE_INFINITY;
+    super(memory, HEADER, longest, apart, direction);
     this.#base = base;
     this.#geometry = geometry;
   }

@@ -96,12 +96,16 @@ export class PacketSocket {
     during('setting the receive filter', () => this.#addon.socketAttachFilter(this.native, program));
   }
 
-  /** Starts reception: the filter and the ring must be there, so that no frame comes unfiltered. */
-  bind(promiscuous: boolean): void {
+  /**
+   * Starts reception, `withOutgoing` also of what this machine sends: the filter and the ring must be there, so that no frame
+   * comes unfiltered.
+   */
+  bind(promiscuous: boolean, withOutgoing = false): void {
     const advise = (code: string) => (code === 'ENODEV' ? 'the interface has been deleted' : undefined);
     withAdvice('starting reception', advise, () => {
       // Linux 4.20 and later; before, the filter drops our own frames and the ring looks again.
-      tryOption(this.#addon, this.native, SOL_PACKET, PACKET_IGNORE_OUTGOING, intOption(1));
+      if (!withOutgoing)
+        tryOption(this.#addon, this.native, SOL_PACKET, PACKET_IGNORE_OUTGOING, intOption(1));
       if (this.#sender !== undefined) this.#bindSender(this.#sender);
       this.#addon.socketBind(this.native, bindAddress(this.interface.index));
       if (promiscuous)
