@@ -47,6 +47,7 @@ export const PAGES = [
       ['etherconn init', 'commands/init'],
       ['etherconn compare', 'commands/compare'],
       ['etherconn ping', 'commands/ping'],
+      ['etherconn capture', 'commands/capture'],
       ['etherconn lab', 'commands/lab'],
       ['etherconn replay', 'commands/replay'],
       ['etherconn respond', 'commands/respond'],

@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
+import { captureCommand } from './commands/capture.ts';
 import { compareCommand } from './commands/compare.ts';
 import { decodeCommand } from './commands/decode.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -22,6 +23,7 @@ const commands: readonly (() => Command)[] = [
   udpCommand,
   dhcpCommand,
   pingCommand,
+  captureCommand,
   replayCommand,
   sendCommand,
   runCommand,

@@ -1,15 +1,6 @@
 import { Command } from 'commander';
-import {
-  CaptureError,
-  type CapturePacket,
-  decodePacket,
-  formatTimestamp,
-  isRawIp,
-  LinkType,
-  readCapture,
-  readCaptureFile,
-} from 'etherconn/capture';
-import { printFrame, printPacket } from 'etherconn/wire';
+import { CaptureError, decodePacket, readCapture, readCaptureFile } from 'etherconn/capture';
+import { frameLine } from '../capture/frame-line.ts';
 import { ExitCode } from '../exit-code.ts';
 import { LineOutput } from '../line-output.ts';
 
@@ -34,7 +25,9 @@ async function decode(file: string, json: boolean): Promise<number> {
   try {
     for await (const packet of packets) {
       number++;
-      const full = output.line(json ? JSON.stringify(decodePacket(packet, number)) : toText(packet, number));
+      const full = output.line(
+        json ? JSON.stringify(decodePacket(packet, number)) : frameLine(packet, number),
+      );
       if (full !== undefined) await full;
       if (output.closed) break;
     }
@@ -45,18 +38,6 @@ async function decode(file: string, json: boolean): Promise<number> {
   }
   await output.flush();
   return ExitCode.OK;
-}
-
-function toText(packet: CapturePacket, number: number): string {
-  const time = packet.timestamp === undefined ? '-' : formatTimestamp(packet.timestamp);
-  const direction = packet.direction === undefined ? '' : ` ${packet.direction}`;
-  return `${number} ${time}${direction} ${toLine(packet)}`;
-}
-
-function toLine({ linkType, data }: CapturePacket): string {
-  if (linkType === LinkType.ETHERNET) return printFrame(data);
-  if (isRawIp(linkType)) return printPacket(data);
-  return `link type ${linkType} is not Ethernet, ${data.length} bytes`;
 }
 
 /** What a reader threw, for people; anything but a broken or unreadable capture is thrown on. */

@@ -8,7 +8,7 @@ import { Machine } from './machine.ts';
 import { meaningOf } from './meaning.ts';
 import { parseExpression } from './parse.ts';
 
-/** What a program returns for a frame that passes: the bytes that are wanted of it, so all. */
+/** Longest frame of a capture. */
 const WHOLE_FRAME = 262_144;
 /** The longest program that the kernel takes (BPF_MAXINSNS). */
 const KERNEL_INSTRUCTIONS = 4096;
@@ -18,6 +18,8 @@ const MAX_EXPRESSION = 8192;
 export interface FilterOptions {
   /** Netmask of the interface, which 'ip broadcast' needs. */
   readonly netmask?: number | undefined;
+  /** Bytes that are wanted of a frame that passes, which the kernel's program says. Default all. */
+  readonly snapLength?: number | undefined;
 }
 
 /** A compiled expression. It means the same for every frame, wherever that is looked at: in the kernel or here. */
@@ -46,23 +48,26 @@ export class Filter {
 }
 
 /** Compiles an expression of tcpdump. Throws a FilterError that names the place. */
-export function compileFilter(expression: string, { netmask }: FilterOptions = {}): Filter {
+export function compileFilter(
+  expression: string,
+  { netmask, snapLength = WHOLE_FRAME }: FilterOptions = {},
+): Filter {
   if (expression.length > MAX_EXPRESSION)
     throw new FilterError(MAX_EXPRESSION, `an expression has at most ${MAX_EXPRESSION} characters`);
   const condition = meaningOf(parseExpression(expression), netmask);
   const decisions = new Decisions();
-  const program = assemble(decided(decisions, condition), WHOLE_FRAME);
-  const kernelProgram = kernelProgramOf(condition);
+  const program = assemble(decided(decisions, condition), snapLength);
+  const kernelProgram = kernelProgramOf(condition, snapLength);
   return new Filter(expression, program, kernelProgram);
 }
 
-function kernelProgramOf(condition: Condition): Uint8Array | null {
+function kernelProgramOf(condition: Condition, snapLength: number): Uint8Array | null {
   const view = kernelView(condition);
   if (view === null) return null;
   const decisions = new Decisions();
   const [tagged, plain] = [decided(decisions, view.tagged), decided(decisions, view.plain)];
   const root = tagged === plain ? plain : decisions.test(view.isTagTakenOut, tagged, plain);
-  const program = assemble(root, WHOLE_FRAME);
+  const program = assemble(root, snapLength);
   return program.length <= KERNEL_INSTRUCTIONS ? encodeProgram(program) : null;
 }
 

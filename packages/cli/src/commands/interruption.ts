@@ -1,0 +1,31 @@
+import { constants } from 'node:os';
+
+/** Ctrl-C and SIGTERM while a command runs: the first asks it to end, the second ends the process. */
+export class Interruption {
+  readonly #controller = new AbortController();
+  #signal: NodeJS.Signals | undefined;
+
+  constructor() {
+    process.on('SIGINT', this.#onSignal).on('SIGTERM', this.#onSignal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The exit code, as a shell says it; undefined while nobody has interrupted. */
+  get exitCode(): number | undefined {
+    return this.#signal === undefined ? undefined : 128 + constants.signals[this.#signal];
+  }
+
+  close(): void {
+    process.off('SIGINT', this.#onSignal).off('SIGTERM', this.#onSignal);
+  }
+
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    // Who asks twice does not want to wait.
+    if (this.#signal !== undefined) process.exit(128 + constants.signals[signal]);
+    this.#signal = signal;
+    this.#controller.abort(new Error(`interrupted by ${signal}`));
+  };
+}
