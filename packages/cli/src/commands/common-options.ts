@@ -13,6 +13,7 @@ export interface CommonOptions {
   readonly json?: true;
   readonly ndjson?: true;
   readonly perFlow?: true;
+  readonly capture?: string;
   readonly report?: string;
   readonly junit?: string;
   readonly metrics?: MetricsAddress;
@@ -57,6 +58,7 @@ export function addCommonOptions(
     )
     .addOption(new Option('--json', 'print one JSON object at the end').conflicts('ndjson'))
     .option('--ndjson', 'print a JSON object a second, and the result as the last one')
+    .option('--capture <file>', 'write the frames that the run receives and sends to a pcapng file')
     .option('--report <file>', 'write a report: one HTML file')
     .option('--junit <file>', 'write the thresholds as JUnit XML')
     .option('--metrics <address>', 'serve Prometheus metrics, like :9464', parsed(parseMetricsAddress))

@@ -18,6 +18,11 @@ export class Interruption {
     return this.#signal === undefined ? undefined : 128 + constants.signals[this.#signal];
   }
 
+  /** Asks the command to end for another reason. */
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
   close(): void {
     process.off('SIGINT', this.#onSignal).off('SIGTERM', this.#onSignal);
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { constants, cpus, release, type } from 'node:os';
+import { cpus, release, type } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { captureTo } from 'etherconn';
 import { ExitCode } from '../exit-code.ts';
 import { LineOutput } from '../line-output.ts';
 import { Delta } from '../metrics/delta.ts';
@@ -9,12 +10,14 @@ import { type Engine, type EngineOptions, openEngine } from '../runner/engine.ts
 import type { Work } from '../runner/work.ts';
 import { jsonView, ndjsonView } from '../views/json.ts';
 import { junitView } from '../views/junit.ts';
+import { checkWritable } from '../views/output-file.ts';
 import { reportView } from '../views/report.ts';
 import { RunSeries } from '../views/series.ts';
 import { terminalView } from '../views/terminal.ts';
 import type { RunOutcome, View } from '../views/view.ts';
 import type { CommonOptions } from './common-options.ts';
 import { explainFailure } from './failure.ts';
+import { Interruption } from './interruption.ts';
 
 /**
  * One command on an interface from opening to exit code: signals, views, thresholds and errors are the same for all of
@@ -27,41 +30,46 @@ export async function runSession(
   open: (engine: Engine, signal: AbortSignal) => Promise<Work>,
   textView: View = terminalView(process.stdout),
 ): Promise<number> {
-  const interrupted = new AbortController();
-  let interruption: NodeJS.Signals | undefined;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    // Who asks twice does not want to wait.
-    if (interruption !== undefined) process.exit(128 + constants.signals[signal]);
-    interruption = signal;
-    interrupted.abort(new Error(`interrupted by ${signal}`));
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const interruption = new Interruption();
   // Without its interface a run has nothing to wait for. What it has is shown all the same.
   let failure: Error | undefined;
   const onFailure = (error: Error): void => {
     failure ??= error;
-    interrupted.abort(error);
+    interruption.abort(error);
   };
   const closing: (() => void | Promise<void>)[] = [];
   try {
     const { netns, seed } = common;
+    if (common.capture !== undefined) await checkWritable('--capture', common.capture);
     const engine = await openEngine({ ...engineOptions, engine: common.engine, netns, seed });
     closing.unshift(() => engine.close());
     for (const relay of [engine.relay, engine.farRelay]) relay?.on('error', onFailure);
-    const work = await open(engine, interrupted.signal);
-    closing.unshift(() => work.close());
+    let work: Work | undefined;
+    const capture =
+      common.capture === undefined
+        ? undefined
+        : captureTo(engine.relay, common.capture, {
+            comment: (u8, offset, length) => work?.comment?.(u8, offset, length),
+          });
+    closing.unshift(async () => capture?.close());
+    work = await open(engine, interruption.signal);
+    const opened = work;
+    closing.unshift(() => opened.close());
     const views = await makeViews(common, textView);
     for (const view of views) closing.unshift(() => view.close?.());
-    const code = await watch(command, common, engine, work, views, interrupted.signal);
+    const code = await watch(command, common, engine, work, views, interruption.signal);
+    await capture?.close();
+    // A file that is not whole must not be taken for one.
+    failure ??= capture?.error ?? undefined;
     if (failure !== undefined) return explainFailure(failure, common.verbose === true);
-    return interruption === undefined ? code : 128 + constants.signals[interruption];
+    return interruption.exitCode ?? code;
   } catch (error) {
-    if (interruption !== undefined && interrupted.signal.aborted && error === interrupted.signal.reason)
-      return 128 + constants.signals[interruption];
+    const { exitCode, signal } = interruption;
+    if (exitCode !== undefined && signal.aborted && error === signal.reason) return exitCode;
     return explainFailure(error, common.verbose === true);
   } finally {
     for (const close of closing) await close();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    interruption.close();
   }
 }
 

@@ -3,7 +3,8 @@ import type { Engine } from '../runner/engine.ts';
 import { Runner } from '../runner/runner.ts';
 import type { Work } from '../runner/work.ts';
 import { Fleet } from './fleet.ts';
-import type { FleetPlan } from './fleet-plan.ts';
+import { type FleetPlan, Members } from './fleet-plan.ts';
+import { clientComment } from './frame-comment.ts';
 import { writeLeases } from './leases-file.ts';
 import { Responder, type ResponderOptions } from './responder.ts';
 
@@ -16,9 +17,15 @@ export async function fleetWork(
 ): Promise<Work> {
   const { clock, relay, farRelay } = engine;
   const responder = farRelay === null ? null : new Responder(farRelay, responderOptions);
+  // Made for the first frame that is captured.
+  let commentOf: ReturnType<typeof clientComment> | undefined;
   return {
     flows: 0,
     clients: plan.clients,
+    comment(u8, offset, length) {
+      commentOf ??= clientComment(new Members(plan).macs, plan.first ?? 0);
+      return commentOf(u8, offset, length);
+    },
     notes: ['Latency is that of whole exchanges: from the first discover to the acknowledgement.'],
     async run(onSecond, signal) {
       const total = new Delta();

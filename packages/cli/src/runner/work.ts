@@ -10,6 +10,8 @@ export interface Work {
   readonly clients?: number;
   /** What the reader must know about the figures. */
   readonly notes: readonly string[];
+  /** What a frame of the run is to its reader, for `--capture`: 'client 7'. */
+  comment?(u8: Uint8Array, offset: number, length: number): string | undefined;
   /** Runs, telling each second; resolves with what was counted. */
   run(onSecond: (second: Second) => void, signal: AbortSignal): Promise<WorkOutcome>;
   close(): Promise<void>;

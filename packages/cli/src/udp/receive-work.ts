@@ -6,6 +6,7 @@ import { epochOf } from '../runner/wall-clock.ts';
 import type { Work } from '../runner/work.ts';
 import type { BatchListener, Target } from './endpoints.ts';
 import { flowList } from './flow-list.ts';
+import { flowComment } from './frame-comment.ts';
 import { UdpReceiver } from './receiver.ts';
 import { UdpStage } from './stage.ts';
 
@@ -32,6 +33,7 @@ export async function receiveWork(engine: Engine, plan: ReceivePlan, signal: Abo
   const stage = await UdpStage.open(engine, [], [{ ...plan, listener }], signal);
   return {
     flows: 0,
+    comment: flowComment(),
     notes: [
       'Latency is one way, from the scheduled time of sending: as exact as the clocks of both sides agree.',
     ],

@@ -5,6 +5,7 @@ import { epochOf } from '../runner/wall-clock.ts';
 import { DRAIN, type Work } from '../runner/work.ts';
 import type { ScheduleOptions } from '../scenario/schedule.ts';
 import { flowList } from './flow-list.ts';
+import { flowComment } from './frame-comment.ts';
 import type { SendPlan } from './send.ts';
 import { UdpStage } from './stage.ts';
 
@@ -19,6 +20,7 @@ export async function sendWork(
   const [side] = stage.sends;
   return {
     flows: plan.flows.count,
+    comment: flowComment(),
     notes: notesOf(side.measures, plan.roundTrip),
     async run(onSecond, stop) {
       const { clock } = engine;

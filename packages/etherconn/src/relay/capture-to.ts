@@ -3,7 +3,7 @@ import { MAX_ETHERNET_LENGTH } from '../capture/packet.ts';
 import { PcapngWriter } from '../capture/pcapng-writer.ts';
 import { OptionError } from '../errors.ts';
 import type { FrameSink } from '../link/middleware/frame-sink.ts';
-import { checkInteger, checkKnown, checkOneOf, show } from '../options.ts';
+import { checkInteger, checkKnown, checkOneOf, requireFunction, show } from '../options.ts';
 import { nextTick } from '../real-time.ts';
 import { Relay } from './relay.ts';
 
@@ -13,6 +13,11 @@ export interface CaptureToOptions {
   direction?: 'in' | 'out' | 'both';
   /** Maximum number of bytes kept of a frame. The default, and upper limit, is 262144. */
   snapLength?: number;
+  /**
+   * Called for each captured frame, at `[offset, offset + length)` of `u8`, which is valid only during the call. What it
+   * returns is the comment of the packet in the file; undefined for none. It must not throw.
+   */
+  comment?: (u8: Uint8Array, offset: number, length: number, direction: 'in' | 'out') => string | undefined;
 }
 
 /** Bytes that gather before they are written; at the end of a tick they are in any case. */
@@ -34,7 +39,9 @@ export function captureTo(relay: Relay, path: string | URL, options: CaptureToOp
   if (typeof path !== 'string' && !(path instanceof URL)) {
     throw new OptionError('path', `must be a string or a URL, got ${show(path)}`);
   }
-  checkKnown(options, ['direction', 'snapLength']);
+  checkKnown(options, ['direction', 'snapLength', 'comment']);
+  const { comment } = options;
+  if (comment !== undefined) requireFunction('comment', comment);
   const direction = checkOneOf('direction', options.direction, ['in', 'out', 'both'], 'both');
   const snapLength = checkInteger(
     'snapLength',
@@ -44,7 +51,7 @@ export function captureTo(relay: Relay, path: string | URL, options: CaptureToOp
     MAX_ETHERNET_LENGTH,
   );
   relay.checkOpen('captureTo');
-  return RelayCapture.of(relay, path, direction, snapLength);
+  return RelayCapture.of(relay, path, direction, snapLength, comment);
 }
 
 /** An active capture; see {@link captureTo}. */
@@ -67,8 +74,9 @@ export class RelayCapture implements AsyncDisposable {
     path: string | URL,
     direction: 'in' | 'out' | 'both',
     snapLength: number,
+    comment: CaptureToOptions['comment'],
   ): RelayCapture {
-    return new RelayCapture(relay, path, direction, snapLength);
+    return new RelayCapture(relay, path, direction, snapLength, comment);
   }
 
   private constructor(
@@ -76,6 +84,7 @@ export class RelayCapture implements AsyncDisposable {
     path: string | URL,
     direction: 'in' | 'out' | 'both',
     snapLength: number,
+    comment: CaptureToOptions['comment'],
   ) {
     this.#relay = relay;
     this.#file = openSync(path, 'w');
@@ -85,9 +94,14 @@ export class RelayCapture implements AsyncDisposable {
       if (direction !== 'both' && direction !== way) return;
       this.frames++;
       const data = u8.subarray(offset, offset + length);
-      writer.write(
-        way === 'in' ? { timestamp, data, direction: way, queue } : { timestamp, data, direction: way },
-      );
+      const text = comment?.(u8, offset, length, way);
+      writer.write({
+        timestamp,
+        data,
+        direction: way,
+        ...(way === 'in' ? { queue } : {}),
+        ...(text === undefined ? {} : { comment: text }),
+      });
     };
     relay.addTap(this);
   }
