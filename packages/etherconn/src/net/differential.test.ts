@@ -111,13 +111,18 @@ async function closing(socket: Socket): Promise<void> {
   await closings.get(socket);
 }
 
-const settle = (): Promise<void> => new Promise((done) => setTimeout(done, 15));
+/** Long enough for what is under way, on a machine that is busy too: the event loop polls behind the timer. */
+async function settle(): Promise<void> {
+  await new Promise((done) => setTimeout(done, 15));
+  for (let i = 0; i < 4; i++) await new Promise((done) => setImmediate(done));
+}
 
 test('the life of a connection that the client ends', () =>
   compareScenario(async (module, log) => {
     const logs: Record<string, unknown[]> = { client: [], server: [] };
+    let accepted!: Socket;
     const server = module.createServer((socket) => {
-      watch(socket, 'server', (...what) => logs.server.push(what));
+      accepted = watch(socket, 'server', (...what) => logs.server.push(what));
       socket.on('data', (data) => socket.write(data));
     });
     for (const name of ['listening', 'connection', 'close']) server.on(name, () => log('server', name));
@@ -136,6 +141,7 @@ test('the life of a connection that the client ends', () =>
     log(outcome(() => client.write('too late', (error) => logs.client.push(shown(error)))));
     await closing(client);
     log(state(client), client.address(), client.remoteAddress, client.bufferSize);
+    await closing(accepted);
     await new Promise((done) => server.close(done));
     log(logs);
   }));
@@ -143,8 +149,9 @@ test('the life of a connection that the client ends', () =>
 test('the life of a connection that the server ends', () =>
   compareScenario(async (module, log) => {
     const logs: Record<string, unknown[]> = { client: [], server: [] };
+    let accepted!: Socket;
     const server = module.createServer((socket) => {
-      watch(socket, 'server', (...what) => logs.server.push(what));
+      accepted = watch(socket, 'server', (...what) => logs.server.push(what));
       socket.end('bye');
     });
     const client = module.connect(await listening(server), '127.0.0.1');
@@ -152,6 +159,7 @@ test('the life of a connection that the server ends', () =>
     await once(client, 'end');
     log(outcome(() => client.write('after the end', (error) => logs.client.push(shown(error)))));
     await closing(client);
+    await closing(accepted);
     await new Promise((done) => server.close(done));
     log(logs);
   }));
@@ -159,14 +167,16 @@ test('the life of a connection that the server ends', () =>
 test('half-open sockets', () =>
   compareScenario(async (module, log) => {
     const logs: Record<string, unknown[]> = { client: [], server: [] };
+    let accepted!: Socket;
     const server = module.createServer({ allowHalfOpen: true }, (socket) => {
-      watch(socket, 'server', (...what) => logs.server.push(what));
+      accepted = watch(socket, 'server', (...what) => logs.server.push(what));
       socket.on('end', () => setTimeout(() => socket.end('answer'), 10));
     });
     const client = module.connect({ port: await listening(server), host: '127.0.0.1', allowHalfOpen: true });
     watch(client, 'client', (...what) => logs.client.push(what));
     client.end('question');
     await closing(client);
+    await closing(accepted);
     await new Promise((done) => server.close(done));
     log(logs);
   }));

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import type { Host } from '../host/host.ts';
-import { NodeServer, NodeSocket } from './node-net.ts';
+import { checkRuntime, NodeServer, NodeSocket } from './node-net.ts';
 import { listenOn } from './server.ts';
 import { connectSocket, HostSocket, initializeSocket, type NetMaker } from './socket.ts';
 
@@ -45,6 +45,7 @@ export interface ModuleMaker extends NetMaker {
 
 /** A function is asked for the host when a socket connects or a server listens, so a module may exist before its host. */
 export function netMaker(host: Host | (() => Host)): ModuleMaker {
+  checkRuntime();
   const maker = {
     host: (): Host => (typeof host === 'function' ? host() : host),
     Socket: null as unknown as typeof net.Socket,

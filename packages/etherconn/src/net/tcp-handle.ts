@@ -234,15 +234,11 @@ export class TcpHandle implements TcpUser {
 
   /** Writes everything; one write at a time. The callback is called at once if there was room. */
   write(bytes: Uint8Array, callback: WriteCallback): void {
+    if (this.#closed || this.#failure !== null) {
+      callback(this.#closed ? errnoException('EBADF', 'write') : this.#writeError(this.#failure!));
+      return;
+    }
     this.bytesWritten += bytes.length;
-    if (this.#closed) {
-      callback(errnoException('EBADF', 'write'));
-      return;
-    }
-    if (this.#failure !== null) {
-      callback(errnoException(codeOf(this.#failure), 'write', this.#failure));
-      return;
-    }
     const done = this.#tcp === null ? 0 : this.#tcp.write(bytes);
     if (done === bytes.length) {
       callback();
@@ -266,11 +262,20 @@ export class TcpHandle implements TcpUser {
     });
   }
 
+  /** As on Linux, a reset from who has ended before is a broken pipe. */
+  #writeError(failure: Error): Error {
+    const code = codeOf(failure);
+    return errnoException(code === 'ECONNRESET' && this.#ended ? 'EPIPE' : code, 'write', failure);
+  }
+
+  /** As with libuv, in a later turn; then the other side cannot hear of it before the program does. */
   #endWriting(): void {
     const request = this.#shutdown!;
     this.#shutdown = null;
-    this.#tcp?.shutdown();
-    setImmediate(() => this.#run(() => request.oncomplete?.(0)));
+    setImmediate(() => {
+      if (!this.#closed) this.#tcp?.shutdown();
+      this.#run(() => request.oncomplete?.(0));
+    });
   }
 
   // --- What the connection tells ------------------------------------------------------------------------
@@ -311,13 +316,14 @@ export class TcpHandle implements TcpUser {
     const pending = this.#pending;
     this.#pending = null;
     this.#hold();
-    if (pending !== null) this.#run(() => pending.callback(errnoException(codeOf(error), 'write', error)));
+    if (pending !== null) this.#run(() => pending.callback(this.#writeError(error)));
   }
 
-  /** 'close' comes. An error only if the program did not close the host itself, and listens. */
+  /** 'close' comes. An error only if the program did not close the host, its relay or network itself, and listens. */
   #hostClosed(error: Error): void {
     const { socket } = this;
-    const isSilent = error instanceof ClosedError || socket.listenerCount('error') === 0;
+    const isOwn = error instanceof ClosedError || error.cause instanceof ClosedError;
+    const isSilent = isOwn || socket.listenerCount('error') === 0;
     socket.destroy(isSilent ? undefined : error);
   }
 
