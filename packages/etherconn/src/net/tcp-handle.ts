@@ -56,6 +56,11 @@ interface PendingWrite {
 
 const UNKNOWN = -4094;
 
+/** Sides that end behind the call of the event loop that is under way, as with libuv; null where none is. */
+let dueEnds: (() => void)[] | null = null;
+/** What closes because of such an end, behind it; null elsewhere. */
+let dueClosings: (() => void)[] | null = null;
+
 /** libuv's number of an error. */
 export function statusOf(error: unknown): number {
   const { errno } = error as NodeJS.ErrnoException;
@@ -268,14 +273,20 @@ export class TcpHandle implements TcpUser {
     return errnoException(code === 'ECONNRESET' && this.#ended ? 'EPIPE' : code, 'write', failure);
   }
 
-  /** As with libuv, in a later turn; then the other side cannot hear of it before the program does. */
+  /** As with libuv, a little later; then the other side cannot hear of it before the program does. */
   #endWriting(): void {
     const request = this.#shutdown!;
     this.#shutdown = null;
-    setImmediate(() => {
+    const end = (): void => {
+      const closings: (() => void)[] = [];
+      dueClosings = closings;
       if (!this.#closed) this.#tcp?.shutdown();
       this.#run(() => request.oncomplete?.(0));
-    });
+      dueClosings = null;
+      for (const close of closings) close();
+    };
+    if (dueEnds === null) setImmediate(end);
+    else dueEnds.push(end);
   }
 
   // --- What the connection tells ------------------------------------------------------------------------
@@ -450,13 +461,15 @@ export class TcpHandle implements TcpUser {
     this.#hold();
     const pending = this.#pending;
     this.#pending = null;
-    setImmediate(() => {
+    const finish = (): void => {
       this.#run(() => {
         pending?.callback(errnoException('ECANCELED', 'write'));
         callback?.();
       });
       this.#tcp = null;
-    });
+    };
+    if (dueClosings === null) setImmediate(finish);
+    else dueClosings.push(finish);
   }
 
   /**
@@ -464,6 +477,9 @@ export class TcpHandle implements TcpUser {
    * behind it. Only from the event loop.
    */
   #run(action: () => void): void {
+    const ends: (() => void)[] = [];
+    const isInner = dueEnds !== null;
+    dueEnds ??= ends;
     try {
       this.#resource.runInAsyncScope(action);
     } catch (error) {
@@ -471,6 +487,9 @@ export class TcpHandle implements TcpUser {
       if (this.reading) this.readStart();
     }
     runTicks?.();
+    if (isInner) return;
+    for (const end of ends) end();
+    dueEnds = null;
   }
 
   /** As a handle of libuv's, it keeps the process alive while something is under way, and reading is. */
