@@ -92,7 +92,8 @@ export class TcpHandle implements TcpUser {
   #delivering = false;
   #noDelay = false;
   #keepAlive = 0;
-  #refed: boolean;
+  /** What the program has said; null: what the host does by default. */
+  #refed: boolean | null = null;
   #holding = false;
   #onread: unknown = null;
   #buffer: Uint8Array | null = null;
@@ -105,7 +106,6 @@ export class TcpHandle implements TcpUser {
     this.host = host;
     this.#tcp = tcp;
     this.#mapped = mapped;
-    this.#refed = host.socketsHold;
   }
 
   // --- What Node's code calls ---------------------------------------------------------------------------
@@ -196,7 +196,7 @@ export class TcpHandle implements TcpUser {
   }
 
   hasRef(): boolean {
-    return this.#refed;
+    return this.#refed ?? this.host.socketsHold;
   }
 
   setNoDelay(enable: boolean): number {
@@ -492,10 +492,14 @@ export class TcpHandle implements TcpUser {
     dueEnds = null;
   }
 
-  /** As a handle of libuv's, it keeps the process alive while something is under way, and reading is. */
+  /**
+   * As a handle of libuv's, it keeps the process alive while something is under way, and reading is. On a memory network
+   * reading is not, unless the program says so: nothing comes from outside.
+   */
   #hold(): void {
-    const isActive = this.reading || this.#connecting !== null || this.#pending !== null;
-    const hold = this.#refed && isActive && !this.#closed;
+    const isUnderWay = this.#connecting !== null || this.#pending !== null;
+    const isActive = isUnderWay || (this.reading && (this.#refed ?? this.host.socketsHold));
+    const hold = this.#refed !== false && isActive && !this.#closed;
     if (hold === this.#holding) return;
     this.#holding = hold;
     if (hold) this.host.refSocket();
