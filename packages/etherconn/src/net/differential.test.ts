@@ -416,7 +416,6 @@ const STEPS = fc.array(
       'fail',
       'soon',
       'reset',
-      'timeout',
     ),
   ),
   { minLength: 1, maxLength: 7 },
@@ -453,8 +452,7 @@ async function follow(module: NetModule, steps: readonly Step[], allowHalfOpen: 
     else if (action === 'destroy') socket.destroy();
     else if (action === 'fail') socket.destroy(new Error('own'));
     else if (action === 'soon') socket.destroySoon();
-    else if (action === 'reset') socket.resetAndDestroy();
-    else socket.setTimeout(5);
+    else socket.resetAndDestroy();
     log('after', action, state(socket));
     await quiet(logs);
     log('settled', state(socket));
