@@ -200,16 +200,33 @@ test('JUnit and addresses of metrics', () => {
   });
 });
 
-test('a report in a browser: plots with data, a table that sorts and filters, no errors', {
-  skip: requireCommand('chromium'),
-}, () => {
-  const { seconds, total, result } = run();
-  const series = new SecondSeries();
-  for (const each of seconds) series.add(each);
-  const html = reportHtml({ result, total, flows }, series.points);
-  assert.doesNotMatch(html, /<(?:script|link|img)[^>]+(?:src|href)="(?!data:)/, 'it loads nothing');
-  // What a user would do, and what he would see.
-  const probe = `<script>
+for (const [scheme, setting, background] of [
+  ['dark', 0, 'rgb(20, 21, 24)'],
+  ['light', 1, 'rgb(251, 251, 250)'],
+] as const)
+  test(`a report in a browser, ${scheme}: plots with data, a table that sorts and filters, no errors`, {
+    skip: requireCommand('chromium'),
+  }, () => {
+    const { seconds, total, result } = run();
+    const series = new SecondSeries();
+    for (const each of seconds) series.add(each);
+    const { sent, received, latency, jitter, behind } = result;
+    const part = {
+      type: 'udp-send',
+      begin: 0.5,
+      duration: 20,
+      flows: 300,
+      sent,
+      received,
+      latency,
+      jitter,
+      behind,
+    };
+    const parts = { voice: part };
+    const html = reportHtml({ result: { ...result, parts }, total, flows }, series.points);
+    assert.doesNotMatch(html, /<(?:script|link|img)[^>]+(?:src|href)="(?!data:)/, 'it loads nothing');
+    // What a user would do, and what he would see.
+    const probe = `<script>
     const rows = () => [...document.querySelectorAll('#flows tbody tr')].map((row) => row.innerText);
     const drawn = [...document.querySelectorAll('canvas')].map((canvas) => {
       const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -227,42 +244,47 @@ test('a report in a browser: plots with data, a table that sorts and filters, no
     filter.value = '10.0.0.77:';
     filter.dispatchEvent(new Event('input'));
     seen.filtered = rows().length;
+    seen.parts = document.querySelector('#parts tbody').innerText;
+    seen.background = getComputedStyle(document.body).backgroundColor;
     seen.text = document.querySelector('main').innerText;
     document.body.innerHTML = '';
     document.body.append(JSON.stringify(seen));
   </script>`;
-  const early =
-    '<script>window.errors = []; addEventListener("error", (event) => errors.push(event.message));</script>';
-  const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
-  const file = join(folder, 'report.html');
-  writeFileSync(file, html.replace('<head>', `<head>${early}`).replace('</body>', `${probe}</body>`));
-  try {
-    const options = [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      `--user-data-dir=${folder}/profile`,
-      '--dump-dom',
-    ];
-    const browser = spawnSync('chromium', [...options, `file://${file}`], {
-      encoding: 'utf8',
-      timeout: 60_000,
-    });
-    const body = /<body>([\s\S]*)<\/body>/.exec(browser.stdout)?.[1];
-    assert.ok(body !== undefined, browser.stderr);
-    const seen = JSON.parse(
-      body.trim().replaceAll('&gt;', '>').replaceAll('&lt;', '<').replaceAll('&amp;', '&'),
-    );
-    assert.deepEqual(seen.errors, []);
-    assert.equal(seen.drawn.length, 4);
-    for (const coloured_ of seen.drawn) assert.ok(coloured_ > 100, `${seen.drawn}`);
-    assert.equal(seen.count, 200);
-    assert.match(seen.first, /\t6\t/);
-    assert.match(seen.slowest, /^10\.0\.0\.49:299 /);
-    assert.match(seen.fastest, /^10\.0\.0\.0:0 /);
-    assert.equal(seen.filtered, 1);
-    assert.ok(seen.text.includes(info.commandLine), seen.text);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+    const early =
+      '<script>window.errors = []; addEventListener("error", (event) => errors.push(event.message));</script>';
+    const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
+    const file = join(folder, 'report.html');
+    writeFileSync(file, html.replace('<head>', `<head>${early}`).replace('</body>', `${probe}</body>`));
+    try {
+      const options = [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        `--blink-settings=preferredColorScheme=${setting}`,
+        `--user-data-dir=${folder}/profile`,
+        '--dump-dom',
+      ];
+      const browser = spawnSync('chromium', [...options, `file://${file}`], {
+        encoding: 'utf8',
+        timeout: 60_000,
+      });
+      const body = /<body>([\s\S]*)<\/body>/.exec(browser.stdout)?.[1];
+      assert.ok(body !== undefined, browser.stderr);
+      const seen = JSON.parse(
+        body.trim().replaceAll('&gt;', '>').replaceAll('&lt;', '<').replaceAll('&amp;', '&'),
+      );
+      assert.deepEqual(seen.errors, []);
+      assert.equal(seen.background, background);
+      assert.match(seen.parts, /^voice\tudp-send\t0\.5 s\t20.000\t/);
+      assert.equal(seen.drawn.length, 4);
+      for (const coloured_ of seen.drawn) assert.ok(coloured_ > 100, `${seen.drawn}`);
+      assert.equal(seen.count, 200);
+      assert.match(seen.first, /\t6\t/);
+      assert.match(seen.slowest, /^10\.0\.0\.49:299 /);
+      assert.match(seen.fastest, /^10\.0\.0\.0:0 /);
+      assert.equal(seen.filtered, 1);
+      assert.ok(seen.text.includes(info.commandLine), seen.text);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
