@@ -26,6 +26,7 @@ export {
 export { type CaptureLinkOptions, captureLink } from './middleware/capture-link.ts';
 export { type FaultLink, type FaultLinkOptions, faultLink } from './middleware/fault-link.ts';
 export type { FrameSink } from './middleware/frame-sink.ts';
+export { WrappedLink } from './middleware/wrapped-link.ts';
 export { openPacketLink, PacketLink } from './packet/link.ts';
 export type { PacketLinkOptions } from './packet/options.ts';
 export { openPacketTap, PacketTap, type PacketTapStats } from './packet/tap.ts';
