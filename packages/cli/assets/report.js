@@ -1,7 +1,7 @@
 /* The script of a report. The data is in the page; uPlot is loaded before. */
 /* global uPlot, document, matchMedia, getComputedStyle, window */
 (() => {
-  const { result, seconds, percentiles, flows, flowsLeftOut } = JSON.parse(
+  const { result, seconds, percentiles, tables, flows, flowsLeftOut } = JSON.parse(
     document.getElementById('data').textContent,
   );
 
@@ -39,6 +39,22 @@
     for (const [name, value] of entries) list.append(element('dt', {}, name), element('dd', {}, value));
     return list;
   };
+
+  const table = (head, rows) =>
+    element(
+      'div',
+      { class: 'scroll' },
+      element(
+        'table',
+        {},
+        element('thead', {}, element('tr', {}, ...head.map((each) => element('th', {}, each)))),
+        element(
+          'tbody',
+          {},
+          ...rows.map((row) => element('tr', {}, ...row.map((each) => element('td', {}, each)))),
+        ),
+      ),
+    );
 
   // Summary
 
@@ -84,22 +100,9 @@
   if (jitter !== null) figure('Jitter', time(jitter));
   section('Summary', figures);
 
+  for (const { title, head, rows } of tables) section(title, table(head, rows));
+
   if (fleet !== undefined) {
-    const table = (head, rows) =>
-      element(
-        'div',
-        { class: 'scroll' },
-        element(
-          'table',
-          {},
-          element('thead', {}, element('tr', {}, ...head.map((each) => element('th', {}, each)))),
-          element(
-            'tbody',
-            {},
-            ...rows.map((row) => element('tr', {}, ...row.map((each) => element('td', {}, each)))),
-          ),
-        ),
-      );
     const phases = Object.entries({ ...fleet.phases, whole: latency }).filter(([, each]) => each !== null);
     section(
       'Phases',
@@ -128,40 +131,6 @@
         Object.entries(fleet.messages).map(([type, count]) => [type, whole(count)]),
       ),
     );
-  }
-
-  const parts = Object.entries(result.parts ?? {});
-  if (parts.length > 0) {
-    const columns = [
-      'part',
-      'type',
-      'begin',
-      'sent',
-      'received',
-      'lost',
-      'loss',
-      'p50',
-      'p99',
-      'max',
-      'leases',
-      'failed',
-    ];
-    const rows = parts.map(([name, { type, begin, sent, received, latency, fleet }]) => [
-      name,
-      type,
-      `${digits(begin)} s`,
-      sent === null ? '–' : whole(sent.packets),
-      received === null ? '–' : whole(received.packets),
-      received === null ? '–' : whole(received.lost),
-      (received?.loss ?? null) === null ? '–' : percent(received.loss),
-      ...['p50', 'p99', 'max'].map((key) => (latency === null ? '–' : time(latency[key]))),
-      fleet === undefined ? '–' : whole(fleet.leases),
-      (fleet?.failed ?? null) === null ? '–' : percent(fleet.failed),
-    ]);
-    const cells = (name, texts) => element('tr', {}, ...texts.map((each) => element(name, {}, each)));
-    const body = element('tbody', {}, ...rows.map((row) => cells('td', row)));
-    const table = element('table', {}, element('thead', {}, cells('th', columns)), body);
-    section('Parts', element('div', { class: 'scroll' }, table)).id = 'parts';
   }
 
   if (thresholds.length > 0) {

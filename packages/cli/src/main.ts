@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
+import { campaignCommands } from './commands/campaigns.ts';
 import { captureCommand } from './commands/capture.ts';
 import { compareCommand } from './commands/compare.ts';
 import { decodeCommand } from './commands/decode.ts';
@@ -48,7 +49,8 @@ export async function run(argv: readonly string[]): Promise<void> {
     .version(version)
     .exitOverride()
     .showHelpAfterError('(etherconn --help lists the commands and options)');
-  for (const command of commands) program.addCommand(inherit(command(), program));
+  for (const command of [...commands.map((each) => each()), ...(await campaignCommands(argv))])
+    program.addCommand(inherit(command, program));
   try {
     await program.parseAsync(argv);
   } catch (error) {

@@ -2,6 +2,9 @@
  * Parts of the command that other packages of the project build on: `@etherconn/campaign` runs the same scenarios by the
  * same runner, and shows them in the same views. Not for programs: it may change with any version.
  */
+export { addCommonOptions, type CommonOptions, parsed } from './commands/common-options.ts';
+export { guarded } from './commands/failure.ts';
+export { makeViews } from './commands/session.ts';
 export { ExitCode } from './exit-code.ts';
 export { LineOutput } from './line-output.ts';
 export { Delta, type DeltaJson, type Second } from './metrics/delta.ts';
@@ -20,9 +23,19 @@ export { checkScenario } from './run/check.ts';
 export { parseScenarioFile, type ScenarioFile } from './run/file.ts';
 export { type OpenOptions, openScenario } from './run/open.ts';
 export { type PartPlan, type PlanOptions, planOf, type ScenarioPlan, thresholdOf } from './run/plan.ts';
-export { type Engine, type EngineName, type EngineOptions, openEngine } from './runner/engine.ts';
+export {
+  type Engine,
+  type EngineName,
+  type EngineOptions,
+  namespacePath,
+  openEngine,
+} from './runner/engine.ts';
 export { epochOf } from './runner/wall-clock.ts';
 export type { Work, WorkOutcome } from './runner/work.ts';
+export { parseDuration } from './scenario/quantity.ts';
 export type * from './scenario/scenario.ts';
 export { ScenarioError, ScenarioErrors } from './scenario/scenario-error.ts';
 export { scenarioJsonSchema, scenarioSchema } from './scenario/schema.ts';
+export { reportView } from './views/report.ts';
+export { terminalView } from './views/terminal.ts';
+export type { RunOutcome, Table, View } from './views/view.ts';

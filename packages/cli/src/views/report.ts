@@ -17,7 +17,10 @@ export function reportView(path: string): View {
   };
 }
 
-export function reportHtml({ result, total, flows }: RunOutcome, seconds: readonly SecondRates[]): string {
+export function reportHtml(
+  { result, total, flows, tables = [] }: RunOutcome,
+  seconds: readonly SecondRates[],
+): string {
   const require = createRequire(import.meta.url);
   const plot = (file: string): string => readFileSync(require.resolve(`uplot/dist/${file}`), 'utf8');
   const asset = (file: string): string =>
@@ -27,6 +30,7 @@ export function reportHtml({ result, total, flows }: RunOutcome, seconds: readon
     result,
     seconds,
     percentiles: latency === undefined ? [] : percentilesOf(latency),
+    tables,
     flows: flows.slice(0, FLOWS_MAX),
     flowsLeftOut: Math.max(0, flows.length - FLOWS_MAX),
   };

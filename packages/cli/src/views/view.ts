@@ -2,6 +2,13 @@ import type { Delta, Second } from '../metrics/delta.ts';
 import type { NamedFlow, RunInfo, RunResult } from '../metrics/result.ts';
 import type { RunSeries } from './series.ts';
 
+/** Something about a run that has rows: the agents of a campaign. */
+export interface Table {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 /** What a view is told at the end. */
 export interface RunOutcome {
   readonly result: RunResult;
@@ -10,6 +17,8 @@ export interface RunOutcome {
   readonly flows: readonly NamedFlow[];
   /** Its seconds. */
   readonly series?: RunSeries;
+  /** For reports. */
+  readonly tables?: readonly Table[];
 }
 
 /** Shows a run. A view never changes it. */
