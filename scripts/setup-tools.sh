@@ -27,6 +27,7 @@ for option in "$@"; do
   --daemons) tools="$tools
 snmpd:snmpd:tests of SNMP from a host
 promtool:prometheus:tests of the metrics of the command
+nats-server:nats-server:tests of campaigns
 kea-dhcp4:kea-dhcp4-server:tests of DHCP clients by the thousand" ;;
   --servers) tools="$tools
 ss:iproute2:waiting for servers

@@ -237,3 +237,17 @@ test('a second campaign is refused while one is under way', async () => {
     error.message.includes(`campaign ${first} is under way`),
   );
 });
+
+test('a hundred agents cost the server at most 400 messages a second, answers included', async () => {
+  for (let i = 0; i < 100; i++) stage.addAgent(`a${i}`, { length: 60_000 });
+  await stage.begin({ agents: 100, lease: 9000, step: 2000 });
+  await stage.until(isRunning);
+  await stage.clock.advance(10_000);
+  const before = new Map(stage.server.counts);
+  await stage.clock.advance(30_000);
+  const rates = [...stage.server.counts].map(
+    ([what, count]) => [what, (count - (before.get(what) ?? 0)) / 30] as const,
+  );
+  const total = rates.reduce((sum, [, rate]) => sum + rate, 0);
+  assert.ok(total > 100 && total <= 400, `${total}: ${rates.join(', ')}`);
+});

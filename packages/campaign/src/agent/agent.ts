@@ -29,10 +29,10 @@ import { Publisher } from './publisher.ts';
 import { Runs } from './runs.ts';
 
 /** Exchanges by which a clock's offset is estimated, and milliseconds until it is estimated again. */
-const EXCHANGES = 16;
-const CLOCK_INTERVAL = 30_000;
-/** Milliseconds between looks at the registry when nothing was heard, and after a failure. */
-const LOOK = 5000;
+const EXCHANGES = 8;
+const CLOCK_INTERVAL = 120_000;
+/** Milliseconds between looks at the store when nothing was heard, and after a failure. */
+const LOOK = 30_000;
 const RETRY = 500;
 
 export interface AgentOptions {
@@ -66,7 +66,10 @@ interface Life {
   readonly outbox: Outbox;
   state: AgentState;
   reason: string | null;
+  /** Revision of the grant that was heard of, and of that which is prepared. */
+  asked: number;
   grant: number;
+  preparing: Promise<void>;
   readonly known: Map<string, GrantedSpan>;
   readonly waiting: GrantedSpan[];
   /** Campaign time up to which results have been told. */
@@ -84,6 +87,8 @@ export class Agent {
   #syncing = false;
   #syncAgain = false;
   #closed = false;
+  /** What the registry said when it was last looked at. */
+  #current: Current | null = null;
   #timer: ClockTimer | null = null;
   #stepTimer: ClockTimer | null = null;
   readonly #stops: Stop[] = [];
@@ -102,7 +107,11 @@ export class Agent {
     const { hub } = this.#options;
     this.#stops.push(
       hub.onReconnected(() => this.#sync()),
-      hub.on(Signal.ANNOUNCE, () => this.#sync()),
+      hub.on(Signal.ANNOUNCE, (value) => {
+        const current = this.#check(currentSchema, value);
+        const { run, generation } = this.#current ?? {};
+        if (current !== null && (current.run !== run || current.generation !== generation)) this.#sync();
+      }),
     );
     this.#sync();
   }
@@ -153,6 +162,7 @@ export class Agent {
     const entry = await hub.get(REGISTRY, CURRENT);
     const current = this.#check(currentSchema, entry?.value);
     if (current === null) return;
+    this.#current = current;
     const bucket = bucketOf(current.generation);
     const run = this.#check(runSchema, (await hub.get(bucket, Key.RUN))?.value);
     if (run === null) return;
@@ -191,7 +201,11 @@ export class Agent {
     engagement.run = run;
     engagement.publisher.use(current.generation);
     this.#listen(engagement);
-    this.#life?.membership.join(bucketOf(current.generation));
+    if (this.#life === null) return;
+    // Revisions begin anew.
+    this.#life.asked = 0;
+    this.#life.grant = 0;
+    this.#life.membership.join(bucketOf(current.generation));
   }
 
   #listen({ generation, stops, publisher }: Engagement): void {
@@ -269,7 +283,9 @@ export class Agent {
       outbox,
       state: 'idle',
       reason: null,
+      asked: 0,
       grant: 0,
+      preparing: Promise.resolve(),
       known: new Map(),
       waiting: [],
       told: 0,
@@ -298,7 +314,7 @@ export class Agent {
     if (run.phase === 'stopping') {
       if (this.#life !== null && this.#life.state !== 'draining') {
         this.#life.state = 'draining';
-        void this.#life.runs.stop();
+        void this.#life.runs.finish();
       }
       return;
     }
@@ -310,26 +326,33 @@ export class Agent {
     const grant: GrantRecord | null = this.#check(grantSchema, value);
     if (life === null || life.closing || grant === null || grant.incarnation !== life.membership.incarnation)
       return;
-    if (revision <= life.grant) return;
+    if (revision <= life.asked) return;
     const fresh = grant.spans.filter((span) => !life.known.has(keyOf(span)));
     for (const span of fresh) life.known.set(keyOf(span), span);
-    life.waiting.push(...fresh);
-    void this.#prepare(life, revision);
+    life.asked = revision;
+    this.#prepare(life, revision, fresh);
   }
 
-  async #prepare(life: Life, revision: number): Promise<void> {
-    if (life.state === 'idle') life.state = 'preparing';
-    try {
-      await this.#options.executor.prepare(this.#engagement!.run.scenario);
-    } catch (error) {
-      this.#failed(life, error);
-      return;
-    }
-    if (life !== this.#life) return;
-    life.grant = Math.max(life.grant, revision);
-    if (life.state === 'preparing') life.state = 'ready';
-    this.#startWaiting();
-    life.membership.renew();
+  /** Makes the clients of a grant, one grant after the other. */
+  #prepare(life: Life, revision: number, spans: readonly GrantedSpan[]): void {
+    life.preparing = life.preparing.then(async () => {
+      const run = this.#engagement?.run;
+      if (life !== this.#life || life.closing || run === undefined) return;
+      if (life.state === 'idle') life.state = 'preparing';
+      try {
+        await this.#options.executor.prepare(run.scenario);
+        for (const { first, count, epoch } of spans)
+          await life.runs.prepare({ first, count, epoch }, clientsOf(run, { first, count }), run.seed);
+      } catch (error) {
+        this.#failed(life, error);
+        return;
+      }
+      life.waiting.push(...spans);
+      life.grant = Math.max(life.grant, revision);
+      if (life.state === 'preparing') life.state = 'ready';
+      this.#startWaiting();
+      life.membership.renew();
+    });
   }
 
   /** Starts what is prepared, once it is known when. */
@@ -339,15 +362,9 @@ export class Agent {
     if (life === null || run === undefined || life.closing || run.phase !== 'running' || run.startAt === null)
       return;
     if (life.state !== 'ready' && life.state !== 'running') return;
-    for (const span of life.waiting.splice(0)) {
+    for (const { startAt, ...span } of life.waiting.splice(0)) {
       life.state = 'running';
-      const startAt = this.#toLocal(Math.max(run.startAt, span.startAt ?? 0));
-      life.runs.start(
-        { first: span.first, count: span.count, epoch: span.epoch },
-        clientsOf(run, span),
-        startAt,
-        run.seed,
-      );
+      life.runs.start(span, this.#toLocal(Math.max(run.startAt, startAt ?? 0)));
     }
   }
 
@@ -443,9 +460,10 @@ export class Agent {
     const life = this.#life;
     if (life === null || life.closing) return;
     life.closing = true;
-    await life.runs.stop();
+    await life.preparing;
+    await life.runs.abandon();
     await this.#step(true);
-    life.membership.leave();
+    await life.membership.resign();
     if (this.#life === life) this.#life = null;
   }
 

@@ -79,6 +79,25 @@ export class Membership {
     this.#fenceTimer?.cancel();
   }
 
+  /** Says that nothing runs under this lease any more, so that nobody waits for its end. */
+  async resign(): Promise<void> {
+    if (this.#lost) return;
+    const { hub, agent, incarnation, describe } = this.#options;
+    this.leave();
+    const record: AgentRecord = {
+      ...describe(),
+      agent,
+      incarnation,
+      renewal: ++this.#renewal,
+      fenced: true,
+    };
+    try {
+      await hub.put(this.#bucket, Key.agent(agent), record, this.#revision);
+    } catch {
+      // Then its lease runs out.
+    }
+  }
+
   async #renewOnce(): Promise<void> {
     this.#busy = true;
     this.#renewTimer?.cancel();

@@ -2,7 +2,7 @@ import { Delta } from '@etherconn/cli/parts';
 import { FAILURES_MAX } from '../protocol/messages.ts';
 import type { ClientFailure, Span } from '../protocol/records.ts';
 import type { ClientSpan } from '../protocol/spans.ts';
-import type { Executor } from './executor.ts';
+import type { Executor, Prepared } from './executor.ts';
 
 /** What was counted since the last time. */
 export interface Collected {
@@ -11,19 +11,29 @@ export interface Collected {
   readonly failures: readonly ClientFailure[];
 }
 
+interface Waiting {
+  readonly span: Span;
+  readonly prepared: Prepared;
+}
+
+interface Running {
+  readonly span: Span;
+  readonly stop: AbortController;
+  readonly ended: Promise<void>;
+}
+
 /** The clients that run under one lease, and what they count. */
 export class Runs {
   readonly #executor: Executor;
   readonly #onFinished: () => void;
   readonly #onFailed: (error: unknown) => void;
-  readonly #running = new Map<
-    string,
-    { readonly span: Span; readonly stop: AbortController; ended: Promise<void> }
-  >();
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #running = new Map<string, Running>();
   #delta = new Delta();
   #finished: Span[] = [];
   #failures: ClientFailure[] = [];
   #refused = 0;
+  #abandoned = false;
 
   constructor(executor: Executor, onFinished: () => void, onFailed: (error: unknown) => void) {
     this.#executor = executor;
@@ -37,38 +47,38 @@ export class Runs {
     return [...this.#running.values()].map(({ span }) => span);
   }
 
-  start(span: Span, clients: ClientSpan, startAt: number, seed: number): void {
-    const stop = new AbortController();
-    const run = { span, stop, ended: Promise.resolve() };
-    this.#running.set(keyOf(span), run);
-    run.ended = this.#run(span, clients, startAt, seed, stop.signal);
+  /** Makes the clients of a span, which wait for their start. */
+  async prepare(span: Span, clients: ClientSpan, seed: number): Promise<void> {
+    this.#waiting.set(keyOf(span), { span, prepared: await this.#executor.open(clients, seed) });
   }
 
-  async #run(
-    span: Span,
-    clients: ClientSpan,
-    startAt: number,
-    seed: number,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Starts a span that was prepared; nothing happens when it was not. */
+  start(span: Span, startAt: number): void {
+    const key = keyOf(span);
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined) return;
+    this.#waiting.delete(key);
+    const stop = new AbortController();
+    const ended = this.#run(waiting, startAt, stop.signal).then(() => this.#onFinished());
+    this.#running.set(key, { span: waiting.span, stop, ended });
+  }
+
+  async #run({ span, prepared }: Waiting, startAt: number, signal: AbortSignal): Promise<void> {
     try {
-      await this.#executor.execute({
-        clients,
+      await prepared.run({
         startAt,
-        seed,
         signal,
         onDelta: (delta) => this.#delta.merge(delta),
         onFailure: (failure) => {
           if (this.#failures.length < FAILURES_MAX) this.#failures.push(failure);
         },
       });
-      this.#finished.push(span);
+      if (!this.#abandoned) this.#finished.push(span);
     } catch (error) {
       this.#onFailed(error);
     } finally {
       this.#running.delete(keyOf(span));
     }
-    this.#onFinished();
   }
 
   collect(): Collected {
@@ -82,11 +92,28 @@ export class Runs {
     return collected;
   }
 
-  /** Ends all runs, and resolves when they have ended. */
-  async stop(): Promise<void> {
+  /** Ends all runs as if they had come to their end, and resolves when they have. */
+  async finish(): Promise<void> {
+    const waiting = [...this.#waiting.values()];
+    await this.#stop();
+    this.#finished.push(...waiting.map(({ span }) => span));
+  }
+
+  /** Ends all runs: somebody else begins them anew. */
+  async abandon(): Promise<void> {
+    this.#abandoned = true;
+    await this.#stop();
+  }
+
+  async #stop(): Promise<void> {
     const running = [...this.#running.values()];
     for (const { stop } of running) stop.abort();
-    await Promise.all(running.map(({ ended }) => ended));
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    await Promise.all([
+      ...running.map(({ ended }) => ended),
+      ...waiting.map(({ prepared }) => prepared.close()),
+    ]);
   }
 }
 

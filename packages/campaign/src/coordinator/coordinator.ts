@@ -16,6 +16,7 @@ import { bucketOf, CURRENT, Key, REGISTRY, Signal } from '../protocol/names.ts';
 import type {
   AgentRecord,
   ClientFailure,
+  DeltaData,
   GrantRecord,
   Phase,
   RangeRecord,
@@ -23,7 +24,7 @@ import type {
   RunRecord,
 } from '../protocol/records.ts';
 import { clientsOf, numbersOf, rangeCount, toSpans } from '../protocol/spans.ts';
-import { ResultMerger } from '../results/merger.ts';
+import { type Counted, ResultMerger } from '../results/merger.ts';
 import { assign } from './assignment.ts';
 import { Ledger, SupersededError } from './ledger.ts';
 import type { Plan } from './plan.ts';
@@ -51,9 +52,9 @@ export interface CoordinatorOptions {
   /** Keeps what is needed to go on after a crash, also when the store is lost. */
   readonly folder: string;
   readonly log: (text: string) => void;
-  readonly onSnapshot?: (snapshot: Snapshot) => void;
+  readonly onSnapshot?: (snapshot: Snapshot, total: Delta) => void;
   /** Told what was counted in each step of an agent, for views. */
-  readonly onResult?: (message: ResultMessage) => void;
+  readonly onResult?: (result: Counted) => void;
 }
 
 /** How a campaign ended. */
@@ -167,8 +168,6 @@ export class Coordinator {
   static async resume(options: CoordinatorOptions, id: string): Promise<Coordinator> {
     const { hub, folder, clock } = options;
     const { state, memory } = StateFile.open(folder, id);
-    if (isOver(memory.run))
-      throw new CampaignError(`campaign ${id} is over; etherconn campaign report ${id} shows it`);
     await hub.createRegistry();
     const current = currentSchema.safeParse((await hub.get(REGISTRY, CURRENT))?.value).data;
     const coordinator = new Coordinator(options, state, memory);
@@ -215,8 +214,7 @@ export class Coordinator {
         await this.#step();
         await this.#pause();
       }
-      await this.#close();
-      return this.#outcome();
+      return await this.#close();
     } finally {
       for (const stop of [...this.#stops, ...this.#generationStops]) stop();
       this.#timer?.cancel();
@@ -349,8 +347,10 @@ export class Coordinator {
     }
     if (revision <= session.revision) return;
     session.revision = revision;
-    if (record.fenced) session.fenced = true;
-    else if (!session.fenced) {
+    if (record.fenced) {
+      session.fenced = true;
+      session.resigned = true;
+    } else if (!session.fenced) {
       session.record = record;
       session.lease.seen(this.#now());
     }
@@ -397,7 +397,7 @@ export class Coordinator {
       return;
     }
     for (const counted of this.#count(message)) {
-      this.#state.result(counted);
+      this.#state.result(counted.message);
       this.#options.onResult?.(counted);
     }
     this.#wake();
@@ -411,10 +411,12 @@ export class Coordinator {
     return true;
   }
 
-  #count(message: ResultMessage): readonly ResultMessage[] {
+  #count(message: ResultMessage): readonly Counted[] {
     const counted = this.#merger.add(message);
     this.#messages += counted.length;
-    for (const { finished, failures, incarnation } of counted) {
+    for (const {
+      message: { finished, failures, incarnation },
+    } of counted) {
       for (const failure of failures) if (this.#failures.length < FAILURES_KEPT) this.#failures.push(failure);
       for (const span of finished)
         for (const number of numbersOf(span)) {
@@ -600,7 +602,7 @@ export class Coordinator {
   async #expire(): Promise<void> {
     for (const session of this.#sessions.values()) {
       if (session.over) continue;
-      if (!session.lease.isOver(this.#now())) continue;
+      if (!session.isOver(this.#now())) continue;
       if (!session.fenced && !(await this.#fence(session))) continue;
       session.over = true;
       await this.#lost(session);
@@ -729,13 +731,11 @@ export class Coordinator {
     }
     if (now < this.#nextSnapshot) return;
     this.#nextSnapshot = now + SNAPSHOT;
-    const snapshot = this.#snapshot();
-    onSnapshot?.(snapshot);
-    const brief = {
-      ...snapshot,
-      total: { ...snapshot.total, histograms: {} },
-      events: snapshot.events.slice(-20),
-    };
+    // Encoding histograms takes time: they are told at the end.
+    const total = this.#total();
+    const snapshot = this.#snapshot({ counters: Object.fromEntries(total.counters), histograms: {} });
+    onSnapshot?.(snapshot, total);
+    const brief = briefOf(snapshot);
     hub.send(Signal.STATUS, brief);
     if (this.#snapshots++ % KEPT === 0) this.#keep(brief);
   }
@@ -755,24 +755,23 @@ export class Coordinator {
     }
   }
 
-  async #close(): Promise<void> {
+  /** Tells the result, and keeps it. */
+  async #close(): Promise<Outcome> {
     this.#acknowledge();
-    const snapshot = this.#snapshot();
-    this.#options.onSnapshot?.(snapshot);
+    const total = this.#total();
+    const snapshot = this.#snapshot(total.toJSON());
+    this.#options.onSnapshot?.(snapshot, total);
     await this.#state.end(snapshot);
-    const { hub } = this.#options;
-    hub.send(Signal.STATUS, { ...snapshot, total: { ...snapshot.total, histograms: {} } });
+    const brief = briefOf({ ...snapshot, total: { ...snapshot.total, histograms: {} } });
+    this.#options.hub.send(Signal.STATUS, brief);
     try {
-      await this.#ledger.write(Key.STATUS, snapshot);
+      await this.#ledger.write(Key.STATUS, brief);
     } catch {
       // The report on this machine has it.
     }
-  }
-
-  #outcome(): Outcome {
     return {
-      snapshot: this.#snapshot(),
-      total: this.#total(),
+      snapshot,
+      total,
       failures: this.#failures,
       interrupted: this.#run.phase === 'aborted',
     };
@@ -783,7 +782,7 @@ export class Coordinator {
     return this.#merger.total((incarnation) => !this.#lostOnes.has(incarnation));
   }
 
-  #snapshot(): Snapshot {
+  #snapshot(total: DeltaData): Snapshot {
     const { run, name, phase, policy, reason, generation, startAt, clients, lease, clockLimit } = this.#run;
     const now = this.#wall();
     const phases = this.#ranges.map(({ record }) => record?.phase);
@@ -803,7 +802,9 @@ export class Coordinator {
       ranges: { total: phases.length, given: count('given'), done: count('done'), lost: count('lost') },
       lease,
       clockLimit,
-      agents: [...this.#sessions.values()].map((session) => this.#row(session)),
+      agents: [...this.#sessions.values()]
+        .map((session) => this.#row(session))
+        .sort((x, y) => (x.agent < y.agent ? -1 : x.agent > y.agent ? 1 : 0)),
       takeovers: this.#takeovers,
       gaps: this.#merger.incarnations
         .filter(
@@ -817,13 +818,13 @@ export class Coordinator {
         malformed: this.#malformed,
         rejected: this.#rejected,
       },
-      total: this.#total().toJSON(),
+      total,
       events: this.#events,
     };
   }
 
   #row(session: Session): AgentRow {
-    const { agent, incarnation, record, over, lease } = session;
+    const { agent, incarnation, record, lease } = session;
     const lost = this.#lostOnes.has(incarnation);
     const told = this.#merger.get(incarnation);
     const numbers = this.#ranges.flatMap((range, number) =>
@@ -832,7 +833,7 @@ export class Coordinator {
     return {
       agent,
       incarnation,
-      state: lost ? 'lost' : over ? 'gone' : record.state,
+      state: stateOf(session, lost, told?.complete === true),
       interfaces: record.interfaces.map((each) => `${each.name} (${each.engine}, ${each.queues} queues)`),
       rate: record.interfaces.reduce((sum, { rate }) => sum + rate, 0),
       clockOffset: record.clock?.offset ?? null,
@@ -868,6 +869,26 @@ export async function activeRun(hub: Hub): Promise<RunRecord | null> {
     if (error instanceof GoneError) return null;
     throw error;
   }
+}
+
+function stateOf({ over, resigned, record }: Session, lost: boolean, complete: boolean): string {
+  if (lost) return 'lost';
+  if (complete) return 'done';
+  return over || resigned ? 'gone' : record.state;
+}
+
+/** Counters of an agent that watchers are told; the others are in the result. */
+const TOLD = ['sent', 'received', 'leases', 'failed', 'fenced'];
+/** Events that watchers are told. */
+const LAST_EVENTS = 20;
+
+/** A snapshot that fits a message, also with a thousand agents. */
+function briefOf(snapshot: Snapshot): Snapshot {
+  const agents = snapshot.agents.map((row) => ({
+    ...row,
+    counters: Object.fromEntries(Object.entries(row.counters).filter(([name]) => TOLD.includes(name))),
+  }));
+  return { ...snapshot, agents, events: snapshot.events.slice(-LAST_EVENTS) };
 }
 
 export function isOver({ phase }: RunRecord): boolean {

@@ -11,6 +11,8 @@ export class Session {
   revision: number;
   /** No renewal of it is accepted any more. */
   fenced = false;
+  /** It has said itself that nothing of it runs any more. */
+  resigned = false;
   /** Its ranges have been given away, or it has left in order. */
   over = false;
 
@@ -21,6 +23,12 @@ export class Session {
     this.revision = revision;
     this.lease = new WatchedLease(terms, now);
     this.fenced = record.fenced;
+    this.resigned = record.fenced;
+  }
+
+  /** Whether a successor may start, once it is fenced. */
+  isOver(now: number): boolean {
+    return this.resigned || this.lease.isOver(now);
   }
 
   /** Whether it may get ranges. */

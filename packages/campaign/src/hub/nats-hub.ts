@@ -56,9 +56,23 @@ const RECONNECT = 250;
 /** Values that a bucket or stream may hold. */
 const BYTES_MAX = 4 * 2 ** 30;
 
+/** A server that cannot be reached, or does not let us in. */
+export class ConnectError extends Error {
+  readonly code: string = 'ERR_NATS';
+
+  constructor(url: string, cause: Error) {
+    super(`the NATS server ${url} cannot be used: ${cause.message}`, { cause });
+    this.name = 'ConnectError';
+  }
+}
+
 export async function connectNats(options: NatsOptions): Promise<Hub> {
-  const connection = await connect(connectionOptions(options));
-  return new NatsHub(connection, options.timeout);
+  const wanted = connectionOptions(options);
+  try {
+    return new NatsHub(await connect(wanted), options.timeout);
+  } catch (error) {
+    throw new ConnectError(options.url, error as Error);
+  }
 }
 
 function connectionOptions(options: NatsOptions): ConnectionOptions {

@@ -15,6 +15,12 @@ export interface IncarnationTotal {
   readonly duplicates: number;
 }
 
+/** A message that was counted just now. */
+export interface Counted {
+  readonly message: ResultMessage;
+  readonly delta: Delta;
+}
+
 class Incarnation implements IncarnationTotal {
   readonly agent: string;
   readonly incarnation: string;
@@ -34,7 +40,7 @@ class Incarnation implements IncarnationTotal {
   }
 
   /** Returns the messages whose turn it now was. */
-  add(message: ResultMessage): ResultMessage[] {
+  add(message: ResultMessage): Counted[] {
     if (message.seq <= this.upTo || this.#early.has(message.seq)) {
       this.duplicates++;
       return [];
@@ -43,14 +49,15 @@ class Incarnation implements IncarnationTotal {
       this.#early.set(message.seq, message);
       return [];
     }
-    const taken: ResultMessage[] = [];
+    const taken: Counted[] = [];
     for (let next: ResultMessage | undefined = message; next !== undefined; ) {
       // One that begins before what we have stands for all of it.
       if (next.from <= this.upTo) this.total = new Delta();
-      this.total.merge(Delta.fromJSON(next.delta));
+      const delta = Delta.fromJSON(next.delta);
+      this.total.merge(delta);
       this.upTo = next.seq;
       this.complete ||= next.last;
-      taken.push(next);
+      taken.push({ message: next, delta });
       next = this.#early.get(this.upTo + 1);
       this.#early.delete(this.upTo + 1);
     }
@@ -63,7 +70,7 @@ export class ResultMerger {
   readonly #incarnations = new Map<string, Incarnation>();
 
   /** Returns the messages that were counted by this: none for a duplicate, several when it closed a gap. */
-  add(message: ResultMessage): readonly ResultMessage[] {
+  add(message: ResultMessage): readonly Counted[] {
     let incarnation = this.#incarnations.get(message.incarnation);
     if (incarnation === undefined) {
       incarnation = new Incarnation(message);

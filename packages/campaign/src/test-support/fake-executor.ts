@@ -1,6 +1,6 @@
 import { Delta } from '@etherconn/cli/parts';
 import type { Clock } from 'etherconn';
-import type { Execution, Executor } from '../agent/executor.ts';
+import type { Execution, Executor, Prepared } from '../agent/executor.ts';
 import type { AgentInterface, Json } from '../protocol/records.ts';
 import type { ClientSpan } from '../protocol/spans.ts';
 
@@ -40,7 +40,11 @@ export class FakeExecutor implements Executor {
     this.#sendUntil = time;
   }
 
-  async execute({ clients, startAt, signal, onDelta }: Execution): Promise<void> {
+  async open(clients: ClientSpan): Promise<Prepared> {
+    return { run: (execution) => this.#run(clients, execution), close: async () => {} };
+  }
+
+  async #run(clients: ClientSpan, { startAt, signal, onDelta }: Execution): Promise<void> {
     const end = startAt + this.#length;
     await this.#until(startAt, signal);
     while (this.#clock.now() < end && !signal.aborted) {

@@ -1,0 +1,100 @@
+import { type EngineName, epochOf, guarded, LineOutput, ScenarioError } from '@etherconn/cli/parts';
+import { Command, Option } from 'commander';
+import { systemClock } from 'etherconn/link';
+import { Agent } from '../agent/agent.ts';
+import { measureProcessorRate } from '../agent/processor-rate.ts';
+import { ScenarioExecutor } from '../agent/scenario-executor.ts';
+import { COORDINATOR, WATCHER } from '../hub/server-config.ts';
+import { asName, NAME_PATTERN } from '../protocol/names.ts';
+import {
+  addConnectionOptions,
+  type ConnectionOptions,
+  connectAs,
+  DEFAULT_URL,
+  machineName,
+} from './connection.ts';
+import { agentFolder, stateFolder } from './folders.ts';
+
+interface AgentCommandOptions extends ConnectionOptions {
+  readonly name?: string;
+  readonly engine: EngineName;
+  readonly netns?: string;
+  readonly state?: string;
+  readonly verbose?: true;
+  /** For tests. */
+  readonly testClockOffset?: string;
+  readonly testUnfenced?: true;
+}
+
+export function agentCommand(): Command {
+  const command = new Command('agent')
+    .description('run clients of campaigns on interfaces of this machine')
+    .argument('<interface...>', 'interfaces of the clients')
+    .option('--name <name>', 'name of this agent (default: this machine and its first interface)')
+    .addOption(
+      new Option('--engine <name>', 'how frames are sent and received; auto is AF_XDP where it works')
+        .choices(['auto', 'xdp', 'packet', 'memory'])
+        .default('auto'),
+    )
+    .option('--netns <name>', 'network namespace of the interfaces: a name, a process id or a path')
+    .option('--state <folder>', 'where results are kept until they are counted')
+    .option('--verbose', 'print where an error comes from')
+    .addOption(new Option('--test-clock-offset <ms>').hideHelp())
+    .addOption(new Option('--test-unfenced').hideHelp());
+  return addConnectionOptions(command, `NATS server (default: ${DEFAULT_URL})`)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  etherconn agent eth0 --nats tls://hub:4222 --creds agent1.nk --name agent1
+`,
+    )
+    .action(async (interfaces: string[], options: AgentCommandOptions) => {
+      process.exitCode = await guarded(options.verbose === true, () => runAgent(interfaces, options));
+    });
+}
+
+async function runAgent(interfaces: readonly string[], options: AgentCommandOptions): Promise<number> {
+  const name = options.name ?? asName(`${machineName()}-${interfaces[0]}`);
+  if (!NAME_PATTERN.test(name) || name === COORDINATOR || name === WATCHER)
+    throw new ScenarioError(
+      '--name',
+      `must be letters, digits, - and _, at most 64, and no other's, got '${name}'`,
+    );
+  const output = new LineOutput(process.stderr);
+  const log = (text: string): void => void output.line(`${new Date().toISOString()} ${name}: ${text}`);
+  const executor = new ScenarioExecutor({
+    interfaces,
+    engine: options.engine,
+    netns: options.netns,
+    rate: await measureProcessorRate(),
+  });
+  const hub = await connectAs(name, options, true);
+  let end: (code: number) => void = () => {};
+  const ended = new Promise<number>((resolve) => {
+    end = resolve;
+  });
+  const agent = new Agent({
+    hub,
+    clock: systemClock,
+    epoch: epochOf(systemClock) + Number(options.testClockOffset ?? 0),
+    name,
+    executor,
+    folder: agentFolder(stateFolder(options.state), name),
+    log,
+    unfenced: options.testUnfenced === true,
+    onSuperseded: () => end(1),
+  });
+  agent.start();
+  log(`waits for campaigns on ${interfaces.join(', ')}`);
+  const stop = (): void => {
+    log('drains');
+    void agent.close().then(() => end(0));
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const code = await ended;
+  process.off('SIGINT', stop).off('SIGTERM', stop);
+  await hub.close();
+  await output.flush();
+  return code;
+}

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { requireCommand } from 'etherconn/testing';
+import { EmbeddedServer } from '../hub/nats-server.ts';
+import { COORDINATOR, WATCHER } from '../hub/server-config.ts';
+
+const tool = fileURLToPath(new URL('../../../cli/bin/etherconn.js', import.meta.url));
+const skip = requireCommand('nats-server');
+
+const CAMPAIGN = `name: trial
+clientsPerRange: 10
+lease: 20s
+step: 500ms
+scenario:
+  clients: 100
+  duration: DURATION
+  parts:
+    leases: {type: dhcp, rate: max}
+failIf: ['failed>0']
+`;
+
+interface End {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<End>;
+  says(pattern: RegExp): Promise<string>;
+}
+
+function start(t: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  const child = spawn(process.execPath, [tool, ...args], { env: { ...process.env, ...env } });
+  let [stdout, stderr] = ['', ''];
+  let changed = (): void => {};
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+    changed();
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+    changed();
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let isOver = false;
+  const ended = new Promise<End>((resolve) =>
+    child.once('close', (code) => {
+      isOver = true;
+      changed();
+      resolve({ code, stdout, stderr });
+    }),
+  );
+  return {
+    child,
+    ended,
+    async says(pattern) {
+      for (;;) {
+        const match = pattern.exec(`${stdout}${stderr}`);
+        if (match !== null) return match[1] ?? match[0];
+        if (isOver) throw new Error(`ended without ${pattern}:\n${stdout}${stderr}`);
+        await new Promise<void>((resolve) => {
+          changed = resolve;
+        });
+      }
+    },
+  };
+}
+
+function folderFor(t: TestContext, duration: string): { folder: string; file: string; state: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'etherconn-commands-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'campaign.yaml');
+  writeFileSync(file, CAMPAIGN.replace('DURATION', duration));
+  return { folder, file, state: join(folder, 'state') };
+}
+
+test('on one machine: a server and agents of its own, a result, a report, and nothing left', {
+  skip,
+}, async (t) => {
+  const { folder, file, state } = folderFor(t, '2s');
+  const report = join(folder, 'report.html');
+  const interfaces = ['--interfaces', 'mem0,mem1', '--engine', 'memory', '--state', state];
+  const { code, stdout, stderr } = await start(t, [
+    'campaign',
+    'run',
+    file,
+    ...interfaces,
+    '--json',
+    '--report',
+    report,
+  ]).ended;
+  assert.equal(code, 0, stderr);
+  const result = JSON.parse(stdout);
+  assert.equal(result.fleet.leases, 100);
+  assert.equal(result.passed, true);
+  assert.equal(result.campaign.ranges.done, 10);
+  assert.deepEqual(
+    result.campaign.agents
+      .map(({ agent, clients }: { agent: string; clients: number }) => [agent, clients])
+      .sort(),
+    [
+      ['mem0', 50],
+      ['mem1', 50],
+    ],
+  );
+  const page = readFileSync(report, 'utf8');
+  for (const word of ['Agents', 'mem0', 'clock offset', 'Events']) assert.ok(page.includes(word), word);
+
+  // The same again, from what was kept.
+  const again = await start(t, ['campaign', 'report', result.campaign.run, '--state', state, '--json']).ended;
+  assert.equal(again.code, 0, again.stderr);
+  assert.deepEqual(JSON.parse(again.stdout).fleet, result.fleet);
+  const resumed = await start(t, ['campaign', 'resume', result.campaign.run, '--state', state]).ended;
+  assert.equal(resumed.code, 1);
+  assert.match(resumed.stderr, /is over; etherconn campaign report/);
+});
+
+test('over a server: agents that wait, any number of watchers, and a stop', { skip }, async (t) => {
+  const { folder, file, state } = folderFor(t, '60s');
+  const server = await EmbeddedServer.start(join(folder, 'nats'), ['a1', 'a2']);
+  t.after(() => server.close());
+  const as = (name: string): string[] => ['--nats', server.url, '--creds', server.creds[name]];
+  const agents = ['a1', 'a2'].map((name) =>
+    start(t, [
+      'agent',
+      'mem',
+      '--engine',
+      'memory',
+      '--name',
+      name,
+      '--state',
+      join(folder, name),
+      ...as(name),
+    ]),
+  );
+  writeFileSync(file, `${readFileSync(file, 'utf8')}agents: 2\n`);
+  const run = start(t, ['campaign', 'run', file, '--state', state, '--json', ...as(COORDINATOR)]);
+  const id = await run.says(/campaign (c[0-9a-f]{10})/);
+  await run.says(/running/);
+
+  const watchers = [1, 2].map(() => start(t, ['campaign', 'watch', id, '--json', ...as(WATCHER)]));
+  for (const watcher of watchers) await watcher.says(/"phase":"running"/);
+  const status = await start(t, ['campaign', 'status', id, ...as(WATCHER)]).ended;
+  assert.equal(status.code, 0, status.stderr);
+  assert.match(status.stdout, new RegExp(`^${id} trial: running`));
+  const second = await start(t, ['campaign', 'run', file, '--state', state, ...as(COORDINATOR)]).ended;
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, new RegExp(`campaign ${id} is under way here`));
+  const foreign = await start(t, ['campaign', 'stop', id, ...as(WATCHER)]).ended;
+  assert.notEqual(foreign.code, 0);
+
+  const stopped = await start(t, ['campaign', 'stop', id, ...as(COORDINATOR)]).ended;
+  assert.equal(stopped.code, 0, stopped.stderr);
+  const { code, stdout, stderr } = await run.ended;
+  assert.equal(code, 1, stderr);
+  const result = JSON.parse(stdout);
+  assert.equal(result.interrupted, true);
+  assert.equal(result.fleet.leases, 100);
+  assert.equal(result.campaign.reason, 'stopped');
+  assert.deepEqual(result.campaign.gaps, []);
+  for (const watcher of watchers) assert.equal((await watcher.ended).code, 0);
+  for (const agent of agents) agent.child.kill('SIGTERM');
+  for (const agent of agents) assert.equal((await agent.ended).code, 0);
+});
+
+test('what is wrong is said in a sentence', { skip }, async (t) => {
+  const { file, state } = folderFor(t, '2s');
+  const none = await start(t, ['campaign', 'run', file, '--state', state]).ended;
+  assert.equal(none.code, 1);
+  assert.match(none.stderr, /there are no agents: give --interfaces/);
+  writeFileSync(file, 'scenario: {clients: 1, parts: {}}\nlease: never\n');
+  const wrong = await start(t, ['campaign', 'run', file, '--state', state]).ended;
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /campaign\.yaml:2:1: lease/);
+  const name = await start(t, ['agent', 'eth0', '--name', 'a.b']).ended;
+  assert.equal(name.code, 2);
+  assert.match(name.stderr, /--name: must be letters/);
+  const nobody = await start(t, ['campaign', 'status', '--nats', 'nats://127.0.0.1:1']).ended;
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.stderr, /^etherconn: the NATS server nats:\/\/127\.0\.0\.1:1 cannot be used: /);
+});

@@ -1,0 +1,47 @@
+import { hostname } from 'node:os';
+import type { Command } from 'commander';
+import type { Hub } from '../hub/hub.ts';
+import { connectNats } from '../hub/nats-hub.ts';
+
+/** Options of whatever talks to a NATS server. */
+export interface ConnectionOptions {
+  readonly nats?: string;
+  readonly creds?: string;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+}
+
+export const DEFAULT_URL = 'nats://127.0.0.1:4222';
+/** Milliseconds that an answer is waited for, and between pings: what shows a connection that is cut. */
+const TIMEOUT = 1000;
+const PING = 1000;
+
+export function addConnectionOptions(command: Command, nats: string): Command {
+  return command
+    .option('--nats <url>', nats)
+    .option('--creds <file>', "an nkey's seed, or a .creds file")
+    .option('--tls-ca <file>', 'certificates that the server is checked by')
+    .option('--tls-cert <file>', 'certificate of this client')
+    .option('--tls-key <file>', 'key of this client');
+}
+
+/** @param name who connects; the server knows permissions and the inbox by it */
+export function connectAs(name: string, options: ConnectionOptions, waitForServer = false): Promise<Hub> {
+  return connectNats({
+    url: options.nats ?? DEFAULT_URL,
+    creds: options.creds,
+    tlsCa: options.tlsCa,
+    tlsCert: options.tlsCert,
+    tlsKey: options.tlsKey,
+    name,
+    timeout: TIMEOUT,
+    pingInterval: PING,
+    waitForServer,
+  });
+}
+
+/** Which machine this is, for names. */
+export function machineName(): string {
+  return hostname().split('.')[0];
+}

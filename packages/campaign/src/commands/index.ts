@@ -1,0 +1,8 @@
+import type { Command } from 'commander';
+import { agentCommand } from './agent.ts';
+import { campaignCommand } from './campaign.ts';
+
+/** What the `etherconn` command has from this package. */
+export function commands(): Command[] {
+  return [campaignCommand(), agentCommand()];
+}

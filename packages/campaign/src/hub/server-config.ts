@@ -1,0 +1,103 @@
+import { createUser } from '@nats-io/nkeys';
+
+/** Keys of one who connects: the server knows the public one. */
+export interface Keys {
+  readonly seed: string;
+  readonly publicKey: string;
+}
+
+export function makeKeys(): Keys {
+  const pair = createUser();
+  return { seed: Buffer.from(pair.getSeed()).toString(), publicKey: pair.getPublicKey() };
+}
+
+/** Names of the clients that are no agents. Agents cannot have them. */
+export const COORDINATOR = 'coordinator';
+export const WATCHER = 'watcher';
+
+export interface ServerConfigOptions {
+  /** 'host:port'; port -1 for a free one. */
+  readonly listen: string;
+  readonly storeFolder: string;
+  readonly coordinator: string;
+  readonly watcher: string;
+  /** Public keys by name. */
+  readonly agents: Readonly<Record<string, string>>;
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string } | undefined;
+  /** Where the server writes which port it has got. */
+  readonly portsFolder?: string;
+}
+
+interface Permissions {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+/**
+ * What each role may do. The coordinator alone writes ownership. An agent writes its own record and its own results, and
+ * hears nothing but what is for it or for all. It may make no consumer: a consumer delivers to any subject.
+ */
+export function permissionsOf(role: 'coordinator' | 'watcher' | { readonly agent: string }): Permissions {
+  const direct = (key: string): string => `$JS.API.DIRECT.GET.*.$KV.*.${key}`;
+  if (role === 'coordinator') {
+    return {
+      publish: ['$KV.>', '$JS.API.>', 'ec.>', '_INBOX.>'],
+      subscribe: [`_INBOX.${COORDINATOR}.>`, 'ec.>'],
+    };
+  }
+  if (role === 'watcher') {
+    return {
+      publish: [direct('current'), direct('run'), direct('status')],
+      subscribe: [`_INBOX.${WATCHER}.>`, 'ec.status', 'ec.announce'],
+    };
+  }
+  const { agent } = role;
+  return {
+    publish: [
+      `$KV.*.agents.${agent}`,
+      `ec.results.*.${agent}`,
+      `ec.clock.${agent}`,
+      ...['current', 'run', `agents.${agent}`, `grants.${agent}`].map(direct),
+    ],
+    subscribe: [
+      `_INBOX.${agent}.>`,
+      'ec.announce',
+      'ec.changed.*.run',
+      `ec.changed.*.grants.${agent}`,
+      `ec.to.${agent}.>`,
+    ],
+  };
+}
+
+/** The configuration of a nats-server for campaigns. */
+export function serverConfig(options: ServerConfigOptions): string {
+  const { listen, storeFolder, coordinator, watcher, agents, tls, portsFolder } = options;
+  const users = [
+    userOf(COORDINATOR, coordinator, permissionsOf('coordinator')),
+    userOf(WATCHER, watcher, permissionsOf('watcher')),
+    ...Object.entries(agents).map(([agent, key]) => userOf(agent, key, permissionsOf({ agent }))),
+  ];
+  return `# nats-server 2.9 or later: nats-server -c THIS_FILE
+listen: "${listen}"
+${portsFolder === undefined ? '' : `ports_file_dir: "${portsFolder}"\n`}jetstream { store_dir: "${storeFolder}" }
+${tls === undefined ? '' : tlsOf(tls)}authorization {
+  users: [
+${users.join('\n')}
+  ]
+}
+`;
+}
+
+function tlsOf({ cert, key, ca }: NonNullable<ServerConfigOptions['tls']>): string {
+  const verify = ca === undefined ? '' : `, ca_file: "${ca}", verify: true`;
+  return `tls { cert_file: "${cert}", key_file: "${key}"${verify} }\n`;
+}
+
+function userOf(name: string, key: string, { publish, subscribe }: Permissions): string {
+  const list = (subjects: readonly string[]): string => subjects.map((each) => `"${each}"`).join(', ');
+  return `    # ${name}
+    { nkey: ${key}, permissions: {
+      publish: { allow: [${list(publish)}] }
+      subscribe: { allow: [${list(subscribe)}] }
+    } }`;
+}

@@ -1,0 +1,198 @@
+import { readFileSync } from 'node:fs';
+import { cpus, release, type } from 'node:os';
+import {
+  Delta,
+  type PartTally,
+  planOf,
+  type RunInfo,
+  type RunOutcome,
+  type RunResult,
+  resultOf,
+  type Scenario,
+  type Second,
+  type Table,
+  thresholdOf,
+} from '@etherconn/cli/parts';
+import type { AgentRow, Snapshot } from '../coordinator/snapshot.ts';
+
+/** A result as of any run, and the campaign's own. */
+export type CampaignResult = RunResult & { readonly campaign: Omit<Snapshot, 'total'> };
+
+export function infoOf(snapshot: Snapshot, scenario: Scenario, seed: number): RunInfo {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const hasFleet = Object.values(scenario.parts).some((part) => part.type === 'dhcp');
+  const agents = new Set(snapshot.agents.map(({ agent }) => agent)).size;
+  return {
+    command: 'campaign',
+    commandLine: `etherconn campaign ${snapshot.run}`,
+    version,
+    engine: `${agents} agents`,
+    interface: snapshot.name,
+    started: new Date(snapshot.startAt ?? snapshot.now).toISOString(),
+    seed,
+    flows: 0,
+    ...(hasFleet ? { clients: snapshot.clients } : {}),
+    environment: `Node.js ${process.version}, ${type()} ${release()} ${process.arch}, ${cpus().length} processors, at the coordinator`,
+    notes: notesOf(snapshot),
+  };
+}
+
+function notesOf({ takeovers, ranges, gaps, reason }: Snapshot): string[] {
+  const restarted = takeovers.reduce(
+    (sum, { clients, to }) => sum + (Object.keys(to).length > 0 ? clients : 0),
+    0,
+  );
+  return [
+    'Percentiles are of the merged histograms of all agents.',
+    ...(restarted > 0 ? [`${restarted} clients of lost agents were begun anew by others.`] : []),
+    ...(ranges.lost > 0
+      ? [
+          `${ranges.lost} of ${ranges.total} ranges were lost with their agents: the rest went on without them.`,
+        ]
+      : []),
+    ...(gaps.length > 0
+      ? [
+          `What ${gaps.map(({ agent, upTo }) => `${agent} counted after message ${upTo}`).join(', ')} is not known.`,
+        ]
+      : []),
+    ...(reason === null ? [] : [`It ended early: ${reason}.`]),
+  ];
+}
+
+/** The result of a campaign, from what was merged. */
+export function outcomeOf(
+  snapshot: Snapshot,
+  scenario: Scenario,
+  { seed, thresholds }: { readonly seed: number; readonly thresholds: readonly string[] },
+): RunOutcome & { readonly result: CampaignResult } {
+  const total = Delta.fromJSON(snapshot.total);
+  const parts = planOf(scenario).parts.map((part): PartTally => {
+    const length = Math.max(0, Math.min(part.end ?? snapshot.elapsed, snapshot.elapsed) - part.begin);
+    const extent = {
+      name: part.name,
+      type: part.type,
+      begin: part.begin,
+      flows: 0,
+      jitter: Number.NaN,
+      length,
+    };
+    if (part.type === 'dhcp') return { ...extent, sends: true, receives: true, clients: part.ofAll };
+    if (part.type === 'udp-send') return { ...extent, sends: true, receives: part.send.roundTrip };
+    return { ...extent, sends: false, receives: true };
+  });
+  const fleets = parts.flatMap(({ clients }) => clients ?? []);
+  const result = resultOf(
+    infoOf(snapshot, scenario, seed),
+    {
+      total,
+      length: snapshot.elapsed,
+      interrupted: snapshot.phase === 'aborted',
+      sends: parts.some(({ sends }) => sends),
+      receives: parts.some(({ receives }) => receives),
+      jitter: Number.NaN,
+      parts,
+      ...(fleets.length === 0 ? {} : { clients: fleets.reduce((sum, count) => sum + count) }),
+    },
+    thresholds.map((text) => thresholdOf(text, scenario)),
+  );
+  const { total: _total, ...campaign } = snapshot;
+  return { result: { ...result, campaign }, total, flows: [], tables: tablesOf(snapshot) };
+}
+
+/** Agents, takeovers and gaps, for people. */
+export function tablesOf({ agents, takeovers, gaps, events }: Snapshot): Table[] {
+  const offset = ({ clockOffset, clockError }: AgentRow): string =>
+    clockOffset === null ? 'unknown' : `${clockOffset.toFixed(2)} ± ${clockError!.toFixed(2)} ms`;
+  const seconds = (value: number): string => `${(value / 1000).toFixed(2)} s`;
+  return [
+    {
+      title: 'Agents',
+      head: [
+        'agent',
+        'state',
+        'interfaces',
+        'clients',
+        'ranges',
+        'sent',
+        'received',
+        'clock offset',
+        'messages',
+        'processor',
+      ],
+      rows: agents.map((row) => [
+        row.agent,
+        row.state,
+        row.interfaces.join(', '),
+        `${row.clients}`,
+        `${row.ranges}`,
+        `${row.counters.sent ?? 0}`,
+        `${row.counters.received ?? 0}`,
+        offset(row),
+        `${row.messages}`,
+        `${Math.round(row.rate / 1000)} kpps`,
+      ]),
+    },
+    ...(takeovers.length === 0
+      ? []
+      : [
+          {
+            title: 'Takeovers',
+            head: ['at', 'agent', 'ranges', 'clients', 'silent for', 'taken over by'],
+            rows: takeovers.map(({ at, agent, ranges, clients, silent, to }) => [
+              seconds(at),
+              agent,
+              `${ranges}`,
+              `${clients}`,
+              seconds(silent),
+              Object.entries(to)
+                .map(([name, count]) => `${name} (${count})`)
+                .join(', ') || 'nobody',
+            ]),
+          },
+        ]),
+    ...(gaps.length === 0
+      ? []
+      : [
+          {
+            title: 'Gaps',
+            head: ['agent', 'incarnation', 'counted up to message', 'messages that wait for earlier ones'],
+            rows: gaps.map(({ agent, incarnation, upTo, waiting }) => [
+              agent,
+              incarnation,
+              `${upTo}`,
+              `${waiting}`,
+            ]),
+          },
+        ]),
+    {
+      title: 'Events',
+      head: ['time', 'what'],
+      rows: events.map(({ time, text }) => [new Date(time).toISOString(), text]),
+    },
+  ];
+}
+
+/** What agents counted, by steps of campaign time, for plots. */
+export class Timeline {
+  readonly #step: number;
+  readonly #deltas = new Map<number, Delta>();
+
+  constructor(step: number) {
+    this.#step = step;
+  }
+
+  add(at: number, delta: Delta): void {
+    const index = Math.max(0, Math.round(at / this.#step));
+    const into = this.#deltas.get(index) ?? new Delta();
+    into.merge(delta);
+    this.#deltas.set(index, into);
+  }
+
+  get seconds(): Second[] {
+    return [...this.#deltas]
+      .sort(([a], [b]) => a - b)
+      .map(([index, delta]) => ({ second: (index * this.#step) / 1000, length: this.#step, delta }));
+  }
+}
