@@ -30,7 +30,6 @@ export const PAGES = [
     pages: [
       ['Hosts', 'hosts'],
       ['node:dgram on any address', 'dgram'],
-      ['node:net on any address', 'net'],
       ['Conns', 'conns'],
       ['Frames', 'frames'],
       ['AF_XDP', 'xdp'],
@@ -50,6 +49,7 @@ export const PAGES = [
       ['etherconn ping', 'commands/ping'],
       ['etherconn capture', 'commands/capture'],
       ['etherconn lab', 'commands/lab'],
+      ['Campaigns', 'campaigns'],
       ['etherconn replay', 'commands/replay'],
       ['etherconn respond', 'commands/respond'],
       ['etherconn send', 'commands/send'],
