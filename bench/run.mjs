@@ -17,7 +17,7 @@ import { chooseCores, describeMachine } from './lib/machine.mjs';
 import { writeReport } from './lib/report.mjs';
 import { Skip } from './lib/run.mjs';
 
-const BENCHES = ['wire', 'user-space', 'tx', 'rx', 'inject', 'dgram', 'echo', 'scale', 'app', 'tool'];
+const BENCHES = ['wire', 'user-space', 'tx', 'rx', 'inject', 'dgram', 'echo', 'scale', 'app', 'tool', 'tcp'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -31,6 +31,8 @@ export const NOBODY_MAC = '02:ee:00:00:00:01';
 export const STATION_ADDRESS = '10.9.0.3';
 export const SENDER_ADDRESS = '10.9.0.1';
 export const SENDER_ADDRESS6 = '2001:db8::1';
+/** Of hosts on either side that are not to be taken for the kernels. */
+export const HOST_ADDRESSES = { near: '10.9.0.21', far: '10.9.0.22' };
 export const PORT = 9000;
 export const SENDER_PORT = 4000;
 

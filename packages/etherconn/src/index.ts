@@ -64,6 +64,7 @@ export type {
 } from './host/host.ts';
 export type { HostOptions, HostRoute } from './host/host-options.ts';
 export type { HostStats } from './host/host-stats.ts';
+export type { TcpCounters, TcpStats } from './host/tcp/tcp-counters.ts';
 export type { EchoFailure, EchoPort, EchoPortOptions, EchoUser } from './host/icmp/echo.ts';
 export type { PingOptions, PingResult } from './host/icmp/pings.ts';
 export type { AddressState, HostAddress } from './host/ip/addresses.ts';

@@ -1,3 +1,5 @@
+import type { TcpStats } from './tcp/tcp-counters.ts';
+
 /**
  * Cumulative counters of a host. Everything received (`received`, `receivedLocally`, `reassembled`) is the sum of
  * `truncated`, `malformed`, `badOptions`, `martian`, `notOurs`, `notMember`, `badChecksum`, `fragments`, `arp`,
@@ -45,7 +47,7 @@ export class HostCounters {
   udp = 0;
   /** UDP datagrams for a port that is not open, or not open for their sender; dropped. */
   noPort = 0;
-  /** TCP segments for the host. */
+  /** TCP segments for the host; `segments` says what became of them. */
   tcp = 0;
   /** Packets passed to conns that share the host (`register`). */
   claimed = 0;
@@ -92,4 +94,6 @@ export interface HostStats extends Readonly<HostCounters> {
   readonly waiting: number;
   /** Datagrams that are being reassembled now. */
   readonly reassembling: number;
+  /** What became of TCP segments. */
+  readonly segments: TcpStats;
 }

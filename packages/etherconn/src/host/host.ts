@@ -503,6 +503,7 @@ export class Host extends LazyEmitter<HostEvents> implements UdpHost, SharedEthe
       neighbors: neighbors.size,
       waiting: neighbors.waiting,
       reassembling: stack.input.reassembling,
+      segments: stack.tcp.stats,
     };
   }
 

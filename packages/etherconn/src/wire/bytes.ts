@@ -15,6 +15,11 @@ export function readU32(u8: Uint8Array, offset: number): number {
   return ((u8[offset] << 24) | (u8[offset + 1] << 16) | (u8[offset + 2] << 8) | u8[offset + 3]) >>> 0;
 }
 
+/** The 32-bit number at `offset` as a signed integer, which the engine keeps without an object. */
+export function readI32(u8: Uint8Array, offset: number): number {
+  return (u8[offset] << 24) | (u8[offset + 1] << 16) | (u8[offset + 2] << 8) | u8[offset + 3];
+}
+
 /** Writes the low 16 bits of `value` at `offset`. */
 export function writeU16(u8: Uint8Array, offset: number, value: number): void {
   u8[offset] = value >>> 8;

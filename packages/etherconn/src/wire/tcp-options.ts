@@ -1,4 +1,4 @@
-import { readU16, readU32, writeU16, writeU32 } from './bytes.ts';
+import { readI32, readU16, writeU16, writeU32 } from './bytes.ts';
 import { TCP_OPTIONS, tcpHeaderLength } from './tcp.ts';
 
 /** Options of a TCP header: RFC 9293 §3.2, RFC 7323 (window scale, timestamps), RFC 2018 (selective acknowledgment). */
@@ -75,8 +75,8 @@ export function parseTcpOptions(u8: Uint8Array, offset: number, options: TcpOpti
 function parseOption(u8: Uint8Array, at: number, kind: number, length: number, options: TcpOptions): void {
   if (kind === Kind.TIMESTAMPS && length === 10) {
     options.hasTimestamps = true;
-    options.timestamp = readU32(u8, at + 2) | 0;
-    options.timestampEcho = readU32(u8, at + 6) | 0;
+    options.timestamp = readI32(u8, at + 2);
+    options.timestampEcho = readI32(u8, at + 6);
   } else if (kind === Kind.MSS && length === 4) {
     options.mss = readU16(u8, at + 2);
   } else if (kind === Kind.WINDOW_SCALE && length === 3) {
@@ -85,7 +85,7 @@ function parseOption(u8: Uint8Array, at: number, kind: number, length: number, o
     options.sackPermitted = true;
   } else if (kind === Kind.SACK && length > 2 && (length - 2) % 8 === 0) {
     options.sackBlocks = Math.min((length - 2) >> 3, SACK_BLOCKS_MAX);
-    for (let i = 0; i < 2 * options.sackBlocks; i++) options.sack[i] = readU32(u8, at + 2 + 4 * i);
+    for (let i = 0; i < 2 * options.sackBlocks; i++) options.sack[i] = readI32(u8, at + 2 + 4 * i);
   }
 }
 

@@ -108,7 +108,7 @@ export class Connection {
   /** This side ends after what is queued. */
   endWanted = false;
   endAcknowledged = false;
-  /** `write` has taken less than it was given. */
+  /** `write` has taken less than it was given, and there is little room yet. */
   wantsRoom = false;
 
   // Receiving.
@@ -129,7 +129,6 @@ export class Connection {
   timestamps = false;
   timestampOffset = 0;
   recentTimestamp = 0;
-  recentTimestampAt = 0;
   /** Start of the piece that came last: its block goes first (RFC 2018 §4). */
   lastPiece = 0;
 
@@ -151,7 +150,8 @@ export class Connection {
   measuredEnd = 0;
   keepAliveDelay = 0;
   keepAliveProbes = 0;
-  lastHeard = 0;
+  /** When a segment came last. Not an integer, so that the engine keeps it in place. */
+  lastHeard: number = Number.NEGATIVE_INFINITY;
 
   // Deadlines; Infinity without one.
   retransmitAt: number = Infinity;

@@ -88,6 +88,11 @@ export class Connections implements BatchSequel {
     return Number.isNaN(this.#batchTime) ? this.#relay.clock.now() : this.#batchTime;
   }
 
+  /** The same as a clock for timestamps: an integer, which the engine passes on without an object. */
+  stamp(): number {
+    return (Number.isNaN(this.#batchTime) ? this.#relay.clock.now() : this.#batchTime) | 0;
+  }
+
   // --- The table -------------------------------------------------------------------------------------------
 
   /** The connection of a tuple (even: twice its slot), a row that waits (odd: twice the row, plus 1), or -1. */
@@ -187,6 +192,7 @@ export class Connections implements BatchSequel {
   touch(socket: HostTcpSocket): void {
     if (socket.isTouched) return;
     socket.isTouched = true;
+    socket.lastHeard = this.#batchTime;
     this.#touched.push(socket);
   }
 

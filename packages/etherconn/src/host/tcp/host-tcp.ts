@@ -21,7 +21,7 @@ import { arrive, Reply } from './receive.ts';
 import { Segment } from './segment.ts';
 import { SegmentSender } from './segment-sender.ts';
 import { sendReset, sendSyn, transmit } from './send.ts';
-import { TcpCounters } from './tcp-counters.ts';
+import { TcpCounters, type TcpStats } from './tcp-counters.ts';
 import { TcpState } from './tcp-state.ts';
 import type { TcpListenerUser, TcpListening, TcpSocket, TcpUser } from './tcp-user.ts';
 import { tupleOf } from './tuple-table.ts';
@@ -72,6 +72,10 @@ export class HostTcp implements TcpRoom, Station {
   get counters(): TcpCounters {
     this.#counters ??= new TcpCounters();
     return this.#counters;
+  }
+
+  get stats(): TcpStats {
+    return { ...this.counters, connections: this.size, waiting: this.waiting };
   }
 
   // --- For users ----------------------------------------------------------------------------------------

@@ -74,7 +74,8 @@ function advance(c: Connection, segment: Segment, size: number): void {
     // RFC 2861: a window that is not used says nothing about the network.
     if (2 * flight >= c.congestion.window) c.congestion.acknowledged(bytes);
   }
-  if (c.wantsRoom && c.sending.room > 0) {
+  // Not for every little bit, unless nothing more will come.
+  if (c.wantsRoom && (4 * c.sending.room >= c.sending.limit || !c.isWaiting)) {
     c.wantsRoom = false;
     c.news |= News.WRITABLE;
   }

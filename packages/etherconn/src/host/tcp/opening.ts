@@ -57,7 +57,7 @@ export class Opening {
     const bits = (sackPermitted ? SYN_SACK : 0) | (windowShift < 0 ? NO_SHIFT : windowShift);
     const offset = secrets.timestampOffset(tuple);
     const send = (): void => {
-      const now = markTimestamp(this.#connections.now() | 0, bits) + offset;
+      const now = markTimestamp(this.#connections.stamp(), bits) + offset;
       const stamp = hasTimestamps ? { now, echo: timestamp } : null;
       this.#answers.sendSynAnswer(ends, { sequence: cookie, acknowledgment, sackPermitted, stamp, isScaled });
     };

@@ -30,7 +30,6 @@ export const Reply = {
 
 /** Takes a segment of a connection: RFC 9293 §3.10.7.3 and 4. `frame` has the data. */
 export function arrive(c: Connection, frame: CopyMemory, segment: Segment): number {
-  c.lastHeard = c.room.now();
   c.keepAliveProbes = 0;
   if (c.state === TcpState.SYN_SENT) return answerToSyn(c, segment);
   const { counters } = c.room;
@@ -78,10 +77,8 @@ function acceptable(c: Connection, frame: CopyMemory, segment: Segment): number 
     return Reply.NONE;
   }
   counters.taken++;
-  if (segment.options.hasTimestamps && c.timestamps && isAtMost(segment.sequence, c.receiveNext)) {
+  if (segment.options.hasTimestamps && c.timestamps && isAtMost(segment.sequence, c.receiveNext))
     c.recentTimestamp = segment.options.timestamp;
-    c.recentTimestampAt = c.room.now();
-  }
   if (c.state === TcpState.SYN_RECEIVED) establish(c);
   if (isAtMost(c.unacknowledged, acknowledgment)) {
     takeWindow(c, segment);
@@ -99,7 +96,7 @@ function isTooOld(c: Connection, segment: Segment): boolean {
   const { options } = segment;
   if (!c.timestamps || !options.hasTimestamps || segment.has(TcpFlag.RST)) return false;
   if (!isBefore(options.timestamp, c.recentTimestamp)) return false;
-  return c.room.now() - c.recentTimestampAt < TIMESTAMP_LIFETIME;
+  return c.room.now() - c.lastHeard < TIMESTAMP_LIFETIME;
 }
 
 /** RFC 9293 §3.10.7.4, table 6. */
@@ -188,7 +185,6 @@ export function takeOptions(c: Connection, options: TcpOptions): void {
   c.sackPermitted = options.sackPermitted;
   c.timestamps = options.hasTimestamps;
   c.recentTimestamp = options.timestamp;
-  c.recentTimestampAt = c.room.now();
   const isScaled = options.windowShift >= 0;
   c.sendWindowShift = isScaled ? options.windowShift : 0;
   c.ownWindowShift = isScaled ? OWN_WINDOW_SHIFT : 0;

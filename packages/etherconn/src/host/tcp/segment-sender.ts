@@ -141,7 +141,7 @@ export class SegmentSender {
   }
 
   #emitOptions(c: HostTcpSocket, u8: Uint8Array, start: number, flags: number, length: number): void {
-    const stamp = (this.#connections.now() | 0) + c.timestampOffset;
+    const stamp = (this.#connections.stamp() + c.timestampOffset) | 0;
     const echo = (flags & TcpFlag.ACK) === 0 ? 0 : c.recentTimestamp;
     let at = start;
     if ((flags & TcpFlag.SYN) !== 0) {

@@ -1,5 +1,6 @@
+import { readI32 } from '../../wire/bytes.ts';
 import type { FrameRecord } from '../../wire/record.ts';
-import { TcpFlag, tcpAcknowledgment, tcpFlags, tcpSequence, tcpWindow } from '../../wire/tcp.ts';
+import { TCP_ACKNOWLEDGMENT, TCP_SEQUENCE, TcpFlag, tcpFlags, tcpWindow } from '../../wire/tcp.ts';
 import { parseTcpOptions, TcpOptions } from '../../wire/tcp-options.ts';
 
 /** A received segment. One object serves for segment after segment. */
@@ -16,8 +17,8 @@ export class Segment {
 
   read(u8: Uint8Array, record: FrameRecord): void {
     const { l4 } = record;
-    this.sequence = tcpSequence(u8, l4) | 0;
-    this.acknowledgment = tcpAcknowledgment(u8, l4) | 0;
+    this.sequence = readI32(u8, l4 + TCP_SEQUENCE);
+    this.acknowledgment = readI32(u8, l4 + TCP_ACKNOWLEDGMENT);
     this.flags = tcpFlags(u8, l4);
     this.window = tcpWindow(u8, l4);
     this.payload = record.payload;

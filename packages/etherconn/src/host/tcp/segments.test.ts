@@ -45,7 +45,7 @@ function received(c: TcpCounters): number {
   const { taken, outOfWindow, oldTimestamp, badAcknowledgment, challenged, resets, badResets, syns } = c;
   const known =
     taken + outOfWindow + oldTimestamp + badAcknowledgment + challenged + resets + badResets + syns;
-  return known + c.badCookies + c.timeWait + c.noPort + c.ignored;
+  return known + c.badCookies + c.timeWait + c.noPort + c.full + c.ignored;
 }
 
 describe('forged segments (RFC 5961)', () => {

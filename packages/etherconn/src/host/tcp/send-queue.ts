@@ -4,15 +4,15 @@ import { Ring } from './ring.ts';
 /** What has been written and is not acknowledged: sent or not, in order. */
 export class SendQueue {
   length = 0;
-  readonly #limit: number;
+  readonly limit: number;
   readonly #ring = new Ring();
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   get room(): number {
-    return this.#limit - this.length;
+    return this.limit - this.length;
   }
 
   /** Appends as much of `bytes[start, end)` as there is room for; returns how much. */

@@ -1,6 +1,6 @@
 /**
  * Cumulative counters of a host's TCP. Every segment received is one of `taken`, `outOfWindow`, `oldTimestamp`,
- * `badAcknowledgment`, `challenged`, `resets`, `badResets`, `syns`, `badCookies`, `timeWait`, `noPort` and `ignored`.
+ * `badAcknowledgment`, `challenged`, `resets`, `badResets`, `syns`, `badCookies`, `timeWait`, `noPort`, `full` and `ignored`.
  */
 export class TcpCounters {
   /** Segments that a connection has taken. */
@@ -25,6 +25,8 @@ export class TcpCounters {
   timeWait = 0;
   /** Segments for a port where nobody listens; refused. */
   noPort = 0;
+  /** Segments that would have opened a connection, of which there were too many; dropped, and sent again by their senders. */
+  full = 0;
   /** Segments that mean nothing in the state of their connection; dropped. */
   ignored = 0;
 
@@ -34,6 +36,12 @@ export class TcpCounters {
   /** Resets sent, and those that the rate limit suppressed. */
   resetsSent = 0;
   resetsLimited = 0;
-  /** Connections that could not be taken because the host has too many. */
-  full = 0;
+}
+
+/** Counters of a host's TCP, and its current state. */
+export interface TcpStats extends Readonly<TcpCounters> {
+  /** Connections now, without those in TIME-WAIT. */
+  readonly connections: number;
+  /** Connections in TIME-WAIT now. */
+  readonly waiting: number;
 }

@@ -1,5 +1,5 @@
 import { OpenTable } from '../../open-table.ts';
-import { readU32 } from '../../wire/bytes.ts';
+import { readI32 } from '../../wire/bytes.ts';
 
 const WORDS4 = 4;
 const WORDS6 = 10;
@@ -23,8 +23,8 @@ export function tupleOf(
   const words = version === 4 ? 1 : 4;
   const tuple = version === 4 ? tuple4 : tuple6;
   for (let i = 0; i < words; i++) {
-    tuple[i] = readU32(local, localAt + 4 * i);
-    tuple[words + i] = readU32(remote, remoteAt + 4 * i);
+    tuple[i] = readI32(local, localAt + 4 * i);
+    tuple[words + i] = readI32(remote, remoteAt + 4 * i);
   }
   tuple[2 * words] = (localPort << 16) | remotePort;
   tuple[2 * words + 1] = station;

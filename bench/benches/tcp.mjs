@@ -1,0 +1,190 @@
+import { fileURLToPath } from 'node:url';
+import { Child } from '../lib/child.mjs';
+import { Bench, FAR, NEAR } from '../lib/namespaces.mjs';
+import { HOST_ADDRESSES, RECEIVER_ADDRESS } from '../lib/plan.mjs';
+import { measure } from '../lib/run.mjs';
+
+const INSIDE = fileURLToPath(new URL('../children/tcp-inside.mjs', import.meta.url));
+/** MiB of young generation in which nothing is collected while allocations are counted. */
+const YOUNG = 512;
+const MANY = 100_000;
+const HOSTS = 10_000;
+
+export const title = "TCP: a host's, by the contract below its sockets, and node:net";
+
+/** @typedef {{ engine?: 'xdp', polling?: 'busy' }} Kind */
+
+/** @param {import('../lib/context.mjs').Context} context */
+export async function run(context) {
+  const { cores, quick } = context;
+  const ms = quick ? 300 : 1000;
+  const results = [];
+  const bench = await Bench.open(cores);
+  /** @param {boolean} on */
+  const setOffloads = (on) => {
+    const state = on ? 'on' : 'off';
+    for (const [side, name] of /** @type {const} */ ([
+      ['near', NEAR],
+      ['far', FAR],
+    ]))
+      bench[side].run('ethtool', '-K', name, 'tso', state, 'gso', state, 'gro', state);
+  };
+  /**
+   * @param {'near' | 'far'} side
+   * @param {string} role
+   * @param {Kind} kind
+   * @param {object} [more]
+   */
+  const start = (side, role, kind, more = {}) =>
+    bench.script(side, 'tcp', { role, side, ms, ...kind, ...more });
+  /**
+   * Megabytes per second: the near side is of the kind that is measured, the far side is the kernel.
+   * @param {'send' | 'receive'} way
+   * @param {Kind} kind
+   * @param {boolean} offloads
+   */
+  const bulk = async (way, kind, offloads) => {
+    setOffloads(offloads);
+    const far = start('far', way === 'send' ? 'sink' : 'source', {});
+    await far.ready();
+    const near = start('near', way === 'send' ? 'source' : 'sink', kind, { address: RECEIVER_ADDRESS });
+    const sink = way === 'send' ? far : near;
+    try {
+      await near.ready();
+      await pass(ms / 2);
+      sink.tell('b');
+      await pass(ms);
+      sink.tell('e');
+      const { bytes, milliseconds } = await sink.result();
+      return bytes / 1000 / milliseconds;
+    } finally {
+      await near.kill();
+      await far.kill();
+    }
+  };
+  /**
+   * Both sides of the same kind.
+   * @param {string} role
+   * @param {Kind} kind
+   * @param {object} more
+   */
+  const requests = async (role, kind, more) => {
+    const far = start('far', 'server', kind);
+    await far.ready();
+    const address = kind.engine === undefined ? RECEIVER_ADDRESS : HOST_ADDRESSES.far;
+    const near = start('near', role, kind, { address, ...more });
+    try {
+      await near.ready();
+      near.tell('b');
+      return await near.result();
+    } finally {
+      await near.kill();
+      await far.kill();
+    }
+  };
+  const HOST = /** @type {Kind} */ ({ engine: 'xdp' });
+  const BUSY = /** @type {Kind} */ ({ engine: 'xdp', polling: 'busy' });
+  try {
+    for (const way of /** @type {const} */ (['send', 'receive'])) {
+      const section = await measure(
+        {
+          title: way === 'send' ? 'Bulk to the kernel, MTU 1500' : 'Bulk from the kernel, MTU 1500',
+          unit: 'MB/s',
+          cases: [
+            { name: 'host, AF_XDP native', run: () => bulk(way, HOST, false) },
+            { name: 'node:net, offloads off', run: () => bulk(way, {}, false) },
+            { name: 'node:net, offloads on', run: () => bulk(way, {}, true) },
+          ],
+          comparisons: [
+            { of: 'host, AF_XDP native', to: 'node:net, offloads off', atLeast: 0.5 },
+            { of: 'host, AF_XDP native', to: 'node:net, offloads on' },
+          ],
+        },
+        context,
+      );
+      results.push(section);
+    }
+    setOffloads(true);
+    /** @param {Kind} kind @param {number} connections */
+    const trips = (kind, connections) => async () => {
+      const { perSecond, p50, p99 } = await requests('client', kind, { connections });
+      return { value: perSecond, 'p50 µs': p50, 'p99 µs': p99 };
+    };
+    const opening = (/** @type {Kind} */ kind) => async () => (await requests('opener', kind, {})).perSecond;
+    results.push(
+      await measure(
+        {
+          title: 'Requests and responses of 100 bytes, both ends of the same kind',
+          unit: 'per second',
+          cases: [
+            { name: 'host, 64 connections', run: trips(HOST, 64) },
+            { name: 'node:net, 64 connections', run: trips({}, 64) },
+            { name: 'host, 1 connection, busy', run: trips(BUSY, 1) },
+            { name: 'node:net, 1 connection', run: trips({}, 1) },
+            { name: 'host, a connection each', run: opening(HOST) },
+            { name: 'node:net, a connection each', run: opening({}) },
+          ],
+          comparisons: [
+            { of: 'host, 64 connections', to: 'node:net, 64 connections', atLeast: 1.5 },
+            { of: 'host, 1 connection, busy', to: 'node:net, 1 connection', atLeast: 3 },
+            { of: 'host, a connection each', to: 'node:net, a connection each', atLeast: 1.5 },
+          ],
+        },
+        context,
+      ),
+    );
+  } finally {
+    await bench.close();
+  }
+  /** @param {object} options @param {number} [young] */
+  const inside =
+    (options, young = 64) =>
+    async () => {
+      const flags = ['--expose-gc', `--max-semi-space-size=${young}`, `--min-semi-space-size=${young}`];
+      const what = JSON.stringify({ ms, ...options });
+      return /** @type {any} */ (
+        await new Child([process.execPath, ...flags, INSIDE, what], { core: cores.a }).result()
+      );
+    };
+  results.push(
+    await measure(
+      {
+        title: 'Bulk inside of one process, one core',
+        unit: 'MB/s',
+        cases: [
+          { name: 'two hosts, MTU 1500', run: inside({ what: 'bulk' }, YOUNG) },
+          { name: 'two hosts, MTU 9000', run: inside({ what: 'bulk', mtu: 9000 }, YOUNG) },
+          { name: 'node:net, loopback', run: inside({ what: 'bulk', kind: 'node' }) },
+        ],
+        comparisons: [
+          { of: 'two hosts, MTU 1500', to: 'node:net, loopback' },
+          { of: 'two hosts, MTU 9000', to: 'node:net, loopback', atLeast: 0.5 },
+        ],
+        bounds: [{ of: 'two hosts, MTU 1500', detail: 'bytes allocated per segment', atMost: 1 }],
+      },
+      context,
+    ),
+    await measure(
+      {
+        title: 'Echo of 100 bytes over many connections inside of one process, 100 under way',
+        unit: 'per second',
+        cases: [
+          { name: '100 connections', run: inside({ what: 'echo', hosts: 10, connections: 100 }) },
+          {
+            name: '100,000 connections of 10,000 hosts',
+            run: inside({ what: 'echo', hosts: quick ? 1000 : HOSTS, connections: quick ? 10_000 : MANY }),
+          },
+        ],
+        comparisons: [{ of: '100,000 connections of 10,000 hosts', to: '100 connections', atLeast: 0.7 }],
+        bounds: [{ of: '100,000 connections of 10,000 hosts', detail: 'bytes per idle end', atMost: 2048 }],
+      },
+      context,
+    ),
+  );
+  return results;
+}
+
+/** @param {number} milliseconds */
+function pass(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
