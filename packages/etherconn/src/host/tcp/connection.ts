@@ -141,6 +141,8 @@ export class Connection {
   /** In recovery everything before this has been sent again. */
   resentEnd = 0;
   mustResend = false;
+  /** The last segment has been sent again in this recovery. */
+  tailResent = false;
   duplicates = 0;
   #scoreboard: Scoreboard | null = null;
   /** Timeouts in a row without an answer. */

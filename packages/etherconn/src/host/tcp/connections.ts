@@ -155,6 +155,14 @@ export class Connections implements BatchSequel {
     this.#timeWait.remove(row);
   }
 
+  /** Ends the wait of a connection that a new one of the same ends can be told from. */
+  endTold(tuple: Int32Array): boolean {
+    const found = this.find(tuple);
+    if (found < 0 || (found & 1) === 0 || !this.#timeWait.mayEndAt(found >> 1, this.now())) return false;
+    this.endWait(tuple, found >> 1);
+    return true;
+  }
+
   #endOldestWait(): void {
     const tuple = this.#timeWait.removeOldest();
     this.#tableOf(tuple).delete(tuple);

@@ -21,6 +21,7 @@ export function takeAcknowledgment(c: Connection, segment: Segment): void {
     c.recoverEnd = c.sentEnd;
     c.resentEnd = c.unacknowledged;
     c.mustResend = true;
+    c.tailResent = false;
     c.measuredAt = -1;
     c.congestion.halve(sequenceDistance(c.sentEnd, c.unacknowledged));
   }

@@ -293,7 +293,9 @@ export function settle(c: Connection): void {
 /** The window to tell the other side, in bytes; it never shrinks, nor does it grow in crumbs (RFC 9293 §3.8.6.2.2). */
 export function windowToTell(c: Connection): number {
   const next = c.receiveNext;
-  const { room, limit } = c.received;
+  const { limit } = c.received;
+  // No more than the field can say.
+  const room = Math.min(c.received.room, 0xffff << c.ownWindowShift);
   const end = sequenceAdd(next, room);
   const told = laterOf(c.windowEnd, next);
   const grown = sequenceDistance(end, told);

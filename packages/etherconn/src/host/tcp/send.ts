@@ -38,7 +38,7 @@ export function transmit(c: Connection, force = false): void {
   const { state } = c;
   if (state < TcpState.ESTABLISHED || state === TcpState.FIN_WAIT_2 || c.endAcknowledged) return;
   const size = c.segmentSize;
-  while (resend(c, size) || sendNext(c, size, force)) force = false;
+  while (resend(c, size) || sendNext(c, size, force) || resendMore(c, size)) force = false;
   // Nothing under way can bring an acknowledgment: ask for the window by and by.
   const isStuck = !c.isWaiting && (c.sending.length > 0 || (c.endWanted && !c.endAcknowledged));
   if ((isStuck || c.isWaiting) && c.retransmitAt === Infinity) {
@@ -61,6 +61,31 @@ function resend(c: Connection, size: number): boolean {
   if (end === at) return false;
   c.mustResend = false;
   c.resentEnd = laterOf(c.resentEnd, end);
+  c.room.counters.retransmitted++;
+  return true;
+}
+
+/**
+ * In recovery, when there is nothing else to send: what is missing and not yet known to be lost, then once the last
+ * segment, in case nothing that was sent after it can tell (RFC 6675 §4, NextSeg 3 and 4).
+ */
+function resendMore(c: Connection, size: number): boolean {
+  if (c.lossMode !== LossMode.RECOVERY || !c.sackPermitted) return false;
+  const limit = c.sentEnd;
+  if (pipe(c, size) + size > c.congestion.window) return false;
+  const { ranges } = c.scoreboard;
+  const at = c.scoreboard.skip(laterOf(c.resentEnd, c.unacknowledged));
+  if (ranges.count > 0 && isBefore(at, ranges.start(ranges.count - 1))) {
+    const end = sendRange(c, at, c.scoreboard.gapEnd(at, limit), size);
+    c.resentEnd = laterOf(c.resentEnd, end);
+    if (end !== at) c.room.counters.retransmitted++;
+    return end !== at;
+  }
+  if (c.tailResent) return false;
+  const known = ranges.count > 0 ? ranges.end(ranges.count - 1) : c.unacknowledged;
+  const last = laterOf(laterOf(known, c.resentEnd), sequenceAdd(c.dataEnd, -size));
+  if (!isBefore(last, limit) || sendRange(c, last, limit, size) === last) return false;
+  c.tailResent = true;
   c.room.counters.retransmitted++;
   return true;
 }

@@ -16,6 +16,8 @@ const IS_V6 = 1;
 const HAS_TIMESTAMPS = 2;
 /** Milliseconds: twice the longest life of a segment, as with Linux. */
 const WAIT = 60_000;
+/** Milliseconds after which a timestamp is a newer one, whatever the other side's clock. */
+const TELLABLE = 1000;
 /** Most connections of a relay that wait; one more ends the wait of the oldest. */
 const ROWS_MAX = 65_536;
 
@@ -90,6 +92,11 @@ export class TimeWait {
 
   receiveNext(row: number): number {
     return this.#words[row * ROW.WORDS + ROW.RECEIVE_NEXT];
+  }
+
+  /** Whether a new connection of the same ends can be told from this one by its timestamps (RFC 6191). */
+  mayEndAt(row: number, now: number): boolean {
+    return this.hasTimestamps(row) && now - (this.#ends[row] - WAIT) >= TELLABLE;
   }
 
   hasTimestamps(row: number): boolean {
