@@ -211,6 +211,43 @@ describe('RFC 1122', () => {
   });
 });
 
+describe('RFC 5961', () => {
+  it('of forged resets and SYNs a hundred at once are answered, and then 200 a second', async (t) => {
+    const { peer, host, next } = await open(t);
+    let answers = 0;
+    for (let i = 0; i < 150; i++) {
+      const flags = i % 2 === 0 ? RST : SYN;
+      answers += (await peer.send({ flags, sequence: next + 100, acknowledgment: host })).length;
+    }
+    assert.equal(answers, 100);
+    await peer.wait(100);
+    for (let i = 0; i < 50; i++) answers += (await peer.send({ flags: RST, sequence: next + 100 })).length;
+    assert.equal(answers, 120);
+  });
+});
+
+describe('RFC 6528', () => {
+  it('first numbers and timestamps of connections tell nothing of each other; those of the same ends grow', async (t) => {
+    const net = new HostNetwork(t);
+    const host = net.host(2);
+    const peer = await TcpPeer.open(net);
+    const connect = async (localPort: number) => {
+      const end = tcpConnect(host.stack.tcp, '10.0.0.1', 80, localPort);
+      const [syn] = await peer.wait(0);
+      end.socket.abort();
+      return syn;
+    };
+    const [a, b] = [await connect(5000), await connect(5001)];
+    // That two numbers of 32 bits are close by chance happens once in a million times.
+    assert.ok(Math.abs((a.sequence - b.sequence) | 0) > 1000);
+    assert.ok(Math.abs((a.options.timestamp - b.options.timestamp) | 0) > 1000);
+    await peer.wait(100);
+    const later = await connect(5000);
+    assert.equal((later.sequence - a.sequence) | 0, 100 * 250);
+    assert.equal((later.options.timestamp - a.options.timestamp) | 0, 100);
+  });
+});
+
 describe('RFC 5681', () => {
   it('each of two duplicates lets a new segment go (RFC 3042), and the third means loss', async (t) => {
     const { peer, end, host, next } = await open(t);
