@@ -31,7 +31,7 @@ const COMMON = new Set([
 
 /** Rooms of host/ from the bottom up, in the same way. */
 const ROOMS = [
-  ['host-error.ts', 'host-ethernet.ts', 'host-stats.ts', 'ip', 'link-watch.ts'],
+  ['host-error.ts', 'host-ethernet.ts', 'host-stats.ts', 'ip', 'link-watch.ts', 'tcp-stats.ts'],
   ['state.ts'],
   ['neighbor'],
   ['egress'],

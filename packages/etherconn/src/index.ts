@@ -64,7 +64,6 @@ export type {
 } from './host/host.ts';
 export type { HostOptions, HostRoute } from './host/host-options.ts';
 export type { HostStats } from './host/host-stats.ts';
-export type { TcpCounters, TcpStats } from './host/tcp/tcp-counters.ts';
 export type { EchoFailure, EchoPort, EchoPortOptions, EchoUser } from './host/icmp/echo.ts';
 export type { PingOptions, PingResult } from './host/icmp/pings.ts';
 export type { AddressState, HostAddress } from './host/ip/addresses.ts';
@@ -80,6 +79,7 @@ export type {
 export { Slaac } from './host/slaac/slaac.ts';
 export type { SlaacAddress, SlaacEvents, SlaacStats } from './host/slaac/slaac-events.ts';
 export type { SlaacOptions } from './host/slaac/slaac-options.ts';
+export type { TcpCounters, TcpStats } from './host/tcp-stats.ts';
 export { FrameFlag, type LinkInfo, type LinkStats } from './link/link.ts';
 export type { Service, ServiceOptions } from './link/service.ts';
 export type { XdpLinkStats, XdpQueueInfo } from './link/xdp/link.ts';

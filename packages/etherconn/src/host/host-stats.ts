@@ -1,4 +1,4 @@
-import type { TcpStats } from './tcp/tcp-counters.ts';
+import type { TcpStats } from './tcp-stats.ts';
 
 /**
  * Cumulative counters of a host. Everything received (`received`, `receivedLocally`, `reassembled`) is the sum of

@@ -19,10 +19,10 @@ import {
 import type { Output } from '../egress/output.ts';
 import type { Path } from '../ip/path.ts';
 import { RateLimit } from '../ip/rate-limit.ts';
+import type { TcpCounters } from '../tcp-stats.ts';
 import { OWN_WINDOW_SHIFT } from './connection.ts';
 import type { Segment } from './segment.ts';
 import { TTL } from './segment-sender.ts';
-import type { TcpCounters } from './tcp-counters.ts';
 
 /** Resets per second and at once. */
 const RATE = 200;

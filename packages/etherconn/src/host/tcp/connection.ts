@@ -2,13 +2,13 @@ import type { FrameSender } from '../../relay/transmit.ts';
 import { sequenceAdd } from '../../wire/tcp-sequence.ts';
 import type { Path } from '../ip/path.ts';
 import type { Neighbor } from '../neighbor/neighbor.ts';
+import type { TcpCounters } from '../tcp-stats.ts';
 import { Congestion } from './congestion.ts';
 import type { Listener } from './listeners.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { Rto } from './rto.ts';
 import { Scoreboard } from './sack.ts';
 import { SendQueue } from './send-queue.ts';
-import type { TcpCounters } from './tcp-counters.ts';
 import { TcpState } from './tcp-state.ts';
 import type { TcpUser } from './tcp-user.ts';
 

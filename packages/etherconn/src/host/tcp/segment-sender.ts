@@ -24,11 +24,11 @@ import type { Output } from '../egress/output.ts';
 import { AddressKind } from '../ip/addresses.ts';
 import { type Neighbor, NeighborState } from '../neighbor/neighbor.ts';
 import type { HostState } from '../state.ts';
+import type { TcpCounters } from '../tcp-stats.ts';
 import { OWN_WINDOW_SHIFT } from './connection.ts';
 import type { Connections } from './connections.ts';
 import type { HostTcpSocket } from './host-tcp-socket.ts';
 import { windowToTell } from './receive.ts';
-import type { TcpCounters } from './tcp-counters.ts';
 import { TcpState } from './tcp-state.ts';
 
 export const TTL = 64;

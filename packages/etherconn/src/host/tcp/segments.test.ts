@@ -10,8 +10,8 @@ import { parseIp } from '../../wire/ip.ts';
 import { parseMac } from '../../wire/mac.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import { icmpPacket } from '../icmp/icmp-packet.ts';
+import type { TcpCounters } from '../tcp-stats.ts';
 import type { Connection } from './connection.ts';
-import type { TcpCounters } from './tcp-counters.ts';
 
 const { SYN, ACK, RST, FIN, PSH } = TcpFlag;
 
