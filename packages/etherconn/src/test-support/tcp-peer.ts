@@ -51,6 +51,14 @@ export class TcpPeer {
 
   /** Sends a segment; returns what the host has sent since the last time. */
   async send(fields: Partial<TcpFrame> & { flags: number }): Promise<SeenSegment[]> {
+    this.post(fields);
+    await this.#net.settle();
+    await this.#answer();
+    return this.take();
+  }
+
+  /** Sends a segment, which comes together with those that are sent before anything is waited for. */
+  post(fields: Partial<TcpFrame> & { flags: number }): void {
     const frame = tcpFrame({
       ...{ sourceMac: '02:00:00:00:00:01', destinationMac: '02:00:00:00:00:02' },
       ...{
@@ -65,9 +73,6 @@ export class TcpPeer {
       acknowledgment: (fields.acknowledgment ?? 0) >>> 0,
     });
     this.#relay.trySendFrame(frame);
-    await this.#net.settle();
-    await this.#answer();
-    return this.take();
   }
 
   /** Lets time pass, in milliseconds; returns what the host has sent meanwhile. */

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { HostNetwork } from '../../test-support/hosts.ts';
 import { TcpPeer } from '../../test-support/tcp-peer.ts';
-import { type TcpEnd, TcpServer, tcpConnect } from '../../test-support/tcp-users.ts';
+import { TcpEnd, tcpConnect } from '../../test-support/tcp-users.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import { sequenceAdd } from '../../wire/tcp-sequence.ts';
+import type { TcpSocket } from '../tcp/tcp-user.ts';
 
 /** What docs/conformance.md says of TCP, shown by segments sent and seen by hand. */
 
@@ -176,22 +177,22 @@ describe('RFC 9293', () => {
 
   it('urgent data is data', async (t) => {
     const { peer, end, host, next } = await open(t);
-    const urgent = tcp(ACK | URG | PSH, next, host, 'urgent');
+    const urgent = data(ACK | URG | PSH, next, host, 'urgent');
     await peer.send(urgent);
     assert.equal(end.text, 'urgent');
   });
 
   it('data and an end that come in the wrong order are one stream', async (t) => {
     const { peer, end, host, next } = await open(t);
-    await peer.send(tcp(ACK | FIN, next + 10, host, 'late'));
-    await peer.send(tcp(ACK, next + 5, host, 'more '));
+    await peer.send(data(ACK | FIN, next + 10, host, 'late'));
+    await peer.send(data(ACK, next + 5, host, 'more '));
     assert.deepEqual([end.text, end.events], ['', ['connected']]);
-    await peer.send(tcp(ACK, next, host, 'first'));
+    await peer.send(data(ACK, next, host, 'first'));
     assert.deepEqual([end.text, end.events], ['firstmore late', ['connected', 'ended']]);
   });
 });
 
-function tcp(flags: number, sequence: number, acknowledgment: number, text: string) {
+function data(flags: number, sequence: number, acknowledgment: number, text: string) {
   return { flags, sequence, acknowledgment, payload: Buffer.from(text) };
 }
 
@@ -322,21 +323,36 @@ describe('a listening port', () => {
     const net = new HostNetwork(t);
     const host = net.host(2);
     const peer = await TcpPeer.open(net);
-    const server = new TcpServer(host.stack.tcp, 0);
-    server.listening.close();
-    const ends: unknown[] = [];
-    const accept = (socket: unknown) => {
-      ends.push(socket);
-      return { connected() {}, readable() {}, writable() {}, closed() {}, failed() {} };
+    const { tcp } = host.stack;
+    const ends: TcpEnd[] = [];
+    const accept = (socket: TcpSocket) => {
+      const end = new TcpEnd();
+      end.socket = socket;
+      ends.push(end);
+      return end;
     };
-    host.stack.tcp.listen({ accept, failed() {} }, null, 5000, 1);
-    const [answer] = await peer.send({ flags: SYN, sequence: ISS });
-    await peer.send({ flags: ACK, sequence: ISS + 1, acknowledgment: answer.sequence + 1 });
-    assert.equal(ends.length, 1);
-    // Once it is accepted, there is room for the next.
-    peer.port = 81;
-    const [second] = await peer.send({ flags: SYN, sequence: ISS });
-    await peer.send({ flags: ACK, sequence: ISS + 1, acknowledgment: second.sequence + 1 });
-    assert.deepEqual([ends.length, host.stats().segments.full], [2, 0]);
+    tcp.listen({ accept, failed() {} }, null, 5000, 1);
+    const answers = new Map<number, number>();
+    for (const port of [80, 81]) {
+      peer.port = port;
+      const [answer] = await peer.send({ flags: SYN, sequence: ISS });
+      answers.set(port, sequenceAdd(answer.sequence, 1));
+    }
+    const hello = (port: number) => {
+      peer.port = port;
+      peer.post(data(ACK | PSH, ISS + 1, answers.get(port)!, `hello from ${port}`));
+    };
+    hello(80);
+    hello(81);
+    await net.settle();
+    assert.deepEqual([ends.map(({ text }) => text), host.stats().segments.full], [['hello from 80'], 1]);
+    // The other one sends again, and now there is room: the first has been accepted.
+    hello(81);
+    await net.settle();
+    assert.deepEqual(
+      ends.map(({ text }) => text),
+      ['hello from 80', 'hello from 81'],
+    );
+    assert.deepEqual([host.stats().segments.connections, tcp.size], [2, 2]);
   });
 });

@@ -44,8 +44,10 @@ export class Connections implements BatchSequel {
   #touched: HostTcpSocket[] = [];
   #spare: HostTcpSocket[] | null = null;
   #newsTimer: ClockTimer | null = null;
-  /** The time of the batch under way, so that not every segment asks for it; NaN outside of batches. */
+  #inBatch = false;
+  /** The time of the batch under way, so that not every segment asks for it (NaN outside of batches), and as an integer. */
   #batchTime: number = Number.NaN;
+  #batchStamp = 0;
   /** Connections now, without those that wait. */
   size = 0;
 
@@ -85,12 +87,12 @@ export class Connections implements BatchSequel {
 
   /** Milliseconds. */
   now(): number {
-    return Number.isNaN(this.#batchTime) ? this.#relay.clock.now() : this.#batchTime;
+    return this.#inBatch ? this.#batchTime : this.#relay.clock.now();
   }
 
   /** The same as a clock for timestamps: an integer, which the engine passes on without an object. */
   stamp(): number {
-    return (Number.isNaN(this.#batchTime) ? this.#relay.clock.now() : this.#batchTime) | 0;
+    return this.#inBatch ? this.#batchStamp : this.#relay.clock.now() | 0;
   }
 
   // --- The table -------------------------------------------------------------------------------------------
@@ -191,9 +193,11 @@ export class Connections implements BatchSequel {
 
   /** A batch has brought a segment. Asks for the time once. */
   begin(store: BatchStore): void {
-    if (!Number.isNaN(this.#batchTime)) return;
+    if (this.#inBatch) return;
+    this.#inBatch = true;
     store.afterwards(this);
     this.#batchTime = this.#relay.clock.now();
+    this.#batchStamp = this.#batchTime | 0;
   }
 
   /** A segment of the batch under way is for this connection: its user is told at the end of it. */
@@ -206,7 +210,9 @@ export class Connections implements BatchSequel {
 
   /** Only now may user code run. */
   batchTold(): void {
-    this.#tellTouched();
+    // Telling some may bring news of others.
+    while (this.#touched.length > 0) this.#tellTouched();
+    this.#inBatch = false;
     this.#batchTime = Number.NaN;
   }
 

@@ -160,6 +160,7 @@ export class SegmentSender {
 
   /** Leaves a packet with the neighbor cache: the next hop is asked for. */
   #wait(c: HostTcpSocket, sequence: number, flags: number, offset: number, length: number): boolean {
+    if (c.mac === null) this.#build(c, NO_MAC);
     const { headers } = this.#connections;
     const base = c.slot * TCP_TEMPLATE_WORDS;
     const optionsLength = this.#optionsLength(c, flags, length);
@@ -182,7 +183,7 @@ export class SegmentSender {
     if (c.path === null) return;
     c.neighbor = c.path.nextHop === null ? null : this.#output.neighbors.want(c.path.nextHop);
     c.neighborVersion = -1;
-    if (c.neighbor === null || c.mac === null) this.#build(c, c.path.mac ?? state.ethernet.macBytes);
+    if (c.neighbor === null) this.#build(c, c.path.mac ?? state.ethernet.macBytes);
   }
 
   /** Whether the MAC address of the next hop is known. If so, the template contains it. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { HostNetwork } from '../../test-support/hosts.ts';
+import { icmpv6Frame } from '../../test-support/station.ts';
 import { type TcpFrame, tcpFrame } from '../../test-support/tcp-frames.ts';
 import { TcpServer, tcpConnect } from '../../test-support/tcp-users.ts';
 import { emitEthernet } from '../../wire/ethernet.ts';
@@ -143,6 +144,45 @@ describe('a message that a packet is too big', () => {
     await net.advance(50);
     assert.equal(server.ends[0].data.length, 5005);
     assert.equal(c.timeouts, 0);
+  });
+});
+
+describe('a message that an IPv6 packet is too big', () => {
+  it('narrows the path for the number that is under way, and for no other', async (t) => {
+    const net = new HostNetwork(t);
+    const [a, b] = [net.host(1).stack.tcp, net.host(2).stack.tcp];
+    const server = new TcpServer(b, 80);
+    const client = tcpConnect(a, '2001:db8::2', 80);
+    await net.advance(100);
+    const c = client.socket as unknown as Connection;
+    const long = c.segmentSize;
+    net.network.impair({ loss: 1 });
+    client.send(new Uint8Array(5000), true);
+    await net.settle();
+    net.network.impair({ loss: 0 });
+    const relay = net.relay();
+    const tooBig = async (sequence: number, mtu: number) => {
+      const quoted = tcpFrame({
+        ...{ sourceMac: '02:00:00:00:00:01', destinationMac: '02:00:00:00:00:02' },
+        ...{ source: '2001:db8::1', destination: '2001:db8::2', destinationPort: 80 },
+        ...{ sourcePort: client.socket.localPort, sequence: sequence >>> 0, flags: ACK },
+      }).subarray(14);
+      const frame = icmpv6Frame({
+        ...{ sourceMac: '02:00:00:00:00:fe', destinationMac: '02:00:00:00:00:01' },
+        ...{ source: '2001:db8::fe', destination: '2001:db8::1', hopLimit: 64 },
+        message: `02 00 0000 ${mtu.toString(16).padStart(8, '0')} ${Buffer.from(quoted).toString('hex')}`,
+      });
+      assert.equal(relay.trySendFrame(frame), 1);
+      await net.settle();
+    };
+    await tooBig(c.unacknowledged - 1, 1400);
+    await tooBig(c.sentEnd, 1400);
+    await tooBig(c.unacknowledged, 1000);
+    assert.equal(c.segmentSize, long);
+    await tooBig(c.unacknowledged, 1400);
+    assert.equal(long - c.segmentSize, 100);
+    await net.advance(50);
+    assert.deepEqual([server.ends[0].data.length, c.timeouts], [5000, 0]);
   });
 });
 
