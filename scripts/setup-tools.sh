@@ -15,7 +15,8 @@ nsenter:util-linux:namespaces, in tests and the demo
 ping:iputils-ping:tests against the kernel network stack
 tshark:tshark:comparing our decoding
 tcpdump:tcpdump:capturing in tests
-ethtool:ethtool:offload tests
+ethtool:ethtool:tests of offloads and of the doctor
+sysctl:procps:tests of labs and of the doctor
 dnsmasq:dnsmasq-base:DHCP tests
 arping:iputils-arping:tests of hosts
 ndisc6:ndisc6:tests of hosts

@@ -2,13 +2,19 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
-import { addVethPair, hasCommand, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
+import {
+  addVethPair,
+  type Namespace,
+  openNamespace,
+  requireCommand,
+  requireNamespaces,
+} from 'etherconn/testing';
 import type { Finding } from '../doctor/finding.ts';
 import { endAll, etherconn, objects, RunningCommand } from '../test-support/command.ts';
 
 /** Each fault is planted; `etherconn doctor` must find it, and what it says must repair it. */
 
-const skip = requireNamespaces() || (!hasCommand('ethtool') && "'ethtool' is not installed");
+const skip = requireNamespaces() || requireCommand('ethtool') || requireCommand('sysctl');
 let here: Namespace;
 let there: Namespace;
 
