@@ -54,6 +54,7 @@ export const PAGES = [
       ['etherconn respond', 'commands/respond'],
       ['etherconn send', 'commands/send'],
       ['etherconn doctor', 'commands/doctor'],
+      ['etherconn interfaces', 'commands/interfaces'],
     ],
   },
   {

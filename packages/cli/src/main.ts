@@ -9,6 +9,7 @@ import { demoCommand } from './commands/demo.ts';
 import { dhcpCommand } from './commands/dhcp.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { initCommand } from './commands/init.ts';
+import { interfacesCommand } from './commands/interfaces.ts';
 import { labCommand } from './commands/lab.ts';
 import { pingCommand } from './commands/ping.ts';
 import { replayCommand } from './commands/replay.ts';
@@ -33,6 +34,7 @@ const commands: readonly (() => Command)[] = [
   decodeCommand,
   labCommand,
   respondCommand,
+  interfacesCommand,
   doctorCommand,
 ];
 
