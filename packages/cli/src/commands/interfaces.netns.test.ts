@@ -48,7 +48,8 @@ async function list(...names: string[]): Promise<Listed[]> {
   return objects(end)[0].interfaces;
 }
 
-test('what the kernel says of each interface', { skip }, async () => {
+test('what the kernel says of each interface', { skip: skip || requireCommand('ethtool') }, async () => {
+  here.run('ethtool', '-K', 'eth1', 'txvlan', 'off', 'tx-vlan-stag-hw-insert', 'off');
   const all = await list();
   assert.deepEqual(all.map(({ name }) => name).sort(), ['eth0', 'eth1', 'idle0', 'idle1', 'lo']);
   const [eth0] = await list('eth0');
@@ -64,8 +65,13 @@ test('what the kernel says of each interface', { skip }, async () => {
     rxQueues: 2,
     txQueues: 2,
     xdp: [],
+    vlanOffload: 'off',
   } as never);
   assert.ok(engines.includes('packet'));
+  // On a veth pair the sender leaves the tag beside the frame.
+  here.run('ethtool', '-K', 'eth1', 'txvlan', 'on');
+  const [taken] = await list('eth0');
+  assert.match(taken!.notes.join(), /takes VLAN tags out of received frames.*ethtool -K eth1 /);
   const [idle0] = await list('idle0');
   assert.equal(idle0!.state, 'no carrier');
   const [idle1] = await list('idle1');

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { VlanOffload } from 'etherconn';
 import { examine, type Finding } from '../doctor/examine.ts';
 import { ExitCode } from '../exit-code.ts';
 import { LineOutput } from '../line-output.ts';
@@ -8,6 +9,8 @@ import { guarded } from './failure.ts';
 
 /** An interface, and what etherconn can do with it. */
 interface Listed extends InterfaceFacts {
+  /** Whether it takes VLAN tags out of received frames, before AF_XDP sees them; null when nobody tells. */
+  readonly vlanOffload: VlanOffload['state'] | null;
   /** Engines that would work here and now. */
   readonly engines: readonly ('packet' | 'xdp')[];
   /** Why not, and what to know. */
@@ -47,13 +50,24 @@ async function interfaces(
   json: boolean,
 ): Promise<number> {
   // Loaded when asked for: the other commands need none of it.
-  const { namespacePath } = await import('../runner/engine.ts');
+  const [{ namespacePath }, { vlanOffload }] = await Promise.all([
+    import('../runner/engine.ts'),
+    import('etherconn'),
+  ]);
   const path = namespacePath('--netns', netns);
   const [findings, facts] = await Promise.all([examine(), readInterfaces(path, names)]);
   for (const name of names)
     if (!facts.some((each) => each.name === name))
       throw new ScenarioError('NAME', `there is no interface '${name}'; etherconn interfaces lists them`);
-  const listed = facts.map((each) => judged(each, findings));
+  const askedOf = (name: string): VlanOffload | null => {
+    try {
+      return vlanOffload(name, path === undefined ? {} : { netns: path });
+    } catch {
+      // Without the addon, or without permission to enter the namespace, nobody tells.
+      return null;
+    }
+  };
+  const listed = facts.map((each) => judged(each, findings, askedOf(each.name)));
   const output = new LineOutput(process.stdout);
   if (json) output.line(JSON.stringify({ interfaces: listed }));
   else for (const line of table(listed)) output.line(line);
@@ -61,7 +75,7 @@ async function interfaces(
   return ExitCode.OK;
 }
 
-function judged(facts: InterfaceFacts, findings: readonly Finding[]): Listed {
+function judged(facts: InterfaceFacts, findings: readonly Finding[], vlans: VlanOffload | null): Listed {
   const works = (name: string): Finding | undefined => findings.find((finding) => finding.name === name);
   const [packet, xdp] = [works('AF_PACKET link'), works('AF_XDP link')];
   const engines: Listed['engines'][number][] = [];
@@ -79,9 +93,9 @@ function judged(facts: InterfaceFacts, findings: readonly Finding[]): Listed {
     );
   else if (usable && xdp?.state === 'ok') engines.push('xdp');
   else if (usable) notes.push(`AF_XDP: ${xdp?.detail ?? 'unknown'}`);
-  if (facts.offloads?.includes('rx-vlan') === true)
-    notes.push(`rx-vlan is on: AF_XDP does not see the outer VLAN tag (ethtool -K ${facts.name} rxvlan off)`);
-  return { ...facts, engines, notes };
+  if (usable && vlans?.state === 'on')
+    notes.push(`takes VLAN tags out of received frames, so AF_XDP does not see them: ${vlans.advice}`);
+  return { ...facts, vlanOffload: vlans?.state ?? null, engines, notes };
 }
 
 function table(listed: readonly Listed[]): string[] {
