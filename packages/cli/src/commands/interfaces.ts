@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { VlanOffload } from 'etherconn';
-import { examine, type Finding } from '../doctor/examine.ts';
+import { examine } from '../doctor/examine.ts';
+import type { Finding } from '../doctor/finding.ts';
 import { ExitCode } from '../exit-code.ts';
 import { LineOutput } from '../line-output.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
@@ -89,7 +90,7 @@ function judged(facts: InterfaceFacts, findings: readonly Finding[], vlans: Vlan
   const [program] = facts.xdp;
   if (program !== undefined)
     notes.push(
-      `an XDP program is attached (${program.mode}${program.programId === null ? '' : `, id ${program.programId}`}): AF_XDP works when it is gone`,
+      `an XDP program is attached (${program.mode}, id ${program.programId}): AF_XDP works when it is gone`,
     );
   else if (usable && xdp?.state === 'ok') engines.push('xdp');
   else if (usable) notes.push(`AF_XDP: ${xdp?.detail ?? 'unknown'}`);

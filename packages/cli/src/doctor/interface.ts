@@ -1,41 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { type Features, parseFeatures } from '../system/features.ts';
+import { type AttachedFacts, type LinkFacts, programsOf, readLinks, XDP_MODES } from '../system/links.ts';
 import { runTool } from '../system/tools.ts';
-import { type Features, parseFeatures } from './features.ts';
 import type { Finding } from './finding.ts';
 import { tryEngines } from './try-engines.ts';
 
-/** What `ip -json -details link show` says, as far as it is of interest. */
-export interface LinkFacts {
-  readonly ifname: string;
-  readonly flags: readonly string[];
-  readonly mtu: number;
-  readonly link_type?: string;
-  /** Name of the peer in this namespace. */
-  readonly link?: string;
-  /** Of a peer in another namespace. */
-  readonly link_netnsid?: number;
-  readonly master?: string;
-  readonly linkinfo?: { readonly info_kind?: string };
-  readonly num_rx_queues?: number;
-  readonly xdp?: {
-    readonly attached?: readonly AttachedFacts[];
-    readonly mode?: number;
-    readonly prog?: AttachedFacts['prog'];
-  };
-}
-
-interface AttachedFacts {
-  readonly mode: number;
-  readonly prog: { readonly id: number; readonly name?: string };
-}
-
-/** Modes of `ip link`: XDP_ATTACHED_DRV, _SKB, _HW of linux/if_link.h, and what `ip link set` calls them. */
-const XDP_MODES: ReadonlyMap<number, readonly [text: string, keyword: string]> = new Map([
-  [1, ['native', 'xdp']],
-  [2, ['generic', 'xdpgeneric']],
-  [3, ['offloaded', 'xdpoffload']],
-]);
 /** Queues that a link takes. */
 const QUEUES_MAX = 64;
 /** Neighbours that a kernel knows by default. */
@@ -46,7 +16,7 @@ const NEIGHBOURS_MANY = [4096, 16_384, 32_768] as const;
 export async function examineInterface(name: string, isTried: boolean): Promise<Finding[]> {
   let links: readonly LinkFacts[];
   try {
-    links = JSON.parse(await runTool(['ip', '-json', '-details', 'link', 'show'])) as LinkFacts[];
+    links = await readLinks();
   } catch (error) {
     return [
       {
@@ -114,12 +84,6 @@ function carrierFinding(facts: LinkFacts, peer: LinkFacts | undefined, isVeth: b
     return [{ name, state: 'missing', detail, repair: `ip link set dev ${peer.ifname} up`, prevents: true }];
   const advice = "in the peer's network namespace: ip link set dev PEER up";
   return [{ name, state: 'missing', detail, advice, prevents: true }];
-}
-
-function programsOf({ xdp }: LinkFacts): AttachedFacts[] {
-  if (xdp === undefined) return [];
-  if (xdp.attached !== undefined) return [...xdp.attached];
-  return xdp.prog === undefined ? [] : [{ mode: xdp.mode ?? 1, prog: xdp.prog }];
 }
 
 function programFinding({ ifname }: LinkFacts, { mode, prog }: AttachedFacts): Finding {

@@ -1,3 +1,5 @@
+import { parseFeatures } from './features.ts';
+import { type LinkFacts, programsOf, readLinks, XDP_MODES } from './links.ts';
 import { runTool } from './tools.ts';
 
 /** A network interface, as the kernel and its driver tell. */
@@ -12,37 +14,14 @@ export interface InterfaceFacts {
   readonly ethernet: boolean;
   /** Null when nobody tells. */
   readonly driver: string | null;
-  /** Queues in use: for receiving, and for sending. */
+  /** Queues that it was made with: for receiving, and for sending. */
   readonly rxQueues: number;
   readonly txQueues: number;
-  /** XDP programs that are attached. */
-  readonly xdp: readonly { readonly mode: XdpMode; readonly programId: number | null }[];
+  /** XDP programs that are attached; `mode` is native, generic or offloaded. */
+  readonly xdp: readonly { readonly mode: string; readonly programId: number }[];
   /** Offloads that are on, of those that matter here; null when nobody tells. */
   readonly offloads: readonly string[] | null;
 }
-
-export type XdpMode = 'generic' | 'native' | 'offloaded';
-
-/** As `ip -json -details link` prints it. */
-interface IpLink {
-  readonly ifindex: number;
-  readonly ifname: string;
-  readonly flags: readonly string[];
-  readonly mtu: number;
-  readonly link_type: string;
-  readonly address?: string;
-  readonly num_rx_queues?: number;
-  readonly num_tx_queues?: number;
-  readonly linkinfo?: { readonly info_kind?: string };
-  readonly xdp?: {
-    readonly mode: number;
-    readonly prog?: { readonly id?: number };
-    readonly attached?: readonly { readonly mode: number; readonly prog?: { readonly id?: number } }[];
-  };
-}
-
-/** IFLA_XDP_ATTACHED of linux/if_link.h; 4 stands for several. */
-const XDP_MODES: Readonly<Record<number, XdpMode>> = { 1: 'native', 2: 'generic', 3: 'offloaded' };
 
 /** Offloads that change what is sent and received, by ethtool's names, and what they are called here. */
 const OFFLOADS: Readonly<Record<string, string>> = {
@@ -69,10 +48,7 @@ export async function readInterfaces(
   names: readonly string[] = [],
 ): Promise<InterfaceFacts[]> {
   const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`];
-  const text = await runTool([...enter, 'ip', '-json', '-details', 'link', 'show']);
-  const links = (JSON.parse(text) as IpLink[]).filter(
-    ({ ifname }) => names.length === 0 || names.includes(ifname),
-  );
+  const links = (await readLinks(netns)).filter(({ ifname }) => names.length === 0 || names.includes(ifname));
   const found: InterfaceFacts[] = [];
   for (let first = 0; first < links.length; first += AT_ONCE)
     found.push(
@@ -81,7 +57,7 @@ export async function readInterfaces(
   return found;
 }
 
-async function factsOf(link: IpLink, enter: readonly string[]): Promise<InterfaceFacts> {
+async function factsOf(link: LinkFacts, enter: readonly string[]): Promise<InterfaceFacts> {
   const ask = (option: string): Promise<string | null> =>
     runTool([...enter, 'ethtool', option, link.ifname]).catch(() => null);
   const [about, features] = await Promise.all([ask('-i'), ask('-k')]);
@@ -96,21 +72,15 @@ async function factsOf(link: IpLink, enter: readonly string[]): Promise<Interfac
     driver: /^driver: (.+)$/m.exec(about ?? '')?.[1] ?? link.linkinfo?.info_kind ?? null,
     rxQueues: link.num_rx_queues ?? 1,
     txQueues: link.num_tx_queues ?? 1,
-    xdp: programsOf(link),
+    xdp: programsOf(link).map(({ mode, prog }) => ({
+      mode: XDP_MODES.get(mode)?.[0] ?? 'unknown',
+      programId: prog.id,
+    })),
     offloads: features === null ? null : offloadsOf(features),
   };
 }
 
-function programsOf({ xdp }: IpLink): InterfaceFacts['xdp'] {
-  if (xdp === undefined) return [];
-  return (xdp.attached ?? [xdp]).flatMap(({ mode, prog }) => {
-    const name = XDP_MODES[mode];
-    return name === undefined ? [] : [{ mode: name, programId: prog?.id ?? null }];
-  });
-}
-
-/** Lines like 'generic-receive-offload: on [fixed]'. */
-function offloadsOf(features: string): string[] {
-  const on = new Set(Array.from(features.matchAll(/^([\w-]+): on\b/gm), ([, name]) => name));
-  return Object.entries(OFFLOADS).flatMap(([name, called]) => (on.has(name) ? [called] : []));
+function offloadsOf(text: string): string[] {
+  const features = parseFeatures(text);
+  return Object.entries(OFFLOADS).flatMap(([name, called]) => (features.get(name) === true ? [called] : []));
 }
