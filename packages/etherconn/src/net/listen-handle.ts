@@ -49,11 +49,11 @@ export class ListenHandle implements TcpListenerUser {
       const end = new EndAddress(this.host, address, port, version);
       const isAny = isUnspecifiedIp(end.bytes, 0, end.bytes.length === 4 ? 4 : 6);
       const bytes = this.#isDual ? null : end.bytes;
-      this.#listening = this.host.stack.tcp.listen(this, isAny && this.#isDual ? null : bytes, port);
+      const { tcp } = this.host.stack;
+      this.#listening = tcp.listen(this, isAny && this.#isDual ? null : bytes, port, backlog);
     } catch (error) {
       return statusOf(error);
     }
-    void backlog;
     this.#hold();
     return 0;
   }
