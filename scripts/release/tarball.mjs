@@ -6,8 +6,11 @@ import { TARGETS } from '../native/compile.mjs';
 
 /** Bytes, packed and unpacked: above what the packages have, with room for a release or two. Who goes past raises them, and says why. */
 const BUDGETS = {
-  etherconn: { packed: 1_800_000, unpacked: 7_500_000 },
-  '@etherconn/cli': { packed: 400_000, unpacked: 1_600_000 },
+  // Hosts have TCP now.
+  etherconn: { packed: 2_400_000, unpacked: 10_000_000 },
+  // The command runs scenarios, has a lab, filters and replays.
+  '@etherconn/cli': { packed: 800_000, unpacked: 3_200_000 },
+  '@etherconn/campaign': { packed: 200_000, unpacked: 900_000 },
 };
 const ALWAYS = ['package.json', 'README.md', 'LICENSE'];
 const LIBRARY = [
