@@ -30,6 +30,7 @@ export const PAGES = [
     pages: [
       ['Hosts', 'hosts'],
       ['node:dgram on any address', 'dgram'],
+      ['node:net on any address', 'net'],
       ['Conns', 'conns'],
       ['Frames', 'frames'],
       ['AF_XDP', 'xdp'],

@@ -83,6 +83,11 @@ describe('in memory', () => {
     assert.equal(run('telemetry.mjs'), '1000 readings, 20.45 degrees on average\n');
   });
 
+  it('HTTP clients', () => {
+    const last = /^300 pages for 300 machines, the last: hello 10\.0\.2\.50\n$/;
+    assert.match(run('http-clients.mjs', '300'), last);
+  });
+
   it('SNMP switches', () => {
     assert.equal(run('snmp-switches.mjs', '300'), '300 switches, from switch-1 to switch-300\n');
   });
@@ -169,6 +174,28 @@ describe('on an interface', { skip: requireNamespaces() }, () => {
     const text = await output(start('ping-sweep.mjs', 'near0', '10.7.0.14/28'), /addresses answer/);
     assert.match(text, /^10\.7\.0\.1 answers after [\d.]+ ms$/m);
     assert.match(text, /^1 of 13 addresses answer$/m);
+  });
+
+  it('a TLS client meets a server of the kernel', async () => {
+    const certificate = join(root, 'packages/etherconn/dist/test-support/certificate.js');
+    const serve = `
+      import(${JSON.stringify(certificate)}).then(({ TEST_CERTIFICATE: cert, TEST_KEY: key }) => {
+        const server = require('node:tls').createServer({ cert, key }, (socket) => {
+          console.log('from ' + socket.remoteAddress);
+          socket.on('error', () => undefined).end();
+        });
+        server.listen(443, '10.7.0.1', () => console.log('listening'));
+      });
+    `;
+    const server = kernel.spawn(process.execPath, '-e', serve);
+    await output(server, /listening/);
+    const seen = output(server, /from .*\n/);
+    const client = start('tls-client.mjs', 'near0', '10.7.0.50/24', '10.7.0.1', '443', 'localhost');
+    const text = await output(client, /trusted.*\n/);
+    assert.match(text, /^TLSv1\.3 TLS_\w+ from 10\.7\.0\.50$/m);
+    assert.match(text, /^certificate of localhost until .*, trusted: false$/m);
+    assert.equal(await seen, 'from 10.7.0.50\n');
+    await end(server);
   });
 
   it('right and wrong pings', async () => {
