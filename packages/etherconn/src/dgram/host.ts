@@ -5,7 +5,7 @@ import type tls from 'node:tls';
 import { Host as CoreHost } from '../host/host.ts';
 import { type Connector, httpAgent, httpsAgent, undiciConnector } from '../net/agents.ts';
 import { type ModuleMaker, type NetModule, netMaker, netModule } from '../net/net-module.ts';
-import { bringToHost } from '../net/server.ts';
+import { listenOnHost } from '../net/server.ts';
 import { type DgramModule, dgramModule } from './socket-class.ts';
 
 /**
@@ -57,8 +57,8 @@ export class Host extends CoreHost {
    * The arguments behind the server are those of its `listen`. Returns the server.
    */
   listen<T extends net.Server>(server: T, ...args: unknown[]): T {
-    bringToHost(server, this.#netMaker);
-    return (server.listen as (...args: unknown[]) => T).apply(server, args);
+    listenOnHost(server, this.#netMaker, args);
+    return server;
   }
 
   get #netMaker(): ModuleMaker {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import diagnostics from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import nodeNet, { type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -377,4 +380,79 @@ test('nothing is left of connections that have ended', async () => {
   for (let i = 0; i < 50; i++) await textOf(a.net.connect(80, '10.0.0.2'));
   await eventually('no connection is left', () => a.stack.tcp.size === 0 && b.stack.tcp.size === 0);
   await closed(server);
+});
+
+test('subscribers of Node’s channels hear of sockets once', async () => {
+  await using net = await openDgramHosts(2);
+  const [a, b] = net.hosts;
+  const heard: string[] = [];
+  const subscriptions = ['net.client.socket', 'net.server.socket'].map((name) => {
+    const listener = (): unknown => heard.push(name);
+    diagnostics.subscribe(name, listener);
+    return () => diagnostics.unsubscribe(name, listener);
+  });
+  const server = await listen(b.net, 80, '10.0.0.2', (socket) => socket.end());
+  await once(a.net.connect(80, '10.0.0.2').resume(), 'close');
+  assert.deepEqual(heard.sort(), ['net.client.socket', 'net.server.socket']);
+  for (const unsubscribe of subscriptions) unsubscribe();
+  await closed(server);
+});
+
+test('a callback runs in the context in which the connection was asked for', async () => {
+  await using net = await openDgramHosts(2);
+  const [a, b] = net.hosts;
+  const server = await listen(b.net, 80, '10.0.0.2', (socket) => socket.end('x'));
+  const storage = new AsyncLocalStorage<number>();
+  const found: unknown[] = [];
+  const sockets = [1, 2].map((number) =>
+    storage.run(number, () => {
+      const socket = a.net.connect(80, '10.0.0.2', () => found.push(storage.getStore()));
+      return socket.on('data', () => found.push(storage.getStore()));
+    }),
+  );
+  await Promise.all(sockets.map((socket) => once(socket, 'close')));
+  assert.deepEqual(found.sort(), [1, 1, 2, 2]);
+  await closed(server);
+});
+
+test('in a cluster’s worker, servers of a host listen on the host', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'etherconn-cluster-'));
+  const file = join(folder, 'cluster.mjs');
+  const index = new URL('../index.js', import.meta.url).href;
+  writeFileSync(
+    file,
+    `
+    import cluster from 'node:cluster';
+    import { once } from 'node:events';
+    import http from 'node:http';
+    import { Host, MemoryNetwork } from '${index}';
+    if (cluster.isPrimary) {
+      cluster.fork().on('exit', (code) => process.exit(code));
+    } else {
+      setInterval(() => 0, 1000);
+      const network = new MemoryNetwork();
+      const host = Host.createNow(network.relay({ hairpin: true }), { addresses: ['10.0.0.1/24'], detectDuplicates: 'off' });
+      const own = host.net.createServer((socket) => socket.end()).listen(80, '10.0.0.1');
+      await once(own, 'listening');
+      const other = host.listen(http.createServer(), 81, '10.0.0.1', 5, () => console.log('called'));
+      await once(other, 'listening');
+      const any = host.net.createServer().listen();
+      await once(any, 'listening');
+      console.log(own.address().port, other.address().port, any.address().address, host.stack.tcp.size);
+      await once(host.net.connect(80, '10.0.0.1').resume(), 'close');
+      process.exit(0);
+    }
+    `,
+  );
+  try {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [file], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    assert.equal(stderr, '');
+    assert.equal(stdout, 'called\n80 81 :: 0\n');
+    assert.equal(status, 0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,7 +1,7 @@
 import net from 'node:net';
 import type { Host } from '../host/host.ts';
-import { NodeServer, NodeSocket } from './node-net.ts';
-import { listenOn } from './server.ts';
+import { checkRuntime, NodeServer, NodeSocket } from './node-net.ts';
+import { exclusively, listenOn } from './server.ts';
 import { connectSocket, HostSocket, initializeSocket, type NetMaker } from './socket.ts';
 
 /** A host's counterpart of the module node:net: a plain object that may be changed. */
@@ -45,6 +45,7 @@ export interface ModuleMaker extends NetMaker {
 
 /** A function is asked for the host when a socket connects or a server listens, so a module may exist before its host. */
 export function netMaker(host: Host | (() => Host)): ModuleMaker {
+  checkRuntime();
   const maker = {
     host: (): Host => (typeof host === 'function' ? host() : host),
     Socket: null as unknown as typeof net.Socket,
@@ -89,6 +90,10 @@ function socketClass(maker: NetMaker): typeof net.Socket {
   }) as unknown as typeof net.Socket;
 }
 
+function listenAlone(this: net.Server, ...args: unknown[]): net.Server {
+  return (NodeServer.prototype.listen as (...args: unknown[]) => net.Server).apply(this, exclusively(args));
+}
+
 /** The class of the servers of one module: Node's, which listens on the host. */
 function serverClass(maker: NetMaker): typeof net.Server {
   function Server(this: unknown, options?: unknown, listener?: unknown): unknown {
@@ -101,6 +106,7 @@ function serverClass(maker: NetMaker): typeof net.Server {
   Server.prototype = Object.create(NodeServer.prototype, {
     constructor: { value: Server, writable: true, configurable: true },
     _listen2: { value: listenOn(maker), writable: true, configurable: true },
+    listen: { value: listenAlone, writable: true, configurable: true },
   });
   Object.setPrototypeOf(Server, NodeServer);
   return Server as unknown as typeof net.Server;

@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { EtherconnError } from '../errors.ts';
 
 /*
  * What of Node's own `net` the sockets of hosts build on, as it was before anybody substituted it. Their class inherits
@@ -13,18 +14,19 @@ export const NodeServer: typeof net.Server = net.Server;
 /** Arguments of `connect` and `listen` as Node takes them apart: options, and the callback or null. */
 export type NormalizedArguments = [options: Record<string, unknown>, callback: (() => void) | null];
 
+/** Bun and Deno have no such function, nor what else of Node's own code is built on here. */
 const { _normalizeArgs } = net as unknown as {
-  _normalizeArgs: (args: readonly unknown[]) => NormalizedArguments;
+  _normalizeArgs?: (args: readonly unknown[]) => NormalizedArguments;
 };
 
 /** What Node marks arguments with that it has taken apart. */
-const [normalizedMark] = Object.getOwnPropertySymbols(_normalizeArgs([]));
+const [normalizedMark] = Object.getOwnPropertySymbols(_normalizeArgs?.([]) ?? []);
 
 /** Takes arguments of `connect` or `listen` apart. Calls of `connect` take the result as their only argument, too. */
 export function normalizeArguments(args: readonly unknown[]): NormalizedArguments {
   const [first] = args;
   if (Array.isArray(first) && normalizedMark in first) return first as unknown as NormalizedArguments;
-  return _normalizeArgs(args);
+  return _normalizeArgs!(args);
 }
 
 /** Members of Node's sockets that the declarations leave out. */
@@ -51,4 +53,14 @@ export const reinitializeHandle: unique symbol = symbolNamed('kReinitializeHandl
 function symbolNamed(name: string): symbol {
   const symbols = Object.getOwnPropertySymbols(NodeSocket.prototype);
   return symbols.find((symbol) => symbol.description === name) ?? Symbol(name);
+}
+
+/** Throws where Node's own code is not there to build on. */
+export function checkRuntime(): void {
+  if (_normalizeArgs !== undefined && normalizedMark !== undefined && '_listen2' in NodeServer.prototype)
+    return;
+  throw new EtherconnError(
+    'ERR_ETHERCONN_RUNTIME',
+    "the TCP sockets of hosts need Node.js: they build on node:net's own",
+  );
 }

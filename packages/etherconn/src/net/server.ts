@@ -1,9 +1,10 @@
+import cluster from 'node:cluster';
 import { channel } from 'node:diagnostics_channel';
 import type { BlockList, Server } from 'node:net';
 import { isIP } from 'node:net';
 import type { SocketName } from './end-address.ts';
 import { ListenHandle } from './listen-handle.ts';
-import { NodeServer } from './node-net.ts';
+import { NodeServer, normalizeArguments } from './node-net.ts';
 import { setServerHandle } from './not-sendable.ts';
 import { HostSocket, type NetMaker } from './socket.ts';
 import type { TcpHandle } from './tcp-handle.ts';
@@ -65,9 +66,26 @@ export function listenOn(maker: NetMaker): Listen2 {
   };
 }
 
-/** Makes a server listen on a host from now on. */
-export function bringToHost(server: Server, maker: NetMaker): void {
+/** Makes a server of Node's listen on a host, now and from now on. */
+export function listenOnHost(server: Server, maker: NetMaker, args: readonly unknown[]): void {
   Object.defineProperty(server, '_listen2', { value: listenOn(maker), writable: true, configurable: true });
+  (server.listen as (...args: unknown[]) => Server).apply(server, exclusively(args));
+}
+
+/**
+ * Arguments of `listen`, made those of a server that shares its port with no other process. In a cluster's worker Node
+ * would have the primary process open the port, on the operating system.
+ */
+export function exclusively(args: readonly unknown[]): unknown[] {
+  if (!cluster.isWorker) return [...args];
+  const [options, callback] = normalizeArguments(args);
+  const [first] = args;
+  if (typeof first === 'object' && first !== null) return [{ ...first, exclusive: true }, ...args.slice(1)];
+  if (options.path) return [...args];
+  const backlog = [args[1], args[2]].find((one) => typeof one === 'number');
+  const { port = 0, host } = options;
+  const isPort = typeof first !== 'function' && first !== undefined;
+  return [{ port: isPort ? port : 0, host, backlog, exclusive: true }, callback ?? undefined];
 }
 
 /** A connection has come: what Node does then. */

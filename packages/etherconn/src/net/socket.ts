@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { channel } from 'node:diagnostics_channel';
 import { systemClock } from '../clock.ts';
 import type { Host } from '../host/host.ts';
 import { IdleTimer } from './idle-timer.ts';
@@ -161,11 +162,16 @@ function takeHandle(socket: HostSocket): void {
   reinitializeOfNode.call(socket, handle as never);
 }
 
+/** Node's channel for sockets that connect; message `{ socket }`. From Node 22 on the socket itself tells. */
+const clientChannel = channel('net.client.socket');
+const isToldInConnect = Number.parseInt(process.versions.node, 10) < 22;
+
 /** Makes a socket and connects it: `net.connect`. */
 export function connectSocket(maker: NetMaker, args: readonly unknown[]): HostSocket {
   const normalized = normalizeArguments(args);
   const [options] = normalized;
   const socket = new HostSocket(maker, options);
+  if (isToldInConnect && clientChannel.hasSubscribers) clientChannel.publish({ socket });
   if (options.timeout) socket.setTimeout(options.timeout as number);
   return socket.connect(normalized);
 }

@@ -56,6 +56,11 @@ interface PendingWrite {
 
 const UNKNOWN = -4094;
 
+/** Sides that end behind the call of the event loop that is under way, as with libuv; null where none is. */
+let dueEnds: (() => void)[] | null = null;
+/** What closes because of such an end, behind it; null elsewhere. */
+let dueClosings: (() => void)[] | null = null;
+
 /** libuv's number of an error. */
 export function statusOf(error: unknown): number {
   const { errno } = error as NodeJS.ErrnoException;
@@ -87,7 +92,8 @@ export class TcpHandle implements TcpUser {
   #delivering = false;
   #noDelay = false;
   #keepAlive = 0;
-  #refed: boolean;
+  /** What the program has said; null: what the host does by default. */
+  #refed: boolean | null = null;
   #holding = false;
   #onread: unknown = null;
   #buffer: Uint8Array | null = null;
@@ -100,7 +106,6 @@ export class TcpHandle implements TcpUser {
     this.host = host;
     this.#tcp = tcp;
     this.#mapped = mapped;
-    this.#refed = host.socketsHold;
   }
 
   // --- What Node's code calls ---------------------------------------------------------------------------
@@ -191,7 +196,7 @@ export class TcpHandle implements TcpUser {
   }
 
   hasRef(): boolean {
-    return this.#refed;
+    return this.#refed ?? this.host.socketsHold;
   }
 
   setNoDelay(enable: boolean): number {
@@ -234,15 +239,11 @@ export class TcpHandle implements TcpUser {
 
   /** Writes everything; one write at a time. The callback is called at once if there was room. */
   write(bytes: Uint8Array, callback: WriteCallback): void {
+    if (this.#closed || this.#failure !== null) {
+      callback(this.#closed ? errnoException('EBADF', 'write') : this.#writeError(this.#failure!));
+      return;
+    }
     this.bytesWritten += bytes.length;
-    if (this.#closed) {
-      callback(errnoException('EBADF', 'write'));
-      return;
-    }
-    if (this.#failure !== null) {
-      callback(errnoException(codeOf(this.#failure), 'write', this.#failure));
-      return;
-    }
     const done = this.#tcp === null ? 0 : this.#tcp.write(bytes);
     if (done === bytes.length) {
       callback();
@@ -266,11 +267,26 @@ export class TcpHandle implements TcpUser {
     });
   }
 
+  /** As on Linux, a reset from who has ended before is a broken pipe. */
+  #writeError(failure: Error): Error {
+    const code = codeOf(failure);
+    return errnoException(code === 'ECONNRESET' && this.#ended ? 'EPIPE' : code, 'write', failure);
+  }
+
+  /** As with libuv, a little later; then the other side cannot hear of it before the program does. */
   #endWriting(): void {
     const request = this.#shutdown!;
     this.#shutdown = null;
-    this.#tcp?.shutdown();
-    setImmediate(() => this.#run(() => request.oncomplete?.(0)));
+    const end = (): void => {
+      const closings: (() => void)[] = [];
+      dueClosings = closings;
+      if (!this.#closed) this.#tcp?.shutdown();
+      this.#run(() => request.oncomplete?.(0));
+      dueClosings = null;
+      for (const close of closings) close();
+    };
+    if (dueEnds === null) setImmediate(end);
+    else dueEnds.push(end);
   }
 
   // --- What the connection tells ------------------------------------------------------------------------
@@ -311,13 +327,14 @@ export class TcpHandle implements TcpUser {
     const pending = this.#pending;
     this.#pending = null;
     this.#hold();
-    if (pending !== null) this.#run(() => pending.callback(errnoException(codeOf(error), 'write', error)));
+    if (pending !== null) this.#run(() => pending.callback(this.#writeError(error)));
   }
 
-  /** 'close' comes. An error only if the program did not close the host itself, and listens. */
+  /** 'close' comes. An error only if the program did not close the host, its relay or network itself, and listens. */
   #hostClosed(error: Error): void {
     const { socket } = this;
-    const isSilent = error instanceof ClosedError || socket.listenerCount('error') === 0;
+    const isOwn = error instanceof ClosedError || error.cause instanceof ClosedError;
+    const isSilent = isOwn || socket.listenerCount('error') === 0;
     socket.destroy(isSilent ? undefined : error);
   }
 
@@ -444,13 +461,15 @@ export class TcpHandle implements TcpUser {
     this.#hold();
     const pending = this.#pending;
     this.#pending = null;
-    setImmediate(() => {
+    const finish = (): void => {
       this.#run(() => {
         pending?.callback(errnoException('ECANCELED', 'write'));
         callback?.();
       });
       this.#tcp = null;
-    });
+    };
+    if (dueClosings === null) setImmediate(finish);
+    else dueClosings.push(finish);
   }
 
   /**
@@ -458,6 +477,9 @@ export class TcpHandle implements TcpUser {
    * behind it. Only from the event loop.
    */
   #run(action: () => void): void {
+    const ends: (() => void)[] = [];
+    const isInner = dueEnds !== null;
+    dueEnds ??= ends;
     try {
       this.#resource.runInAsyncScope(action);
     } catch (error) {
@@ -465,12 +487,19 @@ export class TcpHandle implements TcpUser {
       if (this.reading) this.readStart();
     }
     runTicks?.();
+    if (isInner) return;
+    for (const end of ends) end();
+    dueEnds = null;
   }
 
-  /** As a handle of libuv's, it keeps the process alive while something is under way, and reading is. */
+  /**
+   * As a handle of libuv's, it keeps the process alive while something is under way, and reading is. On a memory network
+   * reading is not, unless the program says so: nothing comes from outside.
+   */
   #hold(): void {
-    const isActive = this.reading || this.#connecting !== null || this.#pending !== null;
-    const hold = this.#refed && isActive && !this.#closed;
+    const isUnderWay = this.#connecting !== null || this.#pending !== null;
+    const isActive = isUnderWay || (this.reading && (this.#refed ?? this.host.socketsHold));
+    const hold = this.#refed !== false && isActive && !this.#closed;
     if (hold === this.#holding) return;
     this.#holding = hold;
     if (hold) this.host.refSocket();

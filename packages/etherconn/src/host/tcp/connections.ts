@@ -222,14 +222,11 @@ export class Connections implements BatchSequel {
     socket.isTouched = true;
     this.#touched.push(socket);
     if (!Number.isNaN(this.#batchTime)) return;
-    this.#newsTimer ??= this.#relay.clock.setTimer(
-      () => {
-        this.#newsTimer = null;
-        this.#tellTouched();
-      },
-      0,
-      true,
-    );
+    // News is always told, even where nothing else is left to do.
+    this.#newsTimer ??= this.#relay.clock.setTimer(() => {
+      this.#newsTimer = null;
+      this.#tellTouched();
+    }, 0);
   }
 
   #tellTouched(): void {
