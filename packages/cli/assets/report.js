@@ -133,6 +133,40 @@
     );
   }
 
+  const parts = Object.entries(result.parts ?? {});
+  if (parts.length > 0) {
+    const columns = [
+      'part',
+      'type',
+      'begin',
+      'sent',
+      'received',
+      'lost',
+      'loss',
+      'p50',
+      'p99',
+      'max',
+      'leases',
+      'failed',
+    ];
+    const rows = parts.map(([name, { type, begin, sent, received, latency, fleet }]) => [
+      name,
+      type,
+      `${digits(begin)} s`,
+      sent === null ? '–' : whole(sent.packets),
+      received === null ? '–' : whole(received.packets),
+      received === null ? '–' : whole(received.lost),
+      (received?.loss ?? null) === null ? '–' : percent(received.loss),
+      ...['p50', 'p99', 'max'].map((key) => (latency === null ? '–' : time(latency[key]))),
+      fleet === undefined ? '–' : whole(fleet.leases),
+      (fleet?.failed ?? null) === null ? '–' : percent(fleet.failed),
+    ]);
+    const cells = (name, texts) => element('tr', {}, ...texts.map((each) => element(name, {}, each)));
+    const body = element('tbody', {}, ...rows.map((row) => cells('td', row)));
+    const table = element('table', {}, element('thead', {}, cells('th', columns)), body);
+    section('Parts', element('div', { class: 'scroll' }, table)).id = 'parts';
+  }
+
   if (thresholds.length > 0) {
     const body = element('tbody');
     for (const { text, state, actual } of thresholds) {

@@ -198,3 +198,27 @@ test('init writes examples that run as they are, and overwrites nothing', async 
   assert.equal(nowhere.status, 1);
   assert.match(nowhere.stderr, /there is no such folder/);
 });
+
+test('programs in the process can watch: diagnostics channels for start, second and end', async () => {
+  const preload = join(folder, 'watch.mjs');
+  const seen = join(folder, 'seen.jsonl');
+  writeFileSync(
+    preload,
+    `import { subscribe } from 'node:diagnostics_channel';
+import { appendFileSync } from 'node:fs';
+const note = (entry) => appendFileSync(${JSON.stringify(seen)}, JSON.stringify(entry) + '\\n');
+subscribe('etherconn:run:start', ({ info }) => note(['start', info.command]));
+subscribe('etherconn:run:second', ({ second, total }) => note(['second', second.second, total.get('sent') > 0]));
+subscribe('etherconn:run:end', ({ result }) => note(['end', result.passed]));
+`,
+  );
+  const end = await etherconn(['run', file, '--json'], { NODE_OPTIONS: `--import ${preload}` });
+  assert.equal(end.status, 0, end.stderr);
+  const entries = readFileSync(seen, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(entries[0], ['start', 'run']);
+  assert.deepEqual(entries[1], ['second', 0, true]);
+  assert.deepEqual(entries.at(-1), ['end', true]);
+});

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { cpus, release, type } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -18,6 +19,13 @@ import type { RunOutcome, View } from '../views/view.ts';
 import type { CommonOptions } from './common-options.ts';
 import { explainFailure } from './failure.ts';
 import { Interruption } from './interruption.ts';
+
+/** For programs that watch runs in this process; what is published is theirs to read alone. */
+const channels = {
+  start: channel('etherconn:run:start'),
+  second: channel('etherconn:run:second'),
+  end: channel('etherconn:run:end'),
+};
 
 /**
  * One command on an interface from opening to exit code: signals, views, thresholds and errors are the same for all of
@@ -84,6 +92,7 @@ async function watch(
 ): Promise<number> {
   const info = runInfo(command, common, engine, work);
   for (const view of views) await view.begin?.(info);
+  channels.start.publish({ info });
   const total = new Delta();
   const series = new RunSeries();
   const delay = monitorEventLoopDelay({ resolution: 1 });
@@ -91,6 +100,7 @@ async function watch(
   const outcome = await work.run((second) => {
     total.merge(second.delta);
     series.add(second);
+    channels.second.publish({ info, second, total });
     for (const view of views) view.second?.(second, total);
   }, signal);
   delay.disable();
@@ -116,6 +126,7 @@ async function watch(
     },
   };
   for (const view of views) await view.end?.(end);
+  channels.end.publish({ info, result });
   if (passed) return ExitCode.OK;
   return judged.passed ? (outcome.failedWith ?? ExitCode.THRESHOLD) : ExitCode.THRESHOLD;
 }
