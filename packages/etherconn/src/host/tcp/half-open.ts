@@ -23,6 +23,8 @@ export class HalfOpen {
   readonly #clock: Clock;
   readonly #answers: Map<string, Answer> = new Map();
   #timer: ClockTimer | null = null;
+  /** When an answer was last not remembered. */
+  overflowedAt: number = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -33,7 +35,10 @@ export class HalfOpen {
     const key = tuple.join();
     const known = this.#answers.get(key);
     if (known?.initial === initial) return;
-    if (known === undefined && this.#answers.size >= ANSWERS_MAX) return;
+    if (known === undefined && this.#answers.size >= ANSWERS_MAX) {
+      this.overflowedAt = this.#clock.now();
+      return;
+    }
     this.#answers.set(key, { initial, send, due: this.#clock.now() + AGAIN, wait: AGAIN });
     this.#arm();
   }

@@ -15,6 +15,8 @@ const SYN_BITS = 5;
 const SYN_SACK = 16;
 const SHIFT_MASK = 15;
 const NO_SHIFT = 15;
+/** Milliseconds after which an answer that was not remembered is not waited for: those of a cookie. */
+const FORGOTTEN = 128_000;
 
 /**
  * How connections begin that others open. A SYN is answered without keeping anything of it: the answer's own numbers tell
@@ -68,6 +70,9 @@ export class Opening {
   /** The maximum segment size that the SYN told, if a segment acknowledges the answer to it; else 0. */
   checkCookie(tuple: Int32Array, segment: Segment): number {
     const cookie = (segment.acknowledgment - 1) | 0;
+    // Else a repeated acknowledgment, which the network has delayed, would open an ended connection again.
+    const isForgotten = this.#connections.now() - this.#halfOpen.overflowedAt < FORGOTTEN;
+    if (!isForgotten && this.#halfOpen.initialOf(tuple) === null) return 0;
     return this.secrets.check(tuple, this.#initialOf(tuple, segment), cookie, this.#connections.now());
   }
 
