@@ -185,6 +185,26 @@ test('a killed agent that is started again tells what its journal has', async ()
   assert.deepEqual(stage.overlaps(), []);
 });
 
+test('an agent that is ended in order drains, and nobody waits for the end of its lease', async () => {
+  const [victim] = addFour();
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  const closing = victim.agent.close();
+  const outcome = await stage.end();
+  await closing;
+  assertWhole(outcome);
+  const [takeover, ...others] = outcome.snapshot.takeovers;
+  assert.deepEqual(others, []);
+  assert.equal(takeover.agent, 'a1');
+  assert.ok(takeover.silent < 1500, `${takeover.silent}`);
+  assert.deepEqual(outcome.snapshot.gaps, []);
+  assert.deepEqual(stage.overlaps(), []);
+  for (let client = 0; client < 250; client++)
+    assert.ok(
+      stage.executors.slice(1).some(({ activities }) => activities.some((each) => each.client === client)),
+    );
+});
+
 test('policy continue: the ranges of a lost agent are lost, and the others end well', async () => {
   const [victim] = addFour();
   await stage.begin({ policy: 'continue' });
