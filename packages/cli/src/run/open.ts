@@ -150,6 +150,7 @@ function waitsForever(parts: readonly OpenPart[]): boolean {
 }
 
 const FOR_EVER: Client = {
+  isPatient: true,
   start: (now) => now + 1000,
   tick: (now) => now + 1000,
   counters() {},

@@ -16,11 +16,13 @@ export interface PartClientOptions {
 
 /** A client of a part: it lives from the part's begin to its end, and what it counts goes to the part and to the total. */
 export class PartClient implements Client {
+  readonly isPatient: boolean;
   readonly #client: Client;
   readonly #options: PartClientOptions;
   #started = false;
 
   constructor(client: Client, options: PartClientOptions) {
+    this.isPatient = client.isPatient === true;
     this.#client = client;
     this.#options = options;
   }

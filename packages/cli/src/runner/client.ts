@@ -6,7 +6,7 @@ import type { Delta } from '../metrics/delta.ts';
  */
 export interface Client {
   /** Its ticks may come a millisecond late: for others the runner looks in each turn of the event loop before one is due. */
-  readonly isPatient?: true;
+  readonly isPatient?: boolean;
   /** Begins, at time 0 or a little later. Returns when it wants its first tick; Infinity for never. */
   start(now: number): number;
   /** Does what is due. Returns when it wants the next tick: not after `now` for as soon as possible, Infinity for never. */
