@@ -74,13 +74,13 @@ test('two ways to one file, examples in comments and tests are no circles', (t) 
 });
 
 test('nothing of ours imports in a circle', () => {
-  for (const name of ['etherconn', 'cli']) {
+  for (const name of ['etherconn', 'cli', 'campaign']) {
     const source = new URL(`../packages/${name}/src`, import.meta.url);
     assert.ok(checkCircles(source.pathname), name);
   }
 });
 
-test('imports that point up are refused and named, among floors and among the rooms of a host', (t) => {
+test('imports that point up or to a neighbor are refused and named, in each package', (t) => {
   const source = 'packages/etherconn/src';
   const files = {
     [`${source}/wire/ip.ts`]: "import { b } from '../host/ip/b.ts';\n",
@@ -91,11 +91,22 @@ test('imports that point up are refused and named, among floors and among the ro
     [`${source}/host/stack.ts`]: "import { c } from './udp/c.ts';\nimport '../options.ts';\n",
     [`${source}/host/state.ts`]: LEAF,
     [`${source}/index.ts`]: "export * from './host/host.ts';\n",
+    'packages/cli/src/dhcp/a.ts': "import { b } from '../udp/b.ts';\nimport { c } from './c.ts';\n",
+    'packages/cli/src/metrics/d.ts': "const later = () => import('../commands/e.ts');\n",
+    'packages/cli/src/commands/e.ts': "import { d } from '../metrics/d.ts';\n",
+    'packages/campaign/src/hub/hub.ts': "import { agent } from '../agent/agent.ts';\n",
   };
   assert.deepEqual(check(t, files, checkLayers), [
     false,
     `${source}: wire/ip.ts imports host/ip/b.ts`,
     `${source}: host/ip/b.ts imports host/state.ts`,
     `${source}: host/udp/c.ts imports host/stack.ts`,
+    'packages/cli/src: dhcp/a.ts imports udp/b.ts',
+    'packages/cli/src: metrics/d.ts imports commands/e.ts',
+    'packages/campaign/src: hub/hub.ts imports agent/agent.ts',
   ]);
+});
+
+test('nothing of ours points up', () => {
+  assert.ok(checkLayers(new URL('..', import.meta.url).pathname));
 });
