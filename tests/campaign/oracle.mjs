@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { spawnWithUs } from './children.mjs';
 
 /** Source MAC addresses of the clients: the last three bytes are the client's number. */
 export const MACS = { dhcp: '02:ec:10:00:00:00', udp: '02:ec:20:00:00:00' };
@@ -16,7 +17,8 @@ export class Capture {
     const parts = [];
     for (const port of ports) {
       const file = join(folder, `${port}.pcap`);
-      const child = namespace.spawn(
+      const child = spawnWithUs(
+        namespace,
         'tcpdump',
         ...['-i', port, '-Q', 'in', '-s', '64', '-B', '16384', '-U', '-w', file, '-Z', 'root'],
         ...['--time-stamp-precision=nano', 'ether[0:2] != 0xffff or udp', 'and', 'ether[6:2] = 0x02ec'],

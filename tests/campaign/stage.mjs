@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { addVethPair, openNamespace } from 'etherconn/testing';
 import { Outbox } from '../../packages/campaign/dist/results/outbox.js';
 import { Delta } from '../../packages/cli/dist/parts.js';
+import { spawnWithUs } from './children.mjs';
 import { Capture } from './oracle.mjs';
 
 const tool = fileURLToPath(new URL('../../packages/cli/bin/etherconn.js', import.meta.url));
@@ -105,7 +106,7 @@ export class Stage {
 
   /** A process whose output goes to the log. */
   async #start(namespace, ready, command, ...args) {
-    const child = namespace.spawn(command, ...args);
+    const child = spawnWithUs(namespace, command, ...args);
     this.#children.push(child);
     let said = () => {};
     const isReady = new Promise((resolve, reject) => {
@@ -145,7 +146,8 @@ export class Stage {
   startAgent(index, { clockOffset = 0, unfenced = false, engine = 'auto' } = {}) {
     const agent = this.agents[index];
     const { name, namespace, there } = agent;
-    const child = namespace.spawn(
+    const child = spawnWithUs(
+      namespace,
       process.execPath,
       ...[tool, 'agent', 'eth0', '--name', name, '--engine', engine, '--verbose'],
       ...['--nats', `nats://${there}:${PORT}`, '--creds', join(this.keys, `${name}.nk`)],
@@ -171,7 +173,8 @@ export class Stage {
   }
 
   async #coordinate(...args) {
-    const child = this.hub.spawn(
+    const child = spawnWithUs(
+      this.hub,
       process.execPath,
       ...[tool, 'campaign', ...args, '--json', '--verbose', '--state', join(this.folder, 'hub')],
       ...['--nats', `nats://127.0.0.1:${PORT}`, '--creds', join(this.keys, 'coordinator.nk')],
