@@ -36,6 +36,6 @@ export { parseDuration } from './scenario/quantity.ts';
 export type * from './scenario/scenario.ts';
 export { ScenarioError, ScenarioErrors } from './scenario/scenario-error.ts';
 export { scenarioJsonSchema, scenarioSchema } from './scenario/schema.ts';
-export { reportView } from './views/report.ts';
+export { reportView } from './views/report/report.ts';
 export { terminalView } from './views/terminal.ts';
 export type { RunOutcome, Table, View } from './views/view.ts';

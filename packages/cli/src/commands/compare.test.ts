@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { requireCommand } from 'etherconn/testing';
 import { endAll, etherconn, objects } from '../test-support/command.ts';
 import { examplesOf } from '../test-support/examples.ts';
 
@@ -85,47 +83,4 @@ test('wrong files and command lines', async () => {
     assert.match(end.stderr, message);
     assert.equal(end.stdout, '');
   }
-});
-
-test('the report in a browser: plots with data, a table that sorts and filters, no errors', {
-  skip: requireCommand('chromium'),
-}, async () => {
-  const report = at('browser.html');
-  await etherconn(['compare', at('before.json'), at('after.json'), '--report', report]);
-  const html = readFileSync(report, 'utf8');
-  assert.doesNotMatch(html, /<(?:script|link|img)[^>]+(?:src|href)="(?!data:)/, 'it loads nothing');
-  const early =
-    '<script>window.errors = []; addEventListener("error", (event) => errors.push(event.message));</script>';
-  const probe = `<script>
-    const rows = () => [...document.querySelectorAll('#rows tbody tr')].map((row) => row.innerText);
-    const seen = { errors, plots: document.querySelectorAll('canvas').length, all: rows().length };
-    [...document.querySelectorAll('#rows th button')].find((each) => each.innerText === 'Change').click();
-    seen.first = rows()[0];
-    const filter = document.querySelector('input');
-    filter.value = 'p99.9';
-    filter.dispatchEvent(new Event('input'));
-    seen.filtered = rows().length;
-    document.body.innerHTML = '';
-    document.body.append(JSON.stringify(seen));
-  </script>`;
-  writeFileSync(report, html.replace('<head>', `<head>${early}`).replace('</body>', `${probe}</body>`));
-  const browser = spawnSync(
-    'chromium',
-    [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      `--user-data-dir=${at('profile')}`,
-      '--dump-dom',
-      `file://${report}`,
-    ],
-    { encoding: 'utf8', timeout: 60_000 },
-  );
-  const body = /<body>([\s\S]*)<\/body>/.exec(browser.stdout)?.[1];
-  assert.ok(body !== undefined, browser.stderr);
-  const seen = JSON.parse(body.trim());
-  assert.deepEqual(seen.errors, []);
-  assert.equal(seen.plots, 3);
-  assert.ok(seen.all >= 8);
-  assert.equal(seen.filtered, 1);
 });

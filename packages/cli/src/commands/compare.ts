@@ -52,7 +52,7 @@ async function compareFiles(fileA: string, fileB: string, options: CompareOption
   const passed = thresholds.every(({ state }) => state === 'met');
   const comparison = { a, b, rows, thresholds, passed };
   if (options.report !== undefined) {
-    const { writeComparison } = await import('../views/comparison-report.ts');
+    const { writeComparison } = await import('../views/report/comparison-report.ts');
     await writeComparison(options.report, comparison);
   }
   const text =

@@ -12,7 +12,7 @@ import type { Work } from '../runner/work.ts';
 import { jsonView, ndjsonView } from '../views/json.ts';
 import { junitView } from '../views/junit.ts';
 import { checkWritable } from '../views/output-file.ts';
-import { reportView } from '../views/report.ts';
+import { reportView } from '../views/report/report.ts';
 import { RunSeries } from '../views/series.ts';
 import { terminalView } from '../views/terminal.ts';
 import type { RunOutcome, View } from '../views/view.ts';

@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import type { LineOutput } from '../line-output.ts';
+import { Delta } from '../metrics/delta.ts';
+import { fleetSecond, runWithParts, udpSecond } from '../test-support/runs.ts';
+import { ndjsonView } from '../views/json.ts';
 import type { SecondRates } from '../views/rates.ts';
+import { reportHtml } from '../views/report/report.ts';
 import { blocksOf } from './blocks.ts';
 import { compare } from './compare.ts';
 import { changeText, parseChangeLimit } from './limit.ts';
 import { holm, mannWhitney } from './mann-whitney.ts';
-import type { RunFile } from './run-file.ts';
+import { type RunFile, readRun } from './run-file.ts';
 
 /** Numbers from 0 to 1 that look random (mulberry32). */
 function random(seed: number): () => number {
@@ -106,4 +114,40 @@ test('a difference that is there is found, one that is not is noise, and limits 
   assert.throws(() => parseChangeLimit('--fail-if', 'p99>10%'), {
     message: /^--fail-if: must be how much B/,
   });
+});
+
+test("a fleet's leases, failures, retries and phases have verdicts, from reports and from lines", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
+  try {
+    const run = (latency: number) =>
+      runWithParts({
+        quick: { type: 'dhcp', second: (n) => (n % 2 === 0 ? fleetSecond(latency) : new Delta()) },
+        calls: { type: 'udp-send', second: () => udpSecond() },
+      });
+    const [before, after] = [run(2000), run(5000)];
+    writeFileSync(join(folder, 'a'), reportHtml(before));
+    const lines: string[] = [];
+    const output = { line: (line: string) => lines.push(line), flush: async () => {} };
+    const view = ndjsonView(output as unknown as LineOutput, false);
+    for (const second of after.seconds) view.second?.(second, after.total);
+    await view.end?.(after);
+    writeFileSync(join(folder, 'b'), lines.join('\n'));
+    const [a, b] = [await readRun(join(folder, 'a')), await readRun(join(folder, 'b'))];
+    // Seconds of a report and of lines are the same, those in which a part rests included.
+    assert.equal(a.parts.quick!.seconds.length, 19);
+    assert.deepEqual(a.parts.quick!.seconds[1], b.parts.quick!.seconds[1]);
+    const rows = new Map(compare(a, b).map((row) => [row.metric, row]));
+    for (const metric of ['leases', 'failed', 'retries', 'naks', 'received', 'p99.9'])
+      assert.notEqual(
+        rows.get(`${metric === 'p99.9' ? 'calls' : 'quick'}.${metric}`)!.significance,
+        null,
+        metric,
+      );
+    assert.equal(rows.get('quick.leases')!.significance, 'noise');
+    assert.equal(rows.get('quick.offer-p99')!.significance, 'differs');
+    assert.equal(rows.get('quick.ack-p99')!.significance, 'differs');
+    assert.equal(rows.get('calls.jitter')!.significance, null);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

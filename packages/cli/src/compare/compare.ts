@@ -1,4 +1,4 @@
-import type { SecondRates } from '../views/rates.ts';
+import type { PartRates } from '../views/series.ts';
 import { blocksOf } from './blocks.ts';
 import { holm, mannWhitney } from './mann-whitney.ts';
 import type { Found, RunFile } from './run-file.ts';
@@ -29,7 +29,7 @@ interface Metric {
   readonly unit: Unit;
   readonly of: (found: Found) => number | null;
   /** Its value in each second. */
-  readonly second?: keyof SecondRates;
+  readonly second?: keyof PartRates;
 }
 
 const METRICS: readonly Metric[] = [
@@ -51,14 +51,15 @@ const METRICS: readonly Metric[] = [
   { name: 'p50', unit: 'ms', of: ({ latency }) => latency?.p50 ?? null, second: 'p50' },
   { name: 'p90', unit: 'ms', of: ({ latency }) => latency?.p90 ?? null, second: 'p90' },
   { name: 'p99', unit: 'ms', of: ({ latency }) => latency?.p99 ?? null, second: 'p99' },
-  { name: 'p99.9', unit: 'ms', of: ({ latency }) => latency?.p999 ?? null },
+  { name: 'p99.9', unit: 'ms', of: ({ latency }) => latency?.p999 ?? null, second: 'p999' },
   { name: 'max', unit: 'ms', of: ({ latency }) => latency?.max ?? null, second: 'max' },
   { name: 'jitter', unit: 'ms', of: ({ jitter }) => jitter },
-  { name: 'leases', unit: 'count', of: ({ fleet }) => fleet?.leases ?? null },
-  { name: 'failed', unit: 'ratio', of: ({ fleet }) => fleet?.failed ?? null },
-  { name: 'retries', unit: 'count', of: ({ fleet }) => fleet?.retries ?? null },
-  { name: 'offer-p99', unit: 'ms', of: ({ fleet }) => fleet?.phases.offer?.p99 ?? null },
-  { name: 'ack-p99', unit: 'ms', of: ({ fleet }) => fleet?.phases.ack?.p99 ?? null },
+  { name: 'leases', unit: 'count', of: ({ fleet }) => fleet?.leases ?? null, second: 'leases' },
+  { name: 'failed', unit: 'ratio', of: ({ fleet }) => fleet?.failed ?? null, second: 'failed' },
+  { name: 'retries', unit: 'count', of: ({ fleet }) => fleet?.retries ?? null, second: 'retries' },
+  { name: 'naks', unit: 'count', of: ({ fleet }) => fleet?.naks ?? null, second: 'naks' },
+  { name: 'offer-p99', unit: 'ms', of: ({ fleet }) => fleet?.phases.offer?.p99 ?? null, second: 'offerP99' },
+  { name: 'ack-p99', unit: 'ms', of: ({ fleet }) => fleet?.phases.ack?.p99 ?? null, second: 'ackP99' },
 ];
 
 /** Two runs, metric by metric; and those of their parts that both have. */

@@ -13,9 +13,16 @@ export interface FleetRates {
   readonly retries: number;
   readonly naks: number;
   readonly failed: number;
+  /** Milliseconds from a discover to its offer, and from a request to its ack; null where there was none. */
+  readonly offerP99: number | null;
+  readonly ackP99: number | null;
 }
 
 export function fleetRatesOf({ length, delta }: Second): FleetRates {
+  const p99 = (phase: string): number | null => {
+    const histogram = delta.histograms.get(phase);
+    return histogram === undefined || histogram.count === 0 ? null : histogram.quantile(0.99) / 1000;
+  };
   return {
     leases: length === 0 ? 0 : delta.get('leases') / (length / 1000),
     bound: delta.get('bound'),
@@ -23,6 +30,8 @@ export function fleetRatesOf({ length, delta }: Second): FleetRates {
     retries: delta.get('retries'),
     naks: delta.get('nak'),
     failed: delta.get('failed'),
+    offerP99: p99('offer'),
+    ackP99: p99('ack'),
   };
 }
 

@@ -10,7 +10,7 @@ export function jsonView(output: LineOutput, perFlow: boolean): View {
   return {
     async end(outcome) {
       const flows = perFlow ? { perFlow: outcome.flows } : {};
-      output.line(JSON.stringify({ ...withSeconds(outcome), ...flows }));
+      output.line(JSON.stringify({ ...resultWithSeconds(outcome), ...flows }));
       await output.flush();
     },
   };
@@ -48,7 +48,7 @@ function hasParts(second: Second): boolean {
 }
 
 /** The result, with the seconds of the run and of each of its parts: `etherconn compare` reads them. */
-function withSeconds({ result, series }: RunOutcome): object {
+export function resultWithSeconds({ result, series }: RunOutcome): object {
   const parts = Object.entries(result.parts ?? {}).map(([name, part]) => [
     name,
     { ...part, seconds: series?.parts.get(name)?.points ?? [] },

@@ -14,6 +14,7 @@ export interface SecondRates {
   readonly p50: number | null;
   readonly p90: number | null;
   readonly p99: number | null;
+  readonly p999: number | null;
   readonly max: number | null;
 }
 
@@ -36,6 +37,7 @@ export function ratesOf({ second, length, delta }: Second): SecondRates {
     p50: quantile(0.5),
     p90: quantile(0.9),
     p99: quantile(0.99),
+    p999: quantile(0.999),
     max: latency === undefined || latency.count === 0 ? null : latency.max / 1000,
   };
 }

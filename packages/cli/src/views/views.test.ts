@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { requireCommand } from 'etherconn/testing';
 import { Delta, type Second } from '../metrics/delta.ts';
-import { type NamedFlow, type RunInfo, type RunResult, resultOf } from '../metrics/result.ts';
+import { type RunInfo, type RunResult, resultOf } from '../metrics/result.ts';
 import { parseThreshold } from '../metrics/threshold.ts';
+import { fleetSecond, runWithParts, udpSecond } from '../test-support/runs.ts';
 import { clock, percent, scaled, sparkline, time, whole } from './format.ts';
 import { junitXml } from './junit.ts';
 import { parseMetricsAddress } from './metrics-address.ts';
-import { reportHtml } from './report.ts';
 import { SecondSeries } from './series.ts';
 import { coloured, plain } from './summary.ts';
 import { LineView, LiveView, paintFor } from './terminal.ts';
@@ -51,23 +46,6 @@ function run(): { seconds: Second[]; total: Delta; result: RunResult } {
     result: resultOf(info, tally, [parseThreshold('-', 'loss>0.1%'), parseThreshold('-', 'p99>5ms')]),
   };
 }
-
-const flows: NamedFlow[] = Array.from({ length: 300 }, (_, flow) => ({
-  name: `10.0.0.${flow % 250}:${flow} > 10.0.0.2:7000`,
-  run: 1,
-  flow,
-  expected: 100,
-  received: 100 - (flow % 7),
-  bytes: 6400,
-  lost: flow % 7,
-  duplicates: 0,
-  reordered: 0,
-  late: 0,
-  p50: 0.1,
-  p99: 1 + flow,
-  max: 2 + flow,
-  jitter: 0.01,
-}));
 
 const ESCAPE = String.fromCharCode(27);
 /** What a terminal reads: an escape sequence, an end of a line, text. */
@@ -188,6 +166,37 @@ test('a long run is a series of bounded length', () => {
   assert.equal(series.points[0]!.sent, 1000);
 });
 
+test('a part has its seconds from the first to the last, rests between them, too', () => {
+  const parts = {
+    voice: { type: 'udp-send', second: (n: number) => (n < 2 || n === 5 ? udpSecond() : new Delta()) },
+    leases: { type: 'dhcp', second: (n: number) => (n >= 1 ? fleetSecond() : new Delta()) },
+  } as const;
+  const { series } = runWithParts(parts, { length: 8 });
+  const sent = series.parts.get('voice')!.points.map((point) => [point.second, point.sent]);
+  assert.deepEqual(sent, [
+    [0, 1000],
+    [1, 1000],
+    [2, 0],
+    [3, 0],
+    [4, 0],
+    [5, 1000],
+  ]);
+  const leases = series.parts.get('leases')!.points;
+  assert.equal(leases.length, 7);
+  assert.equal(leases[0]!.leases, 8);
+  assert.equal(leases[0]!.failed, 2);
+  assert.ok(leases[0]!.offerP99! > 0.5 && leases[0]!.ackP99! > 1);
+  assert.equal(series.total.points.length, 8);
+});
+
+test('a long run of a fleet: its leases a second stay what they were', () => {
+  const series = new SecondSeries();
+  for (let n = 0; n < 8000; n++) series.add({ second: n, length: 1000, delta: fleetSecond() });
+  const [, point] = series.points;
+  assert.deepEqual([point!.leases, point!.bound, point!.failed], [8, 32, 8]);
+  assert.ok(point!.offerP99! < point!.ackP99!);
+});
+
 test('JUnit and addresses of metrics', () => {
   const { result } = run();
   const xml = junitXml(result);
@@ -199,92 +208,3 @@ test('JUnit and addresses of metrics', () => {
     message: /^--metrics: must be a port like :9464/,
   });
 });
-
-for (const [scheme, setting, background] of [
-  ['dark', 0, 'rgb(20, 21, 24)'],
-  ['light', 1, 'rgb(251, 251, 250)'],
-] as const)
-  test(`a report in a browser, ${scheme}: plots with data, a table that sorts and filters, no errors`, {
-    skip: requireCommand('chromium'),
-  }, () => {
-    const { seconds, total, result } = run();
-    const series = new SecondSeries();
-    for (const each of seconds) series.add(each);
-    const { sent, received, latency, jitter, behind } = result;
-    const part = {
-      type: 'udp-send',
-      begin: 0.5,
-      duration: 20,
-      flows: 300,
-      sent,
-      received,
-      latency,
-      jitter,
-      behind,
-    };
-    const parts = { voice: part };
-    const html = reportHtml({ result: { ...result, parts }, total, flows }, series.points);
-    assert.doesNotMatch(html, /<(?:script|link|img)[^>]+(?:src|href)="(?!data:)/, 'it loads nothing');
-    // What a user would do, and what he would see.
-    const probe = `<script>
-    const rows = () => [...document.querySelectorAll('#flows tbody tr')].map((row) => row.innerText);
-    const drawn = [...document.querySelectorAll('canvas')].map((canvas) => {
-      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-      let coloured = 0;
-      for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 128 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 60) coloured++;
-      return coloured;
-    });
-    const seen = { drawn, first: rows()[0], count: rows().length, errors: window.errors };
-    const press = (name) => [...document.querySelectorAll('#flows th button')].find((each) => each.innerText === name).click();
-    press('p99');
-    seen.slowest = rows()[0];
-    press('p99');
-    seen.fastest = rows()[0];
-    const filter = document.querySelector('input');
-    filter.value = '10.0.0.77:';
-    filter.dispatchEvent(new Event('input'));
-    seen.filtered = rows().length;
-    seen.parts = document.querySelector('#parts tbody').innerText;
-    seen.background = getComputedStyle(document.body).backgroundColor;
-    seen.text = document.querySelector('main').innerText;
-    document.body.innerHTML = '';
-    document.body.append(JSON.stringify(seen));
-  </script>`;
-    const early =
-      '<script>window.errors = []; addEventListener("error", (event) => errors.push(event.message));</script>';
-    const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
-    const file = join(folder, 'report.html');
-    writeFileSync(file, html.replace('<head>', `<head>${early}`).replace('</body>', `${probe}</body>`));
-    try {
-      const options = [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        `--blink-settings=preferredColorScheme=${setting}`,
-        `--user-data-dir=${folder}/profile`,
-        '--dump-dom',
-      ];
-      const browser = spawnSync('chromium', [...options, `file://${file}`], {
-        encoding: 'utf8',
-        timeout: 60_000,
-      });
-      const body = /<body>([\s\S]*)<\/body>/.exec(browser.stdout)?.[1];
-      assert.ok(body !== undefined, browser.stderr);
-      const seen = JSON.parse(
-        body.trim().replaceAll('&gt;', '>').replaceAll('&lt;', '<').replaceAll('&amp;', '&'),
-      );
-      assert.deepEqual(seen.errors, []);
-      assert.equal(seen.background, background);
-      assert.match(seen.parts, /^voice\tudp-send\t0\.5 s\t20.000\t/);
-      assert.equal(seen.drawn.length, 4);
-      for (const coloured_ of seen.drawn) assert.ok(coloured_ > 100, `${seen.drawn}`);
-      assert.equal(seen.count, 200);
-      assert.match(seen.first, /\t6\t/);
-      assert.match(seen.slowest, /^10\.0\.0\.49:299 /);
-      assert.match(seen.fastest, /^10\.0\.0\.0:0 /);
-      assert.equal(seen.filtered, 1);
-      assert.ok(seen.text.includes(info.commandLine), seen.text);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
