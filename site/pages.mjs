@@ -54,6 +54,8 @@ export const PAGES = [
       ['etherconn replay', 'commands/replay'],
       ['etherconn respond', 'commands/respond'],
       ['etherconn send', 'commands/send'],
+      ['etherconn decode', 'commands/decode'],
+      ['etherconn demo', 'commands/demo'],
       ['etherconn doctor', 'commands/doctor'],
       ['etherconn interfaces', 'commands/interfaces'],
     ],

@@ -148,6 +148,30 @@ test('decode: a broken capture is printed as far as it goes, then the fault, exi
   }
 });
 
+test('decode: an expression selects frames, which keep their numbers; -c ends', () => {
+  const other = buildUdpFrame({
+    sourceMac: '02:00:00:00:00:09',
+    destinationMac: '02:00:00:00:00:02',
+    source: '10.0.0.9',
+    destination: '10.0.0.2',
+    sourcePort: 1,
+    destinationPort: 9,
+  });
+  const chunks: Uint8Array[] = [];
+  const writer = new PcapWriter((bytes) => chunks.push(Uint8Array.from(bytes)));
+  for (const data of [frame, other, frame, other]) writer.write({ timestamp, data });
+  const path = file('four.pcap', new Uint8Array(Buffer.concat(chunks)));
+  const numbers = (...args: string[]): unknown[] =>
+    objects(run(['decode', path, '--json', ...args])).map((each) => each['frame.number']);
+  assert.deepEqual(numbers('udp port 9'), [2, 4]);
+  assert.deepEqual(numbers('vlan', 'and', 'vlan', 'and', 'host', '10.0.0.1'), [1, 3]);
+  assert.deepEqual(numbers('-c', '3'), [1, 2, 3]);
+  assert.deepEqual(numbers('-c', '1', 'udp port 9'), [2]);
+  const wrong = run(['decode', path, 'tcp prt 80']);
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /^etherconn: expression: at character 5: expected/);
+});
+
 test('decode: a file that cannot be read, exit code 1', () => {
   for (const path of [join(folder, 'missing.pcap'), folder]) {
     const result = run(['decode', path]);

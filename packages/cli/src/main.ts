@@ -1,6 +1,6 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError } from 'commander';
+import { Command, type CommanderError } from 'commander';
 import { campaignCommands } from './commands/campaigns.ts';
 import { captureCommand } from './commands/capture.ts';
 import { compareCommand } from './commands/compare.ts';
@@ -17,6 +17,7 @@ import { respondCommand } from './commands/respond.ts';
 import { runCommand } from './commands/run.ts';
 import { sendCommand } from './commands/send.ts';
 import { udpCommand } from './commands/udp.ts';
+import { inherit, speakPlainly } from './commands/usage.ts';
 import { ExitCode } from './exit-code.ts';
 
 /** All commands, in the order of the help text. */
@@ -43,6 +44,23 @@ const commands: readonly (() => Command)[] = [
  * `process.exitCode`: see {@link ExitCode}.
  */
 export async function run(argv: readonly string[]): Promise<void> {
+  const program = makeProgram([...commands.map((each) => each()), ...(await campaignCommands(argv))]);
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    // Commander has printed help, version or what is wrong, and would have called process.exit.
+    if (!isCommanders(error)) throw error;
+    process.exitCode = error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
+  }
+}
+
+/** Another package that has commands may have a commander of its own, so the class does not tell. */
+function isCommanders(error: unknown): error is CommanderError {
+  return error instanceof Error && error.name === 'CommanderError';
+}
+
+/** The command line that has these commands. */
+export function makeProgram(made: readonly Command[] = commands.map((each) => each())): Command {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
@@ -50,23 +68,10 @@ export async function run(argv: readonly string[]): Promise<void> {
     .description('User-space Ethernet for Node.js')
     .version(version)
     .exitOverride()
-    .showHelpAfterError('(etherconn --help lists the commands and options)');
-  for (const command of [...commands.map((each) => each()), ...(await campaignCommands(argv))])
-    program.addCommand(inherit(command, program));
-  try {
-    await program.parseAsync(argv);
-  } catch (error) {
-    // Commander has printed help, version or what is wrong, and would have called process.exit.
-    if (!(error instanceof CommanderError)) throw error;
-    process.exitCode = error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
-  }
-}
-
-/** Commands of commands end and speak as the program does, too. */
-function inherit(command: Command, parent: Command): Command {
-  command.copyInheritedSettings(parent);
-  for (const each of command.commands) inherit(each, command);
-  return command;
+    .showHelpAfterError('(etherconn --help lists the commands)');
+  speakPlainly(program);
+  for (const command of made) program.addCommand(inherit(command, program, `etherconn ${command.name()}`));
+  return program;
 }
 
 /** Whether this file is what node was started with, and not a module of it. */

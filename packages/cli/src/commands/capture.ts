@@ -14,7 +14,7 @@ import { ScenarioError } from '../scenario/scenario-error.ts';
 import { whole } from '../views/format.ts';
 import { checkWritable } from '../views/output-file.ts';
 import { captureResult, secondOf } from './capture-result.ts';
-import { parsed } from './common-options.ts';
+import { parsed, repeated } from './common-options.ts';
 import { explainFailure, guarded } from './failure.ts';
 import { Interruption } from './interruption.ts';
 
@@ -78,11 +78,12 @@ export function captureCommand(): Command {
       parsed((option, text) => parseCount(option, text, RING_FILES_MAX)),
     )
     .option('--netns <name>', 'network namespace of the interface: a name, a process id or a path')
-    .option(
-      '--fail-if <limit>',
-      "fail with exit code 3 if so, like 'loss>0' or 'received<1kpps'; may be repeated",
-      (text: string, before: readonly Threshold[]) => [...before, parsed(parseThreshold)(text)],
-      [] as readonly Threshold[],
+    .addOption(
+      repeated(
+        '--fail-if <limit>',
+        "fail with exit code 3 if so, like 'loss>0' or 'received<1kpps'",
+        parseThreshold,
+      ),
     )
     .addOption(new Option('--json', 'print one JSON object at the end').conflicts('ndjson'))
     .option('--ndjson', 'print a JSON object a second, and the result as the last one')

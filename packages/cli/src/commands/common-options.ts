@@ -32,6 +32,30 @@ export function parsed<T>(parse: (option: string, text: string) => T): (text: st
   };
 }
 
+/** An option whose default is what `text` says: the help prints it as people write it. */
+export function defaulted<T>(
+  flags: string,
+  description: string,
+  parse: (option: string, text: string) => T,
+  text: string,
+  value: T = parse('', text),
+): Option {
+  return new Option(flags, description).argParser(parsed(parse)).default(value, text);
+}
+
+/** An option that may be repeated: its values are listed. */
+export function repeated<T>(
+  flags: string,
+  description: string,
+  parse: (option: string, text: string) => T,
+  without = 'none',
+): Option {
+  const one = parsed(parse);
+  return new Option(flags, `${description}; may be repeated`)
+    .argParser((text: string, before: readonly T[]) => [...before, one(text)])
+    .default([], without);
+}
+
 export function addCommonOptions(
   command: Command,
   engines: readonly EngineName[],
@@ -41,20 +65,21 @@ export function addCommonOptions(
   return command
     .addOption(engineOption(engines))
     .option('--netns <name>', 'network namespace of the interface: a name, a process id or a path')
-    .option(
-      '--seed <n>',
-      'number that random choices follow from',
-      parsed(parseSeed),
-      Math.floor(Math.random() * 65_536),
+    .addOption(
+      defaulted(
+        '--seed <n>',
+        'number that random choices follow from',
+        parseSeed,
+        'random',
+        Math.floor(Math.random() * 65_536),
+      ),
     )
-    .option(
-      '--fail-if <limit>',
-      "fail with exit code 3 if so, like 'loss>0.1%' or 'p99>5ms'; may be repeated",
-      (text: string, before: readonly Threshold[]) => [
-        ...before,
-        parsed((option, each) => parseLimit(option, each, parts))(text),
-      ],
-      [] as readonly Threshold[],
+    .addOption(
+      repeated(
+        '--fail-if <limit>',
+        "fail with exit code 3 if so, like 'loss>0.1%' or 'p99>5ms'",
+        (option, text) => parseLimit(option, text, parts),
+      ),
     )
     .addOption(new Option('--json', 'print one JSON object at the end').conflicts('ndjson'))
     .option('--ndjson', 'print a JSON object a second, and the result as the last one')

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { ChangeLimit } from '../compare/limit.ts';
 import { parseChangeLimit } from '../compare/limit.ts';
 import { ExitCode } from '../exit-code.ts';
-import { parsed } from './common-options.ts';
+import { repeated } from './common-options.ts';
 import { guarded } from './failure.ts';
 
 interface CompareOptions {
@@ -18,11 +18,12 @@ export function compareCommand(): Command {
     .argument('<b>', 'the same of the other run: what it is')
     .option('--json', 'print one JSON object')
     .option('--report <file>', 'write a report: one HTML file')
-    .option(
-      '--fail-if <limit>',
-      "fail with exit code 3 if B differs so from A and that is not noise, like 'p99>+10%' or 'received<-5%'; may be repeated",
-      (text: string, before: readonly ChangeLimit[]) => [...before, parsed(parseChangeLimit)(text)],
-      [] as readonly ChangeLimit[],
+    .addOption(
+      repeated(
+        '--fail-if <limit>',
+        "fail with exit code 3 if B differs so from A and that is not noise, like 'p99>+10%' or 'received<-5%'",
+        parseChangeLimit,
+      ),
     )
     .addHelpText(
       'after',

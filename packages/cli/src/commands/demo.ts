@@ -1,35 +1,43 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { DemoOptions } from '../demo/demo.ts';
+import type { EngineName } from '../runner/engine.ts';
+import { parseCount } from '../scenario/quantity.ts';
+import { defaulted } from './common-options.ts';
+
+interface CommandOptions extends Omit<DemoOptions, 'relay'> {
+  readonly relay: EngineName;
+}
 
 export function demoCommand(): Command {
   return new Command('demo')
     .description('a thousand simulated machines talk to the kernel of a real network')
-    .option(
-      '--machines <n>',
-      'machines, each with its own MAC and IP address (1 to 60000)',
-      integer(1, 60_000),
-      1000,
-    )
-    .option('--requests <n>', 'requests of each machine (1 to 1000)', integer(1, 1000), 20)
     .addOption(
-      new Option('--relay <kind>', 'instead of the best that works here').choices([
-        'xdp',
-        'packet',
-        'memory',
-      ]),
+      defaulted(
+        '--machines <n>',
+        'machines, each with its own MAC and IP address',
+        (option, text) => parseCount(option, text, 60_000),
+        '1000',
+      ),
+    )
+    .addOption(
+      defaulted(
+        '--requests <n>',
+        'requests of each machine',
+        (option, text) => parseCount(option, text, 1000),
+        '20',
+      ),
+    )
+    .addOption(
+      // --relay is what it was called before all commands had --engine.
+      new Option('--engine, --relay <name>', 'how frames are sent and received; auto is the best that works')
+        .choices(['auto', 'xdp', 'packet', 'memory'])
+        .default('auto'),
     )
     .option('--json', 'print one JSON object as the last line')
-    .action(async (options: DemoOptions) => {
+    .addHelpText('after', '\nExamples:\n  etherconn demo\n  etherconn demo --machines 100 --engine memory\n')
+    .action(async ({ relay, ...options }: CommandOptions) => {
       // Loaded when asked for: the other commands work where the library's kernel side does not.
       const { demo } = await import('../demo/demo.ts');
-      process.exitCode = await demo(options);
+      process.exitCode = await demo({ ...options, ...(relay === 'auto' ? {} : { relay }) });
     });
-}
-
-function integer(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`must be an integer from ${min} to ${max}.`);
-  };
 }

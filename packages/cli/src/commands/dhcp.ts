@@ -5,8 +5,9 @@ import { parseImpairments } from '../scenario/impairments.ts';
 import { parseCount, parseDuration, parseRatio } from '../scenario/quantity.ts';
 import { parseMacRange, parseVlanRange, type Range } from '../scenario/range.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
-import { addCommonOptions, type CommonOptions, parsed } from './common-options.ts';
+import { addCommonOptions, type CommonOptions, defaulted, parsed, repeated } from './common-options.ts';
 import { guarded } from './failure.ts';
+import { parseUnicastMac } from './unicast-mac.ts';
 
 const DEFAULT_MAC = '02:ec:00:00:00:01';
 const DEFAULT_RATE = 100;
@@ -47,13 +48,16 @@ export function dhcpCommand(): Command {
       `clients that ask at the same time, at most (default: any number; ${DEFAULT_IN_FLIGHT} with --rate max)`,
       parsed((option, text) => parseCount(option, text, CLIENTS_MAX)),
     )
-    .option('--mac-start <mac>', 'MAC address of the first client', parsed(parseMac), DEFAULT_MAC)
+    .addOption(
+      defaulted('--mac-start <mac>', 'MAC address of the first client', parseUnicastMac, DEFAULT_MAC),
+    )
     .option('--vlan <ids>', 'VLAN tags, like 100, 100.200 or 100-199', parsed(parseVlanRange))
-    .option(
-      '--option <code=value>',
-      'DHCP option to send: text with {n}, {mac}, {vlan}, or 0x…; 82=1:VALUE,2:VALUE; may be repeated',
-      (text: string, before: readonly ClientOption[]) => [...before, parsed(parseClientOption)(text)],
-      [] as readonly ClientOption[],
+    .addOption(
+      repeated(
+        '--option <code=value>',
+        'DHCP option to send: text with {n}, {mac}, {vlan}, or 0x…; 82=1:VALUE,2:VALUE',
+        parseClientOption,
+      ),
     )
     .option('--broadcast', 'ask the server to answer by broadcast')
     .option('--renew', 'renew leases at T1, rebind at T2; ends when each is renewed, or with --duration')
@@ -65,11 +69,13 @@ export function dhcpCommand(): Command {
       'how long to run (default: until each client is served)',
       parsed(parseDuration),
     )
-    .option(
-      '--timeout <time>',
-      'wait for the first answer; doubles with each retry',
-      parsed(parseDuration),
-      4000,
+    .addOption(
+      defaulted(
+        '--timeout <time>',
+        'wait for the first answer; doubles with each retry',
+        parseDuration,
+        '4s',
+      ),
     )
     .option('--retries <n>', 'how often a message is sent again', parsed(parseRetries), 4)
     .option('--leases <file>', 'write what each client has at the end as CSV')
@@ -140,13 +146,6 @@ function check({ engine, impair, leaseTime, flap, duration, vlan, clients }: Dhc
     throw new ScenarioError('--flap', 'must be less than --duration');
   if (vlan !== undefined && vlan.count > clients)
     throw new ScenarioError('--vlan', `must have at most as many values as there are clients (${clients})`);
-}
-
-function parseMac(option: string, text: string): string {
-  const range = parseMacRange(option, text);
-  if (range.count !== 1 || Number.parseInt(text, 16) % 2 === 1)
-    throw new ScenarioError(option, `must be one MAC address, and no group's, got '${text}'`);
-  return text;
 }
 
 function parseStarts(option: string, text: string): number {

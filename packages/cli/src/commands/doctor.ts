@@ -25,7 +25,7 @@ export function doctorCommand(): Command {
     .argument('[interface]', 'interface to examine, and to try')
     .option('--netns <name>', 'network namespace of the interface: a name, a process id or a path')
     .option('--no-try', 'do not open the interface (on a network card, that may interrupt the link shortly)')
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .option('--verbose', 'print where an error comes from')
     .addHelpText(
       'after',

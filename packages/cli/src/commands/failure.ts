@@ -9,7 +9,7 @@ export function explainFailure(error: unknown, verbose: boolean): number {
     return ExitCode.USAGE;
   }
   const isExpected = error instanceof Error && isForPeople(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = `${error instanceof Error ? error.message : String(error)}${remedyOf(error)}`;
   const hint = isExpected ? '' : ' (this is a bug of etherconn; --verbose shows where)';
   process.stderr.write(`etherconn: ${message.replace(/\s*\n\s*/g, ' ')}${verbose ? '' : hint}\n`);
   if (verbose && error instanceof Error) process.stderr.write(`${error.stack}\n`);
@@ -25,6 +25,12 @@ function isForPeople(error: Error): boolean {
     'syscall' in error ||
     'code' in error
   );
+}
+
+/** What to do about an error of the library, which does not know the command line. */
+function remedyOf(error: unknown): string {
+  if ((error as Partial<NodeJS.ErrnoException> | null)?.code !== 'ENODEV') return '';
+  return '; --netns NAME takes one of another network namespace';
 }
 
 /** Does `work`. What is wrong with options together is told like what is wrong with one of them. */

@@ -7,7 +7,7 @@ import { type CableRequest, type LabPlan, parseCable, parseLabName, planCables }
 import { LineOutput } from '../line-output.ts';
 import { parseBitRate, parseCount, parseDuration, parseRatio } from '../scenario/quantity.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
-import { parsed, parseSeed } from './common-options.ts';
+import { parsed, parseSeed, repeated } from './common-options.ts';
 import { guarded } from './failure.ts';
 
 const MTU_MIN = 68;
@@ -50,6 +50,7 @@ export function labCommand(): Command {
         .argument('[lab]', 'name of the lab', parsed(parseLabName), 'lab')
         .option('--all', 'remove all labs')
         .option(...verbose)
+        .addHelpText('after', '\nExamples:\n  etherconn lab down\n  etherconn lab down --all\n')
         .action(async (name: string, options: ShowOptions & { readonly all?: true }) => {
           await act(options, async () => {
             const { bringDown } = await import('../lab/lab.ts');
@@ -60,8 +61,9 @@ export function labCommand(): Command {
     .addCommand(
       new Command('list')
         .description('say which labs there are, and what their wires have done')
-        .option('--json', 'one JSON object')
+        .option('--json', 'print one JSON object')
         .option(...verbose)
+        .addHelpText('after', '\nExamples:\n  etherconn lab list\n  etherconn lab list --json\n')
         .action(async (options: ShowOptions) => {
           await act(options, async () => {
             const { listLabs } = await import('../lab/lab.ts');
@@ -86,6 +88,7 @@ export function labCommand(): Command {
         .description('start a shell in a namespace of a lab')
         .argument('<namespace>', "as 'lab list' shows it, like lab-a")
         .option(...verbose)
+        .addHelpText('after', '\nExample:\n  etherconn lab shell lab-a\n')
         .action(async (namespace: string, options: ShowOptions) => {
           process.exitCode = await guarded(options.verbose === true, async () => {
             const shell = process.env.SHELL ?? 'sh';
@@ -114,11 +117,8 @@ function upCommand(): Command {
       parsed(parseLabName),
       'lab',
     )
-    .option(
-      '--link <nodes>',
-      'a cable: a,b or a=10.0.0.1/24,b=10.0.0.2/24+fd00::2/64; may be repeated',
-      (text: string, before: readonly CableRequest[]) => [...before, parsed(parseCable)(text)],
-      [] as readonly CableRequest[],
+    .addOption(
+      repeated('--link <nodes>', 'a cable: a,b or a=10.0.0.1/24,b=10.0.0.2/24+fd00::2/64', parseCable, 'a,b'),
     )
     .option('--mtu <bytes>', 'MTU of the interfaces', parsed(range(MTU_MIN, MTU_MAX)), 1500)
     .option('--queues <n>', 'receive and transmit queues of each interface', parsed(range(1, QUEUES_MAX)), 1)

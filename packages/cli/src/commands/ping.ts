@@ -4,7 +4,7 @@ import { parseImpairments } from '../scenario/impairments.ts';
 import { parseCount, parseDuration } from '../scenario/quantity.ts';
 import { parseAddressRange, parseMacRange, parseVlanRange, type Range } from '../scenario/range.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
-import { addCommonOptions, type CommonOptions, parsed } from './common-options.ts';
+import { addCommonOptions, type CommonOptions, defaulted, parsed } from './common-options.ts';
 import { guarded } from './failure.ts';
 import { defaultPrefix, parsePrefix } from './prefix.ts';
 
@@ -66,14 +66,16 @@ export function pingCommand(): Command {
       'requests of each machine (default: until Ctrl-C)',
       parsed((option, text) => parseCount(option, text)),
     )
-    .option('-i, --interval <time>', 'between the requests of a machine', parsed(parseDuration), 1000)
+    .addOption(defaulted('-i, --interval <time>', 'between the requests of a machine', parseDuration, '1s'))
     .addOption(
       new Option('-f, --flood', 'send again as soon as a reply comes, and 100 times a second').conflicts(
         'interval',
       ),
     )
     .option('-s, --size <bytes>', 'bytes of data', whole(0, 65_507), 56)
-    .option('-W, --timeout <time>', 'how long the last replies are waited for', parsed(parseDuration), 10_000)
+    .addOption(
+      defaulted('-W, --timeout <time>', 'how long the last replies are waited for', parseDuration, '10s'),
+    )
     .option(
       '-w, --deadline <time>',
       'end after this time, whatever has come (default: none)',

@@ -13,7 +13,7 @@ import type { PacePlan } from '../replay/pace.ts';
 import { parseImpairments } from '../scenario/impairments.ts';
 import { parseCount, parseRate, type Rate } from '../scenario/quantity.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
-import { addCommonOptions, type CommonOptions, parsed } from './common-options.ts';
+import { addCommonOptions, type CommonOptions, parsed, repeated } from './common-options.ts';
 import { guarded } from './failure.ts';
 
 interface ReplayOptions extends CommonOptions {
@@ -61,7 +61,7 @@ export function replayCommand(): Command {
     )
     .option('--src-mac <mac>', 'source MAC address of all frames', parsed(parseOneMac))
     .option('--dst-mac <mac>', 'destination MAC address of all frames', parsed(parseOneMac))
-    .option('--map-mac <from=to>', 'replace a MAC address; may be repeated', listed(parseMacMapping), [])
+    .addOption(repeated('--map-mac <from=to>', 'replace a MAC address', parseMacMapping))
     .addOption(new Option('--strip-vlans', 'take all VLAN tags away').conflicts('setVlan'))
     .option(
       '--set-vlan <ids>',
@@ -69,17 +69,18 @@ export function replayCommand(): Command {
       parsed(parseVlanTags),
     )
     .option('--push-vlan <ids>', 'VLAN tags around any others', parsed(parseVlanTags))
-    .option('--map-vlan <from=to>', 'replace an outer VLAN id; may be repeated', listed(parseVlanMapping), [])
-    .option(
-      '--map-ip <from=to>',
-      'replace an address or a prefix, like 10.0.0.0/24=192.168.7.0/24; may be repeated',
-      listed(parseIpMapping),
-      [],
+    .addOption(repeated('--map-vlan <from=to>', 'replace an outer VLAN id', parseVlanMapping))
+    .addOption(
+      repeated(
+        '--map-ip <from=to>',
+        'replace an address or a prefix, like 10.0.0.0/24=192.168.7.0/24',
+        parseIpMapping,
+      ),
     )
     .option('--fix-checksums', 'compute all checksums again')
     .option('--filter <expression>', "send only frames that tcpdump's expression selects, like 'udp port 53'")
-    .option('--listen <interface>', 'look at what arrives at this interface')
-    .option('--listen-netns <name>', 'its network namespace (default: that of --netns)')
+    .option('--receive-on, --listen <interface>', 'look at what arrives at this interface')
+    .option('--receive-netns, --listen-netns <name>', 'its network namespace (default: that of --netns)')
     .option(
       '--impair <faults>',
       'faults of --engine memory: loss=1%,delay=5ms,jitter=1ms …',
@@ -93,7 +94,7 @@ Examples:
   etherconn replay FILE mem --engine memory
   etherconn replay FILE eth0 --speed 2 --dst-mac 02:00:00:00:00:01
   etherconn replay FILE eth0 --rate 10kpps --loop 100 --map-ip 10.0.0.0/24=192.168.7.0/24 --set-vlan 100
-  etherconn replay FILE eth0 --listen eth1 --fail-if 'loss>0' --fail-if 'p99>5ms'
+  etherconn replay FILE eth0 --receive-on eth1 --fail-if 'loss>0' --fail-if 'p99>5ms'
 `,
     )
     .action(async (file: string, interfaceName: string, options: ReplayOptions) => {
@@ -162,10 +163,6 @@ function check(file: string, options: ReplayOptions): void {
 function paceOf({ max, rate, speed = 1 }: ReplayOptions): PacePlan {
   if (max === true || rate?.value === Number.POSITIVE_INFINITY) return { kind: 'max' };
   return rate === undefined ? { kind: 'recorded', speed } : { kind: 'rate', rate };
-}
-
-function listed<T>(parse: (option: string, text: string) => T): (text: string, before: readonly T[]) => T[] {
-  return (text, before) => [...before, parsed(parse)(text)];
 }
 
 function parseSpeed(option: string, text: string): number {

@@ -4,10 +4,11 @@ import { addressNumber } from '../dhcp/client-frames.ts';
 import { type ClientOption, parseClientOption } from '../dhcp/client-options.ts';
 import { macOf } from '../scenario/default-mac.ts';
 import { parseDuration } from '../scenario/quantity.ts';
-import { parseAddressRange, parseMacRange, parseVlanRange, type Range } from '../scenario/range.ts';
+import { parseAddressRange, parseVlanRange, type Range } from '../scenario/range.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
-import { addCommonOptions, type CommonOptions, parsed } from './common-options.ts';
+import { addCommonOptions, type CommonOptions, defaulted, parsed, repeated } from './common-options.ts';
 import { guarded } from './failure.ts';
+import { parseUnicastMac } from './unicast-mac.ts';
 
 type AddressRange = ReturnType<typeof parseAddressRange>;
 
@@ -61,35 +62,29 @@ function dhcpCommand(): Command {
   const command = new Command('dhcp')
     .description('give DHCPv4 leases from a pool')
     .argument('<interface>', 'interface of the server')
-    .option(
-      '--address <ip/prefix>',
-      "the server's own address and network",
-      parsed(parseInterface),
-      parseInterface('', '10.64.0.1/16'),
+    .addOption(
+      defaulted(
+        '--address <ip/prefix>',
+        "the server's own address and network",
+        parseInterface,
+        '10.64.0.1/16',
+      ),
     )
-    .option(
-      '--pool <range>',
-      'addresses to give',
-      parsed(parsePool),
-      parsePool('', '10.64.1.1-10.64.255.254'),
+    .addOption(defaulted('--pool <range>', 'addresses to give', parsePool, '10.64.1.1-10.64.255.254'))
+    .addOption(defaulted('--lease-time <time>', 'how long leases last, or forever', parseLease, '1h'))
+    .addOption(
+      defaulted('--decline-time <time>', 'how long nobody gets a declined address', parseLease, '10m'),
     )
-    .option('--lease-time <time>', 'how long leases last, or forever', parsed(parseLease), 3600)
-    .option('--decline-time <time>', 'how long nobody gets a declined address', parsed(parseLease), 600)
     .option('--router <addresses>', 'routers, or none (default: the server)', parsed(parseAddresses))
-    .option('--dns <addresses>', 'name servers', parsed(parseAddresses), [])
+    .addOption(defaulted('--dns <addresses>', 'name servers', parseAddresses, 'none'))
     .option('--domain <name>', 'domain of the clients')
-    .option(
-      '--option <code=value>',
-      'another DHCP option: text with {n}, {mac}, {vlan}, or 0x…; may be repeated',
-      (text: string, before: readonly ClientOption[]) => [...before, parsed(parseClientOption)(text)],
-      [] as readonly ClientOption[],
+    .addOption(
+      repeated(
+        '--option <code=value>',
+        'another DHCP option: text with {n}, {mac}, {vlan}, or 0x…',
+        parseClientOption,
+      ),
     );
-  // Defaults are objects: commander would print them as JSON.
-  for (const option of command.options)
-    if (option.long === '--address') option.default(option.defaultValue, '10.64.0.1/16');
-    else if (option.long === '--pool') option.default(option.defaultValue, '10.64.1.1-10.64.255.254');
-    else if (option.long === '--lease-time') option.default(option.defaultValue, '1h');
-    else if (option.long === '--decline-time') option.default(option.defaultValue, '10m');
   return addRespondOptions(command)
     .addHelpText(
       'after',
@@ -249,11 +244,4 @@ function parseLease(option: string, text: string): number {
   const seconds = parseDuration(option, text) / 1000;
   if (Number.isInteger(seconds) && seconds >= 1 && seconds < FOREVER) return seconds;
   throw new ScenarioError(option, `must be whole seconds, or forever, got '${text}'`);
-}
-
-function parseUnicastMac(option: string, text: string): string {
-  const range = parseMacRange(option, text);
-  if (range.count !== 1 || Number.parseInt(text, 16) % 2 === 1)
-    throw new ScenarioError(option, `must be one MAC address, and no group's, got '${text}'`);
-  return text;
 }

@@ -5,7 +5,7 @@ import type { Threshold } from '../metrics/threshold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { parseMetricsAddress } from '../views/metrics-address.ts';
-import { addCommonOptions, type CommonOptions } from './common-options.ts';
+import { addCommonOptions, type CommonOptions, repeated } from './common-options.ts';
 import { guarded } from './failure.ts';
 
 interface RunOptions extends CommonOptions {
@@ -18,11 +18,12 @@ export function runCommand(): Command {
     .description('run a scenario: DHCP clients, UDP traffic and pings together, from a YAML file')
     .argument('<scenario>', 'file of the scenario; etherconn init writes an example')
     .argument('[interface]', 'interface of the clients (default: that of the scenario)')
-    .option(
-      '--set <key=value>',
-      'a key of the scenario with another value, like parts.voice.rate=5kpps; may be repeated',
-      (text: string, before: readonly string[]) => [...before, text],
-      [] as readonly string[],
+    .addOption(
+      repeated(
+        '--set <key=value>',
+        'a key of the scenario with another value, like parts.voice.rate=5kpps',
+        (_option, text) => text,
+      ),
     )
     .option('--dry-run', 'print what would happen, and open nothing');
   return addCommonOptions(command, ['auto', 'xdp', 'packet', 'memory'], { parts: true })

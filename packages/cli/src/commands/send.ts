@@ -55,7 +55,7 @@ export function sendCommand(): Command {
         .default('auto'),
     )
     .option('--netns <name>', 'network namespace of the interface: a name, a process id or a path')
-    .option('--json', 'one JSON object per frame and line')
+    .option('--json', 'print one JSON object per frame and line')
     .option('--verbose', 'print where an error comes from')
     .addHelpText(
       'after',

@@ -12,7 +12,7 @@ import {
   type Range,
 } from '../scenario/range.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
-import { addCommonOptions, type CommonOptions, parsed } from './common-options.ts';
+import { addCommonOptions, type CommonOptions, defaulted, parsed } from './common-options.ts';
 import { guarded } from './failure.ts';
 import { defaultPrefix, parsePrefix } from './prefix.ts';
 
@@ -21,7 +21,7 @@ type Impairments = ReturnType<typeof parseImpairments>;
 
 const DEFAULT_RATE: Rate = parseRate('', '1kpps');
 /** The port of receivers when none is given: that of no service that is registered. */
-const DEFAULT_PORT = 9464;
+const DEFAULT_PORT = '9464';
 
 export function udpCommand(): Command {
   return new Command('udp')
@@ -72,18 +72,8 @@ function sendCommand(): Command {
       parsed(parseAddressRange),
     )
     .requiredOption('--to <addresses>', 'destination addresses', parsed(parseAddressRange))
-    .option(
-      '--from-port <ports>',
-      'source ports',
-      parsed(parsePortRange),
-      parsePortRange('', `${DEFAULT_PORT}`),
-    )
-    .option(
-      '--to-port <ports>',
-      'destination ports',
-      parsed(parsePortRange),
-      parsePortRange('', `${DEFAULT_PORT}`),
-    )
+    .addOption(defaulted('--from-port <ports>', 'source ports', parsePortRange, DEFAULT_PORT))
+    .addOption(defaulted('--to-port <ports>', 'destination ports', parsePortRange, DEFAULT_PORT))
     .option(
       '--from-mac <macs>',
       'source MAC addresses (default: 02:ec and the IP address)',
@@ -102,11 +92,14 @@ function sendCommand(): Command {
       parsed(parsePrefix),
     )
     .option('--gateway <address>', 'router for destinations outside of the network')
-    .option(
-      '--rate <rate>',
-      'packets or bits a second, like 10kpps or 100Mbps, or max',
-      parsed(parseRate),
-      DEFAULT_RATE,
+    .addOption(
+      defaulted(
+        '--rate <rate>',
+        'packets or bits a second, like 10kpps or 100Mbps, or max',
+        parseRate,
+        '1kpps',
+        DEFAULT_RATE,
+      ),
     )
     .option('--ramp <time>', 'climb to the rate in this time', parsed(parseDuration))
     .option('--ramp-from <rate>', 'rate that the ramp begins at (default: none)', parsed(parseRate))
@@ -131,7 +124,7 @@ function sendCommand(): Command {
     )
     .option('--find-rate', 'search the highest rate, up to --rate, that loses at most --loss')
     .option('--loss <percent>', 'loss that --find-rate accepts (default: 0%)', parsed(parseRatio))
-    .option('--trial <time>', 'length of the trials of --find-rate', parsed(parseDuration), 2000);
+    .addOption(defaulted('--trial <time>', 'length of the trials of --find-rate', parseDuration, '2s'));
   return addCommonOptions(command, ['auto', 'xdp', 'packet', 'memory'])
     .addHelpText(
       'after',
@@ -251,11 +244,8 @@ function receiveCommand(name: 'receive' | 'echo', description: string): Command 
       'own addresses, like 10.0.0.2 or 10.0.0.2+10',
       parsed(parseAddressRange),
     )
-    .option(
-      '--port <ports>',
-      'own ports: all of them at each address',
-      parsed(parsePortRange),
-      parsePortRange('', `${DEFAULT_PORT}`),
+    .addOption(
+      defaulted('--port <ports>', 'own ports: all of them at each address', parsePortRange, DEFAULT_PORT),
     )
     .option('--mac <macs>', 'own MAC addresses (default: 02:ec and the IP address)', parsed(parseMacRange))
     .option('--vlan <ids>', 'VLAN tags: each address in all of them', parsed(parseVlanRange))

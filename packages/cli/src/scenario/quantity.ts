@@ -14,11 +14,14 @@ export function parseDuration(option: string, text: string): number {
 }
 
 /** A whole number, 1 or more: '1000', '10k', '1.5M'. */
-export function parseCount(option: string, text: string, max: number = Number.MAX_SAFE_INTEGER): number {
+export function parseCount(option: string, text: string, max: number = Number.POSITIVE_INFINITY): number {
   const match = /^(\d+(?:\.\d+)?)([kMG])?$/.exec(text);
   const value = match === null ? Number.NaN : Number(match[1]) * PREFIXES[match[2] ?? ''];
-  if (!Number.isInteger(value) || value < 1 || value > max)
-    throw new ScenarioError(option, `must be a whole number from 1 to ${max}, got '${text}'`);
+  if (!Number.isSafeInteger(value) || value < 1 || value > max)
+    throw new ScenarioError(
+      option,
+      `must be a whole number ${max === Number.POSITIVE_INFINITY ? 'from 1' : `from 1 to ${max}`}, got '${text}'`,
+    );
   return value;
 }
 
@@ -30,14 +33,15 @@ export interface Rate {
   readonly unit: 'pps' | 'bps';
 }
 
-/** A rate: '1000pps', '10kpps', '100Mbps', 'max'. */
+/** A rate: '1000pps', '10kpps', '100Mbps', '100mbit', 'max'. */
 export function parseRate(option: string, text: string): Rate {
   if (text === 'max') return { value: Number.POSITIVE_INFINITY, unit: 'pps' };
-  const match = /^(\d+(?:\.\d+)?)([kMG]?)(pps|bps)$/.exec(text);
+  const bits = bitRate(text);
+  if (bits > 0) return { value: bits, unit: 'bps' };
+  const match = /^(\d+(?:\.\d+)?)([kMG]?)pps$/.exec(text);
   const value = match === null ? 0 : Number(match[1]) * PREFIXES[match[2]];
-  if (!(value > 0))
-    throw new ScenarioError(option, `must be a rate like 1000pps, 10kpps, 100Mbps or max, got '${text}'`);
-  return { value, unit: match![3] as 'pps' | 'bps' };
+  if (value > 0) return { value, unit: 'pps' };
+  throw new ScenarioError(option, `must be a rate like 1000pps, 10kpps, 100Mbps or max, got '${text}'`);
 }
 
 /** A part of a whole, 0 to 1: '0.01%'. */
@@ -51,10 +55,15 @@ export function parseRatio(option: string, text: string): number {
 
 /** Bits per second: '100mbit', '1gbit' as tc writes them, or '100Mbps'. */
 export function parseBitRate(option: string, text: string): number {
+  const value = bitRate(text);
+  if (value >= 1) return value;
+  throw new ScenarioError(option, `must be bits per second like 100mbit or 1Gbps, got '${text}'`);
+}
+
+/** 0 if `text` is none. */
+function bitRate(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(?:([kmg]?)bit|([kMG]?)bps)$/.exec(text);
-  const prefix = match?.[3] ?? match?.[2]?.replace('m', 'M').replace('g', 'G') ?? '';
-  const value = match === null ? 0 : Number(match[1]) * PREFIXES[prefix];
-  if (!(value >= 1))
-    throw new ScenarioError(option, `must be bits per second like 100mbit or 1Gbps, got '${text}'`);
-  return value;
+  if (match === null) return 0;
+  const prefix = match[3] ?? match[2].replace('m', 'M').replace('g', 'G');
+  return Number(match[1]) * PREFIXES[prefix];
 }

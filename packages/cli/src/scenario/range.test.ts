@@ -80,6 +80,7 @@ test('quantities', () => {
   assert.equal(parseCount('-', '1.5M'), 1_500_000);
   assert.deepEqual(parseRate('-', '10kpps'), { value: 10_000, unit: 'pps' });
   assert.deepEqual(parseRate('-', '2.5Gbps'), { value: 2.5e9, unit: 'bps' });
+  assert.deepEqual(parseRate('-', '100mbit'), { value: 1e8, unit: 'bps' });
   assert.equal(parseRate('-', 'max').value, Number.POSITIVE_INFINITY);
   assert.equal(parseRatio('-', '0.01%'), 0.0001);
   const imix = parseFrameSizes('-', 'imix');
