@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { withRatios } from '../bench/lib/readme-ratios.mjs';
@@ -30,7 +30,7 @@ for (const file of ['README.md', 'docs/conns.md']) {
 
 test('every program of the README is run: one here, one on a real interface', () => {
   const languages = [...readme.matchAll(/^```(\w+)$/gm)].map(([, language]) => language);
-  assert.deepEqual(languages, ['sh', 'js', 'text', 'js', 'sh']);
+  assert.deepEqual(languages, ['sh', 'js', 'text', 'js', 'sh', 'sh']);
 });
 
 test('the commands of the README exist', () => {
@@ -47,6 +47,23 @@ test('the commands of the README exist', () => {
     const folder = name[1] === 'etherconn' ? 'etherconn' : 'cli';
     assert.equal(JSON.parse(read(`packages/${folder}/package.json`)).name, name[1]);
   }
+});
+
+test('the README lists every command, with its page', () => {
+  const main = `${root}packages/cli/dist/main.js`;
+  const { stdout } = spawnSync(process.execPath, [main, '--help'], { encoding: 'utf8' });
+  const [, listed] = stdout.split('Commands:');
+  const names = [...listed.matchAll(/^ {2}(\w+)/gm)]
+    .map(([, name]) => name)
+    .filter((name) => name !== 'help');
+  const rows = readme.split('\n').filter((line) => line.startsWith('| [`'));
+  for (const name of names)
+    assert.ok(
+      rows.some((row) => new RegExp(`\\[[^\\]]*\`${name}\\b[^\\]]*\\]\\(docs/`).test(row)),
+      name,
+    );
+  for (const [, page] of rows.join('\n').matchAll(/\]\((docs\/[^)]+)\)/g))
+    assert.ok(existsSync(`${root}${page}`), page);
 });
 
 test('the README has the ratios of the run that docs/performance.md reports', () => {

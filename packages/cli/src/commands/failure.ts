@@ -30,7 +30,7 @@ function isForPeople(error: Error): boolean {
 /** What to do about an error of the library, which does not know the command line. */
 function remedyOf(error: unknown): string {
   if ((error as Partial<NodeJS.ErrnoException> | null)?.code !== 'ENODEV') return '';
-  return '; --netns NAME takes one of another network namespace';
+  return '; etherconn interfaces lists those that are here, and --netns NAME takes one of another network namespace';
 }
 
 /** Does `work`. What is wrong with options together is told like what is wrong with one of them. */

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Command, Help, type Option } from 'commander';
+import { requireNamespaces } from 'etherconn/testing';
 import { makeProgram } from '../main.ts';
 
 /** What all commands have in common: help texts, and what is said of wrong command lines. */
@@ -64,12 +65,12 @@ test('each command has examples in its help, and takes them', async () => {
 
 test('an option means the same in all commands', () => {
   const values = new Map<string, Map<string, string>>();
-  const valueOf = ({ flags }: Option): string => /[<[].*$/.exec(flags)?.[0] ?? '';
+  const argumentOf = ({ flags }: Option): string => /[<[].*$/.exec(flags)?.[0] ?? '';
   for (const { path, command } of leaves)
     for (const option of command.options) {
       const name = option.long ?? option.short!;
       const of = values.get(name) ?? new Map<string, string>();
-      values.set(name, of.set(valueOf(option), path));
+      values.set(name, of.set(argumentOf(option), path));
     }
   // --rate of a fleet counts clients, of a cable bits; an own address, a network's or many; one MAC address or many.
   const different = ['--rate', '--address', '--mac'];
@@ -110,4 +111,18 @@ test('errors of commands of another package, with a commander of its own, end th
     stderr,
     /^etherconn: unknown command 'brew'\n\(etherconn campaign --help lists its commands\)\n$/,
   );
+});
+
+test('an interface that is not there: how to find one', { skip: requireNamespaces() }, () => {
+  for (const args of [
+    ['capture', 'nope0'],
+    ['ping', 'nope0', '10.0.0.1', '--from', '10.0.0.2'],
+  ]) {
+    const { status, stderr } = spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^etherconn: .*no interface 'nope0'.*; etherconn interfaces lists .*--netns NAME.*\n$/,
+    );
+  }
 });
