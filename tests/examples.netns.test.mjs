@@ -44,6 +44,7 @@ async function end(child) {
 it('every example is listed, and run by a test: here, or by one of those', () => {
   const others = [
     'tests/dgram-examples.netns.test.mjs',
+    'tests/libraries/examples.netns.test.mjs',
     'packages/etherconn/src/host/dhcp/dnsmasq.netns.test.ts',
   ];
   const tests = ['tests/examples.netns.test.mjs', ...others]
@@ -196,6 +197,36 @@ describe('on an interface', { skip: requireNamespaces() }, () => {
     assert.match(text, /^certificate of localhost until .*, trusted: false$/m);
     assert.equal(await seen, 'from 10.7.0.50\n');
     await end(server);
+  });
+
+  it('more machines than the kernel learns by default keep a connection each to one HTTP server', async () => {
+    const MACHINES = 1500;
+    const serve = `
+      let connections = 0;
+      require('node:http').createServer((request, response) => response.end('hello'))
+        .on('connection', () => connections++)
+        .listen(80, '10.7.0.1', () => console.log('listening'));
+      process.once('SIGTERM', () => console.log('connections: ' + connections) ?? process.exit());
+    `;
+    kernel.run('ip', 'route', 'add', '10.1.0.0/16', 'dev', 'far0');
+    const neighbors = kernel.spawn('ip', '-batch', '-');
+    const byte = (n) => n.toString(16).padStart(2, '0');
+    for (let i = 0; i < MACHINES; i++) {
+      const [high, low] = [1 + Math.floor(i / 250), 1 + (i % 250)];
+      const mac = `02:00:00:03:${byte(high)}:${byte(low)}`;
+      neighbors.stdin.write(`neigh replace 10.1.${high}.${low} lladdr ${mac} dev far0 nud permanent\n`);
+    }
+    neighbors.stdin.end();
+    await once(neighbors, 'exit');
+    const server = kernel.spawn(process.execPath, '-e', serve);
+    await output(server, /listening/);
+    const client = start('http-10000.mjs', 'near0', '10.7.0.1', '80', String(MACHINES), '2');
+    const text = await output(client, /round 2.*\n/);
+    for (const line of text.trimEnd().split('\n'))
+      assert.match(line, /^round [12]: 1500 connections, \d+ pages\/s, \d+ KB a machine$/);
+    // One each, and none in the second round.
+    server.kill('SIGTERM');
+    assert.equal(await output(server, /\n/), `connections: ${MACHINES}\n`);
   });
 
   it('right and wrong pings', async () => {
