@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Child } from '../lib/child.mjs';
 import { Bench, FAR, NEAR } from '../lib/namespaces.mjs';
-import { HOST_ADDRESSES, RECEIVER_ADDRESS } from '../lib/plan.mjs';
+import { HOST_ADDRESSES, hostAddress, RECEIVER_ADDRESS, station } from '../lib/plan.mjs';
 import { measure } from '../lib/run.mjs';
 
 const INSIDE = fileURLToPath(new URL('../children/tcp-inside.mjs', import.meta.url));
@@ -10,9 +10,9 @@ const YOUNG = 512;
 const MANY = 100_000;
 const HOSTS = 10_000;
 
-export const title = "TCP: a host's, by the contract below its sockets, and node:net";
+export const title = "TCP: host.net, a host's TCP by the contract below its sockets, and node:net";
 
-/** @typedef {{ engine?: 'xdp', polling?: 'busy' }} Kind */
+/** @typedef {{ engine?: 'xdp', polling?: 'busy', face?: boolean }} Kind without an engine: node:net */
 
 /** @param {import('../lib/context.mjs').Context} context */
 export async function run(context) {
@@ -84,6 +84,7 @@ export async function run(context) {
   };
   const HOST = /** @type {Kind} */ ({ engine: 'xdp' });
   const BUSY = /** @type {Kind} */ ({ engine: 'xdp', polling: 'busy' });
+  const FACE = /** @type {Kind} */ ({ ...HOST, face: true });
   try {
     for (const way of /** @type {const} */ (['send', 'receive'])) {
       const section = await measure(
@@ -92,12 +93,14 @@ export async function run(context) {
           unit: 'MB/s',
           cases: [
             { name: 'host, AF_XDP native', run: () => bulk(way, HOST, false) },
+            { name: 'host.net, AF_XDP native', run: () => bulk(way, FACE, false) },
             { name: 'node:net, offloads off', run: () => bulk(way, {}, false) },
             { name: 'node:net, offloads on', run: () => bulk(way, {}, true) },
           ],
           comparisons: [
             { of: 'host, AF_XDP native', to: 'node:net, offloads off', atLeast: 0.5 },
-            { of: 'host, AF_XDP native', to: 'node:net, offloads on' },
+            { of: 'host.net, AF_XDP native', to: 'node:net, offloads off', atLeast: 0.5 },
+            { of: 'host.net, AF_XDP native', to: 'node:net, offloads on' },
           ],
         },
         context,
@@ -118,17 +121,40 @@ export async function run(context) {
           unit: 'per second',
           cases: [
             { name: 'host, 64 connections', run: trips(HOST, 64) },
+            { name: 'host.net, 64 connections', run: trips(FACE, 64) },
             { name: 'node:net, 64 connections', run: trips({}, 64) },
             { name: 'host, 1 connection, busy', run: trips(BUSY, 1) },
+            { name: 'host.net, 1 connection, busy', run: trips({ ...BUSY, face: true }, 1) },
             { name: 'node:net, 1 connection', run: trips({}, 1) },
             { name: 'host, a connection each', run: opening(HOST) },
+            { name: 'host.net, a connection each', run: opening(FACE) },
             { name: 'node:net, a connection each', run: opening({}) },
           ],
           comparisons: [
             { of: 'host, 64 connections', to: 'node:net, 64 connections', atLeast: 1.5 },
+            { of: 'host.net, 64 connections', to: 'node:net, 64 connections', atLeast: 1.5 },
             { of: 'host, 1 connection, busy', to: 'node:net, 1 connection', atLeast: 3 },
+            { of: 'host.net, 1 connection, busy', to: 'node:net, 1 connection', atLeast: 3 },
             { of: 'host, a connection each', to: 'node:net, a connection each', atLeast: 1.5 },
+            { of: 'host.net, a connection each', to: 'node:net, a connection each', atLeast: 1.5 },
           ],
+        },
+        context,
+      ),
+    );
+    const machines = quick ? 1000 : HOSTS;
+    introduce(bench, machines);
+    results.push(
+      await measure(
+        {
+          title: `HTTP: ${machines} hosts with a connection each, which they keep, to a server of node:http on the kernel`,
+          unit: 'requests/s',
+          cases: [
+            { name: 'a host each', run: () => http(bench, ms, { ...FACE, hosts: machines }) },
+            { name: 'one host', run: () => http(bench, ms, { ...FACE, hosts: machines, shared: true }) },
+            { name: 'node:net, one address', run: () => http(bench, ms, { hosts: machines }) },
+          ],
+          comparisons: [{ of: 'a host each', to: 'node:net, one address' }],
         },
         context,
       ),
@@ -146,6 +172,7 @@ export async function run(context) {
         await new Child([process.execPath, ...flags, INSIDE, what], { core: cores.a }).result()
       );
     };
+  const many = { hosts: quick ? 1000 : HOSTS, connections: quick ? 10_000 : MANY };
   results.push(
     await measure(
       {
@@ -154,9 +181,13 @@ export async function run(context) {
         cases: [
           { name: 'two hosts, MTU 1500', run: inside({ what: 'bulk' }, YOUNG) },
           { name: 'two hosts, MTU 9000', run: inside({ what: 'bulk', mtu: 9000 }, YOUNG) },
+          { name: 'two hosts, host.net, MTU 1500', run: inside({ what: 'bulk', kind: 'face' }) },
+          { name: 'two hosts, host.net, MTU 9000', run: inside({ what: 'bulk', kind: 'face', mtu: 9000 }) },
           { name: 'node:net, loopback', run: inside({ what: 'bulk', kind: 'node' }) },
         ],
         comparisons: [
+          { of: 'two hosts, host.net, MTU 1500', to: 'node:net, loopback' },
+          { of: 'two hosts, host.net, MTU 9000', to: 'node:net, loopback', atLeast: 0.5 },
           { of: 'two hosts, MTU 1500', to: 'node:net, loopback' },
           { of: 'two hosts, MTU 9000', to: 'node:net, loopback', atLeast: 0.5 },
         ],
@@ -170,18 +201,57 @@ export async function run(context) {
         unit: 'per second',
         cases: [
           { name: '100 connections', run: inside({ what: 'echo', hosts: 10, connections: 100 }) },
-          {
-            name: '100,000 connections of 10,000 hosts',
-            run: inside({ what: 'echo', hosts: quick ? 1000 : HOSTS, connections: quick ? 10_000 : MANY }),
-          },
+          { name: '100,000 connections of 10,000 hosts', run: inside({ what: 'echo', ...many }) },
+          { name: 'host.net, 100', run: inside({ what: 'echo', kind: 'face', hosts: 10, connections: 100 }) },
+          { name: 'host.net, 100,000', run: inside({ what: 'echo', kind: 'face', ...many }) },
         ],
-        comparisons: [{ of: '100,000 connections of 10,000 hosts', to: '100 connections', atLeast: 0.7 }],
-        bounds: [{ of: '100,000 connections of 10,000 hosts', detail: 'bytes per idle end', atMost: 2048 }],
+        comparisons: [
+          { of: '100,000 connections of 10,000 hosts', to: '100 connections', atLeast: 0.7 },
+          { of: 'host.net, 100,000', to: 'host.net, 100', atLeast: 0.7 },
+        ],
+        bounds: [
+          { of: '100,000 connections of 10,000 hosts', detail: 'bytes per idle end', atMost: 2048 },
+          { of: 'host.net, 100,000', detail: 'bytes per idle end', atMost: 4096 },
+        ],
       },
       context,
     ),
   );
   return results;
+}
+
+/**
+ * Opens all connections, then sends requests on all of them in turn.
+ * @param {Bench} bench
+ * @param {number} ms
+ * @param {Kind & { hosts: number, shared?: boolean }} options
+ */
+async function http(bench, ms, options) {
+  const far = bench.script('far', 'http-server', { address: RECEIVER_ADDRESS });
+  await far.ready();
+  const near = bench.script('near', 'http-hosts', { address: RECEIVER_ADDRESS, ms, ...options }, [
+    '--expose-gc',
+  ]);
+  try {
+    return /** @type {any} */ (await near.result());
+  } finally {
+    await near.kill();
+    await far.kill();
+  }
+}
+
+/**
+ * Enters the hosts in the neighbor table of the far kernel, which would not learn so many. Permanent neighbors do not count.
+ * @param {Bench} bench
+ * @param {number} count
+ */
+function introduce({ far }, count) {
+  const lines = Array.from(
+    { length: count },
+    (_, n) => `neigh replace ${hostAddress(n)} lladdr ${station(n)} dev ${FAR} nud permanent\n`,
+  );
+  far.run('ip', 'route', 'add', '10.16.0.0/16', 'dev', FAR);
+  far.run('sh', '-c', `echo '${lines.join('')}' | ip -batch -`);
 }
 
 /** @param {number} milliseconds */

@@ -1,8 +1,8 @@
 /**
- * TCP's ends in one shape, so that the measured programs are the same over `node:net` and over a host: the protocol by
- * its own contract, `host.stack.tcp`.
+ * TCP's ends in one shape, so that the measured programs are the same over `node:net`, over `host.net`, and over the
+ * contract below it, `host.stack.tcp`.
  */
-import net from 'node:net';
+import nodeNet from 'node:net';
 import { Host } from 'etherconn';
 import { HOST_ADDRESSES, SENDER, STATION } from '../lib/plan.mjs';
 import { openRelay } from './relay.mjs';
@@ -18,9 +18,13 @@ const room = new Uint8Array(ROOM);
  * @typedef {{ connect: (address: string, port: number) => End, listen: (port: number, taken: (end: End) => void) => void }} Ends
  */
 
-/** @returns {Ends} */
-export function nodeEnds() {
-  /** @param {net.Socket} socket @returns {End} */
+/**
+ * Those of `node:net`, or of a host's own.
+ * @param {Pick<typeof nodeNet, 'connect' | 'createServer'>} net
+ * @returns {Ends}
+ */
+export function nodeEnds(net = nodeNet) {
+  /** @param {nodeNet.Socket} socket @returns {End} */
   const wrap = (socket) => {
     socket.setNoDelay(true);
     const end = {
@@ -83,7 +87,7 @@ class HostEnd {
 }
 
 /**
- * Those of a host.
+ * Those of a host, below its sockets.
  * @param {any} host
  * @returns {Ends}
  */
@@ -113,10 +117,10 @@ export function hostEnds(host) {
 
 /**
  * The ends that a program on a side of the bench asks for: a host's over an engine, or node:net's without one.
- * @param {{ interfaceName: string, side: 'near' | 'far', engine?: 'xdp' | 'packet',
+ * @param {{ interfaceName: string, side: 'near' | 'far', engine?: 'xdp' | 'packet', face?: boolean,
  *   polling?: 'interrupt' | 'adaptive' | 'busy' }} options
  */
-export async function openEnds({ engine, side, ...options }) {
+export async function openEnds({ engine, side, face = false, ...options }) {
   if (engine === undefined) return nodeEnds();
   const relay = await openRelay({ engine, ...options });
   const isNear = side === 'near';
@@ -125,5 +129,5 @@ export async function openEnds({ engine, side, ...options }) {
     addresses: [`${HOST_ADDRESSES[side]}/24`],
     detectDuplicates: 'off',
   });
-  return hostEnds(host);
+  return face ? nodeEnds(host.net) : hostEnds(host);
 }

@@ -1,7 +1,8 @@
 /**
- * TCP inside of one process: { what: 'bulk' | 'echo', kind: 'host' | 'node', mtu, hosts, connections, ms }. 'bulk' is one
- * connection between two hosts of a memory network, or over node:net's loopback. 'echo' is many connections of many
- * hosts to one, of which 100 have a request under way, and says what an idle one takes.
+ * TCP inside of one process: { what: 'bulk' | 'echo', kind: 'host' | 'face' | 'node', mtu, hosts, connections, ms }. 'bulk'
+ * is one connection between two hosts of a memory network, by the contract below the sockets or over host.net ('face'),
+ * or over node:net's loopback. 'echo' is many connections of many hosts to one, of which 100 have a request under way,
+ * and says what an idle one takes.
  */
 import { Host, MemoryNetwork } from 'etherconn';
 import { hostAddress, PORT, station } from '../lib/plan.mjs';
@@ -25,10 +26,15 @@ function open(relay, n) {
   return Host.createNow(relay, { mac: station(n), addresses, detectDuplicates: 'off', mtu });
 }
 
+/** @param {Host} host */
+function endsOf(host) {
+  return kind === 'face' ? nodeEnds(host.net) : hostEnds(host);
+}
+
 if (what === 'bulk') {
   const isNode = kind === 'node';
   const [near, far] = [0, 1].map((n) => open(network.relay({ mtu, sendingMode: 'batch' }), n));
-  const [from, to] = isNode ? [nodeEnds(), nodeEnds()] : [hostEnds(near), hostEnds(far)];
+  const [from, to] = isNode ? [nodeEnds(), nodeEnds()] : [endsOf(near), endsOf(far)];
   let bytes = 0;
   to.listen(PORT, (end) => {
     end.onData = (_, length) => {
@@ -58,10 +64,10 @@ if (what === 'bulk') {
   const server = open(network.relay({ sendingMode: 'batch' }), 0xffff);
   const clients = network.relay({ sendingMode: 'batch' });
   const request = new Uint8Array(REQUEST);
-  hostEnds(server).listen(PORT, (end) => {
+  endsOf(server).listen(PORT, (end) => {
     end.onData = () => void end.write(request);
   });
-  const ends = Array.from({ length: hosts }, (_, n) => hostEnds(open(clients, n)));
+  const ends = Array.from({ length: hosts }, (_, n) => endsOf(open(clients, n)));
   await pass(100);
   globalThis.gc?.();
   const idle = used();
