@@ -50,6 +50,10 @@ const order32 = networkOrder32;
 const FIRST_HALF = LITTLE_ENDIAN ? 0 : 16;
 const SECOND_HALF = LITTLE_ENDIAN ? 16 : 0;
 
+/** A template is built here: a view of its place would cost more than all the rest. */
+const built = new Uint32Array(TCP_TEMPLATE_WORDS);
+const bytes = new Uint8Array(built.buffer, 2, HEADERS_MAX - 2);
+
 /** Builds a template at `base` of `words`. */
 export function makeTcpTemplate(words: Uint32Array, base: number, fields: TcpTemplateFields): void {
   const { source, destination, sourcePort, destinationPort, ttl, vlans } = fields;
@@ -57,24 +61,39 @@ export function makeTcpTemplate(words: Uint32Array, base: number, fields: TcpTem
   const ip = ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH * vlans.length;
   const tcp = ip + (isV4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH);
   const length = tcp + TCP_HEADER_LENGTH;
-  const bytes = new Uint8Array(words.buffer, words.byteOffset + 4 * base + 2, HEADERS_MAX - 2).fill(0);
-  const macs = { destination: fields.destinationMac, source: fields.sourceMac };
-  emitEthernet(bytes, 0, { ...macs, vlans, etherType: isV4 ? EtherType.IPV4 : EtherType.IPV6 });
-  const ends = { source, destination, payloadLength: 0 };
-  if (isV4) emitIpv4(bytes, ip, { ...ends, protocol: IpProtocol.TCP, ttl, dontFragment: true });
-  else emitIpv6(bytes, ip, { ...ends, nextHeader: IpProtocol.TCP, hopLimit: ttl });
+  built.fill(0);
+  emitEthernet(bytes, 0, {
+    destination: fields.destinationMac,
+    source: fields.sourceMac,
+    vlans,
+    etherType: isV4 ? EtherType.IPV4 : EtherType.IPV6,
+  });
+  const payloadLength = 0;
+  if (isV4)
+    emitIpv4(bytes, ip, {
+      source,
+      destination,
+      payloadLength,
+      protocol: IpProtocol.TCP,
+      ttl,
+      dontFragment: true,
+    });
+  else emitIpv6(bytes, ip, { source, destination, payloadLength, nextHeader: IpProtocol.TCP, hopLimit: ttl });
   emitTcp(bytes, tcp, { sourcePort, destinationPort, window: 0 });
   let ipSum = 0;
   // What is patched per segment is zero in the template.
   if (isV4) {
-    for (const field of [IPV4_TOTAL_LENGTH, IPV4_ID, IPV4_CHECKSUM]) writeU16(bytes, ip + field, 0);
+    writeU16(bytes, ip + IPV4_TOTAL_LENGTH, 0);
+    writeU16(bytes, ip + IPV4_ID, 0);
+    writeU16(bytes, ip + IPV4_CHECKSUM, 0);
     ipSum = foldSum(internetSum(bytes, ip, tcp));
   }
   const addresses = tcp - 2 * source.length;
   const pseudo = pseudoSum(bytes, isV4 ? 4 : 6, addresses, addresses + source.length, IpProtocol.TCP, 0);
-  words[base + LENGTHS] = length | (ip << 16);
-  words[base + IP_SUM] = ipSum;
-  words[base + TCP_SUM] = foldSum(pseudo + sourcePort + destinationPort);
+  built[LENGTHS] = length | (ip << 16);
+  built[IP_SUM] = ipSum;
+  built[TCP_SUM] = foldSum(pseudo + sourcePort + destinationPort);
+  for (let i = 0; i < TCP_TEMPLATE_WORDS; i++) words[base + i] = built[i];
 }
 
 /** Bytes of all headers without options: options, then the payload, go behind them. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { allocateFrameMemory } from '../../link/frame-memory.ts';
+import type { FrameMemory } from '../../link/link.ts';
 import type { FrameRecord } from '../../wire/record.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import {
@@ -27,9 +28,12 @@ import { TTL } from './segment-sender.ts';
 /** Resets per second and at once. */
 const RATE = 200;
 const BURST = 100;
-const OPTIONS_MAX = 40;
 const NO_MAC = new Uint8Array(6);
+const NO_VLANS: readonly [] = [];
 const words = new Uint32Array(TCP_TEMPLATE_WORDS);
+/** Answers are written here. Two bytes of filling, two VLAN tags, IPv6. */
+const SCRATCH_BYTES = 128;
+let scratch: FrameMemory | undefined;
 
 /** The two ends of a segment, as the host that answers it sees them. */
 export interface Ends {
@@ -122,15 +126,22 @@ export class Answers {
     if (typeof path === 'string') return;
     makeTcpTemplate(words, 0, {
       // The output writes a frame of its own around the packet.
-      ...{ destinationMac: NO_MAC, sourceMac: NO_MAC, vlans: [] },
-      ...{ source: local, destination: remote, sourcePort: localPort, destinationPort: remotePort, ttl: TTL },
+      destinationMac: NO_MAC,
+      sourceMac: NO_MAC,
+      vlans: NO_VLANS,
+      source: local,
+      destination: remote,
+      sourcePort: localPort,
+      destinationPort: remotePort,
+      ttl: TTL,
     });
     const body = 2 + tcpTemplateLength(words, 0);
-    const memory = allocateFrameMemory((body + OPTIONS_MAX + 3) & ~3);
-    const end = emitOptions(memory.u8, body, path);
+    scratch ??= allocateFrameMemory(SCRATCH_BYTES);
+    const end = emitOptions(scratch.u8, body, path);
     const id = this.#output.nextIdentification();
-    writeTcpHeaders(words, 0, memory, 2, sequence, acknowledgment, flags, window, end - body, 0, id);
+    writeTcpHeaders(words, 0, scratch, 2, sequence, acknowledgment, flags, window, end - body, 0, id);
     this.#counters.sent++;
-    this.#output.send(memory.u8.subarray(2 + tcpTemplateIp(words, 0), end), path, null);
+    // A copy, for a packet may have to wait for its next hop.
+    this.#output.send(scratch.u8.slice(2 + tcpTemplateIp(words, 0), end), path, null);
   }
 }

@@ -236,9 +236,10 @@ export class Connections implements BatchSequel {
     this.#spare = null;
     for (let i = 0; i < touched.length; i++) {
       const socket = touched[i];
-      socket.isTouched = false;
       tell(socket);
       settle(socket);
+      // Only now: until here what the user has read is acknowledged together with what the user writes.
+      socket.isTouched = false;
       if (socket.news !== 0) tell(socket);
     }
     touched.length = 0;

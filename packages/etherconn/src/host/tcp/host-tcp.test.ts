@@ -42,6 +42,27 @@ describe('a connection between hosts', () => {
     });
   }
 
+  it('sends nothing but what is needed: two segments for a request and its response, seven for all', async (t) => {
+    const net = new HostNetwork(t, { impair: { delay: 5 } });
+    const [a, b] = [net.host(1).stack.tcp, net.host(2).stack.tcp];
+    const server = new TcpServer(b, 80);
+    server.prepare = (end) => {
+      end.echo = true;
+    };
+    const client = tcpConnect(a, IPS[0], 80);
+    client.connected = () => client.send('request');
+    await net.advance(30);
+    // SYN and request; the answer to the SYN, and the response, which acknowledges the request.
+    assert.deepEqual([client.text, a.counters.sent, b.counters.sent], ['request', 2, 2]);
+    client.send('request');
+    await net.advance(15);
+    assert.deepEqual([a.counters.sent, b.counters.sent], [3, 3]);
+    client.send('', true);
+    await net.advance(100);
+    assert.deepEqual([client.events, a.size, b.size], [['ended', 'closed'], 0, 0]);
+    assert.deepEqual([a.counters.sent, b.counters.sent], [5, 4]);
+  });
+
   it('works within a host', async (t) => {
     const net = new HostNetwork(t);
     const { tcp } = net.host(1).stack;

@@ -358,15 +358,16 @@ export class HostTcp implements TcpRoom, Station {
     const connections = this.#connectionsNow();
     const { listeners } = this.#openingNow();
     const version = remote.length === 4 ? 4 : 6;
-    const tuple = (port: number) => tupleOf(this.#number, local, 0, port, remote, 0, remotePort, version);
-    const isFree = (port: number): boolean => !listeners.hasPort(port) && connections.find(tuple(port)) < 0;
-    const isTold = (port: number): boolean => !listeners.hasPort(port) && connections.endTold(tuple(port));
+    const isFree = (port: number): boolean => {
+      if (listeners.hasPort(port)) return false;
+      const tuple = tupleOf(this.#number, local, 0, port, remote, 0, remotePort, version);
+      return connections.find(tuple) < 0 || connections.endTold(tuple);
+    };
     if (wanted !== 0) {
-      if (isFree(wanted) || isTold(wanted)) return wanted;
+      if (isFree(wanted)) return wanted;
       throw hostError('EADDRINUSE', 'connect', 'there is such a connection already');
     }
-    const random = this.#state.random();
-    const port = freePort(isFree, random) || freePort(isTold, random);
+    const port = freePort(isFree, () => this.#state.random());
     if (port !== 0) return port;
     throw hostError('EADDRNOTAVAIL', 'connect', 'no port is free');
   }

@@ -6,11 +6,8 @@ const SIZES: readonly number[] = [216, 536, 1220, 1360, 1440, 1460, 8940, 65_495
 /** Milliseconds of a cookie's period; it is good in the one after, too. */
 const PERIOD = 64_000;
 const DATA_BITS = 0xffffff;
-/** Words that are hashed: a tuple of at most ten, and two more. */
-const COUNT = 10;
-const PURPOSE = 11;
-const INPUT_WORDS = 12;
-const input = new Int32Array(INPUT_WORDS);
+/** Words that are hashed: a tuple of at most ten, two more, and one that makes their number even. */
+const input = new Int32Array(13);
 const hash = new Int32Array(2);
 
 /** Numbers that others cannot guess: initial sequence numbers (RFC 6528), and those that answer a SYN (RFC 4987 §3.6). */
@@ -47,11 +44,12 @@ export class SequenceSecrets {
   }
 
   #hash(tuple: Int32Array, count: number, purpose: number): number {
-    input.fill(0);
-    input.set(tuple);
-    input[COUNT] = count;
-    input[PURPOSE] = purpose | (tuple.length << 8);
-    sipHash(this.#secret, input, INPUT_WORDS, hash);
+    const { length } = tuple;
+    for (let i = 0; i < length; i++) input[i] = tuple[i];
+    input[length] = count;
+    input[length + 1] = purpose;
+    input[length + 2] = 0;
+    sipHash(this.#secret, input, (length + 3) & ~1, hash);
     return hash[0];
   }
 }

@@ -78,7 +78,7 @@ export class Listeners {
   }
 
   #free(): number {
-    const port = freePort((one) => !this.#ports.has(one), Math.random());
+    const port = freePort((one) => !this.#ports.has(one), Math.random);
     if (port !== 0) return port;
     throw hostError('EADDRINUSE', 'listen', 'no port is free');
   }
