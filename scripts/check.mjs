@@ -22,7 +22,7 @@ const steps = [
   [
     'lock files name no host',
     () =>
-      ['.', 'tests/libraries'].every(
+      ['.', 'tests/libraries', 'tests/deploy'].every(
         (folder) => !/"resolved": "http/.test(readFileSync(`${root}/${folder}/package-lock.json`, 'utf8')),
       ),
   ],

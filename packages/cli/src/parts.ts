@@ -2,6 +2,8 @@
  * Parts of the command that other packages of the project build on: `@etherconn/campaign` runs the same scenarios by the
  * same runner, and shows them in the same views. Not for programs: it may change with any version.
  */
+// The one copy of commander: errors of another are not known as such.
+export { Command, Option } from 'commander';
 export { addCommonOptions, type CommonOptions, parsed } from './commands/common-options.ts';
 export { guarded } from './commands/failure.ts';
 export { makeViews } from './commands/session.ts';

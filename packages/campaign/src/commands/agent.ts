@@ -1,5 +1,12 @@
-import { type EngineName, epochOf, guarded, LineOutput, ScenarioError } from '@etherconn/cli/parts';
-import { Command, Option } from 'commander';
+import {
+  Command,
+  type EngineName,
+  epochOf,
+  guarded,
+  LineOutput,
+  Option,
+  ScenarioError,
+} from '@etherconn/cli/parts';
 import { systemClock } from 'etherconn/link';
 import { Agent } from '../agent/agent.ts';
 import { measureProcessorRate } from '../agent/processor-rate.ts';

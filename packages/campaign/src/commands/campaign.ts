@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import {
   addCommonOptions,
+  Command,
   type CommonOptions,
   checkScenario,
   Delta,
@@ -16,7 +17,6 @@ import {
   terminalView,
   type View,
 } from '@etherconn/cli/parts';
-import { Command } from 'commander';
 import { systemClock } from 'etherconn/link';
 import {
   CampaignError,

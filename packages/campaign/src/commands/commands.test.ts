@@ -170,6 +170,20 @@ test('over a server: agents that wait, any number of watchers, and a stop', { sk
   for (const agent of agents) assert.equal((await agent.ended).code, 0);
 });
 
+test('help is no error, and a missing argument is one, as with all commands', async (t) => {
+  for (const [args, code, pattern] of [
+    ['agent --help', 0, /Usage: etherconn agent/],
+    ['campaign run --help', 0, /Usage: etherconn campaign run/],
+    ['agent', 2, /missing required argument 'interface'/],
+    ['campaign run', 2, /missing required argument/],
+  ] as const) {
+    const end = await start(t, args.split(' ')).ended;
+    assert.equal(end.code, code, args);
+    assert.match(end.stdout + end.stderr, pattern);
+    assert.doesNotMatch(end.stderr, /CommanderError/);
+  }
+});
+
 test('what is wrong is said in a sentence', { skip }, async (t) => {
   const { file, state } = folderFor(t, '2s');
   const none = await start(t, ['campaign', 'run', file, '--state', state]).ended;

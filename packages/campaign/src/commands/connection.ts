@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Command } from 'commander';
+import type { Command } from '@etherconn/cli/parts';
 import type { Hub } from '../hub/hub.ts';
 import { connectNats } from '../hub/nats-hub.ts';
 

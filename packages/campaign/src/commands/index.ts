@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command } from '@etherconn/cli/parts';
 import { agentCommand } from './agent.ts';
 import { campaignCommand } from './campaign.ts';
 
