@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import http, { type IncomingMessage, type RequestOptions, type Server } from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
 import type { Server as NetServer, Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { TEST_CERTIFICATE, TEST_KEY } from '../test-support/certificate.ts';
 import { openDgramHosts } from '../test-support/dgram-hosts.ts';
+import { eventually } from '../test-support/eventually.ts';
 
 /** What Node builds on its sockets, on those of hosts. */
 
@@ -101,17 +103,24 @@ test('CONNECT and upgrades hand over the socket', async () => {
   const server = b.listen(http.createServer(), 80);
   for (const event of ['connect', 'upgrade'] as const) {
     server.on(event, (_request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      socket.write('HTTP/1.1 101 Fine\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n');
+      socket.write(
+        `HTTP/1.1 ${event === 'connect' ? '200 Fine' : '101 Fine\r\nconnection: upgrade\r\nupgrade: echo'}\r\n\r\n`,
+      );
       socket.write(head);
       socket.pipe(socket);
     });
   }
   const upgrade = { connection: 'upgrade', upgrade: 'echo' };
-  const sent = http.get({ host: '10.0.0.2', agent: a.agent(), headers: upgrade });
-  const [, socket] = (await once(sent, 'upgrade')) as [IncomingMessage, Socket];
-  assert.equal(socket.remoteAddress, '10.0.0.2');
-  socket.end('after the upgrade');
-  assert.equal((await bytesOf(socket)).toString(), 'after the upgrade');
+  for (const [event, options] of [
+    ['upgrade', { headers: upgrade }],
+    ['connect', { method: 'CONNECT', path: '192.0.2.1:443' }],
+  ] as const) {
+    const sent = http.request({ host: '10.0.0.2', agent: a.agent(), ...options }).end();
+    const [, socket] = (await once(sent, event)) as [IncomingMessage, Socket];
+    assert.equal(socket.remoteAddress, '10.0.0.2');
+    socket.end(`after ${event}`);
+    assert.equal((await bytesOf(socket)).toString(), `after ${event}`);
+  }
   await closed(server);
 });
 
@@ -239,6 +248,8 @@ test('HTTP/2 over TLS, and without', async () => {
   for (const isSecure of [true, false]) {
     const server = isSecure ? http2.createSecureServer(IDENTITY) : http2.createServer();
     server.on('stream', (stream: http2.ServerHttp2Stream) => {
+      const { remoteAddress, localAddress, localPort } = stream.session!.socket;
+      assert.deepEqual([remoteAddress, localAddress, localPort], ['::ffff:10.0.0.1', '::ffff:10.0.0.2', 80]);
       stream.respond();
       stream.pipe(stream);
     });
@@ -247,9 +258,14 @@ test('HTTP/2 over TLS, and without', async () => {
     const createConnection = (): Duplex =>
       isSecure ? tls.connect({ ...TRUST, socket: below, ALPNProtocols: ['h2'] }) : below;
     const session = http2.connect(isSecure ? 'https://localhost' : 'http://localhost', { createConnection });
+    assert.equal(session.connecting, true);
+    session.once('connect', () => assert.equal(below.connecting, false));
     const streams = [1, 2, 3].map(() => session.request({ ':method': 'POST' }));
     for (const stream of streams) stream.end(body);
     for (const stream of streams) assert.ok(body.equals(await bytesOf(stream)));
+    assert.deepEqual([session.socket.remoteAddress, session.socket.remotePort], ['10.0.0.2', 80]);
+    session.unref();
+    assert.equal((below as unknown as { _handle: { hasRef(): boolean } })._handle.hasRef(), false);
     session.close();
     await once(session, 'close');
     await closed(server);
@@ -289,4 +305,53 @@ test('a connector for undici', async () => {
   await assert.rejects(open('http:', '81'), { code: 'ECONNREFUSED' });
   await closed(server);
   await closed(secure);
+});
+
+test('an HTTP/2 session without TLS hears that nobody listens, and is no session before', async () => {
+  await using net = await openDgramHosts(2);
+  const [a] = net.hosts;
+  const session = http2.connect('http://localhost', {
+    createConnection: () => a.net.connect(81, '10.0.0.2'),
+  });
+  session.once('connect', () => assert.fail('connected'));
+  const [error] = (await once(session, 'error')) as [NodeJS.ErrnoException];
+  assert.equal(error.code, 'ECONNREFUSED');
+});
+
+test('TLS is torn down while data comes', async () => {
+  await using net = await openDgramHosts(2);
+  const [a, b] = net.hosts;
+  const server = b.listen(
+    tls.createServer(IDENTITY, (socket) => {
+      socket.once('data', () => {
+        // What happens to the TLS of a socket when Node gives it up.
+        (socket as unknown as { _destroySSL(): void })._destroySSL();
+        setImmediate(() => socket.destroy());
+      });
+    }),
+    443,
+  );
+  await once(server, 'listening');
+  const socket = tls.connect({ ...TRUST, socket: a.net.connect(443, '10.0.0.2') });
+  socket.on('error', () => undefined).write(Buffer.alloc(1 << 20));
+  await new Promise((done) => socket.once('close', done));
+  await closed(server);
+});
+
+test('wrong options of TLS leave no connection behind, and one listener hears a signal', async () => {
+  await using net = await openDgramHosts(2);
+  const [a] = net.hosts;
+  const agent = a.secureAgent() as unknown as { createConnection(options: object): tls.TLSSocket };
+  const where = { host: '10.0.0.2', port: 443 };
+  assert.throws(() => agent.createConnection({ ...where, ciphers: 'none' }), /no cipher match/i);
+  assert.throws(() => agent.createConnection({ ...where, minDHSize: -1 }));
+  await delay(1);
+  assert.equal(a.stack.tcp.size, 0);
+  const controller = new AbortController();
+  const socket = agent.createConnection({ ...where, signal: controller.signal });
+  assert.equal(getEventListeners(controller.signal, 'abort').length, 1);
+  controller.abort();
+  const [error] = (await once(socket, 'error')) as [Error];
+  assert.equal(error.name, 'AbortError');
+  await eventually('no connection is left', () => a.stack.tcp.size === 0);
 });

@@ -31,3 +31,23 @@ export function setServerHandle(server: object, handle: unknown): void {
     configurable: true,
   });
 }
+
+const SERVER: unique symbol = Symbol('server');
+
+/**
+ * With `keepOpen: true` the handle of a socket stays where it is, and only the socket's `server` is asked for before it
+ * is sent. Few programs ask for it.
+ */
+export function guardServer(prototype: object): void {
+  Object.defineProperty(prototype, 'server', {
+    get(this: { [SERVER]?: unknown }): unknown {
+      if (isSending()) throw handleNotSendable();
+      return this[SERVER];
+    },
+    set(this: { [SERVER]?: unknown }, value: unknown) {
+      this[SERVER] = value;
+    },
+    enumerable: true,
+    configurable: true,
+  });
+}

@@ -10,6 +10,7 @@ import {
   type SocketInternals,
   type WriteCallback,
 } from './node-net.ts';
+import { guardServer } from './not-sendable.ts';
 import { type BufferReader, type Diversion, type HandleOwner, TcpHandle } from './tcp-handle.ts';
 import { prepareTls } from './tls-handle.ts';
 
@@ -143,6 +144,7 @@ export class HostSocket extends NodeBase implements HandleOwner {
 }
 
 defineConstructor();
+guardServer(HostSocket.prototype);
 
 /** Node's code makes a handle of libuv's for another attempt to connect: it becomes one of the host's. */
 Object.defineProperty(HostSocket.prototype, reinitializeHandle, {

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { orLoopback, parseLiteral } from '../dgram/address.ts';
 import { codeOf, errnoException, errnoOf } from '../dgram/system-errors.ts';
@@ -12,6 +13,7 @@ import { isUnspecifiedIp } from '../wire/ip.ts';
 import { EndAddress, plainAddress, type SocketName } from './end-address.ts';
 import type { WriteCallback } from './node-net.ts';
 import { refuseSending } from './not-sendable.ts';
+import { prepareStreamSockets } from './stream-socket.ts';
 
 /** Most bytes of one 'data' event, as with Node. */
 const CHUNK_MAX = 65_536;
@@ -60,6 +62,11 @@ const UNKNOWN = -4094;
 let dueEnds: (() => void)[] | null = null;
 /** What closes because of such an end, behind it; null elsewhere. */
 let dueClosings: (() => void)[] | null = null;
+
+/** Whether a stream is a socket that has, or had, a connection of a host. */
+function isHostSocket(stream: unknown): stream is Socket {
+  return stream instanceof Socket && 'diverted' in stream;
+}
 
 /** libuv's number of an error. */
 export function statusOf(error: unknown): number {
@@ -112,6 +119,12 @@ export class TcpHandle implements TcpUser {
 
   get fd(): number {
     return -1;
+  }
+
+  /** Node's http and http2 ask this of the handle before they read from it by themselves, which they cannot. */
+  get isStreamBase(): boolean {
+    prepareStreamSockets(isHostSocket);
+    return false;
   }
 
   getAsyncId(): number {
@@ -187,11 +200,13 @@ export class TcpHandle implements TcpUser {
 
   ref(): void {
     this.#refed = true;
+    this.#tcp?.hold(true);
     this.#hold();
   }
 
   unref(): void {
     this.#refed = false;
+    this.#tcp?.hold(false);
     this.#hold();
   }
 
@@ -446,6 +461,7 @@ export class TcpHandle implements TcpUser {
       return statusOf(error);
     }
     this.#tcp.noDelay = this.#noDelay;
+    if (this.#refed === false) this.#tcp.hold(false);
     this.#connecting = request;
     this.#hold();
     return 0;

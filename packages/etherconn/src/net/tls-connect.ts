@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { normalizeArguments } from './node-net.ts';
 import { connectSocket, type NetMaker } from './socket.ts';
@@ -22,7 +23,6 @@ const BELOW = [
   'noDelay',
   'keepAlive',
   'keepAliveInitialDelay',
-  'signal',
   'blockList',
 ] as const;
 
@@ -33,11 +33,22 @@ export function connectTls(maker: NetMaker, ...args: unknown[]): tls.TLSSocket {
   const more = [args[1], args[2]].find((one) => typeof one === 'object' && one !== null);
   const options: Options = { ...base, ...(more as Options | undefined) };
   if (options.socket || options.path) return connectOfNode(options as never, callback ?? undefined);
+  // What Node throws for wrong options, it throws before there is a connection.
+  const secureContext = options.secureContext ?? tls.createSecureContext(options);
   const below: Options = {};
   for (const name of BELOW) if (options[name] !== undefined) below[name] = options[name];
   const socket = connectSocket(maker, [below]);
-  const secured = connectOfNode({ ...options, socket } as never, callback ?? undefined);
+  const secured = secure(socket, { ...options, secureContext }, callback);
   // With a socket of its own, Node sets it itself.
   if (typeof options.timeout === 'number' && options.timeout > 0) secured.setTimeout(options.timeout);
   return secured;
+}
+
+function secure(socket: Socket, options: Options, callback: (() => void) | null): tls.TLSSocket {
+  try {
+    return connectOfNode({ ...options, socket } as never, callback ?? undefined);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
 }

@@ -1,7 +1,7 @@
-import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { errnoOf } from '../dgram/system-errors.ts';
 import { setImmediate } from '../real-time.ts';
+import { jsStream, type NativeStream } from './stream-socket.ts';
 import { type Diversion, type HandleOwner, statusOf, TcpHandle } from './tcp-handle.ts';
 
 /*
@@ -14,14 +14,6 @@ import { type Diversion, type HandleOwner, statusOf, TcpHandle } from './tcp-han
 interface Underlying extends HandleOwner {
   _handle: unknown;
   diverted: Diversion | null;
-}
-
-/** Members of Node's JSStream. The `on…` methods are called by native code. */
-interface NativeStream {
-  readBuffer(bytes: Uint8Array): void;
-  emitEOF(): void;
-  finishWrite(request: object, status: number): void;
-  finishShutdown(request: object, status: number): void;
 }
 
 interface TlsInternals {
@@ -51,15 +43,6 @@ function streamHandle(socket: Underlying): NativeStream {
   return new cachedClass(socket);
 }
 
-/** Node's native class, which is to be had of a TLSSocket over a Duplex. */
-function jsStream(): new () => NativeStream {
-  const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
-  const probe = new tls.TLSSocket(duplex as never);
-  const { _parent } = (probe as unknown as { _handle: { _parent: object } })._handle;
-  probe.destroy();
-  return _parent.constructor as new () => NativeStream;
-}
-
 function defineClass(JsStream: new () => NativeStream): StreamHandleClass {
   return class StreamHandle extends JsStream implements Diversion {
     readonly #socket: Underlying;
@@ -68,6 +51,8 @@ function defineClass(JsStream: new () => NativeStream): StreamHandleClass {
     constructor(socket: Underlying) {
       super();
       this.#socket = socket;
+      // Native code hands it what comes when TLS has gone; without a function the process would end.
+      this.onread = () => undefined;
     }
 
     /** The handle of now: attempts to connect make new ones. */

@@ -105,6 +105,9 @@ export class Connection {
   windowAcknowledgment = 0;
   peerMss = 536;
   noDelay = false;
+  /** Whether what is not acknowledged keeps the process alive, and whether it does so now. */
+  holds = true;
+  isHolding = false;
   /** This side ends after what is queued. */
   endWanted = false;
   endAcknowledged = false;

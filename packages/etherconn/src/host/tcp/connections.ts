@@ -45,6 +45,8 @@ export class Connections implements BatchSequel {
   #spare: HostTcpSocket[] | null = null;
   #newsTimer: ClockTimer | null = null;
   #inBatch = false;
+  /** Connections that keep the process alive. */
+  #holding = 0;
   /** The time of the batch under way, so that not every segment asks for it (NaN outside of batches), and as an integer. */
   #batchTime: number = Number.NaN;
   #batchStamp = 0;
@@ -121,6 +123,7 @@ export class Connections implements BatchSequel {
 
   remove(tuple: Int32Array, socket: HostTcpSocket): void {
     this.#wheel.cancel(socket.slot);
+    this.#hold(socket, false);
     this.line.leave(socket);
     this.#sockets[socket.slot] = null;
     this.#freeSlots.push(socket.slot);
@@ -252,12 +255,26 @@ export class Connections implements BatchSequel {
   armTimer(socket: HostTcpSocket): void {
     const due = earliestDeadline(socket);
     if (due !== Infinity) this.#wheel.set(socket.slot, due, this.now());
+    if (!socket.holds) this.#hold(socket, false);
+    else if (socket.retransmitAt !== Infinity) this.#hold(socket, true);
   }
 
   #timerFired(socket: HostTcpSocket): void {
     deadlinePassed(socket, this.#relay.clock.now());
     if (socket.state !== TcpState.CLOSED) this.armTimer(socket);
+    if (socket.retransmitAt === Infinity) this.#hold(socket, false);
     if (!socket.isTouched) tell(socket);
+  }
+
+  /**
+   * A connection keeps the process alive while it waits for an acknowledgment: else a program that ends would lose what
+   * must be sent again. Its timer finds out when it no longer waits, so that acknowledgments cost nothing.
+   */
+  #hold(socket: HostTcpSocket, isHolding: boolean): void {
+    if (socket.isHolding === isHolding) return;
+    socket.isHolding = isHolding;
+    this.#holding += isHolding ? 1 : -1;
+    this.#wheel.hold(this.#holding > 0);
   }
 }
 

@@ -74,6 +74,11 @@ export class HostTcpSocket extends Connection implements TcpSocket, PacketSender
     this.room.armTimer(this);
   }
 
+  hold(holds: boolean): void {
+    this.holds = holds;
+    if (this.state !== TcpState.CLOSED) this.room.armTimer(this);
+  }
+
   /** The next hop does not answer. An established connection hopes on. */
   unreachable(): void {
     this.failOpening('EHOSTUNREACH');

@@ -46,6 +46,8 @@ export interface TcpSocket {
   abort(): void;
   /** Probes a silent peer after `delay` milliseconds; 0: never. */
   keepAlive(delay: number): void;
+  /** Whether the process stays alive until what was written is acknowledged, even if the socket is closed. Default true. */
+  hold(holds: boolean): void;
 }
 
 /** A listening port, for its user. */

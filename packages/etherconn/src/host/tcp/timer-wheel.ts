@@ -21,6 +21,7 @@ export class TimerWheel {
   #size = 0;
   #timer: ClockTimer | null = null;
   #timerTick = Infinity;
+  #holds = false;
 
   constructor(clock: Clock, fired: (id: number) => void) {
     this.#clock = clock;
@@ -58,6 +59,13 @@ export class TimerWheel {
     this.#size--;
   }
 
+  /** Whether the timer of the clock keeps the process alive. */
+  hold(holds: boolean): void {
+    if (holds === this.#holds) return;
+    this.#holds = holds;
+    if (this.#timer !== null) this.#arm(this.#timerTick, this.#clock.now());
+  }
+
   close(): void {
     this.#timer?.cancel();
     this.#timer = null;
@@ -70,7 +78,7 @@ export class TimerWheel {
   #arm(tick: number, now: number): void {
     this.#timer?.cancel();
     this.#timerTick = tick;
-    this.#timer = this.#clock.setTimer(this.#turn, Math.max(0, tick - now), true);
+    this.#timer = this.#clock.setTimer(this.#turn, Math.max(0, tick - now), !this.#holds);
   }
 
   readonly #turn = (): void => {
