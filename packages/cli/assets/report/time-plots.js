@@ -30,8 +30,7 @@ export const fillTimePlots = (place, { sent, received, latency, fleet, seconds }
   if (sent !== null) rates.push(['sent', 'sent', 'sent']);
   if (received !== null) rates.push(['received', 'received', 'received']);
   plot('Packets a second', rates, packets);
-  // What a fleet receives are answers, of which nobody knows how many there should be.
-  if (received !== null && fleet === undefined) plot('Packets lost', [['lost', 'lost', 'lost']], whole);
+  if (received !== null) plot('Packets lost', [['lost', 'lost', 'lost']], whole);
   if (latency !== null)
     plot(
       'Latency',

@@ -1,5 +1,5 @@
 import { Delta, type Second } from '../metrics/delta.ts';
-import { type NamedFlow, type PartTally, type RunInfo, resultOf } from '../metrics/result.ts';
+import { type NamedFlow, type PartTally, type RunInfo, type RunResult, resultOf } from '../metrics/result.ts';
 import { parseThreshold } from '../metrics/threshold.ts';
 import { RunSeries } from '../views/series.ts';
 import type { RunOutcome } from '../views/view.ts';
@@ -36,6 +36,7 @@ export function fleetSecond(latency = 2000): Delta {
   const delta = new Delta();
   for (const [name, count] of Object.entries({
     sent: 20,
+    expected: 20,
     received: 18,
     discover: 10,
     offer: 9,
@@ -118,3 +119,13 @@ export const FLOWS: readonly NamedFlow[] = Array.from({ length: 300 }, (_, flow)
   max: 2 + flow,
   jitter: 0.01,
 }));
+
+/** A run of `udp send` for 20 seconds, one packet of a hundred is lost. */
+export function udpRun(): { seconds: Second[]; total: Delta; result: RunResult } {
+  const seconds = Array.from({ length: 20 }, (_, second) => ({ second, length: 1000, delta: udpSecond() }));
+  const total = new Delta();
+  for (const { delta } of seconds) total.merge(delta);
+  const tally = { total, length: 20_000, interrupted: false, sends: true, receives: true, jitter: 20 };
+  const thresholds = ['loss>0.1%', 'p99>5ms'].map((text) => parseThreshold('-', text));
+  return { seconds, total, result: resultOf({ ...INFO, command: 'udp send' }, tally, thresholds) };
+}

@@ -1,9 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { Delta, Second } from '../metrics/delta.ts';
+import { Delta, type Second } from '../metrics/delta.ts';
 import type { RunInfo } from '../metrics/result.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import type { MetricsAddress } from './metrics-address.ts';
+import { partsIn } from './series.ts';
 import type { View } from './view.ts';
 
 const COUNTERS: readonly (readonly [counter: string, name: string, help: string])[] = [
@@ -29,9 +30,15 @@ const FLEET_COUNTERS: typeof COUNTERS = [
   ['nak', 'naks', 'Refusals'],
   ['failed', 'failed_attempts', 'Attempts to get a lease that failed'],
 ];
+/** Parts of a scenario that have a label of their own; the others share one, which no part can be called. */
+const PARTS_MAX = 100;
+const OTHERS = '(others)';
 const QUANTILES = [0.5, 0.9, 0.99, 0.999];
 
-/** Serves the run at /metrics in Prometheus' text format. The labels are the command and the interface. */
+/**
+ * Serves the run at /metrics in Prometheus' text format. The labels are the command, the interface, and of a scenario the
+ * part. What belongs to no part, like frames that the interface has dropped, has no such label: so sums are of the whole.
+ */
 export class PrometheusView implements View {
   readonly #address: MetricsAddress;
   readonly #registry = new Registry();
@@ -39,17 +46,20 @@ export class PrometheusView implements View {
   readonly #lost = new Gauge({
     name: 'etherconn_lost_packets',
     help: 'Packets that are known to have been sent and have not been received; falls when they come after all',
+    labelNames: ['part'],
     registers: [this.#registry],
   });
   readonly #latency = new Gauge({
     name: 'etherconn_latency_seconds',
     help: 'Latency of the packets of the last second: that part of them took at most so long',
-    labelNames: ['percentile'],
+    labelNames: ['percentile', 'part'],
     registers: [this.#registry],
   });
   readonly #onListen: (port: number) => void;
   #server: Server | undefined;
   #bound: Gauge | undefined;
+  /** Labels of parts, by their names. */
+  readonly #labels = new Map<string, string>();
 
   constructor(address: MetricsAddress, onListen: (port: number) => void) {
     this.#address = address;
@@ -59,7 +69,9 @@ export class PrometheusView implements View {
 
   #count(counters: typeof COUNTERS): void {
     for (const [counter, name, help] of counters) {
-      const metric = new Counter({ name: `etherconn_${name}_total`, help, registers: [this.#registry] });
+      const registers = [this.#registry];
+      const metric = new Counter({ name: `etherconn_${name}_total`, help, labelNames: ['part'], registers });
+      metric.inc(0);
       this.#counters.set(counter, metric);
     }
   }
@@ -70,6 +82,7 @@ export class PrometheusView implements View {
       this.#bound = new Gauge({
         name: 'etherconn_bound_leases',
         help: 'Leases that are held now',
+        labelNames: ['part'],
         registers: [this.#registry],
       });
     }
@@ -101,18 +114,67 @@ export class PrometheusView implements View {
     this.#onListen((server.address() as { port: number }).port);
   }
 
-  second({ delta }: Second, total: Delta): void {
-    for (const [counter, metric] of this.#counters) metric.inc(delta.get(counter));
+  second(second: Second, total: Delta): void {
+    const parts = this.#partsOf(second);
+    for (const [counter, metric] of this.#counters) {
+      let rest = second.delta.get(counter);
+      for (const [part, own] of parts) {
+        metric.inc({ part }, own.get(counter));
+        rest -= own.get(counter);
+      }
+      metric.inc(rest);
+    }
+    for (const [part, own] of parts) this.#setLatency({ part }, own);
+    if (this.#labels.size > 0) {
+      this.#setSums(total);
+      return;
+    }
+    this.#setLatency({}, second.delta);
     this.#bound?.set(total.get('bound'));
-    this.#lost.set(Math.max(0, total.get('expected') - total.get('received')));
-    const latency = delta.histograms.get('latency');
+    this.#lost.set(lostIn(total));
+  }
+
+  /** What has happened in a second, by the label of the part. */
+  #partsOf(second: Second): Map<string, Delta> {
+    const parts = new Map<string, Delta>();
+    for (const name of partsIn(second)) {
+      const label = this.#labels.get(name) ?? (this.#labels.size < PARTS_MAX ? name : OTHERS);
+      this.#labels.set(name, label);
+      const own = parts.get(label) ?? new Delta();
+      own.merge(second.delta.part(name));
+      parts.set(label, own);
+    }
+    return parts;
+  }
+
+  /** What is a state by now, of each part. */
+  #setSums(total: Delta): void {
+    const sums = new Map<string, { lost: number; bound: number }>();
+    for (const [name, label] of this.#labels) {
+      const sum = sums.get(label) ?? { lost: 0, bound: 0 };
+      sum.lost += lostIn(total, `${name}/`);
+      sum.bound += total.get(`${name}/bound`);
+      sums.set(label, sum);
+    }
+    for (const [part, { lost, bound }] of sums) {
+      this.#lost.set({ part }, lost);
+      this.#bound?.set({ part }, bound);
+    }
+  }
+
+  #setLatency(labels: { readonly part?: string }, { histograms }: Delta): void {
+    const latency = histograms.get('latency');
     if (latency === undefined || latency.count === 0) return;
     for (const quantile of QUANTILES)
-      this.#latency.set({ percentile: `${100 * quantile}` }, latency.quantile(quantile) / 1e6);
+      this.#latency.set({ ...labels, percentile: `${100 * quantile}` }, latency.quantile(quantile) / 1e6);
   }
 
   close(): void {
     this.#server?.close();
     this.#server?.closeAllConnections();
   }
+}
+
+function lostIn(total: Delta, prefix = ''): number {
+  return Math.max(0, total.get(`${prefix}expected`) - total.get(`${prefix}received`));
 }

@@ -33,8 +33,11 @@ export class SecondSeries {
   }
 }
 
+/** What only clients of a fleet count. */
+const FLEET_COUNTERS = ['discover', 'request', 'ack', 'leases', 'bound'];
+
 function hasFleet({ delta: { counters } }: Second): boolean {
-  return counters.has('discover') || counters.has('leases') || counters.has('bound');
+  return FLEET_COUNTERS.some((name) => counters.has(name));
 }
 
 function pointOf(second: Second, isFleet: boolean): PartRates {

@@ -10,11 +10,12 @@ import type { RunOutcome, View } from './view.ts';
 
 const HISTORY = 200;
 
-/** A stream that lines go to; a terminal says its width. */
+/** A stream that lines go to; a terminal says its width and its height. */
 export interface TextStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   on?(event: 'resize', listener: () => void): unknown;
   off?(event: 'resize', listener: () => void): unknown;
 }
@@ -144,9 +145,17 @@ export class LiveView implements View {
   #draw(): void {
     if (this.#info === undefined) return;
     this.#erase();
-    const lines = this.#lines(this.#columns);
+    const lines = this.#fitting(this.#lines(this.#columns));
     this.#drawn = lines;
     this.#stream.write(`${lines.join('\n')}\n`);
+  }
+
+  /** As many lines as there are rows: what has left the screen cannot be drawn again. */
+  #fitting(lines: string[]): string[] {
+    const most = Math.max(2, (this.#stream.rows ?? Number.POSITIVE_INFINITY) - 1);
+    if (lines.length <= most) return lines;
+    const left = lines.length - (most - 1);
+    return [...lines.slice(0, most - 1), cut(`… ${left} more`, this.#columns - 1)];
   }
 
   /** After a resize our lines may be wrapped: as many rows are gone up as they take now. */
@@ -154,7 +163,8 @@ export class LiveView implements View {
     if (this.#drawn.length === 0) return;
     const columns = Math.max(1, this.#columns);
     const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(visible(line) / columns)), 0);
-    this.#stream.write(`\x1b[${rows}A\r\x1b[J`);
+    const reachable = Math.min(rows, (this.#stream.rows ?? Number.POSITIVE_INFINITY) - 1);
+    this.#stream.write(`\x1b[${Math.max(1, reachable)}A\r\x1b[J`);
     this.#drawn = [];
   }
 
@@ -181,6 +191,7 @@ export class LiveView implements View {
         fleetParts(fleet, total.get('bound')).join('  '),
         this.#history.map((rates) => rates.fleet!.leases),
       );
+    if (fleet !== undefined && (fleet.offerP99 ?? fleet.ackP99) !== null) row('phase p99', phasesText(fleet));
     if (total.counters.has('sent'))
       row('sent', `${scaled(last.sent, 'pps')}  ${scaled(last.sentBits, 'bit/s')}`, this.#values('sent'));
     if (total.counters.has('received') || !total.counters.has('sent'))
@@ -204,6 +215,14 @@ export class LiveView implements View {
   #values(name: keyof SecondRates): number[] {
     return this.#history.map((rates) => Math.max(0, rates[name] ?? 0));
   }
+}
+
+/** How long the exchanges of a fleet have taken in a second. */
+function phasesText({ offerP99, ackP99 }: FleetRates): string {
+  const phases = { offer: offerP99, ack: ackP99 };
+  return Object.entries(phases)
+    .flatMap(([name, p99]) => (p99 === null ? [] : `${name} ${time(p99)}`))
+    .join('  ');
 }
 
 function title({ command, engine, flows, clients }: RunInfo): string {
