@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { RawSocketRelay } from 'etherconn';
 import { addVethPair, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
-import { Responder } from '../dhcp/responder.ts';
+import { DhcpResponder, memoryServerPlan } from '../dhcp/server/dhcp-responder.ts';
+import { DhcpServer } from '../dhcp/server/dhcp-server.ts';
 import { endAll, etherconn } from '../test-support/command.ts';
 import { examplesOf } from '../test-support/examples.ts';
 
@@ -16,14 +17,15 @@ const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
 let near: Namespace;
 let far: Namespace;
 let relay: RawSocketRelay;
-let responder: Responder;
+let responder: DhcpResponder;
 
 before(async () => {
   if (skip !== false) return;
   [near, far] = [await openNamespace(), await openNamespace()];
   addVethPair({ namespace: near, name: 'eth0' }, { namespace: far, name: 'eth1' });
   relay = await RawSocketRelay.open('eth1', { netns: far.path });
-  responder = new Responder(relay, { leaseTime: 3600 });
+  const server = new DhcpServer(memoryServerPlan(10_000, 3600), () => relay.clock.now());
+  responder = new DhcpResponder(relay, server);
 });
 after(async () => {
   endAll();

@@ -7,8 +7,9 @@ import { after, afterEach, before, test } from 'node:test';
 import { RawSocketRelay } from 'etherconn';
 import { addVethPair, hasCommand, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
 import { Dhcpv4Type } from 'etherconn/wire';
-import { Responder } from '../dhcp/responder.ts';
+import { DhcpResponder, memoryServerPlan } from '../dhcp/server/dhcp-responder.ts';
 import { endAll, etherconn, objects, RunningCommand } from '../test-support/command.ts';
+import { ObservedDhcpServer } from '../test-support/observed-dhcp-server.ts';
 
 /** `etherconn dhcp` as a process on a veth pair, against dnsmasq, kea, and a server of ours in VLANs. */
 
@@ -177,7 +178,9 @@ for (const engine of ['packet', 'xdp']) {
     skip,
   }, async () => {
     const relay = await RawSocketRelay.open('vb', { netns: far.path });
-    const responder = new Responder(relay, { leaseTime: 4, renewalTime: 1 });
+    const plan = { ...memoryServerPlan(400, 4), renewalTime: 1 };
+    const server = new ObservedDhcpServer(plan, () => relay.clock.now());
+    const responder = new DhcpResponder(relay, server);
     try {
       for (const [vlan, broadcast] of [
         ['100-199', []],
@@ -194,11 +197,11 @@ for (const engine of ['packet', 'xdp']) {
         assert.equal(fleet.messages.release, 200);
       }
       // Two hundred in single tags, two hundred in double ones; the last release may still be on its way.
-      assert.equal(responder.leases.size, 400);
-      for (let i = 0; i < 100 && responder.held > 0; i++)
+      assert.equal(server.asked.size, 400);
+      for (let i = 0; i < 100 && server.held > 0; i++)
         await new Promise((resolve) => setTimeout(resolve, 20));
-      assert.equal(responder.held, 0);
-      assert.equal(responder.seen.get(Dhcpv4Type.RELEASE), 400);
+      assert.equal(server.held, 0);
+      assert.equal(server.seen.get(Dhcpv4Type.RELEASE), 400);
     } finally {
       await responder.close();
       await relay.close();
@@ -219,18 +222,18 @@ test('there is room for more clients than a relay has room for by itself', { ski
 
 test('Ctrl-C on an interface gives the leases back', { skip }, async () => {
   const relay = await RawSocketRelay.open('vb', { netns: far.path });
-  const responder = new Responder(relay, { leaseTime: 3600 });
+  const server = new ObservedDhcpServer(memoryServerPlan(50, 3600), () => relay.clock.now());
+  const responder = new DhcpResponder(relay, server);
   try {
     const running = new RunningCommand([
       ...['dhcp', 'va', '--netns', near.path, '--clients', '50', '--release', '--duration', '1h'],
     ]);
     await running.says(/bound 50/);
-    assert.equal(responder.held, 50);
+    assert.equal(server.held, 50);
     const end = await running.interrupt();
     assert.equal(end.status, 130);
-    for (let i = 0; i < 100 && responder.held > 0; i++)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(responder.held, 0);
+    for (let i = 0; i < 100 && server.held > 0; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(server.held, 0);
   } finally {
     await responder.close();
     await relay.close();

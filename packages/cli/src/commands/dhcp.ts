@@ -133,7 +133,7 @@ async function dhcp(interfaceName: string, options: DhcpOptions): Promise<number
   if (leases !== undefined) await checkWritable('--leases', leases);
   const leaseTime = Math.max(1, Math.round((options.leaseTime ?? 3_600_000) / 1000));
   return runSession('dhcp', options, { interfaceName, impair, stations: clients }, async (engine) =>
-    fleetWork(engine, plan, { leaseTime }, leases),
+    fleetWork(engine, plan, leaseTime, leases),
   );
 }
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { isIp, parseIp, parseMac } from 'etherconn/wire';
-import { addressNumber } from '../dhcp/client-frames.ts';
+import { addressNumber } from '../dhcp/address-number.ts';
 import { type ClientOption, parseClientOption } from '../dhcp/client-options.ts';
 import { macOf } from '../scenario/default-mac.ts';
 import { parseDuration } from '../scenario/quantity.ts';
@@ -182,7 +182,7 @@ async function run(
   mac: Uint8Array,
   addresses: readonly AddressRange[],
   echoes: boolean,
-  server: import('../respond/dhcp-server.ts').DhcpServerPlan | undefined,
+  server: import('../dhcp/server/dhcp-server.ts').DhcpServerPlan | undefined,
 ): Promise<number> {
   const { vlan, duration } = options;
   if (vlan !== undefined && vlan.count > VLANS_MAX)

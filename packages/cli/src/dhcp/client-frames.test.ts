@@ -12,7 +12,8 @@ import {
   verifyIpv4Header,
 } from 'etherconn/wire';
 import { parseMacRange, parseVlanRange } from '../scenario/range.ts';
-import { addressNumber, ClientFrames, type ClientMessage } from './client-frames.ts';
+import { addressNumber } from './address-number.ts';
+import { ClientFrames, type ClientMessage } from './client-frames.ts';
 import { parseClientOption } from './client-options.ts';
 import { Members } from './fleet-plan.ts';
 

@@ -20,6 +20,7 @@ import {
   UDP_HEADER_LENGTH,
   udpChecksumOf,
 } from 'etherconn/wire';
+import { addressBytes } from './address-number.ts';
 import type { ClientOption } from './client-options.ts';
 import type { Members } from './fleet-plan.ts';
 
@@ -190,14 +191,4 @@ function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 1] = value >>> 16;
   bytes[at + 2] = value >>> 8;
   bytes[at + 3] = value;
-}
-
-export function addressBytes(address: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  writeU32(bytes, 0, address);
-  return bytes;
-}
-
-export function addressNumber(bytes: Uint8Array, at = 0): number {
-  return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
 }

@@ -12,7 +12,7 @@ import {
   UDP_HEADER_LENGTH,
   vlanKey,
 } from 'etherconn/wire';
-import { addressNumber } from './client-frames.ts';
+import { addressNumber } from './address-number.ts';
 import { type Members, NUMBER_BITS } from './fleet-plan.ts';
 import { ServerMessage } from './server-message.ts';
 

@@ -6,17 +6,24 @@ import { Fleet } from './fleet.ts';
 import { type FleetPlan, Members } from './fleet-plan.ts';
 import { clientComment } from './frame-comment.ts';
 import { writeLeases } from './leases-file.ts';
-import { Responder, type ResponderOptions } from './responder.ts';
+import { DhcpResponder, memoryServerPlan } from './server/dhcp-responder.ts';
+import { DhcpServer } from './server/dhcp-server.ts';
 
-/** `dhcp`: one run of a fleet. Over a network in memory the server is ours, too. */
+/** `dhcp`: one run of a fleet. Over a network in memory the server is ours, too, with leases of `leaseTime` seconds. */
 export async function fleetWork(
   engine: Engine,
   plan: FleetPlan,
-  responderOptions: ResponderOptions,
+  leaseTime: number,
   leasesFile: string | undefined,
 ): Promise<Work> {
   const { clock, relay, farRelay } = engine;
-  const responder = farRelay === null ? null : new Responder(farRelay, responderOptions);
+  const responder =
+    farRelay === null
+      ? null
+      : new DhcpResponder(
+          farRelay,
+          new DhcpServer(memoryServerPlan(plan.clients, leaseTime), () => clock.now()),
+        );
   // Made for the first frame that is captured.
   let commentOf: ReturnType<typeof clientComment> | undefined;
   return {

@@ -7,10 +7,12 @@ import { fleetResultOf } from '../metrics/fleet-result.ts';
 import { Runner } from '../runner/runner.ts';
 import { parseMacRange, parseVlanRange } from '../scenario/range.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
+import { type Faults, ObservedDhcpServer } from '../test-support/observed-dhcp-server.ts';
 import { parseClientOption } from './client-options.ts';
 import { Fleet, State } from './fleet.ts';
 import type { FleetPlan } from './fleet-plan.ts';
-import { Responder, type ResponderOptions } from './responder.ts';
+import { DhcpResponder, memoryServerPlan } from './server/dhcp-responder.ts';
+import type { DhcpServerPlan } from './server/dhcp-server.ts';
 
 /** The life of clients, in virtual time, against a server of ours. */
 
@@ -29,11 +31,18 @@ const PLAN: FleetPlan = {
   seed: 1,
 };
 
-async function run(plan: Partial<FleetPlan>, server: Partial<ResponderOptions> = {}, during?: During) {
+async function run(
+  plan: Partial<FleetPlan>,
+  { decide, same, ...serverPlan }: Partial<DhcpServerPlan> & Faults = {},
+  during?: During,
+) {
   const clock = new VirtualClock({ autoAdvance: true });
   const network = new MemoryNetwork({ clock });
-  const responder = new Responder(network.relay(), { leaseTime: 3600, ...server });
   const whole = { ...PLAN, ...plan };
+  const faults = { ...(decide === undefined ? {} : { decide }), ...(same === undefined ? {} : { same }) };
+  const served = { ...memoryServerPlan(whole.clients, 3600), ...serverPlan };
+  const server = new ObservedDhcpServer(served, () => clock.now(), faults);
+  new DhcpResponder(network.relay(), server);
   const fleet = new Fleet(network.relay().ref(), whole, clock.now());
   if (during !== undefined) clock.setTimer(() => during(network), 900);
   const total = new Delta();
@@ -43,27 +52,27 @@ async function run(plan: Partial<FleetPlan>, server: Partial<ResponderOptions> =
     onSecond: ({ delta }) => total.merge(delta),
   }).run();
   await network.close();
-  return { fleet, responder, total, length, result: fleetResultOf(total, whole.clients, length / 1000) };
+  return { fleet, server, total, length, result: fleetResultOf(total, whole.clients, length / 1000) };
 }
 type During = (network: MemoryNetwork) => void;
 
 test('each client gets a lease of its own by four messages, one every hundredth of a second', async () => {
-  const { fleet, responder, result, length } = await run({});
+  const { fleet, server, result, length } = await run({});
   assert.deepEqual(
     [result.leases, result.bound, result.retries, result.failed, result.messages],
     [20, 20, 0, 0, { discover: 20, offer: 20, request: 20, ack: 20, nak: 0, decline: 0, release: 0 }],
   );
   assert.equal(new Set(fleet.addresses).size, 20);
-  assert.equal(responder.held, 20);
+  assert.equal(server.held, 20);
   assert.ok(length >= 190 && length < 220, `${length}`);
 });
 
 test('in one tag and in two, by unicast and by broadcast: everybody in his own', async () => {
   for (const vlan of ['100-104', '100.200-219']) {
     for (const broadcast of [false, true]) {
-      const { responder, result } = await run({ vlan: parseVlanRange('', vlan), broadcast });
+      const { server, result } = await run({ vlan: parseVlanRange('', vlan), broadcast });
       assert.equal(result.leases, 20);
-      const vlans = [...responder.leases.keys()].map((key) => key.split(' ')[0]);
+      const vlans = [...server.asked.keys()].map((key) => key.split(' ')[0]);
       assert.deepEqual(
         vlans.slice(0, 5),
         vlan === '100-104'
@@ -121,16 +130,16 @@ test('a refusal sends a client back to the beginning; a renewal that is refused 
 });
 
 test('a declined address is told to the server, and ten seconds later another is asked for', async () => {
-  const { result, responder, length } = await run({ decline: 1 });
+  const { result, server, length } = await run({ decline: 1 });
   assert.deepEqual([result.messages.decline, result.failures, result.leases], [20, { declined: 20 }, 20]);
-  assert.equal(responder.seen.get(Dhcpv4Type.DECLINE), 20);
+  assert.equal(server.seen.get(Dhcpv4Type.DECLINE), 20);
   assert.ok(length >= 10_000 && length < 10_400, `${length}`);
 });
 
 test('one address for two clients: the second declines it; no address left: no offer', async () => {
   const twice = await run({ clients: 2, duration: 3000 }, { same: true });
   assert.deepEqual([twice.result.leases, twice.result.failures], [1, { duplicate: 1 }]);
-  assert.equal(twice.responder.seen.get(Dhcpv4Type.DECLINE), 1);
+  assert.equal(twice.server.seen.get(Dhcpv4Type.DECLINE), 1);
   const empty = await run({ clients: 2, timeout: 100, retries: 0 }, { size: 1 });
   assert.deepEqual([empty.result.leases, empty.result.failures], [1, { 'no offer': 1 }]);
 });
@@ -178,22 +187,22 @@ test('so many ask at the same time at most, and whoever has a lease lets the nex
 });
 
 test('flapping gives leases up and gets them again; at the end all are given back', async () => {
-  const { result, responder, total, fleet } = await run({ flap: 1000, release: true, duration: 2500 });
+  const { result, server, total, fleet } = await run({ flap: 1000, release: true, duration: 2500 });
   assert.equal(total.get('flaps'), 40);
-  assert.deepEqual([result.leases, result.bound, responder.held], [60, 0, 0]);
+  assert.deepEqual([result.leases, result.bound, server.held], [60, 0, 0]);
   assert.equal(result.messages.release, 60);
   assert.ok(fleet.states.every((state) => state === State.RELEASED));
 });
 
 test('the server sees the options of each client, those of a relay agent last', async () => {
-  const { responder } = await run({
+  const { server } = await run({
     clients: 3,
     vlan: parseVlanRange('', '7-9'),
     options: ['82=1:port-{n},2:0xaabb', '12=host-{vlan}-{mac}', '60=etherconn'].map((text) =>
       parseClientOption('', text),
     ),
   });
-  const { options } = responder.leases.get('9 02:00:00:00:01:02')!;
+  const options = server.asked.get('9 02:00:00:00:01:02')!;
   const text = (code: number): string => Buffer.from(options.get(code)!).toString('latin1');
   assert.equal(text(82), '\x01\x06port-2\x02\x02\xaa\xbb');
   assert.equal(text(12), 'host-9-02:00:00:00:01:02');

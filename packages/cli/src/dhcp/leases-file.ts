@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { formatIp } from 'etherconn/wire';
-import { addressBytes } from './client-frames.ts';
+import { addressBytes } from './address-number.ts';
 import { type Fleet, State } from './fleet.ts';
 
 const COLUMNS = 'client,mac,vlan,state,address,server,lease_s,bound_at_ms,took_ms';

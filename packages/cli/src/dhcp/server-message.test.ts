@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Dhcpv4Option, emitDhcpv4, parseDhcpv4 } from 'etherconn/wire';
-import { addressNumber } from './client-frames.ts';
+import { addressNumber } from './address-number.ts';
 import { ServerMessage } from './server-message.ts';
 
 const OPTIONS = 240;

@@ -1,5 +1,5 @@
 import { Dhcpv4Op, Dhcpv4Option, parseDhcpv4 } from 'etherconn/wire';
-import { addressNumber } from './client-frames.ts';
+import { addressNumber } from './address-number.ts';
 
 /** Offsets in a message. */
 const HARDWARE_LENGTH = 2;

@@ -1,12 +1,12 @@
 import { type EthernetResponse, L2Endpoint, type L2EndpointKey, type Registration } from 'etherconn';
 import { DHCPV4_SERVER_PORT, EtherType, IpProtocol } from 'etherconn/wire';
+import { DhcpServer, type DhcpServerPlan } from '../dhcp/server/dhcp-server.ts';
 import { Delta } from '../metrics/delta.ts';
 import type { Client } from '../runner/client.ts';
 import { type Engine, LinkCounters } from '../runner/engine.ts';
 import { Runner } from '../runner/runner.ts';
 import type { Work } from '../runner/work.ts';
 import type { AddressSet } from './address-set.ts';
-import { DhcpServer, type DhcpServerPlan } from './dhcp-server.ts';
 import { EchoMachine } from './echo.ts';
 
 export interface RespondPlan {

@@ -1,5 +1,6 @@
 import { MemoryRelay } from 'etherconn';
-import { Responder } from '../dhcp/responder.ts';
+import { DhcpResponder, memoryServerPlan } from '../dhcp/server/dhcp-responder.ts';
+import { DhcpServer } from '../dhcp/server/dhcp-server.ts';
 import { Delta } from '../metrics/delta.ts';
 import type { NamedFlow, PartTally } from '../metrics/result.ts';
 import { pingTargets } from '../ping/ping-work.ts';
@@ -130,18 +131,22 @@ export async function openScenario(
 }
 
 /** The DHCP server of a network in memory: a server of ours belongs on a wire of ours alone. */
-function respond({ farRelay }: Engine, { parts, leaseTime }: ScenarioPlan): Responder | null {
+function respond({ farRelay, clock }: Engine, { parts, leaseTime }: ScenarioPlan): DhcpResponder | null {
   if (!(farRelay instanceof MemoryRelay)) return null;
   const stacks = new Map<string, readonly number[]>();
+  let all = 0;
   for (const part of parts) {
     if (part.type !== 'dhcp') continue;
     const { clients, first = 0, vlan } = part.fleet;
+    all += clients;
     for (let n = first; n < first + clients; n++) {
       const ids = vlan?.at(n) ?? [];
       stacks.set(ids.join('.'), ids);
     }
   }
-  return stacks.size === 0 ? null : new Responder(farRelay, { leaseTime, vlans: [...stacks.values()] });
+  if (all === 0) return null;
+  const server = new DhcpServer(memoryServerPlan(all, leaseTime), () => clock.now());
+  return new DhcpResponder(farRelay, server, [...stacks.values()]);
 }
 
 /** Only receivers, and none of them has an end: the run goes on until it is interrupted. */

@@ -1,4 +1,4 @@
-import { TimerWheel } from '../runner/timer-wheel.ts';
+import { TimerWheel } from '../../runner/timer-wheel.ts';
 
 /** What an address is now. */
 export const LeaseState = { FREE: 0, OFFERED: 1, BOUND: 2, DECLINED: 3 } as const;
@@ -28,8 +28,12 @@ export class LeasePool {
     this.size = size;
     this.#wheel = new TimerWheel(size, now);
     this.#state = new Uint8Array(size);
-    this.#next = Int32Array.from({ length: size }, (_, i) => (i + 1 < size ? i + 1 : NONE));
-    this.#previous = Int32Array.from({ length: size }, (_, i) => i - 1);
+    this.#next = new Int32Array(size);
+    this.#previous = new Int32Array(size);
+    for (let i = 0; i < size; i++) {
+      this.#next[i] = i + 1 < size ? i + 1 : NONE;
+      this.#previous[i] = i - 1;
+    }
     this.#first = 0;
     this.#last = size - 1;
     this.#free = size;

@@ -17,8 +17,8 @@ import {
   transportChecksumState,
   writeDhcpv4Options,
 } from 'etherconn/wire';
-import { addressNumber } from '../dhcp/client-frames.ts';
-import { parseClientOption } from '../dhcp/client-options.ts';
+import { addressNumber } from '../address-number.ts';
+import { parseClientOption } from '../client-options.ts';
 import { DhcpServer, type DhcpServerPlan } from './dhcp-server.ts';
 
 const ip = (text: string): number => addressNumber(parseIp(text));
@@ -101,6 +101,18 @@ test('offer and acknowledgement have what was asked for', () => {
   );
   assert.deepEqual([ack.leaseTime, ack.renewalTime, ack.rebindingTime], [600, 300, 525]);
   assert.equal(server.pool.bound, 1);
+});
+
+test('times to renew and to rebind: whole seconds, one after the other, or none', () => {
+  for (const [leaseTime, t1, t2] of [
+    [1, undefined, undefined],
+    [2, undefined, undefined],
+    [3, 1, 2],
+    [8, 4, 7],
+  ] as const) {
+    const offer = bench({ leaseTime }).ask({ options: { messageType: DISCOVER } })!;
+    assert.deepEqual([offer.leaseTime, offer.renewalTime, offer.rebindingTime], [leaseTime, t1, t2]);
+  }
 });
 
 test('where answers go: RFC 2131, 4.1', () => {

@@ -12,8 +12,8 @@ import {
   parseDhcpv4,
   type Vlan,
 } from 'etherconn/wire';
-import { addressBytes, addressNumber } from '../dhcp/client-frames.ts';
-import type { ClientOption } from '../dhcp/client-options.ts';
+import { addressBytes, addressNumber } from '../address-number.ts';
+import type { ClientOption } from '../client-options.ts';
 import { LeasePool } from './lease-pool.ts';
 
 /** What a DHCP server gives. Addresses are 32-bit numbers, times seconds. */
@@ -25,6 +25,9 @@ export interface DhcpServerPlan {
   readonly size: number;
   /** 0xffffffff: for ever. */
   readonly leaseTime: number;
+  /** T1 and T2. Default: half and seven eighths of the lease. */
+  readonly renewalTime?: number;
+  readonly rebindingTime?: number;
   /** How long nobody gets an address that a client has declined. */
   readonly declineTime: number;
   readonly routers: readonly number[];
@@ -198,8 +201,13 @@ export class DhcpServer {
     if (!isInform) {
       options.set(Dhcpv4Option.LEASE_TIME, addressBytes(leaseTime));
       if (leaseTime !== FOREVER) {
-        options.set(Dhcpv4Option.RENEWAL_TIME, addressBytes(Math.floor(leaseTime / 2)));
-        options.set(Dhcpv4Option.REBINDING_TIME, addressBytes(Math.floor((leaseTime * 7) / 8)));
+        const t1 = Math.floor(this.#plan.renewalTime ?? leaseTime / 2);
+        const t2 = Math.floor(this.#plan.rebindingTime ?? (leaseTime * 7) / 8);
+        // In whole seconds a short lease has no room for both: its client finds times of its own.
+        if (t1 > 0 && t1 < t2) {
+          options.set(Dhcpv4Option.RENEWAL_TIME, addressBytes(t1));
+          options.set(Dhcpv4Option.REBINDING_TIME, addressBytes(t2));
+        }
       }
     }
     options.set(Dhcpv4Option.SUBNET_MASK, addressBytes(maskOf(prefix)));
