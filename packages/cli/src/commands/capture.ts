@@ -11,7 +11,7 @@ import { parseThreshold, type Threshold } from '../metrics/threshold.ts';
 import { namespacePath } from '../runner/engine.ts';
 import { parseCount, parseDuration } from '../scenario/quantity.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
-import { whole } from '../views/format.ts';
+import { counted, whole } from '../views/format.ts';
 import { checkWritable } from '../views/output-file.ts';
 import { captureResult, secondOf } from './capture-result.ts';
 import { parsed, repeated } from './common-options.ts';
@@ -158,7 +158,7 @@ async function capture(interfaceName: string, expression: string, options: Captu
     if (options.ndjson === true) lines.line(JSON.stringify({ type: 'result', ...result }));
     await lines.flush();
     say(
-      `${whole(counters.frames)} frames captured, ${whole(counters.dropped)} dropped by the kernel, ${whole(counters.lost)} lost because the ${'files' in output ? 'file' : 'output'} was too slow`,
+      `${counted(counters.frames, 'frame')} captured, ${whole(counters.dropped)} dropped by the kernel, ${whole(counters.lost)} lost because the ${'files' in output ? 'file' : 'output'} was too slow`,
     );
     failure ??= output.error ?? undefined;
     const { ReaderGone } = await import('../capture/frame-printer.ts');

@@ -89,6 +89,16 @@ test('plain lines; clients that nobody answers fail with the reason', async () =
   assert.match(bad.stdout, /FAIL failed>0 +100%/);
 });
 
+test('a fleet that gets no lease at all has failed, without any threshold', async () => {
+  const nobody = ['--impair', 'loss=100%', '--timeout', '20ms', '--retries', '0'];
+  const { status, stdout, stderr } = await etherconn([...DHCP, '--clients', '1', ...nobody]);
+  assert.equal(status, 1, stderr);
+  assert.match(stdout, /^leases +0 of 1 client, /m);
+  assert.match(stdout, /^sent +1 packet, /m);
+  const judged = await etherconn([...DHCP, '--clients', '1', ...nobody, '--fail-if', 'leases<1']);
+  assert.equal(judged.status, 3, judged.stderr);
+});
+
 test('a whole life: renewals, declines, flapping, release', async () => {
   const renewed = await etherconn([
     ...[...DHCP, '--clients', '50', '--rate', 'max', '--lease-time', '2s', '--renew', '--release', '--json'],

@@ -52,6 +52,16 @@ function replay(file: string, ...args: string[]): ReturnType<typeof etherconn> {
   return etherconn(['replay', file, 'mem', '--engine', 'memory', ...args]);
 }
 
+test('a capture without frames: exit code 1, and why; the second interface has the name of all commands', async () => {
+  // A pcapng file: its header is written with the first interface.
+  const empty = await replay(capture('empty.pcapng', 0, { pcapng: true }));
+  assert.equal(empty.status, 1, empty.stderr);
+  assert.match(empty.stdout, /^capture +0 frames: there is nothing to send$/m);
+  const wrong = await replay(pcap, '--receive-on', 'eth1');
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /^etherconn: --listen: is not for --engine memory/);
+});
+
 test('pcap, pcapng and gzip: every frame is sent, arrives, in time and in order', async () => {
   const gzip = join(folder, 'a.pcap.gz');
   writeFileSync(gzip, gzipSync(readFileSync(pcap)));

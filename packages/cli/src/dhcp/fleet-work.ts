@@ -1,3 +1,4 @@
+import { ExitCode } from '../exit-code.ts';
 import { Delta } from '../metrics/delta.ts';
 import type { Engine } from '../runner/engine.ts';
 import { Runner } from '../runner/runner.ts';
@@ -58,6 +59,9 @@ export async function fleetWork(
         jitter: Number.NaN,
         flows: [],
         clients: plan.clients,
+        // As with ping: nobody answers, so nothing of what was asked for was found.
+        failed: total.get('leases') === 0,
+        failedWith: ExitCode.ERROR,
       };
     },
     async close() {

@@ -1,5 +1,5 @@
 import type { Impairments } from 'etherconn/link';
-import { percent, scaled, whole } from '../views/format.ts';
+import { counted, percent, scaled, whole } from '../views/format.ts';
 import type { LabCondition } from './inspect.ts';
 import type { CableEnd, LabPlan } from './lab-plan.ts';
 import type { LabState } from './lab-state.ts';
@@ -100,7 +100,7 @@ function countsText(stats: DirectionStats): string {
   const parts = Object.entries(rest)
     .filter(([name, count]) => count > 0 && name !== 'delayed')
     .map(([name, count]) => `${whole(count)} ${name}`);
-  return [`${whole(frames)} frames`, ...parts].join(', ');
+  return [counted(frames, 'frame'), ...parts].join(', ');
 }
 
 /** The same as data. */

@@ -1,7 +1,7 @@
 import type { Second } from '../metrics/delta.ts';
 import type { FleetResult } from '../metrics/fleet-result.ts';
 import type { LatencyResult } from '../metrics/latency-result.ts';
-import { scaled, time, whole } from './format.ts';
+import { counted, scaled, time, whole } from './format.ts';
 
 /** What a second of a fleet says, besides the rates of its messages. */
 export interface FleetRates {
@@ -49,7 +49,7 @@ export function fleetRows(fleet: FleetResult): [name: string, text: string][] {
   const rows: [string, string][] = [
     [
       'leases',
-      `${whole(fleet.leases)} of ${whole(fleet.clients)} clients, ${scaled(fleet.leasesPerSecond)} leases/s, ${whole(fleet.bound)} held at the end`,
+      `${whole(fleet.leases)} of ${counted(fleet.clients, 'client')}, ${scaled(fleet.leasesPerSecond)} leases/s, ${whole(fleet.bound)} held at the end`,
     ],
   ];
   const { renewed, rebound, expired } = fleet;

@@ -31,6 +31,11 @@ export function whole(value: number): string {
     .replace(/\B(?=(\d{3})+$)/g, ' ');
 }
 
+/** '1 frame', '2 000 frames'. */
+export function counted(value: number, name: string): string {
+  return `${whole(value)} ${name}${value === 1 ? '' : 's'}`;
+}
+
 /** Seconds as '0:07', '1:02:03'. */
 export function clock(seconds: number): string {
   const total = Math.floor(seconds);

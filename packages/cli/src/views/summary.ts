@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { Found, ResponderResult, RunResult } from '../metrics/result.ts';
 import { fleetRows, percentilesOf } from './fleet.ts';
-import { percent, scaled, time, whole } from './format.ts';
+import { counted, percent, scaled, time, whole } from './format.ts';
 import { replayRows } from './replay.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -56,27 +56,33 @@ function foundLines(found: Found, paint: Paint): string[] {
     const unsent =
       sent.unsent === 0 ? '' : `, ${paint('yellow', `${whole(sent.unsent)} could not be sent in time`)}`;
     lines.push(
-      `${label('sent')}${whole(sent.packets)} packets, ${scaled(sent.pps, 'pps')}, ${scaled(sent.bps, 'bit/s')}${unsent}`,
+      `${label('sent')}${counted(sent.packets, 'packet')}, ${scaled(sent.pps, 'pps')}, ${scaled(sent.bps, 'bit/s')}${unsent}`,
     );
   }
   if (received !== null) {
     lines.push(
-      `${label('received')}${whole(received.packets)} packets, ${scaled(received.pps, 'pps')}, ${scaled(received.bps, 'bit/s')}`,
+      `${label('received')}${counted(received.packets, 'packet')}, ${scaled(received.pps, 'pps')}, ${scaled(received.bps, 'bit/s')}`,
     );
     const loss = `${whole(received.lost)}${received.loss === null ? '' : ` (${percent(received.loss)})`}`;
-    lines.push(
-      `${label('lost')}${received.lost === 0 ? loss : paint('red', loss)}   duplicates ${whole(received.duplicates)}   reordered ${whole(received.reordered)}${
-        received.late === 0 ? '' : `   too late ${whole(received.late)}`
-      }`,
-    );
+    // A responder is not told what was sent to it, so it cannot miss anything.
+    if (found.responder === undefined)
+      lines.push(
+        `${label('lost')}${received.lost === 0 ? loss : paint('red', loss)}   duplicates ${whole(received.duplicates)}   reordered ${whole(received.reordered)}${
+          received.late === 0 ? '' : `   too late ${whole(received.late)}`
+        }`,
+      );
     if (received.linkDropped > 0)
       lines.push(
-        `${label('dropped')}${whole(received.linkDropped)} frames here, because this process was too slow`,
+        `${label('dropped')}${counted(received.linkDropped, 'frame')} here, because this process was too slow`,
       );
     if (received.foreign > 0)
-      lines.push(`${label('foreign')}${whole(received.foreign)} datagrams that no sender of ours has sent`);
+      lines.push(
+        `${label('foreign')}${counted(received.foreign, 'datagram')} that no sender of ours has sent`,
+      );
     if (received.overLimit > 0)
-      lines.push(`${label('not shown')}${whole(received.overLimit)} packets of more flows than --max-flows`);
+      lines.push(
+        `${label('not shown')}${counted(received.overLimit, 'packet')} of more flows than --max-flows`,
+      );
   }
   if (latency !== null) lines.push(`${label('latency')}${percentilesOf(latency)}`);
   if (jitter !== null) lines.push(`${label('jitter')}${time(jitter)}`);
