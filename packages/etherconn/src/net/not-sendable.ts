@@ -1,10 +1,15 @@
 import { isSending } from '../dgram/is-sending.ts';
 import { handleNotSendable } from '../dgram/node-errors.ts';
+import { NodeServer } from './node-net.ts';
 
 /*
  * `child.send('server', socket)` takes the handle out to give it to another process. A handle that is none of the
  * kernel's takes the process down there (Node looks for a C++ object in it without asking), so that call is refused.
  */
+
+const { _emitCloseIfDrained: drainedOfNode } = NodeServer.prototype as unknown as {
+  _emitCloseIfDrained(): void;
+};
 
 /** Functions that stood in for `onread` of a handle, and did not come from there. */
 const harmless = new WeakSet<object>();
@@ -16,9 +21,19 @@ export function refuseSending(onread: unknown): void {
   harmless.add(onread);
 }
 
+/** What Node calls for each socket of a server that closes. It asks for the handle, and must not ask who asks. */
+const DRAINED = '_emitCloseIfDrained';
+
 /** Gives a server a handle that cannot be sent. */
 export function setServerHandle(server: object, handle: unknown): void {
   let current = handle;
+  Object.defineProperty(server, DRAINED, {
+    value(this: { [DRAINED](): void }): void {
+      if (current === null) drainedOfNode.call(this);
+    },
+    writable: true,
+    configurable: true,
+  });
   Object.defineProperty(server, '_handle', {
     get(): unknown {
       if (current !== null && isSending()) throw handleNotSendable();
