@@ -1,7 +1,7 @@
 /**
  * TCP inside of one process: { what: 'bulk' | 'echo', kind: 'host' | 'face' | 'node', mtu, hosts, connections, ms }. 'bulk'
  * is one connection between two hosts of a memory network, by the contract below the sockets or over host.net ('face'),
- * or over node:net's loopback. 'echo' is many connections of many hosts to one, of which 100 have a request under way,
+ * or over node:net's loopback. 'echo' is many connections of many hosts to four, of which 100 have a request under way,
  * and says what an idle one takes.
  */
 import { Host, MemoryNetwork } from 'etherconn';
@@ -13,6 +13,7 @@ const { what, kind = 'host', mtu = 1500, hosts = 1, connections = 1, ms = 500 } 
 const BLOCK = 64 * 1024;
 const REQUEST = 100;
 const UNDER_WAY = 100;
+const SERVERS = 4;
 /** Segments at a time that are opening. */
 const AT_ONCE = 200;
 
@@ -20,10 +21,10 @@ const network = new MemoryNetwork();
 /** @param {number} ms */
 const pass = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** @param {any} relay @param {number} n */
-function open(relay, n) {
+/** @param {any} relay @param {number} n @param {number} [neighbors] */
+function open(relay, n, neighbors) {
   const addresses = [`${hostAddress(n)}/8`];
-  return Host.createNow(relay, { mac: station(n), addresses, detectDuplicates: 'off', mtu });
+  return Host.createNow(relay, { mac: station(n), addresses, detectDuplicates: 'off', mtu, neighbors });
 }
 
 /** @param {Host} host */
@@ -61,12 +62,15 @@ if (what === 'bulk') {
   const perSegment = isNode ? 0 : made / (segments() - sent);
   answer({ value: (bytes - before) / 1e6 / seconds, 'bytes allocated per segment': perSegment });
 } else {
-  const server = open(network.relay({ sendingMode: 'batch' }), 0xffff);
+  // A host has 65,536 connections at most. Each must know all hosts, or it asks for them again and again.
+  const servers = network.relay({ sendingMode: 'batch' });
   const clients = network.relay({ sendingMode: 'batch' });
   const request = new Uint8Array(REQUEST);
-  endsOf(server).listen(PORT, (end) => {
-    end.onData = () => void end.write(request);
-  });
+  for (let i = 0; i < SERVERS; i++) {
+    endsOf(open(servers, 0xff00 + i, Math.max(1024, 2 * hosts))).listen(PORT, (end) => {
+      end.onData = () => void end.write(request);
+    });
+  }
   const ends = Array.from({ length: hosts }, (_, n) => endsOf(open(clients, n)));
   await pass(100);
   globalThis.gc?.();
@@ -76,7 +80,7 @@ if (what === 'bulk') {
   let opened = 0;
   while (opened < connections) {
     while (all.length < connections && all.length < opened + AT_ONCE) {
-      const end = ends[all.length % hosts].connect(hostAddress(0xffff), PORT);
+      const end = ends[all.length % hosts].connect(hostAddress(0xff00 + (all.length % SERVERS)), PORT);
       end.onOpen = () => {
         opened++;
       };
