@@ -28,4 +28,4 @@ export const time = (ms) => {
 export const percent = (ratio) => `${Number((100 * ratio).toPrecision(3))} %`;
 
 /** A point in time, in seconds from the start. */
-export const at = (seconds) => `${Number(seconds.toPrecision(6))} s`;
+export const at = (seconds) => `${Number(seconds.toFixed(1))} s`;

@@ -1,7 +1,7 @@
 /* Plots: drawn again when their width, the colours or the paper change. uPlot is loaded before. */
 /* global uPlot */
 import { element } from './elements.js';
-import { NOTHING } from './format.js';
+import { NOTHING, whole } from './format.js';
 
 /** Pixels across a sheet of paper. */
 const PAPER = 680;
@@ -43,7 +43,10 @@ export const lookOf = (x, y) => {
     grid: { stroke: colour('line'), width: 1 },
     ticks: { stroke: colour('line'), width: 1 },
   };
-  const written = (format) => (_plot, values) => values.map((value) => (value === null ? '' : format(value)));
+  // Between counts there is nothing to write.
+  const isWritten = (value, format) => value !== null && (format !== whole || Number.isInteger(value));
+  const written = (format) => (_plot, values) =>
+    values.map((value) => (isWritten(value, format) ? format(value) : ''));
   return [
     { ...common, values: written(x) },
     { ...common, size: 76, values: written(y) },
