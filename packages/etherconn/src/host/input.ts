@@ -209,7 +209,13 @@ export class Input implements HostReceiver, BatchSequel {
     if (!this.#verified(store, record, flags)) return;
     const { counters } = this.#state;
     // RFC 9293 §3.9.2.3: a connection has one host at each end.
-    if (record.payload === 0 || kind === AddressKind.MULTICAST || kind === AddressKind.BROADCAST) {
+    const isToGroup = (store.memory!.u8[record.start] & 1) === 1;
+    if (
+      isToGroup ||
+      record.payload === 0 ||
+      kind === AddressKind.MULTICAST ||
+      kind === AddressKind.BROADCAST
+    ) {
       counters.noProtocol++;
     } else {
       counters.tcp++;

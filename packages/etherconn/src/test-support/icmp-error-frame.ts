@@ -32,6 +32,15 @@ export function errorFrame(error: {
     destinationPort: error.destinationPort ?? 7,
     payload: new Uint8Array(1400),
   });
+  return quotingFrame(quoted.subarray(14, 14 + 48), { ...error, mac });
+}
+
+/** An ICMP error of a router that quotes a packet, or the beginning of one, to its `source`. */
+export function quotingFrame(
+  quoted: Uint8Array,
+  error: { type: number; code?: number; rest?: number; source: string; mac: string },
+): Uint8Array {
+  const { type, code = 0, rest = 0, mac } = error;
   const isV4 = !error.source.includes(':');
   const destination = parseIp(error.source);
   const path = {
@@ -42,9 +51,8 @@ export function errorFrame(error: {
     mac: null,
     mtu: 1500,
   };
-  const { type, code = 0, rest = 0 } = error;
   const from = parseIp(isV4 ? '10.0.0.254' : 'fe80::fe');
-  const packet = icmpPacket(path, from, type, code, rest, quoted, 14, 14 + 48);
+  const packet = icmpPacket(path, from, type, code, rest, quoted, 0, quoted.length);
   const frame = new Uint8Array(14 + packet.length);
   emitEthernet(frame, 0, {
     destination: parseMac(mac),

@@ -19,15 +19,12 @@ import {
 } from '../../wire/tcp-template.ts';
 import type { Output } from '../egress/output.ts';
 import type { Path } from '../ip/path.ts';
-import { RateLimit } from '../ip/rate-limit.ts';
 import type { TcpCounters } from '../tcp-stats.ts';
 import { OWN_WINDOW_SHIFT } from './connection.ts';
+import { ResetLimit } from './reset-limit.ts';
 import type { Segment } from './segment.ts';
 import { TTL } from './segment-sender.ts';
 
-/** Resets per second and at once. */
-const RATE = 200;
-const BURST = 100;
 const NO_MAC = new Uint8Array(6);
 const NO_VLANS: readonly [] = [];
 const words = new Uint32Array(TCP_TEMPLATE_WORDS);
@@ -73,18 +70,18 @@ export function endsOf(u8: Uint8Array, record: FrameRecord): Ends {
 export class Answers {
   readonly #output: Output;
   readonly #counters: TcpCounters;
-  readonly #resets: RateLimit;
+  readonly #resets: ResetLimit;
 
   constructor(clock: Clock, output: Output, counters: TcpCounters) {
     this.#output = output;
     this.#counters = counters;
-    this.#resets = new RateLimit(clock, RATE, BURST);
+    this.#resets = new ResetLimit(clock);
   }
 
   /** Resets what belongs to no connection: RFC 9293 §3.10.7.1. */
   refuse(u8: Uint8Array, record: FrameRecord, segment: Segment): void {
     if (segment.has(TcpFlag.RST)) return;
-    if (!this.#resets.take()) {
+    if (!this.#resets.take(u8, record)) {
       this.#counters.resetsLimited++;
       return;
     }

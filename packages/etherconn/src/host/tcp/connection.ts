@@ -1,6 +1,7 @@
 import type { FrameSender } from '../../relay/transmit.ts';
 import { sequenceAdd } from '../../wire/tcp-sequence.ts';
 import type { Path } from '../ip/path.ts';
+import type { RateLimit } from '../ip/rate-limit.ts';
 import type { Neighbor } from '../neighbor/neighbor.ts';
 import type { TcpCounters } from '../tcp-stats.ts';
 import { Congestion } from './congestion.ts';
@@ -41,8 +42,8 @@ export interface TcpRoom {
   send(connection: Connection, sequence: number, flags: number, offset: number, length: number): boolean;
   /** Has a timer call at the earliest of the connection's deadlines. */
   armTimer(connection: Connection): void;
-  /** May a challenge acknowledgment be sent (RFC 5961 §7)? */
-  mayChallenge(): boolean;
+  /** May a challenge acknowledgment be sent on it (RFC 5961 §7)? */
+  mayChallenge(connection: Connection): boolean;
   /** The connection has ended: with a failure, or in peace, then perhaps with a time to wait. */
   ended(connection: Connection, failure: Error | null, waits: boolean): void;
 }
@@ -126,6 +127,10 @@ export class Connection {
   /** Bytes received since the last acknowledgment, and whether one is due at once. */
   unconfirmed = 0;
   acknowledgeNow = false;
+  /** When a stray without data was last answered. Not an integer, as {@link lastHeard}. */
+  strayAnsweredAt: number = Number.NEGATIVE_INFINITY;
+  /** Limits challenges: each connection for itself, so that none tells of another (CVE-2016-5696). */
+  challenges: RateLimit | null = null;
 
   // Options.
   sackPermitted = false;

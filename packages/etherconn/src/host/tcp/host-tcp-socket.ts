@@ -68,6 +68,7 @@ export class HostTcpSocket extends Connection implements TcpSocket, PacketSender
   }
 
   keepAlive(delay: number): void {
+    if (this.state === TcpState.CLOSED) return;
     this.keepAliveDelay = delay;
     this.keepAliveProbes = 0;
     this.keepAliveAt = delay > 0 ? this.room.now() + delay : Infinity;

@@ -2,8 +2,8 @@ import type { BatchStore } from '../../relay/batch-store.ts';
 import { rethrowLater } from '../../rethrow.ts';
 import { isUnspecifiedIp } from '../../wire/ip.ts';
 import type { FrameRecord } from '../../wire/record.ts';
-import { TcpFlag, tcpSequence } from '../../wire/tcp.ts';
-import { isBefore } from '../../wire/tcp-sequence.ts';
+import { TcpFlag, tcpDestinationPort, tcpSequence, tcpSourcePort } from '../../wire/tcp.ts';
+import { isBefore, sequenceAdd } from '../../wire/tcp-sequence.ts';
 import type { Output } from '../egress/output.ts';
 import { hostError } from '../host-error.ts';
 import { AddressKind } from '../ip/addresses.ts';
@@ -30,9 +30,11 @@ import { tupleOf } from './tuple-table.ts';
 const CONNECTIONS_MAX = 65_536;
 /** As `node:net`: connections of a listening port that are established and not yet accepted. */
 const BACKLOG = 511;
-/** Challenges (RFC 5961 §7) per second and at once. */
+/** Challenges of a connection (RFC 5961 §7) per second and at once. */
 const RATE = 200;
 const BURST = 100;
+/** Bytes of a segment that an ICMP error quotes at least: the ports and the number. */
+const QUOTED_MIN = 8;
 
 const segment = new Segment();
 
@@ -56,7 +58,6 @@ export class HostTcp implements TcpRoom, Station {
   #sender: SegmentSender | null = null;
   #answers: Answers | null = null;
   #opening: Opening | null = null;
-  #challenges: RateLimit | null = null;
   /** The connection that was made last; the others hang on it. */
   #newest: HostTcpSocket | null = null;
   /** Connections now, without those that wait. */
@@ -90,6 +91,8 @@ export class HostTcp implements TcpRoom, Station {
     }
     const local = localAddress ?? path.source;
     const remote = path.destination;
+    if (local.length !== remote.length || !this.#isOwn(local))
+      throw hostError('EADDRNOTAVAIL', 'connect', 'the host does not have this address');
     if (this.#isFull()) throw hostError('ENOBUFS', 'connect', 'there are too many connections');
     const number = this.#choosePort(local, localPort, remote, port);
     const version = remote.length === 4 ? 4 : 6;
@@ -116,11 +119,8 @@ export class HostTcp implements TcpRoom, Station {
   ): TcpListening {
     this.#state.checkOpen('listen');
     const isAny = address === null || isUnspecifiedIp(address, 0, address.length === 4 ? 4 : 6);
-    if (!isAny) {
-      const kind = this.#state.addresses.kindOf(address, 0, address.length === 4 ? 4 : 6);
-      if (kind !== AddressKind.OWN && kind !== AddressKind.LOOPBACK)
-        throw hostError('EADDRNOTAVAIL', 'listen', 'the host does not have this address');
-    }
+    if (!isAny && !this.#isOwn(address))
+      throw hostError('EADDRNOTAVAIL', 'listen', 'the host does not have this address');
     return this.#openingNow().listeners.add(user, address, isAny, port, Math.max(1, backlog));
   }
 
@@ -206,7 +206,9 @@ export class HostTcp implements TcpRoom, Station {
     this.counters.timeWait++;
     // RFC 1337: a reset does not end the wait.
     if (segment.has(TcpFlag.RST)) return true;
-    if (segment.has(TcpFlag.FIN)) rows.renew(row, this.now());
+    const isEndAgain =
+      segment.has(TcpFlag.FIN) && sequenceAdd(segment.sequence, segment.length) === rows.receiveNext(row);
+    if (isEndAgain) rows.renew(row, this.now());
     if (segment.length > 0) {
       const echo = rows.timestamp(row);
       const now = (this.now() | 0) + rows.timestampOffset(row);
@@ -221,14 +223,17 @@ export class HostTcp implements TcpRoom, Station {
 
   /** The connection that has sent the segment that an ICMP error quotes (RFC 5927 §4: its number is under way), or null. */
   senderOf(u8: Uint8Array, quoted: FrameRecord): HostTcpSocket | null {
-    const { ipVersion: version, ipSource, ipDestination, sourcePort, destinationPort } = quoted;
-    if (sourcePort < 0 || this.#connections === null) return null;
+    const { ipVersion: version, ipSource, ipDestination, l4, l3End } = quoted;
+    // Routers need not quote more of a segment than this (RFC 792).
+    if (l4 === 0 || l3End - l4 < QUOTED_MIN || this.#connections === null) return null;
+    const sourcePort = tcpSourcePort(u8, l4);
+    const destinationPort = tcpDestinationPort(u8, l4);
     const number = this.#number;
     const tuple = tupleOf(number, u8, ipSource, sourcePort, u8, ipDestination, destinationPort, version);
     const found = this.#connections.find(tuple);
     if (found < 0 || (found & 1) === 1) return null;
     const c = this.#connections.at(found >> 1);
-    const sequence = tcpSequence(u8, quoted.l4) | 0;
+    const sequence = tcpSequence(u8, l4) | 0;
     const isOurs = !isBefore(sequence, c.unacknowledged) && isBefore(sequence, c.sentEnd);
     return isOurs ? c : null;
   }
@@ -237,6 +242,9 @@ export class HostTcp implements TcpRoom, Station {
   pathNarrowed(u8: Uint8Array, quoted: FrameRecord): void {
     const c = this.senderOf(u8, quoted);
     if (c === null || c.state < TcpState.ESTABLISHED) return;
+    const room = c.pathRoom;
+    // Each segment under way brings such a message. They go again for the first of them only.
+    if (this.segmentRoom(c) >= room) return;
     c.congestion.mss = c.segmentSize;
     const { window, threshold } = c.congestion;
     beginAgain(c);
@@ -260,9 +268,9 @@ export class HostTcp implements TcpRoom, Station {
     return this.#senderNow().send(c as HostTcpSocket, sequence, flags, offset, length);
   }
 
-  mayChallenge(): boolean {
-    this.#challenges ??= new RateLimit(this.#state.clock, RATE, BURST);
-    return this.#challenges.take();
+  mayChallenge(c: Connection): boolean {
+    c.challenges ??= new RateLimit(this.#state.clock, RATE, BURST);
+    return c.challenges.take();
   }
 
   armTimer(c: Connection): void {
@@ -305,6 +313,11 @@ export class HostTcp implements TcpRoom, Station {
     }
     this.#opening?.close(error);
     if (this.#number !== 0 && !canSend) this.#connections!.leave(this.#number);
+  }
+
+  #isOwn(address: Uint8Array): boolean {
+    const kind = this.#state.addresses.kindOf(address, 0, address.length === 4 ? 4 : 6);
+    return kind === AddressKind.OWN || kind === AddressKind.LOOPBACK;
   }
 
   #isFull(): boolean {

@@ -4,8 +4,11 @@ import { type Connection, LossMode, News } from './connection.ts';
 import { DUPLICATES_MEAN_LOSS } from './sack.ts';
 import type { Segment } from './segment.ts';
 
-/** Takes the acknowledgment of a segment: RFC 5681, RFC 6675. It lies between what is acknowledged and what was sent. */
-export function takeAcknowledgment(c: Connection, segment: Segment): void {
+/**
+ * Takes the acknowledgment of a segment: RFC 5681, RFC 6675. It lies between what is acknowledged and what was sent.
+ * `window` is the one before the segment came.
+ */
+export function takeAcknowledgment(c: Connection, segment: Segment, window: number): void {
   const { acknowledgment, options } = segment;
   const size = c.segmentSize;
   let fresh = 0;
@@ -14,7 +17,7 @@ export function takeAcknowledgment(c: Connection, segment: Segment): void {
     fresh = c.scoreboard.note(options.sack, options.sackBlocks, first, c.sentEnd);
   }
   if (isBefore(c.unacknowledged, acknowledgment)) advance(c, segment, size);
-  else if (acknowledgment === c.unacknowledged && c.isWaiting && isDuplicate(c, segment, fresh))
+  else if (acknowledgment === c.unacknowledged && c.isWaiting && isDuplicate(c, segment, fresh, window))
     c.duplicates++;
   if (c.lossMode === LossMode.NONE && c.isWaiting && isLost(c, size)) {
     c.lossMode = LossMode.RECOVERY;
@@ -27,9 +30,9 @@ export function takeAcknowledgment(c: Connection, segment: Segment): void {
   }
 }
 
-function isDuplicate(c: Connection, segment: Segment, fresh: number): boolean {
+function isDuplicate(c: Connection, segment: Segment, fresh: number, window: number): boolean {
   if (c.sackPermitted) return fresh > 0;
-  const isSame = segment.window << c.sendWindowShift === c.sendWindow;
+  const isSame = segment.window << c.sendWindowShift === window;
   return isSame && segment.payload === segment.payloadEnd && !segment.has(TcpFlag.FIN);
 }
 

@@ -57,6 +57,12 @@ export class Ranges {
     if (this.count > 0) this.#words[0] = laterOf(this.#words[0], start);
   }
 
+  /** Forgets all numbers from `end` on. */
+  dropFrom(end: number): void {
+    while (this.count > 0 && !isBefore(this.start(this.count - 1), end)) this.count--;
+    if (this.count > 0 && isBefore(end, this.end(this.count - 1))) this.#words[2 * this.count - 1] = end;
+  }
+
   /** The range that holds `number`, or -1. */
   find(number: number): number {
     for (let i = 0; i < this.count && !isBefore(number, this.start(i)); i++) {

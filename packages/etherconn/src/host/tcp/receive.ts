@@ -20,6 +20,10 @@ import { TcpState } from './tcp-state.ts';
 const TIMESTAMP_LIFETIME = 24 * 24 * 3600 * 1000;
 /** Milliseconds within which data is acknowledged (RFC 9293 §3.8.6.3: at most 500). */
 const ACKNOWLEDGE_WITHIN = 40;
+/** Milliseconds in which one stray without data is answered, as on Linux. */
+const STRAY_INTERVAL = 500;
+/** The shortest maximum segment size that is believed, as on Linux: shorter ones make much work of little data. */
+const MSS_MIN = 88;
 
 /** What the segment asks of the caller. */
 export const Reply = {
@@ -44,14 +48,14 @@ export function arrive(c: Connection, frame: CopyMemory, segment: Segment): numb
   }
   if (isTooOld(c, segment)) {
     counters.oldTimestamp++;
-    c.acknowledgeNow = true;
+    answerStray(c, segment);
     return Reply.NONE;
   }
   if (!isAcceptable(c, segment)) {
     if (segment.has(TcpFlag.RST)) counters.badResets++;
     else {
       counters.outOfWindow++;
-      c.acknowledgeNow = true;
+      answerStray(c, segment);
     }
     return Reply.NONE;
   }
@@ -73,7 +77,7 @@ function acceptable(c: Connection, frame: CopyMemory, segment: Segment): number 
   const oldest = (c.unacknowledged - Math.max(c.sendWindowMost, 65_535)) | 0;
   if (isBefore(c.sentEnd, acknowledgment) || isBefore(acknowledgment, oldest)) {
     counters.badAcknowledgment++;
-    if (c.room.mayChallenge()) c.acknowledgeNow = true;
+    if (c.room.mayChallenge(c)) answerStray(c, segment);
     return Reply.NONE;
   }
   counters.taken++;
@@ -81,9 +85,11 @@ function acceptable(c: Connection, frame: CopyMemory, segment: Segment): number 
     c.recentTimestamp = segment.options.timestamp;
   if (c.state === TcpState.SYN_RECEIVED) establish(c);
   if (isAtMost(c.unacknowledged, acknowledgment)) {
+    const window = c.sendWindow;
     takeWindow(c, segment);
-    takeAcknowledgment(c, segment);
-    if (c.sendWindow === 0) c.timeouts = 0;
+    takeAcknowledgment(c, segment, window);
+    // An open peer may keep its window closed for ever, but not for a user who has gone.
+    if (c.sendWindow === 0 && !c.isOrphan) c.timeouts = 0;
   }
   if (c.endAcknowledged && endAcknowledged(c)) return Reply.NONE;
   takeData(c, frame, segment);
@@ -113,8 +119,19 @@ function isAcceptable(c: Connection, segment: Segment): boolean {
     }
     return true;
   }
-  if (isInWindow(sequence, next, window)) return true;
+  // Without data also right behind it: there is the other side's next number when it has filled the window.
+  if (isInWindow(sequence, next, length === 0 ? window + 1 : window)) return true;
   return length > 0 && isInWindow(sequenceAdd(sequence, length - 1), next, window);
+}
+
+/** Acknowledges what was sent before. Two ends that disagree on that must not answer each other's answers for ever. */
+function answerStray(c: Connection, segment: Segment): void {
+  if (segment.length === 0 || segment.has(TcpFlag.SYN)) {
+    const now = c.room.now();
+    if (now - c.strayAnsweredAt < STRAY_INTERVAL) return;
+    c.strayAnsweredAt = now;
+  }
+  c.acknowledgeNow = true;
 }
 
 /** RFC 5961 §3: only the number that is expected next resets a connection. */
@@ -135,7 +152,7 @@ function reset(c: Connection, segment: Segment): void {
 
 function challenge(c: Connection): void {
   c.room.counters.challenged++;
-  if (c.room.mayChallenge()) sendAcknowledgment(c);
+  if (c.room.mayChallenge(c)) sendAcknowledgment(c);
 }
 
 /** RFC 9293 §3.10.7.3. */
@@ -167,7 +184,7 @@ function answerToSyn(c: Connection, segment: Segment): number {
   c.windowSequence = segment.sequence;
   c.windowAcknowledgment = segment.acknowledgment;
   if (isAnswer) {
-    takeAcknowledgment(c, segment);
+    takeAcknowledgment(c, segment, c.sendWindow);
     establish(c);
     c.acknowledgeNow = true;
   } else {
@@ -180,7 +197,7 @@ function answerToSyn(c: Connection, segment: Segment): number {
 
 /** Options of a SYN. What it does not offer is off. */
 export function takeOptions(c: Connection, options: TcpOptions): void {
-  if (options.mss > 0) c.peerMss = options.mss;
+  if (options.mss > 0) c.peerMss = Math.max(options.mss, MSS_MIN);
   else c.peerMss = c.remote.length === 4 ? 536 : 1220;
   c.sackPermitted = options.sackPermitted;
   c.timestamps = options.hasTimestamps;
@@ -236,7 +253,10 @@ function endAcknowledged(c: Connection): boolean {
 }
 
 function takeData(c: Connection, frame: CopyMemory, segment: Segment): void {
-  const { payload, payloadEnd, sequence } = segment;
+  const { payload, sequence } = segment;
+  // Nothing comes behind the end.
+  const most = c.endKnown ? Math.max(0, sequenceDistance(c.endSequence, sequence)) : Infinity;
+  const payloadEnd = Math.min(segment.payloadEnd, payload + most);
   if (payload === payloadEnd || c.endReceived) return;
   if (c.isOrphan) {
     // Nobody will read it: RFC 1122 §4.2.2.13.
@@ -266,9 +286,10 @@ function takeData(c: Connection, frame: CopyMemory, segment: Segment): void {
 /** The other side's end, once everything before it has come. */
 function takeEnd(c: Connection, segment: Segment): void {
   if (c.state === TcpState.CLOSED || c.endReceived) return;
-  if (segment.has(TcpFlag.FIN)) {
+  if (segment.has(TcpFlag.FIN) && !c.endKnown) {
     c.endKnown = true;
     c.endSequence = sequenceAdd(segment.sequence, segment.payloadEnd - segment.payload);
+    c.received.pieces?.dropFrom(c.endSequence);
   }
   if (!c.endKnown || c.endSequence !== c.received.next) return;
   c.endReceived = true;

@@ -24,5 +24,7 @@ export function tell(c: HostTcpSocket): void {
     else c.user.closed();
   } catch (error) {
     rethrowLater(error);
+    // Nobody has taken it.
+    if (c.user === null) c.abort();
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { Clock } from '../../clock.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
@@ -40,5 +41,25 @@ describe('timer wheel', () => {
     wheel.set(0, 100, 0);
     await clock.advance(1000);
     assert.deepEqual(fired, [20]);
+  });
+
+  it('fires everything once after the clock has gone on for a year unheard, without a look at each millisecond', () => {
+    let time = 0;
+    const due: (() => void)[] = [];
+    const clock: Clock = {
+      now: () => time,
+      wallTime: () => time,
+      setTimer: (callback) => {
+        due.push(callback);
+        return { cancel: () => due.splice(due.indexOf(callback), 1) };
+      },
+    };
+    const fired: number[] = [];
+    const wheel = new TimerWheel(clock, (id) => fired.push(id));
+    for (const [id, at] of [1, 500, 2000, 100_000].entries()) wheel.set(id, at, 0);
+    time = 365 * 86_400_000;
+    due.pop()!();
+    assert.deepEqual(fired.toSorted(), [0, 1, 2, 3]);
+    assert.equal(due.length, 0);
   });
 });

@@ -86,6 +86,8 @@ export class TimerWheel {
     const until = Math.max(Math.floor(this.#clock.now()), this.#timerTick);
     this.#timer = null;
     this.#timerTick = Infinity;
+    // After a long time each slot needs one look.
+    this.#tick = Math.max(this.#tick, until - SLOTS + 1);
     while (this.#tick <= until && this.#size > 0) {
       const slot = this.#tick & (SLOTS - 1);
       // What is set anew while the slot is emptied goes at least one further.

@@ -34,6 +34,7 @@ export function deadlinePassed(c: Connection, now: number): void {
 function retransmissionTimeout(c: Connection, now: number): void {
   const isOpening = c.state === TcpState.SYN_SENT || c.state === TcpState.SYN_RECEIVED;
   if (c.timeouts >= (isOpening ? SYN_TIMEOUTS : TIMEOUTS)) {
+    if (!isOpening) sendReset(c);
     const syscall = isOpening ? 'connect' : 'read';
     c.room.ended(c, hostError('ETIMEDOUT', syscall, 'the other side does not answer'), false);
     return;
