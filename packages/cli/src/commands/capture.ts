@@ -6,6 +6,7 @@ import type { Recorder } from '../capture/recorder.ts';
 import type { Target } from '../capture/targets.ts';
 import { ExitCode } from '../exit-code.ts';
 import type { Filter } from '../filter/filter.ts';
+import { Interruption } from '../interruption.ts';
 import { LineOutput } from '../line-output.ts';
 import { parseThreshold, type Threshold } from '../metrics/threshold.ts';
 import { namespacePath } from '../runner/engine.ts';
@@ -16,7 +17,6 @@ import { checkWritable } from '../views/output-file.ts';
 import { captureResult, secondOf } from './capture-result.ts';
 import { parsed, repeated } from './common-options.ts';
 import { explainFailure, guarded } from './failure.ts';
-import { Interruption } from './interruption.ts';
 
 /** Longest packet of pcapng files that every reader takes. */
 const WHOLE_FRAME = 262_144;

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { Command } from 'commander';
 import type { Impairments } from 'etherconn/link';
 import { ExitCode } from '../exit-code.ts';
+import { Interruption } from '../interruption.ts';
 import { type CableRequest, type LabPlan, parseCable, parseLabName, planCables } from '../lab/lab-plan.ts';
 import { LineOutput } from '../line-output.ts';
 import { parseBitRate, parseCount, parseDuration, parseRatio } from '../scenario/quantity.ts';
@@ -202,25 +203,19 @@ async function act(
   options: ShowOptions,
   work: (signal: AbortSignal) => Promise<readonly string[]>,
 ): Promise<void> {
-  const interrupted = new AbortController();
-  let interruption: NodeJS.Signals | undefined;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    interruption ??= signal;
-    interrupted.abort(new Error(`interrupted by ${signal}`));
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const interruption = new Interruption({ endsAtSecond: false });
   const code = await guarded(options.verbose === true, async () => {
     try {
       const output = new LineOutput(process.stdout);
-      for (const line of await work(interrupted.signal)) output.line(line);
+      for (const line of await work(interruption.signal)) output.line(line);
       await output.flush();
       return ExitCode.OK;
     } catch (error) {
-      if (interruption === undefined) throw error;
-      return 128 + constants.signals[interruption];
+      if (interruption.exitCode === undefined) throw error;
+      return interruption.exitCode;
     }
   });
-  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  interruption.close();
   process.exitCode = code;
 }
 

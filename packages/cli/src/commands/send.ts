@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { OptionError } from 'etherconn';
@@ -6,6 +5,7 @@ import { decodeFrame } from 'etherconn/capture';
 import { build, type FrameParts, parse, show } from 'etherconn/frames';
 import { printFrame } from 'etherconn/wire';
 import { ExitCode } from '../exit-code.ts';
+import { Interruption } from '../interruption.ts';
 import { LineOutput } from '../line-output.ts';
 import type { EngineName } from '../runner/engine.ts';
 import { parseCount, parseDuration } from '../scenario/quantity.ts';
@@ -121,14 +121,8 @@ async function sendFrames(
     import('../runner/engine.ts'),
     import('../send/asking.ts'),
   ]);
-  const interrupted = new AbortController();
-  let interruption: NodeJS.Signals | undefined;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    interruption = signal;
-    interrupted.abort();
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  const { signal } = interrupted;
+  const interruption = new Interruption();
+  const { signal } = interruption;
   const opened = await openEngine({ engine, interfaceName, netns, seed: 0 });
   const { relay } = opened;
   const say = (direction: 'out' | 'in', frame: Uint8Array, after: number | null): void => {
@@ -173,12 +167,12 @@ async function sendFrames(
     // What was sent has left when the relay is closed.
     await asking?.close();
     await opened.close();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    interruption.close();
   }
   const answered = asking === null ? '' : `, ${asking.answered} of ${frames.length} answered`;
   if (options.json !== true)
     output.line(`${sent} ${sent === 1 ? 'frame' : 'frames'} sent, ${bytes} bytes${answered}`);
   await output.flush();
-  if (interruption !== undefined) return 128 + constants.signals[interruption];
+  if (interruption.exitCode !== undefined) return interruption.exitCode;
   return asking !== null && asking.answered === 0 ? ExitCode.ERROR : ExitCode.OK;
 }

@@ -4,6 +4,7 @@ import { cpus, release, type } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { captureTo } from 'etherconn';
 import { ExitCode } from '../exit-code.ts';
+import { Interruption } from '../interruption.ts';
 import { LineOutput } from '../line-output.ts';
 import { Delta } from '../metrics/delta.ts';
 import { type RunInfo, type RunResult, resultOf } from '../metrics/result.ts';
@@ -18,7 +19,6 @@ import { terminalView } from '../views/terminal.ts';
 import type { RunOutcome, View } from '../views/view.ts';
 import type { CommonOptions } from './common-options.ts';
 import { explainFailure } from './failure.ts';
-import { Interruption } from './interruption.ts';
 
 /** For programs that watch runs in this process; what is published is theirs to read alone. */
 const channels = {

@@ -1,7 +1,7 @@
-import { constants } from 'node:os';
 import { addonStatus, EtherconnError } from 'etherconn';
 import { namespaceObstacle } from 'etherconn/testing';
 import { ExitCode } from '../exit-code.ts';
+import { Interruption } from '../interruption.ts';
 import { Progress, summarize, table } from './report.ts';
 import { kernelStage, memoryStage, type Stage } from './stage.ts';
 import { runTraffic, type Tally } from './traffic.ts';
@@ -35,24 +35,19 @@ export async function demo(options: DemoOptions): Promise<number> {
     roundTrips: new Float64Array(total),
     elapsed: 0,
   };
-  const interrupted = new AbortController();
-  let interruption: NodeJS.Signals | undefined;
-  const onSignal = (signal: NodeJS.Signals) => {
-    interruption ??= signal;
-    interrupted.abort(new Error(`interrupted by ${signal}`));
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  // In a user namespace a signal of the terminal comes twice: from there, and from the process that waits for this one.
+  const interruption = new Interruption({ endsAtSecond: false });
   try {
     const stage = await openStage(obstacle, options);
     if (stage === undefined) return ExitCode.ERROR;
-    await play(stage, tally, options.requests, interrupted.signal);
+    await play(stage, tally, options.requests, interruption.signal);
     const summary = summarize(stage.engine, tally);
     process.stdout.write(`${options.json === true ? JSON.stringify(summary) : table(summary)}\n`);
     // As a shell says it of a program that a signal has ended.
-    if (interruption !== undefined) return 128 + constants.signals[interruption];
+    if (interruption.exitCode !== undefined) return interruption.exitCode;
     return summary.answered === total && summary.misdelivered === 0 ? ExitCode.OK : ExitCode.ERROR;
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    interruption.close();
   }
 }
 

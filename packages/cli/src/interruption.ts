@@ -1,11 +1,13 @@
 import { constants } from 'node:os';
 
-/** Ctrl-C and SIGTERM while a command runs: the first asks it to end, the second ends the process. */
+/** Ctrl-C and SIGTERM while a command runs: the first asks it to end, the second ends the process unless it must clean up. */
 export class Interruption {
   readonly #controller = new AbortController();
+  readonly #endsAtSecond: boolean;
   #signal: NodeJS.Signals | undefined;
 
-  constructor() {
+  constructor({ endsAtSecond = true }: { readonly endsAtSecond?: boolean } = {}) {
+    this.#endsAtSecond = endsAtSecond;
     process.on('SIGINT', this.#onSignal).on('SIGTERM', this.#onSignal);
   }
 
@@ -28,8 +30,11 @@ export class Interruption {
   }
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
-    // Who asks twice does not want to wait.
-    if (this.#signal !== undefined) process.exit(128 + constants.signals[signal]);
+    if (this.#signal !== undefined) {
+      // Who asks twice does not want to wait.
+      if (this.#endsAtSecond) process.exit(128 + constants.signals[signal]);
+      return;
+    }
     this.#signal = signal;
     this.#controller.abort(new Error(`interrupted by ${signal}`));
   };
