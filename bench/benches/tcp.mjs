@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../lib/child.mjs';
 import { Bench, FAR, NEAR } from '../lib/namespaces.mjs';
@@ -143,7 +144,7 @@ export async function run(context) {
       ),
     );
     const machines = quick ? 1000 : HOSTS;
-    introduce(bench, machines);
+    await introduce(bench, machines);
     results.push(
       await measure(
         {
@@ -245,13 +246,15 @@ async function http(bench, ms, options) {
  * @param {Bench} bench
  * @param {number} count
  */
-function introduce({ far }, count) {
-  const lines = Array.from(
-    { length: count },
-    (_, n) => `neigh replace ${hostAddress(n)} lladdr ${station(n)} dev ${FAR} nud permanent\n`,
-  );
+async function introduce({ far }, count) {
   far.run('ip', 'route', 'add', '10.16.0.0/16', 'dev', FAR);
-  far.run('sh', '-c', `echo '${lines.join('')}' | ip -batch -`);
+  const ip = far.spawn('ip', '-batch', '-');
+  for (let n = 0; n < count; n++) {
+    ip.stdin?.write(`neigh replace ${hostAddress(n)} lladdr ${station(n)} dev ${FAR} nud permanent\n`);
+  }
+  ip.stdin?.end();
+  const [code] = await once(ip, 'exit');
+  if (code !== 0) throw new Error('the far kernel has not taken the hosts as neighbors');
 }
 
 /** @param {number} milliseconds */
