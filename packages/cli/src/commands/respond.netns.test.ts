@@ -182,7 +182,7 @@ test('wrong input is told before anything is opened', async () => {
     [['dhcp', 'vb', '--pool', '10.64.1.1,10.64.1.5'], /one range/],
     [
       ['dhcp', 'vb', '--pool', '192.0.2.1+5'],
-      /--pool: must be in the network of --address \(10\.64\.0\.1\/16\)/,
+      /--pool: must be in the network of --address \(10\.64\.0\.1\/16\): give both/,
     ],
     [['dhcp', 'vb', '--pool', '10.64.0.1+5'], /must not have the server's own address/],
     [['dhcp', 'vb', '--address', '10.0.0.1'], /with its prefix/],

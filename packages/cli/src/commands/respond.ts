@@ -145,7 +145,7 @@ async function dhcp(interfaceName: string, options: DhcpOptions): Promise<number
   const mask = address.prefix === 0 ? 0 : (0xffffffff << (32 - address.prefix)) >>> 0;
   for (const each of [pool.first, pool.first + pool.size - 1])
     if ((each & mask) >>> 0 !== (address.address & mask) >>> 0)
-      throw new ScenarioError('--pool', `must be in the network of --address (${address.text})`);
+      throw new ScenarioError('--pool', `must be in the network of --address (${address.text}): give both`);
   if (address.address >= pool.first && address.address < pool.first + pool.size)
     throw new ScenarioError('--pool', `must not have the server's own address (${address.text})`);
   if (domain !== undefined && !/^[A-Za-z0-9._-]{1,253}$/.test(domain))
