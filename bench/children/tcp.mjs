@@ -14,6 +14,8 @@ const REQUEST = 100;
 const BLOCK = 64 * 1024;
 /** Openers under way at once. */
 const OPENING = 16;
+/** Ports that it connects to in turn: an ended connection keeps its local port from the next one to the same port. */
+const PORTS = 16;
 const ends = await openEnds(options);
 const request = new Uint8Array(REQUEST).fill(0x5a);
 let bytes = 0;
@@ -70,7 +72,8 @@ switch (role) {
     break;
   }
   case 'server':
-    ends.listen(PORT, (end) => onMessages(end, () => void end.write(request)));
+    for (let n = 0; n < PORTS; n++)
+      ends.listen(PORT + n, (end) => onMessages(end, () => void end.write(request)));
     break;
   case 'client': {
     const all = Array.from({ length: connections }, () => ends.connect(address, PORT));
@@ -82,8 +85,9 @@ switch (role) {
   }
   case 'opener': {
     let done = 0;
+    let opened = 0;
     const open = () => {
-      const end = ends.connect(address, PORT);
+      const end = ends.connect(address, PORT + (opened++ % PORTS));
       end.onOpen = () => void end.write(request);
       onMessages(end, () => {
         done++;
