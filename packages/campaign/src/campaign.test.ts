@@ -259,6 +259,125 @@ test('a second campaign is refused while one is under way', async () => {
   );
 });
 
+test('an agent that cannot run the scenario is succeeded once, and gets nothing again', async () => {
+  const [victim] = addFour();
+  victim.executor.broken = true;
+  await stage.begin();
+  const outcome = await stage.end();
+  assertWhole(outcome);
+  assert.equal(outcome.snapshot.takeovers.length, 1);
+  assert.ok(
+    outcome.snapshot.events.some(({ text }) => text === 'agent a1 cannot run this: no interface eth7'),
+  );
+});
+
+test('a scenario that nobody can run ends the campaign, and the reason says why', async () => {
+  addFour();
+  await stage.begin({ scenario: 'bad', wait: 3000 });
+  assert.match(
+    (await stage.end()).snapshot.reason!,
+    /nobody has taken 100 ranges; a1: scenario: no such thing/,
+  );
+});
+
+test('a campaign that is stopped before its start ends', async () => {
+  stage.addAgent('a1');
+  await stage.begin({ wait: 60_000 });
+  await stage.clock.advance(2000);
+  const [bucket] = [...stage.server.buckets.keys()].filter((name) => name.startsWith('ec-'));
+  const { value, revision } = stage.server.buckets.get(bucket)!.get('run')!;
+  const stopped = { ...(value as object), phase: 'aborted', reason: 'stopped' };
+  void stage.server.client().put(bucket, 'run', stopped, revision);
+  const { snapshot } = await stage.end();
+  assert.equal(snapshot.reason, 'stopped');
+  assert.ok(stage.clock.now() < 10_000);
+});
+
+test('an agent that speaks for another, or says what makes no sense, changes nothing', async () => {
+  addFour();
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  const [bucket] = [...stage.server.buckets.keys()].filter((name) => name.startsWith('ec-'));
+  const keys = stage.server.buckets.get(bucket)!;
+  const a2 = keys.get('agents.a2')!.value as { incarnation: string };
+  const rogue = stage.server.client();
+  const generation = bucket.slice('ec-'.length);
+  const message = {
+    ...{ run: stage.coordinator!.run, agent: 'a2', incarnation: a2.incarnation, seq: 1000, from: 1000 },
+    ...{ at: 0, length: 0, spans: [], delta: { counters: { sent: 1e6 }, histograms: {} } },
+    ...{ finished: [], failures: [], last: true },
+  };
+  const bad = { count: 1, sum: 1, min: 1, max: 1, hdr: 'no histogram' };
+  void rogue.put(bucket, 'agents.rogue', { ...a2, incarnation: 'other' }, 0);
+  void rogue.publishResult(generation, 'rogue', '1', message);
+  void rogue.publishResult(generation, 'a2', '2', { ...message, from: 500 });
+  void rogue.publishResult(generation, 'a2', '3', {
+    ...message,
+    delta: { counters: {}, histograms: { latency: bad } },
+  });
+  const { snapshot, total } = await stage.end();
+  assert.deepEqual(snapshot.takeovers, []);
+  assert.equal(snapshot.results.rejected, 1);
+  assert.equal(snapshot.results.malformed, 3);
+  assert.equal(total.get('sent'), 100_000);
+});
+
+test('an agent that comes back as another while nobody coordinates is succeeded by whoever is there', async () => {
+  const [victim] = addFour({ length: 20_000 });
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  stage.killCoordinator();
+  Object.assign(victim.hub, { cutOut: true, cutIn: true });
+  await stage.clock.advance(8000);
+  Object.assign(victim.hub, { cutOut: false, cutIn: false });
+  await stage.clock.advance(2000);
+  await stage.resume();
+  const outcome = await stage.end();
+  assertWhole(outcome);
+  assert.deepEqual(stage.overlaps(), []);
+  assert.equal(outcome.snapshot.takeovers.length, 1);
+});
+
+test('a lease that nobody has ended holds again when its agent comes late', async () => {
+  const [victim] = addFour({ length: 20_000 });
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  const renewals = (): number => {
+    const [bucket] = [...stage.server.buckets.values()].slice(-1);
+    return (bucket.get('agents.a1')!.value as { renewal: number }).renewal;
+  };
+  const before = renewals();
+  await stage.until(() => renewals() > before);
+  await stage.clock.advance(10);
+  stage.killCoordinator();
+  Object.assign(victim.hub, { cutOut: true, cutIn: true });
+  await stage.clock.advance(3000);
+  Object.assign(victim.hub, { cutOut: false, cutIn: false });
+  await stage.clock.advance(700);
+  await stage.resume();
+  const outcome = await stage.end();
+  assertWhole(outcome);
+  assert.deepEqual(outcome.snapshot.takeovers, []);
+  assert.ok(victim.executor.refused > 0);
+});
+
+test('answers that are lost while ranges are given are no obstacle', async () => {
+  const [victim, ...others] = addFour();
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  stage.kill(victim);
+  await stage.until(
+    () => stage.coordinator !== null && stage.log.some((line) => line.includes('a1 is lost')),
+  );
+  stage.coordinatorHub!.cutIn = true;
+  await stage.clock.advance(1500);
+  stage.coordinatorHub!.cutIn = false;
+  const { snapshot } = await stage.end();
+  assert.equal(snapshot.ranges.done, 100);
+  assert.equal(others.length, 3);
+  assert.deepEqual(stage.overlaps(), []);
+});
+
 test('a hundred agents cost the server at most 400 messages a second, answers included', async () => {
   for (let i = 0; i < 100; i++) stage.addAgent(`a${i}`, { length: 60_000 });
   await stage.begin({ agents: 100, lease: 9000, step: 2000 });

@@ -30,6 +30,9 @@ import { Runs } from './runs.ts';
 
 /** Exchanges by which a clock's offset is estimated, and milliseconds until it is estimated again. */
 const EXCHANGES = 8;
+const EXCHANGES_MAX = 64;
+/** Milliseconds of error that more exchanges are not worth. */
+const GOOD_ERROR = 0.25;
 const CLOCK_INTERVAL = 120_000;
 /** Milliseconds between looks at the store when nothing was heard, and after a failure. */
 const LOOK = 30_000;
@@ -183,7 +186,9 @@ export class Agent {
     if (isOver(run)) return;
     const { hub, clock, name, log } = this.#options;
     log(`campaign ${run.run}`);
-    const publisher = new Publisher(hub, clock, name);
+    const publisher = new Publisher(hub, clock, name, (error) =>
+      log(`results are not sent: ${error.message}`),
+    );
     this.#engagement = { run, generation: current.generation, publisher, stops: [] };
     this.#clockAt = Number.NEGATIVE_INFINITY;
     await this.#loadJournals(this.#engagement);
@@ -260,7 +265,6 @@ export class Agent {
         interfaces: executor.interfaces,
         clock: this.#clock,
         grant: life.grant,
-        spans: [...life.known.values()].map(({ first, count, epoch }) => ({ first, count, epoch })),
       }),
       onRenewed: (fenceAt) => executor.sendUntil(unfenced ? Number.POSITIVE_INFINITY : fenceAt),
       onLost: (why, superseded) => {
@@ -272,6 +276,7 @@ export class Agent {
         else void this.#endLife().then(this.#sync);
       },
       onGone: this.#sync,
+      onTrouble: (error) => log(`the lease is not renewed: ${error.message}`),
     });
     const life: Life = {
       membership,
@@ -343,6 +348,8 @@ export class Agent {
         await this.#options.executor.prepare(run.scenario);
         for (const { first, count, epoch } of spans)
           await life.runs.prepare({ first, count, epoch }, clientsOf(run, { first, count }), run.seed);
+        // Once more just before the start: clocks drift while agents are waited for.
+        if (this.#engagement?.run.startAt === null) await this.#measureClock();
       } catch (error) {
         this.#failed(life, error);
         return;
@@ -384,7 +391,8 @@ export class Agent {
   async #measureClock(): Promise<void> {
     const { hub, clock, epoch, name } = this.#options;
     const exchanges: Exchange[] = [];
-    for (let i = 0; i < EXCHANGES; i++) {
+    for (let i = 0; i < EXCHANGES_MAX; i++) {
+      if (i >= EXCHANGES && (estimateOffset(exchanges)?.error ?? 0) <= GOOD_ERROR) break;
       const asked = clock.now() + epoch;
       let answer: unknown;
       try {

@@ -22,6 +22,8 @@ export interface MembershipOptions {
   readonly onLost: (why: string, superseded: boolean) => void;
   /** The store is not the one that it was. */
   readonly onGone: () => void;
+  /** Told what the server says that nobody expects. It is tried again. */
+  readonly onTrouble: (error: Error) => void;
 }
 
 /**
@@ -36,6 +38,7 @@ export class Membership {
   #bucket = '';
   #revision = 0;
   #renewal = 0;
+  #lastSentAt = Number.NEGATIVE_INFINITY;
   /** An answer was lost: what is in the store is not known. */
   #uncertain = false;
   #lost = false;
@@ -107,7 +110,10 @@ export class Membership {
     } catch (error) {
       if (error instanceof ConflictError || error instanceof NoAnswerError) this.#uncertain = true;
       else if (error instanceof GoneError) this.#options.onGone();
-      else throw error;
+      else {
+        this.#uncertain = true;
+        this.#options.onTrouble(error as Error);
+      }
     } finally {
       this.#busy = false;
       this.#schedule();
@@ -123,13 +129,16 @@ export class Membership {
       this.#renewTimer = this.#options.clock.setTimer(() => this.renew(), delay);
       return;
     }
-    this.#renewTimer = this.#options.clock.setTimer(() => this.renew(), this.#lease.interval);
+    // Counted from when the last one was sent: a slow answer must not make the next renewal late.
+    const delay = Math.max(0, this.#lastSentAt + this.#lease.interval - this.#options.clock.now());
+    this.#renewTimer = this.#options.clock.setTimer(() => this.renew(), delay);
   }
 
   async #write(): Promise<void> {
     const { hub, clock, agent, incarnation, describe } = this.#options;
     const renewal = ++this.#renewal;
     const sentAt = clock.now();
+    this.#lastSentAt = sentAt;
     this.#sentAt.set(renewal, sentAt);
     this.#sentAt.delete(renewal - REMEMBERED);
     const record: AgentRecord = { ...describe(), agent, incarnation, renewal, fenced: false };
@@ -173,9 +182,20 @@ export class Membership {
     this.#lease.renewed(sentAt);
     onRenewed(this.#lease.fenceAt);
     this.#fenceTimer?.cancel();
+    this.#fenceTimer = clock.setTimer(() => this.#lastChance(), this.#lease.fenceAt - clock.now());
+  }
+
+  /**
+   * The time to send is over, so nothing leaves. But as long as the coordinator has not ended the lease, a renewal makes it
+   * hold again: a process that was kept from running has an answer, or an attempt, still before it.
+   */
+  #lastChance(): void {
+    const { clock } = this.#options;
+    if (this.#lost || this.#lease.holds(clock.now())) return;
+    this.renew();
     this.#fenceTimer = clock.setTimer(() => {
       if (!this.#lease.holds(clock.now())) this.#lose('the lease could not be renewed in time');
-    }, this.#lease.fenceAt - clock.now());
+    }, this.#lease.interval);
   }
 
   #lose(why: string, superseded = false): void {

@@ -1,5 +1,5 @@
 import type { Clock } from 'etherconn';
-import { type Hub, NoAnswerError } from '../hub/hub.ts';
+import { GoneError, type Hub, NoAnswerError } from '../hub/hub.ts';
 import type { ResultMessage } from '../protocol/records.ts';
 import type { Outbox } from '../results/outbox.ts';
 
@@ -11,6 +11,7 @@ export class Publisher {
   readonly #hub: Hub;
   readonly #clock: Clock;
   readonly #agent: string;
+  readonly #onTrouble: (error: Error) => void;
   readonly #outboxes: Map<string, Outbox> = new Map();
   readonly #sentAt = new Map<string, number>();
   #generation = '';
@@ -18,10 +19,12 @@ export class Publisher {
   /** Messages sent more than once. */
   resent = 0;
 
-  constructor(hub: Hub, clock: Clock, agent: string) {
+  /** @param onTrouble told what the server says that nobody expects; it is tried again */
+  constructor(hub: Hub, clock: Clock, agent: string, onTrouble: (error: Error) => void) {
     this.#hub = hub;
     this.#clock = clock;
     this.#agent = agent;
+    this.#onTrouble = onTrouble;
   }
 
   get outboxes(): readonly Outbox[] {
@@ -45,7 +48,11 @@ export class Publisher {
   }
 
   acknowledge(incarnation: string, generation: string, upTo: number): void {
-    if (generation === this.#generation) this.#outboxes.get(incarnation)?.acknowledge(upTo);
+    if (generation !== this.#generation) return;
+    const outbox = this.#outboxes.get(incarnation);
+    if (outbox === undefined) return;
+    for (const message of outbox.pending) if (message.seq <= upTo) this.#sentAt.delete(nameOf(message));
+    outbox.acknowledge(upTo);
   }
 
   /** Whether the coordinator has counted all. */
@@ -63,14 +70,14 @@ export class Publisher {
         await outbox.compact();
       }
     } catch (error) {
-      if (!(error instanceof NoAnswerError) && (error as Error).name !== 'GoneError') throw error;
+      if (!(error instanceof NoAnswerError || error instanceof GoneError)) this.#onTrouble(error as Error);
     } finally {
       this.#sending = false;
     }
   }
 
   async #sendOne(message: ResultMessage): Promise<void> {
-    const key = `${message.incarnation}.${message.from}-${message.seq}`;
+    const key = nameOf(message);
     const now = this.#clock.now();
     const sentAt = this.#sentAt.get(key);
     if (sentAt !== undefined && now - sentAt < RESEND) return;
@@ -84,4 +91,8 @@ export class Publisher {
     await Promise.all(this.outboxes.map((outbox) => outbox.close()));
     this.#outboxes.clear();
   }
+}
+
+function nameOf({ incarnation, from, seq }: ResultMessage): string {
+  return `${incarnation}.${from}-${seq}`;
 }

@@ -18,13 +18,8 @@ import {
   type View,
 } from '@etherconn/cli/parts';
 import { systemClock } from 'etherconn/link';
-import {
-  CampaignError,
-  Coordinator,
-  type CoordinatorOptions,
-  isOver,
-  type Outcome,
-} from '../coordinator/coordinator.ts';
+import { CampaignError, isOver } from '../coordinator/active-run.ts';
+import { Coordinator, type CoordinatorOptions, type Outcome } from '../coordinator/coordinator.ts';
 import type { Plan } from '../coordinator/plan.ts';
 import type { Snapshot } from '../coordinator/snapshot.ts';
 import { StateFile } from '../coordinator/state-file.ts';

@@ -13,8 +13,12 @@ export interface ConnectionOptions {
 }
 
 export const DEFAULT_URL = 'nats://127.0.0.1:4222';
-/** Milliseconds that an answer is waited for, and between pings: what shows a connection that is cut. */
-const TIMEOUT = 1000;
+/**
+ * Milliseconds that an answer is waited for. TCP loses none, so this is for connections that break; a process that is kept
+ * from running must not take its own delay for the server's.
+ */
+const TIMEOUT = 3000;
+/** Milliseconds between pings, which show a connection that is cut. */
 const PING = 1000;
 
 export function addConnectionOptions(command: Command, nats: string): Command {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Delta } from '@etherconn/cli/parts';
+import type { Delta, DeltaJson } from '@etherconn/cli/parts';
 import type { Clock, ClockTimer } from 'etherconn';
 import { ConflictError, GoneError, type Hub, NoAnswerError, type Stop } from '../hub/hub.ts';
 import { renewalInterval } from '../protocol/lease.ts';
@@ -7,29 +7,21 @@ import {
   agentSchema,
   coordinatorSchema,
   currentSchema,
-  grantSchema,
   rangeSchema,
-  resultSchema,
   runSchema,
 } from '../protocol/messages.ts';
 import { bucketOf, CURRENT, Key, REGISTRY, Signal } from '../protocol/names.ts';
-import type {
-  AgentRecord,
-  ClientFailure,
-  DeltaData,
-  GrantRecord,
-  Phase,
-  RangeRecord,
-  ResultMessage,
-  RunRecord,
-} from '../protocol/records.ts';
-import { clientsOf, numbersOf, rangeCount, toSpans } from '../protocol/spans.ts';
-import { type Counted, ResultMerger } from '../results/merger.ts';
+import type { AgentRecord, ClientFailure, Phase, RunRecord } from '../protocol/records.ts';
+import type { Counted } from '../results/merger.ts';
+import { activeRun, CampaignError, isOver } from './active-run.ts';
 import { assign } from './assignment.ts';
+import { Intake } from './intake.ts';
 import { Ledger, SupersededError } from './ledger.ts';
+import { Ownership } from './ownership.ts';
 import type { Plan } from './plan.ts';
+import { briefOf, snapshotOf } from './portrait.ts';
 import { Session } from './session.ts';
-import type { AgentRow, CampaignEvent, Snapshot, Takeover } from './snapshot.ts';
+import type { CampaignEvent, Snapshot, Takeover } from './snapshot.ts';
 import { type Memory, StateFile } from './state-file.ts';
 
 /** Milliseconds between looks at leases. */
@@ -42,7 +34,6 @@ const ACKNOWLEDGE = 4000;
 /** From the decision to start until the start: so long the news may take. */
 const START_DELAY = 1000;
 const EVENTS_MAX = 1000;
-const FAILURES_KEPT = 10_000;
 
 export interface CoordinatorOptions {
   readonly hub: Hub;
@@ -65,10 +56,6 @@ export interface Outcome {
   readonly interrupted: boolean;
 }
 
-interface Range {
-  record: RangeRecord | null;
-}
-
 /**
  * Divides a campaign among agents, watches their leases, and adds up their results. It is the only writer of ownership.
  * Whatever it must know to go on is in the store and in its own journal, so it may die at any time.
@@ -78,15 +65,14 @@ export class Coordinator {
   readonly #state: StateFile;
   readonly #instance: string = randomBytes(6).toString('hex');
   readonly #sessions = new Map<string, Session>();
-  readonly #ranges: Range[];
-  /** Agents that had a range and epoch, by `number@epoch`. */
-  readonly #owners = new Map<string, string>();
-  readonly #merger: ResultMerger;
+  readonly #ownership: Ownership;
+  readonly #intake: Intake;
   readonly #takeovers: Takeover[];
   /** Incarnations that were lost while they had ranges. */
   readonly #lostOnes: Set<string>;
+  /** Agents that cannot run this scenario, and why: they get no ranges any more. */
+  readonly #failed = new Map<string, string>();
   readonly #events: CampaignEvent[] = [];
-  readonly #failures: ClientFailure[] = [];
   readonly #stops: Stop[] = [];
   readonly #generationStops: Stop[] = [];
   #ledger: Ledger;
@@ -97,9 +83,6 @@ export class Coordinator {
   #wake: () => void = () => {};
   #storeIsSuspect = false;
   #endedAt: number | null = null;
-  #malformed = 0;
-  #rejected = 0;
-  #messages = 0;
   #nextRenewal = 0;
   #nextSnapshot = 0;
   #snapshots = 0;
@@ -107,7 +90,10 @@ export class Coordinator {
   #nextAcknowledge = 0;
   #gatherUntil: number;
   #finishBy: number | null = null;
-  readonly #acknowledged = new Map<string, number>();
+  /** Since when there are ranges that nobody can take. */
+  #orphanedSince: number | null = null;
+  /** The phase that is being written. */
+  #writing: Phase | null = null;
 
   private constructor(options: CoordinatorOptions, state: StateFile, memory: Memory) {
     const { plan, run, ranges, results, takeovers } = memory;
@@ -116,10 +102,11 @@ export class Coordinator {
     this.#plan = plan;
     this.#run = run;
     this.#ledger = new Ledger(options.hub, bucketOf(run.generation));
-    this.#ranges = Array.from({ length: rangeCount(run) }, () => ({ record: null }));
-    this.#merger = new ResultMerger();
-    for (const [number, record] of ranges) this.#setRange(number, record);
-    for (const message of results) this.#count(message);
+    this.#ownership = new Ownership(run);
+    this.#intake = new Intake(run.run, this.#ownership);
+    for (const [number, record] of ranges) this.#ownership.set(number, record);
+    for (const message of results) this.#intake.count(message);
+    this.#intake.failures.push(...memory.failures);
     this.#takeovers = [...takeovers];
     this.#lostOnes = new Set(takeovers.map(({ incarnation }) => incarnation));
     this.#gatherUntil = this.#now() + plan.wait;
@@ -159,6 +146,7 @@ export class Coordinator {
       ranges: [],
       results: [],
       takeovers: [],
+      failures: [],
     });
     await coordinator.#found();
     return coordinator;
@@ -262,16 +250,17 @@ export class Coordinator {
     await hub.createGeneration(generation);
     this.#ledger = new Ledger(hub, bucketOf(generation));
     for (const session of this.#sessions.values()) session.revision = 0;
-    this.#acknowledged.clear();
+    this.#intake.forgetAcknowledged();
+    this.#ownership.forgetWritten();
     await this.#listen();
     await this.#ledger.write(Key.RUN, this.#run);
     await this.#ledger.write(Key.COORDINATOR, { instance: this.#instance, renewal: ++this.#renewal });
-    const given = this.#ranges.flatMap(({ record }, number) => (record === null ? [] : [{ number, record }]));
-    await Promise.all(given.map(({ number, record }) => this.#ledger.write(Key.range(number), record)));
-    const owners = new Map(given.map(({ record }) => [record.agent, record.incarnation]));
-    for (const [agent, incarnation] of owners) await this.#writeGrant(agent, incarnation);
+    await this.#writeOwnership();
     // Last, so that who reads it finds all the rest.
     const entry = await hub.get(REGISTRY, CURRENT);
+    const active = await activeRun(hub);
+    if (active !== null && active.run !== this.#run.run)
+      throw new CampaignError(`campaign ${active.run} is under way here`);
     await hub.put(REGISTRY, CURRENT, { run: this.#run.run, generation }, entry?.revision ?? 0);
     hub.send(Signal.ANNOUNCE, { run: this.#run.run, generation });
   }
@@ -282,24 +271,25 @@ export class Coordinator {
     const bucket = bucketOf(generation);
     this.#ledger = new Ledger(hub, bucket);
     await this.#listen(generation);
+    this.#ownership.forgetWritten();
+    const { ranges } = this.#ownership.unwritten;
     for (const [key, entry] of await hub.all(bucket)) {
       const [kind, name] = key.split('.');
-      if (kind === 'agents') this.#agentChanged(entry.value, entry.revision);
+      if (kind === 'agents') this.#agentChanged(name, entry.value, entry.revision);
       else {
         this.#ledger.know(key, entry.revision);
         if (key === Key.RUN) this.#run = runSchema.parse(entry.value);
-        if (kind === 'ranges') this.#rangeFound(Number(name), rangeSchema.parse(entry.value));
+        if (kind === 'ranges') {
+          // The store does not say which ranges are done: results do.
+          const found = rangeSchema.parse(entry.value);
+          const epoch = this.#ownership.get(Number(name))?.epoch ?? 0;
+          if (found.epoch > epoch) this.#ownership.set(Number(name), found);
+          if (found.epoch >= epoch) ranges.delete(Number(name));
+        }
         if (key === Key.COORDINATOR) this.#renewal = coordinatorSchema.parse(entry.value).renewal;
       }
     }
     await this.#ledger.write(Key.COORDINATOR, { instance: this.#instance, renewal: ++this.#renewal });
-    // A grant may lack what its ranges say already.
-    const owners = new Map(
-      this.#ranges.flatMap(({ record }) =>
-        record === null ? [] : [[record.agent, record.incarnation] as const],
-      ),
-    );
-    for (const [agent, incarnation] of owners) await this.#writeGrant(agent, incarnation);
     hub.send(Signal.ANNOUNCE, { run: this.#run.run, generation });
   }
 
@@ -308,35 +298,38 @@ export class Coordinator {
     const bucket = bucketOf(generation);
     for (const stop of this.#generationStops.splice(0)) stop();
     this.#generationStops.push(
-      hub.changes(bucket, Key.agent('*'), (_key, { value, revision }) => {
-        this.#agentChanged(value, revision);
+      hub.changes(bucket, Key.agent('*'), (key, { value, revision }) => {
+        this.#agentChanged(key.slice(Key.agent('').length), value, revision);
         this.#wake();
       }),
       hub.changes(bucket, Key.RUN, (_key, { value, revision }) => this.#runChanged(value, revision)),
-      await hub.results(generation, (value) => this.#resultCame(value)),
+      await hub.results(generation, (value, sender) => this.#resultCame(value, sender)),
     );
   }
 
-  /** Whoever stops a campaign writes its record, too. */
+  /** Whoever stops a campaign writes its record, too: before the start it is aborted at once. */
   #runChanged(value: unknown, revision: number): void {
-    const parsed = runSchema.safeParse(value);
+    const { data: run } = runSchema.safeParse(value);
     if (
-      !parsed.success ||
-      parsed.data.phase !== 'stopping' ||
-      this.#run.phase === 'stopping' ||
-      isOver(this.#run)
+      run === undefined ||
+      isOver(this.#run) ||
+      run.phase === this.#run.phase ||
+      run.phase === this.#writing
     )
       return;
+    if (run.phase !== 'stopping' && run.phase !== 'aborted') return;
     this.#ledger.know(Key.RUN, revision);
-    this.#run = parsed.data;
-    this.#note(parsed.data.reason ?? 'stopped');
+    this.#run = run;
+    void this.#state.run(run);
+    this.#note(run.reason ?? 'stopped');
     this.#wake();
   }
 
-  #agentChanged(value: unknown, revision: number): void {
+  /** @param name who was allowed to write it */
+  #agentChanged(name: string, value: unknown, revision: number): void {
     const parsed = agentSchema.safeParse(value);
-    if (!parsed.success) {
-      this.#malformed++;
+    if (!parsed.success || parsed.data.agent !== name) {
+      this.#intake.refuse();
       return;
     }
     const record = parsed.data;
@@ -361,77 +354,22 @@ export class Coordinator {
     for (const other of this.#sessions.values())
       if (other.agent === record.agent && other.incarnation !== record.incarnation) other.fenced = true;
     this.#sessions.set(record.incarnation, new Session(record, revision, this.#run, this.#now()));
-    // Epochs go on from the highest that anybody has had.
-    for (const span of record.spans)
-      for (const number of numbersOf(span)) {
-        const range = this.#ranges[number];
-        if (range === undefined || (range.record?.epoch ?? 0) >= span.epoch) continue;
-        const { agent, incarnation } = record;
-        this.#setRange(number, { agent, incarnation, epoch: span.epoch, phase: 'given', startAt: null });
-      }
     if (!record.fenced) this.#note(`agent ${record.agent} is here (${record.incarnation})`);
   }
 
-  #setRange(number: number, record: RangeRecord): void {
-    const range = this.#ranges[number];
-    if (range === undefined) return;
-    range.record = record;
-    this.#owners.set(`${number}@${record.epoch}`, record.incarnation);
-  }
-
-  /** The store does not say which ranges are done: results do. */
-  #rangeFound(number: number, found: RangeRecord): void {
-    const known = this.#ranges[number]?.record ?? null;
-    if (known === null || found.epoch > known.epoch) this.#setRange(number, found);
-  }
-
-  #resultCame(value: unknown): void {
-    const parsed = resultSchema.safeParse(value);
-    if (!parsed.success) {
-      this.#malformed++;
-      return;
-    }
-    const message = parsed.data;
-    if (message.run !== this.#run.run || !this.#isOwned(message)) {
-      this.#rejected++;
-      return;
-    }
-    for (const counted of this.#count(message)) {
+  #resultCame(value: unknown, sender: string): void {
+    for (const counted of this.#intake.came(value, sender)) {
       this.#state.result(counted.message);
       this.#options.onResult?.(counted);
     }
     this.#wake();
   }
 
-  /** Whether its sender had the ranges that it speaks of, in these epochs. */
-  #isOwned({ spans, finished, incarnation }: ResultMessage): boolean {
-    for (const span of [...spans, ...finished])
-      for (const number of numbersOf(span))
-        if (this.#owners.get(`${number}@${span.epoch}`) !== incarnation) return false;
-    return true;
-  }
-
-  #count(message: ResultMessage): readonly Counted[] {
-    const counted = this.#merger.add(message);
-    this.#messages += counted.length;
-    for (const {
-      message: { finished, failures, incarnation },
-    } of counted) {
-      for (const failure of failures) if (this.#failures.length < FAILURES_KEPT) this.#failures.push(failure);
-      for (const span of finished)
-        for (const number of numbersOf(span)) {
-          const { record } = this.#ranges[number] ?? { record: null };
-          if (record?.incarnation === incarnation && record.epoch === span.epoch)
-            this.#setRange(number, { ...record, phase: 'done' });
-        }
-    }
-    return counted;
-  }
-
   async #step(): Promise<void> {
     try {
       if (this.#storeIsSuspect) await this.#checkStore();
       await this.#renew();
+      await this.#writeOwnership();
       await this.#advance();
       this.#tell();
     } catch (error) {
@@ -440,21 +378,43 @@ export class Coordinator {
       else if (!(error instanceof NoAnswerError)) throw error;
     }
     await this.#state.sync();
+    await this.#state.compact(() => ({
+      plan: this.#plan,
+      run: this.#run,
+      ranges: this.#ownership.history,
+      results: this.#intake.merger.incarnations.map((each) => each.asMessage(this.#run.run)),
+      takeovers: this.#takeovers,
+      failures: this.#intake.failures,
+    }));
   }
 
   /** After a reconnection the store may be another one, or have told changes that nobody heard. */
   async #checkStore(): Promise<void> {
     const { hub } = this.#options;
-    if (!(await hub.hasGeneration(this.#run.generation))) {
+    const current = currentSchema.safeParse(await this.#currentOfStore()).data;
+    if (current?.generation !== this.#run.generation || !(await hub.hasGeneration(this.#run.generation))) {
       this.#note('the store is gone: it is made anew');
       await this.#found();
     } else {
-      for (const [key, { value, revision }] of await hub.all(bucketOf(this.#run.generation)))
-        if (key.startsWith('agents.')) this.#agentChanged(value, revision);
+      const agents = Key.agent('');
+      for (const [key, { value, revision }] of await hub.all(bucketOf(this.#run.generation))) {
+        if (key.startsWith(agents)) this.#agentChanged(key.slice(agents.length), value, revision);
+        if (key === Key.RUN) this.#runChanged(value, revision);
+      }
       // A consumer of results may have ended without a word.
       await this.#listen();
     }
     this.#storeIsSuspect = false;
+  }
+
+  /** What the registry says; nothing when there is none. */
+  async #currentOfStore(): Promise<unknown> {
+    try {
+      return (await this.#options.hub.get(REGISTRY, CURRENT))?.value;
+    } catch (error) {
+      if (error instanceof GoneError) return undefined;
+      throw error;
+    }
   }
 
   async #renew(): Promise<void> {
@@ -472,15 +432,15 @@ export class Coordinator {
         break;
       case 'preparing':
         await this.#expire();
-        await this.#startAll();
+        if (this.#run.phase === 'preparing') await this.#startAll();
         break;
       case 'running':
         await this.#expire();
-        if (this.#allRangesEnded()) await this.#setPhase('done', null);
+        if (this.#ownership.allEnded) await this.#setPhase('done', null);
         break;
       case 'stopping':
         await this.#expire();
-        if (this.#allRangesEnded()) await this.#setPhase('aborted', this.#run.reason);
+        if (this.#ownership.allEnded) await this.#setPhase('aborted', this.#run.reason);
         break;
       case 'done':
       case 'aborted':
@@ -494,7 +454,21 @@ export class Coordinator {
     startAt: number | null = this.#run.startAt,
   ): Promise<void> {
     const run = { ...this.#run, phase, reason, startAt };
-    await this.#ledger.write(Key.RUN, run);
+    this.#writing = phase;
+    try {
+      await this.#ledger.write(Key.RUN, run);
+    } catch (error) {
+      if (!(error instanceof SupersededError)) throw error;
+      // Somebody may have stopped it just now.
+      this.#writing = null;
+      const before = this.#run;
+      const entry = await this.#options.hub.get(bucketOf(this.#run.generation), Key.RUN);
+      if (entry !== null) this.#runChanged(entry.value, entry.revision);
+      if (this.#run === before) throw error;
+      return;
+    } finally {
+      this.#writing = null;
+    }
     this.#run = run;
     await this.#state.run(run);
     this.#note(reason === null ? phase : `${phase}: ${reason}`);
@@ -508,8 +482,9 @@ export class Coordinator {
       await this.#setPhase('aborted', this.#whatLacks(fit.length));
       return;
     }
-    const numbers = this.#ranges.map((_, number) => number);
-    await this.#give(numbers, fit, null);
+    const numbers = Array.from({ length: this.#ownership.total }, (_, number) => number);
+    this.#give(numbers, fit, null);
+    await this.#writeOwnership();
     await this.#setPhase('preparing', null);
   }
 
@@ -517,66 +492,68 @@ export class Coordinator {
     const { clockLimit } = this.#run;
     const here = [...this.#sessions.values()].filter(({ fenced, over }) => !fenced && !over);
     const why = here.flatMap(({ agent, record: { clock, state, reason } }) => {
-      if (state === 'failed') return [`${agent}: ${reason}`];
+      if (state === 'failed' && !this.#failed.has(agent)) return [`${agent}: ${reason}`];
       if (clock === null) return [`${agent}: its clock could not be compared`];
       if (clock.error <= clockLimit) return [];
       return [
         `${agent}: its clock is known to ±${clock.error.toFixed(2)} ms only, and the limit is ${clockLimit} ms`,
       ];
     });
-    return [`${fit} of ${this.#plan.agents} agents are ready to start`, ...why].join('; ');
+    return [`${fit} of ${this.#plan.agents} agents are ready to start`, ...why, ...this.#whyFailed].join(
+      '; ',
+    );
+  }
+
+  get #whyFailed(): string[] {
+    return [...this.#failed].map(([agent, reason]) => `${agent}: ${reason}`);
   }
 
   #fitSessions(): Session[] {
     return [...this.#sessions.values()]
-      .filter((session) => session.isFit(this.#run.clockLimit))
+      .filter((session) => session.isFit(this.#run.clockLimit) && !this.#failed.has(session.agent))
       .sort((a, b) => (a.agent < b.agent ? -1 : 1));
   }
 
   /** Gives ranges to agents, in a new epoch. Returns how many each of them got. */
-  async #give(
+  #give(
     numbers: readonly number[],
     sessions: readonly Session[],
     startAt: number | null,
-  ): Promise<Record<string, number>> {
+  ): Record<string, number> {
     const bySession = new Map(sessions.map((session) => [session.agent, session]));
     const candidates = sessions.map(({ agent, incarnation }) => ({
       agent,
-      load: this.#rangesOf(incarnation).length,
+      load: this.#ownership.openOf(incarnation).length,
     }));
     const counts: Record<string, number> = {};
     for (const [agent, share] of assign(numbers, candidates)) {
       const { incarnation } = bySession.get(agent)!;
       counts[agent] = share.length;
-      for (const number of share) {
-        const epoch = (this.#ranges[number].record?.epoch ?? 0) + 1;
-        this.#setRange(number, { agent, incarnation, epoch, phase: 'given', startAt });
-      }
+      for (const number of share) this.#ownership.give(number, agent, incarnation, startAt);
     }
-    // On our own disk first: an epoch is never given twice, whatever becomes of the store.
-    for (const number of numbers) this.#state.range(number, this.#ranges[number].record!);
-    await this.#state.sync();
-    await Promise.all(
-      numbers.map((number) => this.#ledger.write(Key.range(number), this.#ranges[number].record)),
-    );
-    for (const agent of Object.keys(counts)) await this.#writeGrant(agent, bySession.get(agent)!.incarnation);
+    for (const number of numbers) this.#state.range(number, this.#ownership.get(number)!);
     return counts;
   }
 
-  async #writeGrant(agent: string, incarnation: string): Promise<void> {
-    const owned = this.#rangesOf(incarnation).map((number) => ({ number, ...this.#ranges[number].record! }));
-    const byStart = groupedByStart(owned);
-    const spans = [...byStart].flatMap(([startAt, ranges]) =>
-      toSpans(ranges).map((span) => ({ ...span, startAt })),
+  /** Brings to the store what it lacks. What fails is tried again with the next step. */
+  async #writeOwnership(): Promise<void> {
+    const { ranges, grants } = this.#ownership.unwritten;
+    if (ranges.size === 0 && grants.size === 0) return;
+    // On our own disk first: an epoch is never given twice, whatever becomes of the store.
+    await this.#state.sync();
+    const ledger = this.#ledger;
+    await Promise.all(
+      [...ranges].map(async (number) => {
+        const record = this.#ownership.get(number)!;
+        await ledger.write(Key.range(number), record);
+        if (this.#ownership.get(number)!.epoch === record.epoch) ranges.delete(number);
+      }),
     );
-    const grant: GrantRecord = { incarnation, spans };
-    await this.#ledger.write(Key.grant(agent), grantSchema.parse(grant));
-  }
-
-  /** Ranges that an incarnation owns and has not finished. */
-  #rangesOf(incarnation: string): number[] {
-    return this.#ranges.flatMap(({ record }, number) =>
-      record?.incarnation === incarnation && record.phase === 'given' ? [number] : [],
+    await Promise.all(
+      [...grants].map(async ([agent, incarnation]) => {
+        await ledger.write(Key.grant(agent), this.#ownership.grantOf(incarnation));
+        if (grants.get(agent) === incarnation) grants.delete(agent);
+      }),
     );
   }
 
@@ -584,7 +561,7 @@ export class Coordinator {
   async #startAll(): Promise<void> {
     if (this.#orphans().length > 0) return;
     for (const session of this.#sessions.values()) {
-      if (session.over || this.#rangesOf(session.incarnation).length === 0) continue;
+      if (session.over || this.#ownership.openOf(session.incarnation).length === 0) continue;
       if (session.record.state !== 'ready') return;
     }
     await this.#setPhase('running', null, this.#wall() + START_DELAY);
@@ -592,32 +569,63 @@ export class Coordinator {
 
   /** Ranges whose owner is lost and that nobody could take yet. */
   #orphans(): number[] {
-    return this.#ranges.flatMap(({ record }, number) => {
-      if (record === null || record.phase !== 'given') return [];
-      return this.#sessions.get(record.incarnation)?.over === true ? [number] : [];
-    });
+    return [...this.#ownership.owners.keys()].flatMap((incarnation) =>
+      this.#sessions.get(incarnation)?.over === true ? this.#ownership.openOf(incarnation) : [],
+    );
   }
 
   /** Ends leases that nobody has renewed, and gives the ranges to others. */
   async #expire(): Promise<void> {
     for (const session of this.#sessions.values()) {
       if (session.over) continue;
-      if (!session.isOver(this.#now())) continue;
+      const hasFailed = session.record.state === 'failed';
+      if (!hasFailed && !session.isOver(this.#now())) continue;
       if (!session.fenced && !(await this.#fence(session))) continue;
       session.over = true;
+      if (hasFailed) this.#hasFailed(session);
       await this.#lost(session);
     }
-    if (this.#run.policy === 'reassign' && this.#orphans().length > 0 && this.#fitSessions().length > 0)
-      await this.#takeOver(this.#orphans(), null);
+    await this.#adoptOrphans();
     // An agent that nobody has seen in this life of the coordinator had its chance, too.
     this.#missing();
   }
 
+  /** It would only fail again. */
+  #hasFailed({ agent, record: { reason } }: Session): void {
+    this.#failed.set(agent, reason ?? 'failed');
+    this.#note(`agent ${agent} cannot run this: ${reason}`);
+  }
+
+  /** Ranges that nobody could take are taken by who comes, or end the campaign when nobody does. */
+  async #adoptOrphans(): Promise<void> {
+    const orphans = this.#run.policy === 'reassign' ? this.#orphans() : [];
+    if (orphans.length === 0) {
+      this.#orphanedSince = null;
+      return;
+    }
+    if (this.#run.phase !== 'stopping' && this.#fitSessions().length > 0) {
+      this.#takeOver(orphans, null);
+      await this.#writeOwnership();
+      return;
+    }
+    this.#orphanedSince ??= this.#now();
+    const isStopping = this.#run.phase === 'stopping';
+    if (!isStopping && this.#now() < this.#orphanedSince + this.#plan.wait) return;
+    for (const number of orphans) this.#lose(number);
+    if (isStopping) return;
+    const why = [`nobody has taken ${orphans.length} ranges`, ...this.#whyFailed].join('; ');
+    await this.#setPhase(this.#run.startAt === null ? 'aborted' : 'stopping', why);
+  }
+
+  #lose(number: number): void {
+    this.#ownership.lose(number);
+    this.#state.range(number, this.#ownership.get(number)!);
+  }
+
   /** Owners that are in no record of the store: their leases count from when this coordinator began. */
   #missing(): void {
-    for (const { record } of this.#ranges) {
-      if (record === null || record.phase !== 'given' || this.#sessions.has(record.incarnation)) continue;
-      const { agent, incarnation } = record;
+    for (const [incarnation, agent] of this.#ownership.owners) {
+      if (this.#sessions.has(incarnation)) continue;
       const silent: AgentRecord = {
         agent,
         incarnation,
@@ -628,7 +636,6 @@ export class Coordinator {
         clock: null,
         grant: 0,
         fenced: false,
-        spans: [],
       };
       this.#sessions.set(incarnation, new Session(silent, 0, this.#run, this.#now()));
     }
@@ -645,7 +652,10 @@ export class Coordinator {
     } catch (error) {
       if (!(error instanceof ConflictError || error instanceof NoAnswerError)) throw error;
       const entry = await hub.get(bucket, key);
-      if (entry !== null) this.#agentChanged(entry.value, entry.revision);
+      if (entry !== null) this.#agentChanged(session.agent, entry.value, entry.revision);
+      // Another incarnation has written over its record: then it can renew nothing any more either.
+      const writer = agentSchema.safeParse(entry?.value).data?.incarnation;
+      session.fenced ||= writer !== undefined && writer !== session.incarnation;
       if (!session.fenced) return false;
     }
     session.fenced = true;
@@ -653,25 +663,23 @@ export class Coordinator {
   }
 
   async #lost(session: Session): Promise<void> {
-    const numbers = this.#rangesOf(session.incarnation);
+    const numbers = this.#ownership.openOf(session.incarnation);
     if (numbers.length === 0) return;
     this.#lostOnes.add(session.incarnation);
     this.#note(`agent ${session.agent} is lost (${session.incarnation}), with ${numbers.length} ranges`);
     if (this.#run.policy === 'reassign' && this.#run.phase !== 'stopping') {
-      await this.#takeOver(numbers, session);
+      this.#takeOver(numbers, session);
+      await this.#writeOwnership();
       return;
     }
-    for (const number of numbers) this.#setRange(number, { ...this.#ranges[number].record!, phase: 'lost' });
-    for (const number of numbers) this.#state.range(number, this.#ranges[number].record!);
+    for (const number of numbers) this.#lose(number);
     this.#tookOver(session, numbers, {});
-    await Promise.all(
-      numbers.map((number) => this.#ledger.write(Key.range(number), this.#ranges[number].record)),
-    );
+    await this.#writeOwnership();
     if (this.#run.policy === 'abort' && this.#run.phase !== 'stopping')
       await this.#setPhase('stopping', `agent ${session.agent} is lost`);
   }
 
-  async #takeOver(numbers: readonly number[], from: Session | null): Promise<void> {
+  #takeOver(numbers: readonly number[], from: Session | null): void {
     const fit = this.#fitSessions();
     if (fit.length === 0) {
       this.#note(`nobody can take ${numbers.length} ranges; they wait for an agent`);
@@ -679,7 +687,7 @@ export class Coordinator {
       return;
     }
     const startAt = this.#run.startAt === null ? null : this.#wall();
-    const to = await this.#give(numbers, fit, startAt);
+    const to = this.#give(numbers, fit, startAt);
     const names = Object.entries(to).map(([agent, count]) => `${count} to ${agent}`);
     this.#note(`ranges taken over: ${names.join(', ')}`);
     if (from !== null) this.#tookOver(from, numbers, to);
@@ -691,7 +699,7 @@ export class Coordinator {
       agent: session.agent,
       incarnation: session.incarnation,
       ranges: numbers.length,
-      clients: this.#clientsIn(numbers),
+      clients: this.#ownership.clientsIn(numbers),
       silent: this.#now() - session.lease.seenAt,
       to,
     };
@@ -699,19 +707,11 @@ export class Coordinator {
     this.#state.takeover(takeover);
   }
 
-  #clientsIn(numbers: readonly number[]): number {
-    return numbers.reduce((sum, first) => sum + clientsOf(this.#run, { first, count: 1 }).count, 0);
-  }
-
-  #allRangesEnded(): boolean {
-    return this.#ranges.every(({ record }) => record !== null && record.phase !== 'given');
-  }
-
   /** Waits a little for the last results of those that are still here. */
   #finish(): void {
     this.#finishBy ??= this.#now() + this.#run.lease;
     const open = [...this.#sessions.values()].filter(({ over, incarnation }) => {
-      const told = this.#merger.get(incarnation);
+      const told = this.#intake.merger.get(incarnation);
       return !over && told !== undefined && !told.complete;
     });
     if (open.length === 0 || this.#now() >= this.#finishBy) this.#endedAt = this.#wall();
@@ -727,7 +727,7 @@ export class Coordinator {
     }
     if (now >= this.#nextAcknowledge || isOver(this.#run)) {
       this.#nextAcknowledge = now + ACKNOWLEDGE;
-      this.#acknowledge();
+      this.#intake.acknowledge(hub, this.#run.generation);
     }
     if (now < this.#nextSnapshot) return;
     this.#nextSnapshot = now + SNAPSHOT;
@@ -746,23 +746,14 @@ export class Coordinator {
     });
   }
 
-  #acknowledge(): void {
-    const { generation } = this.#run;
-    for (const { agent, incarnation, upTo } of this.#merger.incarnations) {
-      if (this.#acknowledged.get(incarnation) === upTo) continue;
-      this.#acknowledged.set(incarnation, upTo);
-      this.#options.hub.send(Signal.acknowledged(agent), { incarnation, generation, upTo });
-    }
-  }
-
   /** Tells the result, and keeps it. */
   async #close(): Promise<Outcome> {
-    this.#acknowledge();
+    this.#intake.acknowledge(this.#options.hub, this.#run.generation);
     const total = this.#total();
     const snapshot = this.#snapshot(total.toJSON());
     this.#options.onSnapshot?.(snapshot, total);
     await this.#state.end(snapshot);
-    const brief = briefOf({ ...snapshot, total: { ...snapshot.total, histograms: {} } });
+    const brief = briefOf(snapshot);
     this.#options.hub.send(Signal.STATUS, brief);
     try {
       await this.#ledger.write(Key.STATUS, brief);
@@ -772,138 +763,29 @@ export class Coordinator {
     return {
       snapshot,
       total,
-      failures: this.#failures,
+      failures: this.#intake.failures,
       interrupted: this.#run.phase === 'aborted',
     };
   }
 
   /** What is held by clients of lost agents counts no more: their successors' clients began anew. */
   #total(): Delta {
-    return this.#merger.total((incarnation) => !this.#lostOnes.has(incarnation));
+    return this.#intake.merger.total((incarnation) => !this.#lostOnes.has(incarnation));
   }
 
-  #snapshot(total: DeltaData): Snapshot {
-    const { run, name, phase, policy, reason, generation, startAt, clients, lease, clockLimit } = this.#run;
-    const now = this.#wall();
-    const phases = this.#ranges.map(({ record }) => record?.phase);
-    const count = (wanted: RangeRecord['phase']): number => phases.filter((each) => each === wanted).length;
-    const end = this.#endedAt ?? now;
-    return {
-      run,
-      name,
-      phase,
-      policy,
-      reason,
-      generation,
-      now,
-      startAt,
-      elapsed: startAt === null ? 0 : Math.max(0, end - startAt),
-      clients,
-      ranges: { total: phases.length, given: count('given'), done: count('done'), lost: count('lost') },
-      lease,
-      clockLimit,
-      agents: [...this.#sessions.values()]
-        .map((session) => this.#row(session))
-        .sort((x, y) => (x.agent < y.agent ? -1 : x.agent > y.agent ? 1 : 0)),
+  #snapshot(total: DeltaJson): Snapshot {
+    const subject = {
+      run: this.#run,
+      sessions: this.#sessions.values(),
+      ownership: this.#ownership,
+      intake: this.#intake,
       takeovers: this.#takeovers,
-      gaps: this.#merger.incarnations
-        .filter(
-          ({ waiting, complete, incarnation }) =>
-            waiting > 0 || (!complete && this.#sessions.get(incarnation)?.over !== false),
-        )
-        .map(({ agent, incarnation, upTo, waiting }) => ({ agent, incarnation, upTo, waiting })),
-      results: {
-        messages: this.#messages,
-        duplicates: this.#merger.duplicates,
-        malformed: this.#malformed,
-        rejected: this.#rejected,
-      },
-      total,
+      lost: this.#lostOnes,
       events: this.#events,
+      wall: this.#wall(),
+      endedAt: this.#endedAt,
+      now: this.#now(),
     };
+    return snapshotOf(subject, total);
   }
-
-  #row(session: Session): AgentRow {
-    const { agent, incarnation, record, lease } = session;
-    const lost = this.#lostOnes.has(incarnation);
-    const told = this.#merger.get(incarnation);
-    const numbers = this.#ranges.flatMap((range, number) =>
-      range.record?.incarnation === incarnation ? [number] : [],
-    );
-    return {
-      agent,
-      incarnation,
-      state: stateOf(session, lost, told?.complete === true),
-      interfaces: record.interfaces.map((each) => `${each.name} (${each.engine}, ${each.queues} queues)`),
-      rate: record.interfaces.reduce((sum, { rate }) => sum + rate, 0),
-      clockOffset: record.clock?.offset ?? null,
-      clockError: record.clock?.error ?? null,
-      ranges: numbers.length,
-      clients: this.#clientsIn(numbers),
-      silent: this.#now() - lease.seenAt,
-      lost,
-      messages: told?.upTo ?? 0,
-      counters: Object.fromEntries(told?.total.counters ?? []),
-    };
-  }
-}
-
-/** Something that whoever runs a campaign must know. */
-export class CampaignError extends Error {
-  readonly code: string = 'ERR_CAMPAIGN';
-
-  constructor(message: string) {
-    super(message);
-    this.name = 'CampaignError';
-  }
-}
-
-/** The campaign that is under way, if there is one. */
-export async function activeRun(hub: Hub): Promise<RunRecord | null> {
-  try {
-    const current = currentSchema.safeParse((await hub.get(REGISTRY, CURRENT))?.value).data;
-    if (current === undefined || !(await hub.hasGeneration(current.generation))) return null;
-    const run = runSchema.safeParse((await hub.get(bucketOf(current.generation), Key.RUN))?.value).data;
-    return run === undefined || isOver(run) ? null : run;
-  } catch (error) {
-    if (error instanceof GoneError) return null;
-    throw error;
-  }
-}
-
-function stateOf({ over, resigned, record }: Session, lost: boolean, complete: boolean): string {
-  if (lost) return 'lost';
-  if (complete) return 'done';
-  return over || resigned ? 'gone' : record.state;
-}
-
-/** Counters of an agent that watchers are told; the others are in the result. */
-const TOLD = ['sent', 'received', 'leases', 'failed', 'fenced'];
-/** Events that watchers are told. */
-const LAST_EVENTS = 20;
-
-/** A snapshot that fits a message, also with a thousand agents. */
-function briefOf(snapshot: Snapshot): Snapshot {
-  const agents = snapshot.agents.map((row) => ({
-    ...row,
-    counters: Object.fromEntries(Object.entries(row.counters).filter(([name]) => TOLD.includes(name))),
-  }));
-  return { ...snapshot, agents, events: snapshot.events.slice(-LAST_EVENTS) };
-}
-
-export function isOver({ phase }: RunRecord): boolean {
-  return phase === 'done' || phase === 'aborted';
-}
-
-/** Node.js 20 has no Map.groupBy. */
-function groupedByStart<T extends { readonly startAt: number | null }>(
-  items: readonly T[],
-): Map<number | null, T[]> {
-  const groups = new Map<number | null, T[]>();
-  for (const item of items) {
-    const group = groups.get(item.startAt);
-    if (group === undefined) groups.set(item.startAt, [item]);
-    else group.push(item);
-  }
-  return groups;
 }

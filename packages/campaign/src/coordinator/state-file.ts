@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { rangeSchema, resultSchema, runSchema } from '../protocol/messages.ts';
-import type { RangeRecord, ResultMessage, RunRecord } from '../protocol/records.ts';
+import type { ClientFailure, RangeRecord, ResultMessage, RunRecord } from '../protocol/records.ts';
 import { Journal } from '../results/journal.ts';
 import type { Plan } from './plan.ts';
 import type { Snapshot, Takeover } from './snapshot.ts';
@@ -14,6 +14,8 @@ export interface Memory {
   readonly ranges: readonly (readonly [number: number, record: RangeRecord])[];
   readonly results: readonly ResultMessage[];
   readonly takeovers: readonly Takeover[];
+  /** Of results that were put together. */
+  readonly failures: readonly ClientFailure[];
   /** At the end of the campaign. */
   readonly snapshot?: Snapshot | undefined;
 }
@@ -24,11 +26,16 @@ type Line =
   | { readonly number: number; readonly range: RangeRecord }
   | { readonly result: ResultMessage }
   | { readonly takeover: Takeover }
+  | { readonly failures: readonly ClientFailure[] }
   | { readonly snapshot: Snapshot };
+
+/** Bytes of the journal beyond which results are put together. */
+const JOURNAL_MAX = 64 * 2 ** 20;
 
 /** The coordinator's own journal: with it a campaign goes on although the store was lost. */
 export class StateFile {
   readonly #journal: Journal;
+  #compactAt = JOURNAL_MAX;
 
   private constructor(journal: Journal) {
     this.#journal = journal;
@@ -52,6 +59,7 @@ export class StateFile {
     const ranges: [number, RangeRecord][] = [];
     const takeovers: Takeover[] = [];
     const results: ResultMessage[] = [];
+    let failures: readonly ClientFailure[] = [];
     const journal = Journal.open(path, (record) => {
       const line = JSON.parse(record) as Line;
       if ('plan' in line) plan = line.plan;
@@ -59,10 +67,14 @@ export class StateFile {
       else if ('range' in line) ranges.push([line.number, rangeSchema.parse(line.range)]);
       else if ('result' in line) results.push(resultSchema.parse(line.result));
       else if ('takeover' in line) takeovers.push(line.takeover);
+      else if ('failures' in line) failures = line.failures;
       else snapshot = line.snapshot;
     });
     if (plan === undefined || run === undefined) throw new NoStateError(id, folder);
-    return { state: new StateFile(journal), memory: { plan, run, ranges, results, takeovers, snapshot } };
+    return {
+      state: new StateFile(journal),
+      memory: { plan, run, ranges, results, takeovers, failures, snapshot },
+    };
   }
 
   async run(run: RunRecord): Promise<void> {
@@ -85,6 +97,24 @@ export class StateFile {
   async end(snapshot: Snapshot): Promise<void> {
     this.#append({ snapshot });
     await this.#journal.sync();
+  }
+
+  /**
+   * Keeps the journal within its bound: results become one of each incarnation. Nothing is lost but when each was counted.
+   */
+  async compact(memory: () => Memory): Promise<void> {
+    if (this.#journal.size < this.#compactAt) return;
+    const { plan, run, ranges, results, takeovers, failures } = memory();
+    const lines: Line[] = [
+      { plan },
+      { run },
+      ...ranges.map(([number, range]) => ({ number, range })),
+      ...results.filter(({ seq }) => seq > 0).map((result) => ({ result })),
+      ...takeovers.map((takeover) => ({ takeover })),
+      { failures },
+    ];
+    await this.#journal.replace(lines.map((line) => JSON.stringify(line)));
+    this.#compactAt = Math.max(JOURNAL_MAX, this.#journal.size * 2);
   }
 
   sync(): Promise<void> {

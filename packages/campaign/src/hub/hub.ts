@@ -51,8 +51,8 @@ export interface Hub {
   changes(bucket: string, key: string, callback: (key: string, entry: Entry) => void): Stop;
   /** Resolves when the stream has it. `id` lets the server drop what is sent again. */
   publishResult(generation: string, agent: string, id: string, value: unknown): Promise<void>;
-  /** All results from the first one, then those that come. */
-  results(generation: string, callback: (value: unknown) => void): Promise<Stop>;
+  /** All results from the first one, then those that come. `agent` is who was allowed to send it. */
+  results(generation: string, callback: (value: unknown, agent: string) => void): Promise<Stop>;
   send(subject: string, value: unknown): void;
   on(subject: string, callback: (value: unknown, subject: string) => void): Stop;
   request(subject: string, value: unknown): Promise<unknown>;

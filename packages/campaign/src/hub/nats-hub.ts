@@ -118,6 +118,8 @@ class NatsHub implements Hub {
   readonly #timeout: number;
   #manager: JetStreamManager | undefined;
   readonly #reconnected = new Set<() => void>();
+  /** Those who wait for an answer. */
+  readonly #waiting = new Set<(error: Error) => void>();
 
   constructor(connection: NatsConnection, timeout: number) {
     this.#connection = connection;
@@ -127,8 +129,27 @@ class NatsHub implements Hub {
   }
 
   async #watch(): Promise<void> {
-    for await (const { type } of this.#connection.status())
+    for await (const { type } of this.#connection.status()) {
+      if (type === 'disconnect')
+        for (const reject of this.#waiting) reject(new NoAnswerError('disconnected'));
       if (type === 'reconnect') for (const callback of [...this.#reconnected]) callback();
+    }
+  }
+
+  /** The answer to a call, or why there is none. A connection that breaks brings no answer any more. */
+  async #told<T>(what: string, call: () => Promise<T>): Promise<T> {
+    let reject: (error: Error) => void = () => {};
+    const broken = new Promise<never>((_, fail) => {
+      reject = fail;
+    });
+    this.#waiting.add(reject);
+    try {
+      return await Promise.race([call(), broken]);
+    } catch (error) {
+      throw translated(error, what);
+    } finally {
+      this.#waiting.delete(reject);
+    }
   }
 
   async #jsm(): Promise<JetStreamManager> {
@@ -143,7 +164,7 @@ class NatsHub implements Hub {
   async createGeneration(generation: string): Promise<void> {
     await this.#createBucket(bucketOf(generation));
     const manager = await this.#jsm();
-    await told('the stream of results', () =>
+    await this.#told('the stream of results', () =>
       manager.streams.add({
         name: resultStream(generation),
         subjects: [resultSubject(generation, '*')],
@@ -156,7 +177,7 @@ class NatsHub implements Hub {
   /** As clients of NATS make a bucket, with changes repeated to plain subscribers. */
   async #createBucket(bucket: string): Promise<void> {
     const manager = await this.#jsm();
-    await told(bucket, () =>
+    await this.#told(bucket, () =>
       manager.streams.add({
         name: bucketStream(bucket),
         subjects: [keySubject(bucket, '>')],
@@ -184,7 +205,7 @@ class NatsHub implements Hub {
 
   async get(bucket: string, key: string): Promise<Entry | null> {
     const manager = await this.#jsm();
-    const message = await told(`${bucket}/${key}`, () =>
+    const message = await this.#told(`${bucket}/${key}`, () =>
       manager.direct.getMessage(bucketStream(bucket), { last_by_subj: keySubject(bucket, key) }),
     );
     return message === null ? null : { value: parsed(message.string()), revision: message.seq };
@@ -192,7 +213,7 @@ class NatsHub implements Hub {
 
   async all(bucket: string): Promise<Map<string, Entry>> {
     const manager = await this.#jsm();
-    const info = await told(bucket, () =>
+    const info = await this.#told(bucket, () =>
       manager.streams.info(bucketStream(bucket), { subjects_filter: '>' }),
     );
     const keys = Object.keys(info.state.subjects ?? {}).map((subject) =>
@@ -203,7 +224,7 @@ class NatsHub implements Hub {
   }
 
   async put(bucket: string, key: string, value: unknown, revision: number): Promise<number> {
-    const { seq } = await told(`${bucket}/${key}`, () =>
+    const { seq } = await this.#told(`${bucket}/${key}`, () =>
       this.#stream.publish(keySubject(bucket, key), JSON.stringify(value), {
         expect: { lastSubjectSequence: revision },
         timeout: this.#timeout,
@@ -224,7 +245,7 @@ class NatsHub implements Hub {
   }
 
   async publishResult(generation: string, agent: string, id: string, value: unknown): Promise<void> {
-    await told('results', () =>
+    await this.#told('results', () =>
       this.#stream.publish(resultSubject(generation, agent), JSON.stringify(value), {
         msgID: id,
         timeout: this.#timeout,
@@ -233,7 +254,7 @@ class NatsHub implements Hub {
     );
   }
 
-  async results(generation: string, callback: (value: unknown) => void): Promise<Stop> {
+  async results(generation: string, callback: (value: unknown, agent: string) => void): Promise<Stop> {
     let messages: ConsumerMessages | null = null;
     let stopped = false;
     const read = async (): Promise<void> => {
@@ -243,7 +264,7 @@ class NatsHub implements Hub {
       messages = await consumer.consume({ max_messages: 500, expires: 5000, idle_heartbeat: 1000 });
       for await (const message of messages) {
         if (stopped) break;
-        callback(parsed(message.string()));
+        callback(parsed(message.string()), message.subject.slice(resultSubject(generation, '').length));
       }
     };
     void read().catch(() => {
@@ -264,7 +285,7 @@ class NatsHub implements Hub {
   }
 
   async request(subject: string, value: unknown): Promise<unknown> {
-    const answer = await told(subject, () =>
+    const answer = await this.#told(subject, () =>
       this.#connection.request(subject, JSON.stringify(value), { timeout: this.#timeout }),
     );
     return parsed(answer.string());
@@ -311,18 +332,12 @@ function parsed(text: string): unknown {
   }
 }
 
-async function told<T>(what: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw translated(error, what);
-  }
-}
-
 function translated(error: unknown, what: string): unknown {
   if (!(error instanceof Error)) return error;
   if (error instanceof JetStreamApiError) {
     if (error.code === WRONG_LAST_SEQUENCE) return new ConflictError(what);
+    // Just started, or out of something: another time it may work.
+    if (error.status >= 500) return new NoAnswerError(`${what}: ${error.message}`);
     return error.code === STREAM_NOT_FOUND ? new GoneError(what) : error;
   }
   switch (error.name) {

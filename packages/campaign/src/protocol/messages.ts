@@ -69,7 +69,6 @@ export const agentSchema: z.ZodType<AgentRecord> = z.strictObject({
   clock: z.strictObject({ offset: z.number(), error: z.number().min(0) }).nullable(),
   grant: count,
   fenced: z.boolean(),
-  spans,
 });
 
 export const rangeSchema: z.ZodType<RangeRecord> = z.strictObject({
@@ -98,7 +97,7 @@ const histogram = z.strictObject({
   hdr: z.string().max(200_000),
 });
 
-export const resultSchema: z.ZodType<ResultMessage> = z.strictObject({
+const resultShape = z.strictObject({
   run: word,
   agent: name,
   incarnation: word,
@@ -115,6 +114,11 @@ export const resultSchema: z.ZodType<ResultMessage> = z.strictObject({
   failures: z.array(z.strictObject({ client: count, reason: z.string().max(200) })).max(FAILURES_MAX),
   last: z.boolean(),
 });
+
+/** A message stands for itself, or for all from the first one on. */
+export const resultSchema: z.ZodType<ResultMessage> = resultShape.refine(
+  ({ from, seq }) => from === seq || (from === 1 && seq > 1),
+);
 
 export const acknowledgedSchema: z.ZodType<Acknowledged> = z.strictObject({
   incarnation: word,

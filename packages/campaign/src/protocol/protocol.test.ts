@@ -79,13 +79,12 @@ test('what does not fit is refused: other fields, other types, names that are su
     clock: null,
     grant: 0,
     fenced: false,
-    spans: [],
   };
   assert.ok(agentSchema.safeParse(record).success);
   for (const wrong of [
     { ...record, agent: 'a.>' },
     { ...record, code: 'process.exit()' },
-    { ...record, spans: [{ first: 0, count: 0, epoch: 1 }] },
+    { ...record, clock: { offset: 0, error: -1 } },
     { ...record, renewal: 1.5 },
   ])
     assert.ok(!agentSchema.safeParse(wrong).success);

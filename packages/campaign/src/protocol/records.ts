@@ -83,8 +83,6 @@ export interface AgentRecord {
   readonly grant: number;
   /** Set by the coordinator: the lease is over, and nothing more can be renewed. */
   readonly fenced: boolean;
-  /** What it holds: a coordinator whose store is gone learns epochs from it. */
-  readonly spans: readonly Span[];
 }
 
 /** Who owns a range. */

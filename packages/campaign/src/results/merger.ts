@@ -13,6 +13,8 @@ export interface IncarnationTotal {
   /** It has said that nothing follows. */
   readonly complete: boolean;
   readonly duplicates: number;
+  /** One message that stands for all that was counted. */
+  asMessage(run: string): ResultMessage;
 }
 
 /** A message that was counted just now. */
@@ -21,6 +23,9 @@ export interface Counted {
   readonly delta: Delta;
 }
 
+/** Messages of an incarnation that wait for an earlier one. */
+const EARLY_MAX = 1000;
+
 class Incarnation implements IncarnationTotal {
   readonly agent: string;
   readonly incarnation: string;
@@ -28,7 +33,7 @@ class Incarnation implements IncarnationTotal {
   upTo = 0;
   complete = false;
   duplicates = 0;
-  readonly #early = new Map<number, ResultMessage>();
+  readonly #early = new Map<number, Counted>();
 
   constructor({ agent, incarnation }: ResultMessage) {
     this.agent = agent;
@@ -39,26 +44,35 @@ class Incarnation implements IncarnationTotal {
     return this.#early.size;
   }
 
+  asMessage(run: string): ResultMessage {
+    const { agent, incarnation, upTo, total, complete } = this;
+    return {
+      ...{ run, agent, incarnation, seq: upTo, from: 1, at: 0, length: 0, spans: [], finished: [] },
+      ...{ delta: total.toJSON(), failures: [], last: complete },
+    };
+  }
+
   /** Returns the messages whose turn it now was. */
-  add(message: ResultMessage): Counted[] {
+  add({ message, delta }: Counted): Counted[] {
     if (message.seq <= this.upTo || this.#early.has(message.seq)) {
       this.duplicates++;
       return [];
     }
     if (message.from > this.upTo + 1) {
-      this.#early.set(message.seq, message);
+      // What is too far ahead is sent again when its turn is nearer.
+      if (this.#early.size < EARLY_MAX) this.#early.set(message.seq, { message, delta });
       return [];
     }
     const taken: Counted[] = [];
-    for (let next: ResultMessage | undefined = message; next !== undefined; ) {
+    for (let counted: Counted | undefined = { message, delta }; counted !== undefined; ) {
+      const next = counted.message;
       // One that begins before what we have stands for all of it.
       if (next.from <= this.upTo) this.total = new Delta();
-      const delta = Delta.fromJSON(next.delta);
-      this.total.merge(delta);
+      this.total.merge(counted.delta);
       this.upTo = next.seq;
       this.complete ||= next.last;
-      taken.push({ message: next, delta });
-      next = this.#early.get(this.upTo + 1);
+      taken.push(counted);
+      counted = this.#early.get(this.upTo + 1);
       this.#early.delete(this.upTo + 1);
     }
     return taken;
@@ -69,14 +83,18 @@ class Incarnation implements IncarnationTotal {
 export class ResultMerger {
   readonly #incarnations = new Map<string, Incarnation>();
 
-  /** Returns the messages that were counted by this: none for a duplicate, several when it closed a gap. */
+  /**
+   * Returns the messages that were counted by this: none for a duplicate, several when it closed a gap. Throws when its
+   * histograms are none.
+   */
   add(message: ResultMessage): readonly Counted[] {
+    const delta = Delta.fromJSON(message.delta);
     let incarnation = this.#incarnations.get(message.incarnation);
     if (incarnation === undefined) {
       incarnation = new Incarnation(message);
       this.#incarnations.set(message.incarnation, incarnation);
     }
-    return incarnation.agent === message.agent ? incarnation.add(message) : [];
+    return incarnation.agent === message.agent ? incarnation.add({ message, delta }) : [];
   }
 
   get(incarnation: string): IncarnationTotal | undefined {

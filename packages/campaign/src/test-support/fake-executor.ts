@@ -21,6 +21,8 @@ export class FakeExecutor implements Executor {
   refused = 0;
   /** As if the process were killed: nothing happens any more. */
   dead = false;
+  /** Clients cannot be made here. */
+  broken = false;
   readonly #clock: Clock;
   readonly #agent: string;
   readonly #length: number;
@@ -41,6 +43,7 @@ export class FakeExecutor implements Executor {
   }
 
   async open(clients: ClientSpan): Promise<Prepared> {
+    if (this.broken) throw new Error('no interface eth7');
     return { run: (execution) => this.#run(clients, execution), close: async () => {} };
   }
 

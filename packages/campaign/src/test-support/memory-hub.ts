@@ -121,14 +121,16 @@ export class MemoryHub implements Hub {
       if (stream === undefined) throw new GoneError(generation);
       const copy = JSON.parse(JSON.stringify(value));
       stream.push({ subject: agent, value: copy });
-      this.server.publish(`stream.${generation}`, copy);
+      this.server.publish(`stream.${generation}.${agent}`, copy);
     });
   }
 
-  async results(generation: string, callback: (value: unknown) => void): Promise<Stop> {
-    const stop = this.#listen(`stream.${generation}`, (value) => callback(value));
+  async results(generation: string, callback: (value: unknown, agent: string) => void): Promise<Stop> {
+    const stop = this.#listen(`stream.${generation}.*`, (value, subject) =>
+      callback(value, subject.split('.')[2]),
+    );
     const before = await this.#ask('consume', () => [...(this.server.streams.get(generation) ?? [])]);
-    for (const { value } of before) callback(value);
+    for (const { subject, value } of before) callback(value, subject);
     return stop;
   }
 

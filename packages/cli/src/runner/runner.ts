@@ -5,6 +5,8 @@ import { TimerWheel } from './timer-wheel.ts';
 
 /** Milliseconds below which a timer of Node's is too coarse: then we look in each turn of the event loop, for who is not patient. */
 const FINEST_TIMER = 1;
+/** Milliseconds before time 0 from which on we look in each turn: timers may be late by some, and all machines start at once. */
+const START_WATCH = 8;
 
 /** Turns of the event loop that follow a drain. */
 const LAST_TURNS = 50;
@@ -165,11 +167,16 @@ export class Runner {
     const delay = until - this.#now();
     if (this.#clock instanceof VirtualClock) {
       this.#timer = this.#clock.setTimer(this.#turn, Math.max(delay, 0.001));
-    } else if (delay <= 0 || (delay < FINEST_TIMER && !this.#isPatient)) {
+    } else if (
+      delay <= 0 ||
+      (delay < FINEST_TIMER && !this.#isPatient) ||
+      (!this.#started && delay < START_WATCH)
+    ) {
       this.#immediate = setImmediate(this.#turn);
     } else {
       // Rounded down, since timers fire late rather than early.
-      this.#timer = this.#clock.setTimer(this.#turn, Math.max(FINEST_TIMER, Math.floor(delay)));
+      const early = this.#started ? 0 : START_WATCH - FINEST_TIMER;
+      this.#timer = this.#clock.setTimer(this.#turn, Math.max(FINEST_TIMER, Math.floor(delay - early)));
     }
   }
 
