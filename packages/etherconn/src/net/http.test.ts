@@ -353,5 +353,8 @@ test('wrong options of TLS leave no connection behind, and one listener hears a 
   controller.abort();
   const [error] = (await once(socket, 'error')) as [Error];
   assert.equal(error.name, 'AbortError');
+  const aborted = agent.createConnection({ ...where, signal: AbortSignal.abort() });
+  const [again] = (await once(aborted, 'error')) as [Error];
+  assert.equal(again.name, 'AbortError');
   await eventually('no connection is left', () => a.stack.tcp.size === 0);
 });

@@ -39,6 +39,8 @@ export function connectTls(maker: NetMaker, ...args: unknown[]): tls.TLSSocket {
   for (const name of BELOW) if (options[name] !== undefined) below[name] = options[name];
   const socket = connectSocket(maker, [below]);
   const secured = secure(socket, { ...options, secureContext }, callback);
+  // It may end before it has to do with its connection: by a signal that was aborted before.
+  if (options.signal) secured.once('close', () => socket.destroy());
   // With a socket of its own, Node sets it itself.
   if (typeof options.timeout === 'number' && options.timeout > 0) secured.setTimeout(options.timeout);
   return secured;

@@ -13,6 +13,8 @@ export function tell(c: HostTcpSocket): void {
       c.accepting = null;
       listener.pending--;
       c.user = listener.user.accept(c);
+      // The host has been closed meanwhile, and could not tell a user that was not yet there.
+      if (c.isOrphan && c.failure !== null) c.user.failed(c.failure);
     }
     if (c.isOrphan || c.user === null) return;
     if ((news & News.CONNECTED) !== 0) c.user.connected();
