@@ -64,6 +64,7 @@ export async function run(part) {
   const { reassembled } = victim.host.stats();
   Object.assign(part.counts, {
     'datagrams that sockets took': victim.echoed,
+    'TCP connections opened': victim.accepted,
     'datagrams put together': reassembled,
     'DHCP leases taken': victim.leases,
     'SLAAC addresses taken': victim.configured,

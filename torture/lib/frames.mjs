@@ -18,7 +18,7 @@ const OPTIONS4 = [0, 1, 7, 68, 130, 131, 137, 148, 255];
 /**
  * Who is aimed at.
  * @typedef {{ mac: Uint8Array, v4: Uint8Array, v6: Uint8Array, linkLocal: Uint8Array, groups4: Uint8Array[],
- *   groups6: Uint8Array[], ports: number[], vlans: number[] }} Target
+ *   groups6: Uint8Array[], ports: number[], tcpPorts: number[], vlans: number[] }} Target
  */
 
 export class FrameMaker {
@@ -144,6 +144,7 @@ export class FrameMaker {
     arp: () => this.#arp(),
     'UDP in IPv4': () => this.#ipv4(17, () => this.#udp()),
     'UDP in IPv6': () => this.#ipv6(17, () => this.#udp()),
+    TCP: () => (this.#random.once(4) ? this.#ipv6(6, () => this.#tcp()) : this.#ipv4(6, () => this.#tcp())),
     'fragments of IPv4': () => this.#fragment4(),
     'fragments of IPv6': () => this.#fragment6(),
     'IPv4 options': () => this.#ipv4(17, () => this.#udp(), true),
@@ -321,6 +322,51 @@ export class FrameMaker {
     this.#putRandom(data);
     this.#b[start + 4] = (this.#length - start) >> 8;
     this.#b[start + 5] = this.#length - start;
+  }
+
+  #tcp() {
+    const random = this.#random;
+    this.#put16(random.once(4) ? random.next() : 5000 + random.below(4));
+    this.#put16(random.once(8) ? random.next() : random.pick(this.#target.tcpPorts));
+    this.#putRandom(8);
+    const words = random.once(2) ? 0 : random.below(10);
+    const flags = random.once(4)
+      ? random.next()
+      : random.pick([0x02, 0x02, 0x10, 0x18, 0x04, 0x14, 0x11, 0x12]);
+    this.#put((5 + words) << 4, flags, random.once(4) ? 0 : random.next(), random.next(), 0, 0, 0, 0);
+    const end = this.#length + 4 * words;
+    while (this.#length < end) {
+      const [kind, length] = random.pick([
+        [1, 1],
+        [2, 4],
+        [3, 3],
+        [4, 2],
+        [5, 10],
+        [5, 18],
+        [8, 10],
+        [random.below(255), 2],
+      ]);
+      if (kind <= 1) this.#put(kind);
+      else {
+        this.#put(kind, random.once(10) ? random.next() : length);
+        this.#putRandom(length - 2);
+      }
+    }
+    this.#length = end;
+    this.#putRandom(random.below(60));
+  }
+
+  /** The header at `at` acknowledges what it was, and goes on from there: so connections open, and more. */
+  #turnTcp(at) {
+    const random = this.#random;
+    const b = this.#b;
+    const number = (from) => new DataView(b.buffer).getUint32(from);
+    const [sequence, acknowledgment] = [number(at + 4), number(at + 8)];
+    const view = new DataView(b.buffer);
+    view.setUint32(at + 4, acknowledgment + (random.once(3) ? random.below(2000) - 1000 : 0));
+    view.setUint32(at + 8, sequence + (b[at + 13] & 3 ? 1 : random.below(3) * 100));
+    b[at + 13] = random.pick([0x10, 0x10, 0x10, 0x18, 0x11, 0x14, 0x12, 0x04]);
+    if (random.once(4)) view.setUint16(at + 14, random.pick([0, 1, 100]));
   }
 
   #arp() {
@@ -602,11 +648,13 @@ export class FrameMaker {
       if (random.once(2)) b.set(this.#stranger(), 22);
     } else if (type === ETHERTYPE.ipv4) {
       swap(26, 30, 4);
-      if (b[23] === 17) swap(34, 36, 2);
+      if (b[23] === 17 || b[23] === 6) swap(34, 36, 2);
+      if (b[23] === 6) this.#turnTcp(34);
       if (b[23] === 1 && b[34] === 8) b[34] = 0;
     } else if (type === ETHERTYPE.ipv6) {
       swap(22, 38, 16);
-      if (b[20] === 17) swap(54, 56, 2);
+      if (b[20] === 17 || b[20] === 6) swap(54, 56, 2);
+      if (b[20] === 6) this.#turnTcp(54);
       if (b[20] === 58) b[54] = b[54] === 128 ? 129 : b[54] === 135 ? 136 : b[54];
     }
   }

@@ -32,6 +32,22 @@ const HOST = [
   'noProtocol',
 ];
 
+const SEGMENTS = [
+  'taken',
+  'outOfWindow',
+  'oldTimestamp',
+  'badAcknowledgment',
+  'challenged',
+  'resets',
+  'badResets',
+  'syns',
+  'badCookies',
+  'timeWait',
+  'noPort',
+  'full',
+  'ignored',
+];
+
 /**
  * @param {import('./part.mjs').Part} part
  * @param {import('etherconn').Relay} relay
@@ -49,6 +65,8 @@ export function checkHost(part, host) {
   const stats = /** @type {any} */ (host.stats());
   const came = stats.received + stats.receivedLocally + stats.reassembled;
   part.equal(sum(stats, HOST), came, `${host}: dispositions of received packets`);
+  part.equal(sum(stats.segments, SEGMENTS), stats.tcp, `${host}: dispositions of TCP segments`);
+  part.check(stats.segments.connections <= 65_536, `${stats.segments.connections} connections`);
   part.check(stats.neighbors <= 2 * 1024, `${stats.neighbors} neighbors`);
   part.check(stats.waiting <= 64 * 2048, `${stats.waiting} packets wait`);
 }

@@ -13,6 +13,7 @@ export const PARTS = [
   ['floods/router-advertisements', 1],
   ['floods/pings', 1],
   ['floods/datagrams', 1],
+  ['floods/segments', 1],
   ['floods/fragments', 1],
   ['floods/fragments-ipv6', 1],
   ['floods/group-queries', 1],

@@ -23,6 +23,7 @@ export const TARGET = {
     (text) => parseIp(text),
   ),
   ports: [4000, 4001, 4002, 4003, 68, 9],
+  tcpPorts: [7, 7, 7, 9],
   vlans: [5],
 };
 
@@ -80,6 +81,14 @@ export class Victim {
       });
       this.#sockets.push(socket);
     }
+    // Sends back what it gets, and reads slowly.
+    this.#server = host.net.createServer({ allowHalfOpen: true }, (socket) => {
+      this.accepted++;
+      socket.on('error', () => this.errors++);
+      socket.setTimeout(60_000, () => socket.destroy());
+      socket.pipe(socket);
+    });
+    this.#server.listen(7);
     const connected = host.dgram.createSocket('udp4');
     connected.on('error', () => this.errors++);
     connected.connect(4000, '10.9.0.21');
@@ -142,6 +151,10 @@ export class Victim {
   }
 
   begun = 0;
+  /** TCP connections that strangers have opened. */
+  accepted = 0;
+  /** @type {any} */
+  #server;
   /** @type {Promise<void> | null} */
   #dhcp = null;
   /** @type {Promise<void> | null} */
@@ -162,6 +175,7 @@ export class Victim {
   async close() {
     for (const conn of this.conns) await conn.close();
     for (const socket of this.#sockets) socket.close();
+    this.#server.close();
     await this.host.close();
   }
 }

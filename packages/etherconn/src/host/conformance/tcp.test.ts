@@ -302,6 +302,32 @@ describe('RFC 6675', () => {
     assert.deepEqual(sequences.filter((one) => one < 2000).sort(), [0, 1000]);
   });
 
+  it('without more data, what is missing and not yet known to be lost goes before that, each once', async (t) => {
+    const { peer, end, host, next } = await open(t, MSS_1000 + SACK_PERMITTED);
+    end.send(new Uint8Array(10_000));
+    await peer.wait(0);
+    const seen = [];
+    // 0 is lost; behind 6 only one segment has come.
+    for (const [from, to] of [
+      [1, 2],
+      [1, 3],
+      [1, 4],
+      [1, 5],
+      [1, 6],
+      [7, 8],
+    ]) {
+      const options = sack(host + 1000 * from, host + 1000 * to);
+      seen.push(...(await peer.send({ flags: ACK, sequence: next, acknowledgment: host, options })));
+    }
+    assert.deepEqual(
+      seen.map(({ sequence, length }) => [(sequence - host) | 0, length]),
+      [
+        [0, 1000],
+        [6000, 1000],
+      ],
+    );
+  });
+
   it('without more data, the last segment goes once more during a recovery, in case the tail was lost', async (t) => {
     const { peer, end, host, next } = await open(t, MSS_1000 + SACK_PERMITTED);
     end.send(new Uint8Array(10_000));

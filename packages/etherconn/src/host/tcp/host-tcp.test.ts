@@ -63,6 +63,28 @@ describe('a connection between hosts', () => {
     assert.deepEqual([a.counters.sent, b.counters.sent], [5, 4]);
   });
 
+  for (const vlans of [[5], [5, { id: 6, tpid: 0x88a8 }]]) {
+    it(`carries data below ${vlans.length} VLAN tags, in segments as long as without`, async (t) => {
+      const net = new HostNetwork(t, { impair: { loss: 0.05, delay: 5 } });
+      const [a, b] = [1, 2].map((n) => net.host(n, { vlans }).stack.tcp);
+      const stranger = net.host(3).stack.tcp;
+      for (const address of IPS) {
+        const server = new TcpServer(b, 80, address);
+        server.prepare = (end) => {
+          end.echo = true;
+        };
+        const client = tcpConnect(a, address, 80);
+        client.send(pattern(100_000), true);
+        await net.advance(60_000);
+        assert.equal(digest(client.data), digest(pattern(100_000)));
+        assert.deepEqual(client.events, ['connected', 'ended', 'closed']);
+      }
+      const lost = tcpConnect(stranger, IPS[0], 80);
+      await net.advance(10_000);
+      assert.deepEqual(lost.events, ['EHOSTUNREACH']);
+    });
+  }
+
   it('works within a host', async (t) => {
     const net = new HostNetwork(t);
     const { tcp } = net.host(1).stack;
@@ -263,17 +285,24 @@ async function transfer(
 }
 
 describe('over a bad network', () => {
-  it('a megabyte through 5 % loss and a path of 100 ms arrives whole', async (t) => {
-    const net = new HostNetwork(t, { impair: { loss: 0.05, delay: 50 } });
-    const [a, b] = [net.host(1).stack.tcp, net.host(2).stack.tcp];
-    const server = new TcpServer(b, 80);
-    const client = tcpConnect(a, IPS[0], 80);
-    const data = pattern(1_048_576);
-    client.send(data, true);
-    await net.network.virtualClock.runUntil(() => server.ends[0]?.events.includes('ended') === true, 600_000);
-    assert.equal(digest(server.ends[0].data), digest(data));
-    assert.ok(a.counters.retransmitted > 20);
-  });
+  for (const address of IPS) {
+    it(`a megabyte through 5 % loss and a path of 100 ms arrives whole, to ${address}`, async (t) => {
+      const net = new HostNetwork(t, {
+        impair: { loss: 0.05, delay: 50, reorder: 0.05, duplicate: 0.05, corrupt: 0.01 },
+      });
+      const [a, b] = [net.host(1).stack.tcp, net.host(2).stack.tcp];
+      const server = new TcpServer(b, 80);
+      const client = tcpConnect(a, address, 80);
+      const data = pattern(1_048_576);
+      client.send(data, true);
+      await net.network.virtualClock.runUntil(
+        () => server.ends[0]?.events.includes('ended') === true,
+        600_000,
+      );
+      assert.equal(digest(server.ends[0].data), digest(data));
+      assert.ok(a.counters.retransmitted > 20);
+    });
+  }
 
   it('what is read is a prefix of what was written, and in the end all of it', async () => {
     const faults = fc.record({
