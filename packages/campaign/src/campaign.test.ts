@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Outcome } from './coordinator/coordinator.ts';
-import { Stage, type StagedAgent } from './test-support/stage.ts';
+import { Stage, type StagedClients } from './test-support/stage.ts';
 
 let stage: Stage;
 beforeEach(() => {
@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 afterEach(() => stage.close());
 
-function addFour(options: Parameters<Stage['addAgent']>[1] = {}): StagedAgent[] {
+function addFour(options: Parameters<Stage['addAgent']>[1] = {}): StagedClients[] {
   return ['a1', 'a2', 'a3', 'a4'].map((name) => stage.addAgent(name, options));
 }
 

@@ -114,11 +114,11 @@ export class ScenarioExecutor implements Executor {
 /** Clients on one engine. */
 class PreparedWork implements Prepared {
   readonly #work: Work;
-  readonly #start: (at: number) => void;
+  readonly #start: (execution: Execution) => void;
 
   readonly #closeEngine: () => Promise<void>;
 
-  private constructor(work: Work, start: (at: number) => void, closeEngine: () => Promise<void>) {
+  private constructor(work: Work, start: (execution: Execution) => void, closeEngine: () => Promise<void>) {
     this.#work = work;
     this.#start = start;
     this.#closeEngine = closeEngine;
@@ -131,24 +131,26 @@ class PreparedWork implements Prepared {
     seed: number,
     closeEngine: () => Promise<void> = async () => {},
   ): Promise<PreparedWork> {
-    let startAt = Number.NaN;
+    let execution: Execution | null = null;
     const options = {
       clients,
       seed,
       // Known when it is run, which is when it is asked for.
       get startAt() {
-        return startAt;
+        return execution?.startAt ?? Number.NaN;
       },
+      onFailure: (client: number, reason: string) => execution?.onFailure({ client, reason }),
     };
     const work = await openScenario(engine, scenario, options);
-    const start = (at: number): void => {
-      startAt = at;
+    const start = (each: Execution): void => {
+      execution = each;
     };
     return new PreparedWork(work, start, closeEngine);
   }
 
-  async run({ startAt, signal, onDelta }: Execution): Promise<void> {
-    this.#start(startAt);
+  async run(execution: Execution): Promise<void> {
+    const { signal, onDelta } = execution;
+    this.#start(execution);
     try {
       await this.#work.run(({ delta }) => onDelta(delta), signal);
     } finally {

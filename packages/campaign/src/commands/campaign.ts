@@ -213,7 +213,7 @@ async function coordinate(
     } finally {
       process.off('SIGINT', stop).off('SIGTERM', stop);
     }
-    const told = outcomeOf(outcome.snapshot, scenario, plan);
+    const told = outcomeOf(outcome, scenario, plan);
     if (!begun) for (const view of views) await view.begin?.(told.result);
     for (const view of views) await view.end?.(told);
     if (reportPath !== undefined) await writeReport(reportPath, told, timeline);
@@ -312,9 +312,10 @@ async function report(
   const { state, memory } = StateFile.open(coordinatorFolder(stateFolder(options.state)), id);
   await state.close();
   const { plan, snapshot, results } = memory;
+  const failures = [...memory.failures, ...results.flatMap((each) => each.failures)];
   if (snapshot === undefined)
     throw new CampaignError(`campaign ${id} is not over; etherconn campaign watch ${id} shows it`);
-  const outcome = outcomeOf(snapshot, checkScenario(plan.scenario), plan);
+  const outcome = outcomeOf({ snapshot, failures }, checkScenario(plan.scenario), plan);
   const timeline = new Timeline(plan.step);
   for (const { at, delta } of results) timeline.add(at, Delta.fromJSON(delta));
   if (options.json === true) process.stdout.write(`${JSON.stringify(outcome.result)}\n`);

@@ -13,10 +13,14 @@ import {
   type Table,
   thresholdOf,
 } from '@etherconn/cli/parts';
+import type { Outcome } from '../coordinator/coordinator.ts';
 import type { AgentRow, Snapshot } from '../coordinator/snapshot.ts';
+import type { ClientFailure } from '../protocol/records.ts';
 
 /** A result as of any run, and the campaign's own. */
-export type CampaignResult = RunResult & { readonly campaign: Omit<Snapshot, 'total'> };
+export type CampaignResult = RunResult & {
+  readonly campaign: Omit<Snapshot, 'total'> & { readonly failures: readonly ClientFailure[] };
+};
 
 export function infoOf(snapshot: Snapshot, scenario: Scenario, seed: number): RunInfo {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -63,7 +67,7 @@ function notesOf({ takeovers, ranges, gaps, reason }: Snapshot): string[] {
 
 /** The result of a campaign, from what was merged. */
 export function outcomeOf(
-  snapshot: Snapshot,
+  { snapshot, failures }: Pick<Outcome, 'snapshot' | 'failures'>,
   scenario: Scenario,
   { seed, thresholds }: { readonly seed: number; readonly thresholds: readonly string[] },
 ): RunOutcome & { readonly result: CampaignResult } {
@@ -98,11 +102,22 @@ export function outcomeOf(
     thresholds.map((text) => thresholdOf(text, scenario)),
   );
   const { total: _total, ...campaign } = snapshot;
-  return { result: { ...result, campaign }, total, flows: [], tables: tablesOf(snapshot) };
+  return {
+    result: { ...result, campaign: { ...campaign, failures } },
+    total,
+    flows: [],
+    tables: tablesOf(snapshot, failures),
+  };
 }
 
 /** Agents, takeovers and gaps, for people. */
-export function tablesOf({ agents, takeovers, gaps, events }: Snapshot): Table[] {
+/** Rows of failed clients in a report; `--json` has more. */
+const FAILURES_SHOWN = 100;
+
+export function tablesOf(
+  { agents, takeovers, gaps, events }: Snapshot,
+  failures: readonly ClientFailure[],
+): Table[] {
   const offset = ({ clockOffset, clockError }: AgentRow): string =>
     clockOffset === null ? 'unknown' : `${clockOffset.toFixed(2)} ± ${clockError!.toFixed(2)} ms`;
   const seconds = (value: number): string => `${(value / 1000).toFixed(2)} s`;
@@ -164,6 +179,15 @@ export function tablesOf({ agents, takeovers, gaps, events }: Snapshot): Table[]
               `${upTo}`,
               `${waiting}`,
             ]),
+          },
+        ]),
+    ...(failures.length === 0
+      ? []
+      : [
+          {
+            title: `Failed clients${failures.length > FAILURES_SHOWN ? ` (the first ${FAILURES_SHOWN})` : ''}`,
+            head: ['client', 'why'],
+            rows: failures.slice(0, FAILURES_SHOWN).map(({ client, reason }) => [`${client}`, reason]),
           },
         ]),
     {

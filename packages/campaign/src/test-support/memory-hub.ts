@@ -14,6 +14,8 @@ export class MemoryServer {
   /** Messages that a real server would have received and sent, by what they are for. */
   readonly counts: Map<string, number> = new Map();
   revision = 0;
+  readonly #exact = new Map<string, Set<MemoryHub>>();
+  readonly #patterns = new Map<string, Set<MemoryHub>>();
 
   constructor(clock: Clock, delay = 0.2) {
     this.clock = clock;
@@ -39,7 +41,21 @@ export class MemoryServer {
   }
 
   publish(subject: string, value: unknown, revision = 0): void {
-    for (const client of this.clients) client.deliver(subject, value, revision);
+    for (const client of this.#exact.get(subject) ?? []) client.deliver(subject, subject, value, revision);
+    for (const [pattern, clients] of this.#patterns)
+      if (matches(pattern, subject))
+        for (const client of clients) client.deliver(pattern, subject, value, revision);
+  }
+
+  subscribe(client: MemoryHub, pattern: string): void {
+    const table = pattern.includes('*') ? this.#patterns : this.#exact;
+    table.set(pattern, (table.get(pattern) ?? new Set()).add(client));
+  }
+
+  leave(client: MemoryHub): void {
+    this.clients.delete(client);
+    for (const table of [this.#exact, this.#patterns])
+      for (const clients of table.values()) clients.delete(client);
   }
 }
 
@@ -62,14 +78,13 @@ export class MemoryHub implements Hub {
     for (const callback of [...this.#reconnected]) callback();
   }
 
-  deliver(subject: string, value: unknown, revision: number): void {
-    for (const [pattern, listeners] of this.#listeners) {
-      if (!matches(pattern, subject)) continue;
-      this.server.count('delivered');
-      this.#wait(() => {
-        if (!this.cutIn) for (const listener of listeners) listener(value, subject, revision);
-      });
-    }
+  deliver(pattern: string, subject: string, value: unknown, revision: number): void {
+    const listeners = this.#listeners.get(pattern);
+    if (listeners === undefined || listeners.size === 0) return;
+    this.server.count('delivered');
+    this.#wait(() => {
+      if (!this.cutIn) for (const listener of listeners) listener(value, subject, revision);
+    });
   }
 
   async createRegistry(): Promise<void> {
@@ -164,7 +179,7 @@ export class MemoryHub implements Hub {
   }
 
   async close(): Promise<void> {
-    this.server.clients.delete(this);
+    this.server.leave(this);
     this.#listeners.clear();
     this.#reconnected.clear();
     this.#served.clear();
@@ -179,6 +194,7 @@ export class MemoryHub implements Hub {
   #listen(pattern: string, listener: Listener): Stop {
     const listeners = this.#listeners.get(pattern) ?? new Set();
     this.#listeners.set(pattern, listeners.add(listener));
+    this.server.subscribe(this, pattern);
     return () => listeners.delete(listener);
   }
 

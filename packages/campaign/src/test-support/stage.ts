@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { Delta } from '@etherconn/cli/parts';
 import { VirtualClock } from 'etherconn';
 import { Agent } from '../agent/agent.ts';
+import type { Executor } from '../agent/executor.ts';
 import { Coordinator, type CoordinatorOptions, type Outcome } from '../coordinator/coordinator.ts';
 import type { Plan } from '../coordinator/plan.ts';
+import type { Snapshot } from '../coordinator/snapshot.ts';
 import { Journal } from '../results/journal.ts';
 import { Outbox } from '../results/outbox.ts';
 import { type Activity, FakeExecutor } from './fake-executor.ts';
@@ -31,7 +33,15 @@ export interface StagedAgent {
   readonly name: string;
   readonly agent: Agent;
   readonly hub: MemoryHub;
-  readonly executor: FakeExecutor;
+  readonly executor: Executor;
+}
+
+/** One whose clients leave traces. */
+export type StagedClients = StagedAgent & { readonly executor: FakeExecutor };
+
+export interface StagedOptions {
+  readonly clockOffset?: number;
+  readonly unfenced?: boolean;
 }
 
 /** A campaign in virtual time: a server, agents and a coordinator in this process, whose connections can be cut. */
@@ -45,6 +55,8 @@ export class Stage {
   coordinator: Coordinator | null = null;
   coordinatorHub: MemoryHub | null = null;
   outcome: Outcome | null = null;
+  /** Told each snapshot of the coordinator. */
+  onSnapshot: (snapshot: Snapshot) => void = () => {};
   failure: unknown = null;
 
   constructor() {
@@ -52,13 +64,15 @@ export class Stage {
   }
 
   /** @param length milliseconds that each client runs */
-  addAgent(
-    name: string,
-    options: { length?: number; clockOffset?: number; unfenced?: boolean } = {},
-  ): StagedAgent {
-    const { length = 10_000, clockOffset = 0, unfenced = false } = options;
+  addAgent(name: string, options: StagedOptions & { length?: number } = {}): StagedClients {
+    const executor = new FakeExecutor(this.clock, name, options.length ?? 10_000);
+    this.executors.push(executor);
+    return { ...this.addExecutor(name, executor, options), executor };
+  }
+
+  addExecutor(name: string, executor: Executor, options: StagedOptions = {}): StagedAgent {
+    const { clockOffset = 0, unfenced = false } = options;
     const hub = this.server.client();
-    const executor = new FakeExecutor(this.clock, name, length);
     const agent = new Agent({
       hub,
       clock: this.clock,
@@ -72,7 +86,6 @@ export class Stage {
     agent.start();
     const staged = { name, agent, hub, executor };
     this.agents.push(staged);
-    this.executors.push(executor);
     return staged;
   }
 
@@ -80,7 +93,7 @@ export class Stage {
   kill({ hub, executor }: StagedAgent): void {
     hub.cutIn = true;
     hub.cutOut = true;
-    executor.dead = true;
+    if (executor instanceof FakeExecutor) executor.dead = true;
   }
 
   async begin(plan: Partial<Plan> = {}): Promise<void> {
@@ -109,6 +122,7 @@ export class Stage {
       epoch: this.clock.wallTime() - this.clock.now(),
       folder: join(this.folder, 'coordinator'),
       log: (text: string) => this.log.push(`${this.clock.now().toFixed(0)} coordinator: ${text}`),
+      onSnapshot: (snapshot) => this.onSnapshot(snapshot),
     });
     let made: Coordinator | null = null;
     making.then(

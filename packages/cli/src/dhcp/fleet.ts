@@ -70,6 +70,7 @@ export class Fleet implements Client {
   readonly #plan: FleetPlan;
   readonly #clock: Clock;
   readonly #startAt: number;
+  readonly #onFailure: (client: number, reason: FailureReason) => void;
   readonly #frames: ClientFrames;
   readonly #wire: FleetWire;
   readonly #tally = new FleetTally();
@@ -107,8 +108,17 @@ export class Fleet implements Client {
   /** There was no room to send: until then nobody tries again. */
   #fullUntil = 0;
 
-  /** @param startAt time 0 of the run, by the relay's clock */
-  constructor(relay: PacketRelay, plan: FleetPlan, startAt: number) {
+  /**
+   * @param startAt time 0 of the run, by the relay's clock
+   * @param onFailure told each failure of a client, by its number
+   */
+  constructor(
+    relay: PacketRelay,
+    plan: FleetPlan,
+    startAt: number,
+    onFailure: (client: number, reason: FailureReason) => void = () => {},
+  ) {
+    this.#onFailure = onFailure;
     const { clients } = plan;
     this.#plan = plan;
     this.#clock = relay.clock;
@@ -362,6 +372,7 @@ export class Fleet implements Client {
 
   #fail(n: number, now: number, reason: FailureReason): void {
     this.#tally.failed(reason);
+    this.#onFailure(this.members.first + n, reason);
     this.addresses[n] = 0;
     this.servers[n] = 0;
     const goesOn = this.#plan.duration !== undefined || this.#plan.flap !== undefined;

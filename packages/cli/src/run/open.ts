@@ -28,6 +28,8 @@ export interface OpenOptions extends PlanOptions {
   readonly startAt?: number | undefined;
   /** Ends the opening early. */
   readonly signal?: AbortSignal | undefined;
+  /** Told each failure of a client of a fleet, by its number. */
+  readonly onFailure?: ((client: number, reason: string) => void) | undefined;
   /** Writes the files that parts name, such as leases. Default false: scenarios come over networks, too. */
   readonly writesFiles?: boolean | undefined;
 }
@@ -65,7 +67,7 @@ export async function openScenario(
   );
   const responder = respond(engine, plan);
   const parts = plan.parts.map((part): OpenPart => {
-    if (part.type === 'dhcp') return openDhcp(engine, part, writesFiles);
+    if (part.type === 'dhcp') return openDhcp(engine, part, writesFiles, options.onFailure);
     if (part.type === 'ping') return openPing(engine, part, stage.near);
     if (part.type === 'udp-send') return openSend(part, stage.sends[sending.indexOf(part)]);
     return receiving.find(({ plan: own }) => own === part)!;

@@ -39,13 +39,18 @@ export interface RunningPart {
   finish?(): Promise<void>;
 }
 
-export function openDhcp(engine: Engine, plan: DhcpPartPlan, writesFiles: boolean): OpenPart {
+export function openDhcp(
+  engine: Engine,
+  plan: DhcpPartPlan,
+  writesFiles: boolean,
+  onFailure?: (client: number, reason: string) => void,
+): OpenPart {
   return {
     plan,
     latency: 'exchange',
     flows: 0,
     begin(startAt) {
-      const fleet = new Fleet(engine.relay, plan.fleet, startAt + plan.begin);
+      const fleet = new Fleet(engine.relay, plan.fleet, startAt + plan.begin, onFailure);
       return {
         clients: [fleet],
         holds: false,
