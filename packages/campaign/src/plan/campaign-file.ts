@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import {
   checkScenario,
+  keyOffset,
   parseDuration,
   type Scenario,
   ScenarioError,
   ScenarioErrors,
   thresholdOf,
 } from '@etherconn/cli/parts';
-import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { Plan } from '../coordinator/plan.ts';
 import type { Json } from '../protocol/records.ts';
@@ -117,7 +118,9 @@ export function parseCampaign(path: string, text: string): Campaign {
     if (!(error instanceof ScenarioError)) throw error;
     const errors = error instanceof ScenarioErrors ? error.errors : [error];
     throw new ScenarioErrors(
-      errors.map((each) => new ScenarioError(at(offsetOf(document, each.option.split('.'))), each.message)),
+      errors.map(
+        (each) => new ScenarioError(at(keyOffset(document.contents, each.option.split('.'))), each.message),
+      ),
     );
   }
 }
@@ -193,22 +196,4 @@ function scenarioOf({ scenario, clients }: CampaignFile, folder: string): Scenar
       }),
     );
   }
-}
-
-/** Where a key is, or what is nearest to where it should be. */
-function offsetOf(document: Document, path: readonly string[]): number {
-  let node: unknown = document.contents;
-  let offset = (node as Node | null)?.range?.[0] ?? 0;
-  for (const key of path) {
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && `${item.key.value}` === key);
-      if (pair === undefined) break;
-      offset = (pair.key as Node).range?.[0] ?? offset;
-      node = pair.value;
-    } else if (isSeq(node)) {
-      node = node.items[Number(key)];
-      offset = (node as Node | undefined)?.range?.[0] ?? offset;
-    } else break;
-  }
-  return offset;
 }

@@ -1,17 +1,8 @@
-import {
-  type Document,
-  isMap,
-  isPair,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseDocument,
-  visit,
-} from 'yaml';
+import { type Document, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { Scenario } from '../scenario/scenario.ts';
 import { ScenarioError, ScenarioErrors } from '../scenario/scenario-error.ts';
 import { checkScenario } from './check.ts';
+import { keyOffset } from './key-offset.ts';
 
 /** A scenario that was read, and where its keys are. */
 export interface ScenarioFile {
@@ -42,12 +33,12 @@ export function parseScenarioFile(file: string, text: string, sets: readonly str
   keepDigits(document);
   const locate = (error: ScenarioError): ScenarioError => {
     if (error instanceof ScenarioErrors) {
-      const inOrder = error.errors.map((each) => ({ each, at: offsetOf(root, each.option.split('.')) }));
+      const inOrder = error.errors.map((each) => ({ each, at: keyOffset(root, each.option.split('.')) }));
       inOrder.sort((a, b) => a.at - b.at);
       return new ScenarioErrors(inOrder.map(({ each }) => locate(each)));
     }
     const set = setPaths.find((path) => error.option === path || error.option.startsWith(`${path}.`));
-    const offset = offsetOf(root, error.option.split('.'));
+    const offset = keyOffset(root, error.option.split('.'));
     return new ScenarioError(set === undefined ? at(offset) : `--set ${set}`, error.message);
   };
   try {
@@ -81,24 +72,4 @@ function keepDigits(document: Document): void {
         node.value = node.source;
     },
   });
-}
-
-/** Where a key is, or what is nearest to where it should be. */
-function offsetOf(root: Node, path: readonly string[]): number {
-  let node: unknown = root;
-  let offset = root.range?.[0] ?? 0;
-  for (const key of path) {
-    let next: unknown;
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && `${item.key.value}` === key);
-      if (!isPair(pair)) break;
-      offset = (pair.key as Node).range?.[0] ?? offset;
-      next = pair.value;
-    } else if (isSeq(node)) {
-      next = node.items[Number(key)];
-      offset = (next as Node | undefined)?.range?.[0] ?? offset;
-    }
-    node = next;
-  }
-  return offset;
 }
