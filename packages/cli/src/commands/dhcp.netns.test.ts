@@ -214,7 +214,8 @@ test('there is room for more clients than a relay has room for by itself', { ski
     ...['dhcp', 'va', '--netns', near.path, '--engine', 'xdp', '--clients', '140000', '--rate', '10'],
     ...['--duration', '300ms', '--json'],
   ]);
-  assert.equal(end.status, 0, end.stderr);
+  // Nobody answers, so no client gets a lease; but all of them are there.
+  assert.equal(end.status, 1, end.stderr);
   const [result] = objects(end);
   assert.equal(result.clients, 140_000);
   assert.ok(result.fleet.messages.discover >= 1);

@@ -123,6 +123,7 @@ test('send: a line a second as NDJSON, and the same faults for the same seed', a
     'p50',
     'p90',
     'p99',
+    'p999',
     'max',
   ]);
   assert.equal(first.at(-1).sent.packets, 2400);
