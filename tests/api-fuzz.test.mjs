@@ -83,6 +83,8 @@ function show(arg) {
 function isCoded(error, title = '') {
   if (title.startsWith('./wire ') && (error instanceof TypeError || error instanceof RangeError)) return true;
   if (error instanceof ArgumentsOwnError) return true;
+  // These are Node's own.
+  if (title.startsWith('./net isIP') && error instanceof TypeError) return true;
   // The reason of an aborted signal.
   if (error instanceof DOMException && error.name === 'AbortError') return true;
   return error instanceof Error && typeof error.code === 'string';

@@ -2,6 +2,8 @@ import cluster from 'node:cluster';
 import { channel } from 'node:diagnostics_channel';
 import type { BlockList, Server } from 'node:net';
 import { isIP } from 'node:net';
+import { OptionError } from '../errors.ts';
+import { show } from '../options.ts';
 import type { SocketName } from './end-address.ts';
 import { ListenHandle } from './listen-handle.ts';
 import { NodeServer, normalizeArguments } from './node-net.ts';
@@ -68,6 +70,11 @@ export function listenOn(maker: NetMaker): Listen2 {
 
 /** Makes a server of Node's listen on a host, now and from now on. */
 export function listenOnHost(server: Server, maker: NetMaker, args: readonly unknown[]): void {
+  if (!(server instanceof NodeServer))
+    throw new OptionError(
+      'server',
+      `must be a server of Node's: net, tls, http, https or http2; got ${show(server)}`,
+    );
   Object.defineProperty(server, '_listen2', { value: listenOn(maker), writable: true, configurable: true });
   (server.listen as (...args: unknown[]) => Server).apply(server, exclusively(args));
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { checkLink } from '../check-link.ts';
 import type { Link, LinkInfo, LinkReceiver, LinkStats, LinkTx, LinkWants, Station } from '../link.ts';
 
 /**
@@ -12,7 +13,9 @@ export class WrappedLink implements Link {
   readonly steer?: (added: readonly Station[], removed: readonly Station[], wants: LinkWants) => void;
   readonly receivedAt?: () => bigint | null;
 
+  /** Throws an OptionError if `inner` is no link. */
   constructor(inner: Link) {
+    checkLink(inner);
     this.inner = inner;
     if (inner.maxFrameLengthOf !== undefined) this.maxFrameLengthOf = (type) => inner.maxFrameLengthOf!(type);
     if (inner.admit !== undefined) this.admit = (stations) => inner.admit!(stations);
