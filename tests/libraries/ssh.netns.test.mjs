@@ -30,10 +30,14 @@ test('ssh2: password, a command, a megabyte both ways, its exit code; a wrong pa
   assert.deepEqual((await exit)[0], 1);
   await closed;
   assert.ok(Buffer.concat(parts).equals(body));
+  // The server closes without reading all of the goodbye, which its kernel may answer with a reset.
+  client.on('error', () => {});
   client.end();
 
   const stranger = new ssh.Client();
   stranger.connect({ sock: host.net.connect(22, SERVER), username: 'tester', password: 'wrong' });
-  const [error] = await once(stranger, 'error');
-  assert.equal(error.level, 'client-authentication');
+  const errors = [];
+  stranger.on('error', ({ level }) => errors.push(level));
+  await new Promise((resolve) => stranger.once('close', resolve));
+  assert.equal(errors[0], 'client-authentication');
 });
