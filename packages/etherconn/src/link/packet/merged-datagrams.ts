@@ -1,7 +1,9 @@
-import { ETHERNET_HEADER_LENGTH } from '../../wire/ethernet.ts';
-import { EtherType } from '../../wire/ethertype.ts';
-import { fillIpv4Checksum } from '../../wire/ipv4.ts';
+import { writeU16 } from '../../wire/bytes.ts';
+import { foldSum } from '../../wire/checksum.ts';
+import { fillIpv4Checksum, ipv4HeaderLength, ipv4Id } from '../../wire/ipv4.ts';
+import { udpChecksum, udpLength } from '../../wire/udp.ts';
 import { VLAN_TAG_LENGTH } from '../../wire/vlan.ts';
+import { typeOffset } from '../kernel/merged-frame.ts';
 
 /**
  * struct virtio_net_hdr (linux/virtio_net.h), which stands before each frame of a socket with PACKET_VNET_HDR. The kernel
@@ -38,16 +40,17 @@ export function splitDatagrams(
   at: number,
   emit: Emit,
 ): number {
-  const ip = ipOffset(from, start);
+  // Behind all tags that the kernel has left.
+  const ip = typeOffset(from, start, Number.POSITIVE_INFINITY) + 2;
   const version = from[ip] >> 4;
-  const udp = ip + (version === 4 ? 4 * (from[ip] & 15) : IPV6_HEADER_LENGTH);
+  const udp = ip + (version === 4 ? ipv4HeaderLength(from, ip) : IPV6_HEADER_LENGTH);
   const payload = udp + UDP_HEADER_LENGTH;
   const size =
     from[start - VNET_HEADER_LENGTH + GSO_SIZE] | (from[start - VNET_HEADER_LENGTH + GSO_SIZE + 1] << 8);
-  const end = Math.min(start + length, udp + read16(from, udp + 4));
+  const wholeLength = udpLength(from, udp);
+  const end = Math.min(start + length, udp + wholeLength);
   if ((version !== 4 && version !== 6) || payload > end || size === 0) return -1;
-  const wholeLength = read16(from, udp + 4);
-  const checksum = read16(from, udp + 6);
+  const checksum = udpChecksum(from, udp);
   const headers = payload - start;
   let next = at;
   for (let piece = payload, number = 0; piece < end; piece += size, number++) {
@@ -59,44 +62,17 @@ export function splitDatagrams(
     const newUdp = offset + (udp - start);
     const datagram = UDP_HEADER_LENGTH + count;
     if (version === 4) {
-      write16(to, newIp + 2, udp - ip + datagram);
-      write16(to, newIp + 4, read16(from, ip + 4) + number);
+      writeU16(to, newIp + 2, udp - ip + datagram);
+      writeU16(to, newIp + 4, ipv4Id(from, ip) + number);
       fillIpv4Checksum(to, newIp);
     } else {
-      write16(to, newIp + 4, datagram);
+      writeU16(to, newIp + 4, datagram);
     }
-    write16(to, newUdp + 4, datagram);
+    writeU16(to, newUdp + 4, datagram);
     // A partial checksum is the sum of the pseudo header, in which the length stands; 0 is none at all.
-    if (checksum !== 0) write16(to, newUdp + 6, onesComplementSum(checksum, datagram - wholeLength));
+    if (checksum !== 0) writeU16(to, newUdp + 6, foldSum(checksum + 0xffff + datagram - wholeLength));
     emit(offset, headers + count);
     next = offset + headers + count;
   }
   return next;
-}
-
-/** Behind the tags that the kernel has left. */
-function ipOffset(u8: Uint8Array, start: number): number {
-  let at = start + ETHERNET_HEADER_LENGTH - 2;
-  for (
-    let type = read16(u8, at);
-    type === EtherType.VLAN || type === EtherType.S_VLAN;
-    type = read16(u8, at)
-  ) {
-    at += VLAN_TAG_LENGTH;
-  }
-  return at + 2;
-}
-
-function onesComplementSum(sum: number, change: number): number {
-  const changed = sum + (change < 0 ? change + 0xffff : change);
-  return (changed & 0xffff) + (changed >>> 16);
-}
-
-function read16(u8: Uint8Array, offset: number): number {
-  return (u8[offset] << 8) | u8[offset + 1];
-}
-
-function write16(u8: Uint8Array, offset: number, value: number): void {
-  u8[offset] = value >> 8;
-  u8[offset + 1] = value;
 }
