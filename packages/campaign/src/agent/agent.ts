@@ -89,6 +89,8 @@ export class Agent {
   #clockAt = Number.NEGATIVE_INFINITY;
   #syncing = false;
   #syncAgain = false;
+  /** Gives up the question what is current: what was asked of an earlier store may never be answered. */
+  #giveUp: () => void = () => {};
   #closed = false;
   /** What the registry said when it was last looked at. */
   #current: Current | null = null;
@@ -138,6 +140,7 @@ export class Agent {
     if (this.#closed) return;
     if (this.#syncing) {
       this.#syncAgain = true;
+      this.#giveUp();
       return;
     }
     this.#syncing = true;
@@ -162,7 +165,10 @@ export class Agent {
 
   async #look(): Promise<void> {
     const { hub } = this.#options;
-    const entry = await hub.get(REGISTRY, CURRENT);
+    const given = new Promise<never>((_, reject) => {
+      this.#giveUp = () => reject(new NoAnswerError('given up'));
+    });
+    const entry = await Promise.race([hub.get(REGISTRY, CURRENT), given]);
     const current = this.#check(currentSchema, entry?.value);
     if (current === null) return;
     this.#current = current;

@@ -44,6 +44,8 @@ export class Membership {
   #lost = false;
   #joined = false;
   #busy = false;
+  /** Counts joins: what an earlier store answers, or does not, is of no interest any more. */
+  #joins = 0;
   #again = false;
   #renewTimer: ClockTimer | null = null;
   #fenceTimer: ClockTimer | null = null;
@@ -65,6 +67,8 @@ export class Membership {
     // An earlier incarnation's record may be there, to be written over, or an end of our own lease.
     this.#uncertain = true;
     this.#joined = true;
+    this.#joins++;
+    this.#busy = false;
     this.renew();
   }
 
@@ -104,20 +108,23 @@ export class Membership {
   async #renewOnce(): Promise<void> {
     this.#busy = true;
     this.#renewTimer?.cancel();
+    const joins = this.#joins;
+    const isCurrent = (): boolean => joins === this.#joins;
     try {
-      if (this.#uncertain) await this.#readAgain();
-      if (!this.#lost) await this.#write();
+      if (this.#uncertain) await this.#readAgain(isCurrent);
+      if (isCurrent() && !this.#lost) await this.#write(isCurrent);
     } catch (error) {
+      if (!isCurrent()) return;
       if (error instanceof ConflictError || error instanceof NoAnswerError) this.#uncertain = true;
       else if (error instanceof GoneError) this.#options.onGone();
       else {
         this.#uncertain = true;
         this.#options.onTrouble(error as Error);
       }
-    } finally {
-      this.#busy = false;
-      this.#schedule();
     }
+    if (!isCurrent()) return;
+    this.#busy = false;
+    this.#schedule();
   }
 
   #schedule(): void {
@@ -134,7 +141,7 @@ export class Membership {
     this.#renewTimer = this.#options.clock.setTimer(() => this.renew(), delay);
   }
 
-  async #write(): Promise<void> {
+  async #write(isCurrent: () => boolean): Promise<void> {
     const { hub, clock, agent, incarnation, describe } = this.#options;
     const renewal = ++this.#renewal;
     const sentAt = clock.now();
@@ -142,17 +149,17 @@ export class Membership {
     this.#sentAt.set(renewal, sentAt);
     this.#sentAt.delete(renewal - REMEMBERED);
     const record: AgentRecord = { ...describe(), agent, incarnation, renewal, fenced: false };
-    const bucket = this.#bucket;
-    const revision = await hub.put(bucket, Key.agent(agent), record, this.#revision);
-    if (bucket !== this.#bucket) return;
+    const revision = await hub.put(this.#bucket, Key.agent(agent), record, this.#revision);
+    if (!isCurrent()) return;
     this.#revision = revision;
     this.#renewed(sentAt);
   }
 
   /** The last write may have been applied although nobody said so. */
-  async #readAgain(): Promise<void> {
+  async #readAgain(isCurrent: () => boolean): Promise<void> {
     const { hub, agent, incarnation } = this.#options;
     const entry = await hub.get(this.#bucket, Key.agent(agent));
+    if (!isCurrent()) return;
     this.#uncertain = false;
     if (entry === null) return;
     const record = agentSchema.safeParse(entry.value);

@@ -83,8 +83,9 @@ export class Publisher {
     if (sentAt !== undefined && now - sentAt < RESEND) return;
     if (sentAt !== undefined) this.resent++;
     // The server drops what comes with the same name soon after; what was resent for good reason has another one.
-    await this.#hub.publishResult(this.#generation, this.#agent, `${key}.${sentAt ?? 0}`, message);
-    this.#sentAt.set(key, now);
+    const generation = this.#generation;
+    await this.#hub.publishResult(generation, this.#agent, `${key}.${sentAt ?? 0}`, message);
+    if (generation === this.#generation) this.#sentAt.set(key, now);
   }
 
   async close(): Promise<void> {

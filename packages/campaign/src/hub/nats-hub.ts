@@ -184,7 +184,8 @@ class NatsHub implements Hub {
         storage: StorageType.File,
         max_msgs_per_subject: 1,
         allow_direct: true,
-        allow_rollup_hdrs: true,
+        // A header could wipe the bucket.
+        allow_rollup_hdrs: false,
         deny_delete: true,
         republish: { src: keySubject(bucket, '>'), dest: changedSubject(bucket, '>') },
       }),

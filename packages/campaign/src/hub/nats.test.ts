@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
   connect,
+  headers,
   type NatsConnection,
   nkeyAuthenticator,
   PermissionViolationError,
 } from '@nats-io/transport-node';
 import { hasCommand, requireCommand } from 'etherconn/testing';
 import { bucketOf, CURRENT, inboxPrefix, Key, REGISTRY, Signal } from '../protocol/names.ts';
-import { ConflictError, GoneError, type Hub } from './hub.ts';
+import { ConflictError, GoneError, type Hub, NoAnswerError } from './hub.ts';
 import { connectNats } from './nats-hub.ts';
 import { EmbeddedServer } from './nats-server.ts';
 import { COORDINATOR, makeKeys, serverConfig, WATCHER } from './server-config.ts';
@@ -94,7 +95,12 @@ test('a store with compare-and-set, changes and results, as agents and the coord
   ]);
   await coordinator.put(bucket, Key.RUN, 'run', 0);
   assert.deepEqual([...(await coordinator.all(bucket)).keys()].sort(), ['agents.a1', 'run']);
-  await assert.rejects(agent.put(bucketOf('g2'), Key.agent('a1'), {}, 0), GoneError);
+  await assert.rejects(coordinator.put(bucketOf('g2'), Key.agent('a1'), {}, 0), GoneError);
+  // Servers do not tell other accounts that nobody answers; newer ones may.
+  await assert.rejects(
+    agent.put(bucketOf('g2'), Key.agent('a1'), {}, 0),
+    (error) => error instanceof NoAnswerError || error instanceof GoneError,
+  );
 
   for (const n of [1, 2, 2, 3]) await agent.publishResult('g1', 'a1', `id${n}`, n);
   const results: unknown[] = [];
@@ -162,6 +168,66 @@ test('an agent writes nothing but its own record and results, and hears nothing 
   assert.equal(deaf.length, 6);
   // The one forbidden write that would matter most has changed nothing.
   assert.equal(await coordinator.get(bucketOf('g1'), Key.range(0)), null);
+});
+
+test('an answer reaches nobody but who asked, wherever he wants it, and no header wipes a bucket', {
+  skip,
+}, async (t) => {
+  const server = await start(t);
+  const [coordinator, agent, other] = await Promise.all(
+    [COORDINATOR, 'a1', 'a2'].map((name) => hubOf(t, server, name)),
+  );
+  await coordinator.createRegistry();
+  await coordinator.createGeneration('g1');
+  const bucket = bucketOf('g1');
+  await coordinator.put(bucket, Key.RUN, 'run', 0);
+  await coordinator.put(bucket, Key.STATUS, 'status', 0);
+  await agent.put(bucket, Key.agent('a1'), { forged: true }, 0);
+  coordinator.serve(Signal.clock('*'), () => 'time');
+  const heard: string[] = [];
+  const listeners: readonly [Hub, readonly string[]][] = [
+    [coordinator, ['_INBOX.coordinator.x', 'ec.>']],
+    [other, ['_INBOX.a2.x', 'ec.announce', 'ec.changed.*.run', 'ec.changed.*.grants.a2', 'ec.to.a2.>']],
+  ];
+  for (const [hub, subjects] of listeners)
+    for (const subject of subjects)
+      hub.on(subject, (_value, from) => {
+        if (!from.startsWith('ec.clock.') && !from.startsWith('ec.results.')) heard.push(from);
+      });
+  await Promise.all([coordinator, other].map((hub) => hub.get(REGISTRY, CURRENT)));
+  const before = await coordinator.all(bucket);
+  const direct = (key: string): string => `$JS.API.DIRECT.GET.KV_ec-g1.$KV.ec-g1.${key}`;
+  const questions = {
+    a1: [direct(Key.agent('a1')), Signal.clock('a1'), 'ec.results.g1.a1'],
+    [WATCHER]: [direct(Key.STATUS)],
+  };
+  const places = [
+    '$KV.ec-g1.ranges.0',
+    '$KV.ec-g1.run',
+    '$KV.etherconn.current',
+    '$JS.API.STREAM.PURGE.EC-g1',
+    '$JS.API.STREAM.PURGE.KV_ec-g1',
+    'ec.announce',
+    'ec.status',
+    'ec.changed.ec-g1.run',
+    'ec.changed.ec-g1.grants.a2',
+    'ec.to.a2.acknowledged',
+    '_INBOX.a2.x',
+    '_INBOX.coordinator.x',
+  ];
+  for (const [name, subjects] of Object.entries(questions)) {
+    const connection = await intruder(t, server, name);
+    for (const subject of subjects) for (const reply of places) connection.publish(subject, '', { reply });
+    const wiping = headers();
+    wiping.set('Nats-Rollup', 'all');
+    if (name === 'a1') connection.publish('$KV.ec-g1.agents.a1', '{}', { headers: wiping });
+    await connection.flush();
+  }
+  // What was asked before this has been answered.
+  for (const hub of [agent, coordinator, other, coordinator]) await hub.get(bucketOf('g1'), Key.RUN);
+  assert.deepEqual(heard, []);
+  assert.deepEqual(await coordinator.all(bucket), before);
+  assert.equal(await coordinator.get(REGISTRY, CURRENT), null);
 });
 
 test('a watcher changes nothing; who has no key does not come in', { skip }, async (t) => {

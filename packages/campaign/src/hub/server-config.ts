@@ -33,15 +33,17 @@ interface Permissions {
   readonly subscribe: readonly string[];
 }
 
+type Role = 'coordinator' | 'watcher' | { readonly agent: string };
+
 /**
  * What each role may do. The coordinator alone writes ownership. An agent writes its own record and its own results, and
  * hears nothing but what is for it or for all. It may make no consumer: a consumer delivers to any subject.
  */
-export function permissionsOf(role: 'coordinator' | 'watcher' | { readonly agent: string }): Permissions {
+export function permissionsOf(role: Role): Permissions {
   const direct = (key: string): string => `$JS.API.DIRECT.GET.*.$KV.*.${key}`;
   if (role === 'coordinator') {
     return {
-      publish: ['$KV.>', '$JS.API.>', 'ec.>', '_INBOX.>'],
+      publish: ['$KV.>', '$JS.API.>', 'ec.>', ANSWERS],
       subscribe: [`_INBOX.${COORDINATOR}.>`, 'ec.>'],
     };
   }
@@ -69,21 +71,30 @@ export function permissionsOf(role: 'coordinator' | 'watcher' | { readonly agent
   };
 }
 
-/** The configuration of a nats-server for campaigns. */
+/** Where the server wants answers for other accounts. */
+const ANSWERS = '_R_.>';
+
+/** What the coordinator's account offers to others. Each of them takes its own part of it. */
+const SERVICES = ['$KV.*.agents.*', 'ec.results.*.*', 'ec.clock.*', '$JS.API.DIRECT.GET.>'];
+const STREAMS = ['ec.announce', 'ec.status', 'ec.changed.>', 'ec.to.>'];
+
+/**
+ * The configuration of a nats-server for campaigns. Each client has an account of its own: a server checks what one
+ * publishes to, but not where one wants the answer. In one account an answer could be written into the store, or pass for
+ * a message to another agent; in an account of its own it reaches nobody but who asked.
+ */
 export function serverConfig(options: ServerConfigOptions): string {
   const { listen, storeFolder, coordinator, watcher, agents, tls, portsFolder } = options;
-  const users = [
-    userOf(COORDINATOR, coordinator, permissionsOf('coordinator')),
-    userOf(WATCHER, watcher, permissionsOf('watcher')),
-    ...Object.entries(agents).map(([agent, key]) => userOf(agent, key, permissionsOf({ agent }))),
+  const accounts = [
+    hubAccount(coordinator),
+    accountOf(WATCHER, watcher, permissionsOf('watcher')),
+    ...Object.entries(agents).map(([agent, key]) => accountOf(agent, key, permissionsOf({ agent }))),
   ];
   return `# nats-server 2.9 or later: nats-server -c THIS_FILE
 listen: "${listen}"
 ${portsFolder === undefined ? '' : `ports_file_dir: "${portsFolder}"\n`}jetstream { store_dir: "${storeFolder}" }
-${tls === undefined ? '' : tlsOf(tls)}authorization {
-  users: [
-${users.join('\n')}
-  ]
+${tls === undefined ? '' : tlsOf(tls)}accounts {
+${accounts.join('\n')}
 }
 `;
 }
@@ -93,10 +104,45 @@ function tlsOf({ cert, key, ca }: NonNullable<ServerConfigOptions['tls']>): stri
   return `tls { cert_file: "${cert}", key_file: "${key}"${verify} }\n`;
 }
 
-function userOf(name: string, key: string, { publish, subscribe }: Permissions): string {
+function hubAccount(key: string): string {
+  const exports = [...SERVICES.map(quoted('service')), ...STREAMS.map(quoted('stream'))];
+  return `  # ${COORDINATOR}
+  "${COORDINATOR}": {
+    jetstream: enabled
+    users: [${userOf(key, permissionsOf('coordinator'))}]
+    exports: [
+${exports.map((each) => `      { ${each} }`).join('\n')}
+    ]
+  }`;
+}
+
+function accountOf(name: string, key: string, permissions: Permissions): string {
+  const imports = [
+    ...permissions.publish.map((subject) => ['service', subject]),
+    ...permissions.subscribe
+      .filter((subject) => !subject.startsWith('_INBOX.'))
+      .map((subject) => ['stream', subject]),
+  ];
+  const lines = imports.map(
+    ([kind, subject]) => `      { ${kind}: { account: "${COORDINATOR}", subject: "${subject}" } }`,
+  );
+  return `  # ${name}
+  "${name}": {
+    users: [${userOf(key, permissions)}]
+    imports: [
+${lines.join('\n')}
+    ]
+  }`;
+}
+
+const quoted =
+  (kind: string): ((subject: string) => string) =>
+  (subject) =>
+    `${kind}: "${subject}"`;
+
+function userOf(key: string, { publish, subscribe }: Permissions): string {
   const list = (subjects: readonly string[]): string => subjects.map((each) => `"${each}"`).join(', ');
-  return `    # ${name}
-    { nkey: ${key}, permissions: {
+  return `{ nkey: ${key}, permissions: {
       publish: { allow: [${list(publish)}] }
       subscribe: { allow: [${list(subscribe)}] }
     } }`;

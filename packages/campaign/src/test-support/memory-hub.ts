@@ -22,8 +22,9 @@ export class MemoryServer {
     this.delay = delay;
   }
 
-  client(): MemoryHub {
-    const hub = new MemoryHub(this);
+  /** @param isolated in an account of its own: the server does not tell it that nobody answers */
+  client(isolated = false): MemoryHub {
+    const hub = new MemoryHub(this, isolated);
     this.clients.add(hub);
     return hub;
   }
@@ -70,8 +71,11 @@ export class MemoryHub implements Hub {
   readonly #reconnected = new Set<() => void>();
   readonly #served = new Map<string, () => unknown>();
 
-  constructor(server: MemoryServer) {
+  readonly #isolated: boolean;
+
+  constructor(server: MemoryServer, isolated: boolean) {
     this.server = server;
+    this.#isolated = isolated;
   }
 
   tellReconnected(): void {
@@ -215,6 +219,7 @@ export class MemoryHub implements Hub {
           const value = apply();
           answer = () => resolve(value);
         } catch (error) {
+          if (this.#isolated && error instanceof GoneError) return;
           answer = () => reject(error);
         }
         this.#wait(() => {

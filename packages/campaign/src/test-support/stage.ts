@@ -72,7 +72,7 @@ export class Stage {
 
   addExecutor(name: string, executor: Executor, options: StagedOptions = {}): StagedAgent {
     const { clockOffset = 0, unfenced = false } = options;
-    const hub = this.server.client();
+    const hub = this.server.client(true);
     const agent = new Agent({
       hub,
       clock: this.clock,
