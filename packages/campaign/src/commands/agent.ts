@@ -3,6 +3,7 @@ import {
   type EngineName,
   epochOf,
   guarded,
+  Interruption,
   LineOutput,
   Option,
   ScenarioError,
@@ -77,6 +78,8 @@ async function runAgent(interfaces: readonly string[], options: AgentCommandOpti
     rate: await measureProcessorRate(),
   });
   const hub = await connectAs(name, options, true);
+  // Before there is a server there is nothing to drain: a signal just ends the process.
+  const interruption = new Interruption();
   let end: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {
     end = resolve;
@@ -98,10 +101,10 @@ async function runAgent(interfaces: readonly string[], options: AgentCommandOpti
     log('drains');
     void agent.close().then(() => end(0));
   };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  interruption.signal.addEventListener('abort', stop);
   const code = await ended;
-  process.off('SIGINT', stop).off('SIGTERM', stop);
   await hub.close();
   await output.flush();
+  interruption.close();
   return code;
 }

@@ -9,6 +9,7 @@ import {
   ExitCode,
   epochOf,
   guarded,
+  Interruption,
   LineOutput,
   makeViews,
   type RunOutcome,
@@ -19,7 +20,7 @@ import {
 } from '@etherconn/cli/parts';
 import { systemClock } from 'etherconn/link';
 import { CampaignError, isOver } from '../coordinator/active-run.ts';
-import { Coordinator, type CoordinatorOptions, type Outcome } from '../coordinator/coordinator.ts';
+import { Coordinator, type CoordinatorOptions } from '../coordinator/coordinator.ts';
 import type { Plan } from '../coordinator/plan.ts';
 import type { Snapshot } from '../coordinator/snapshot.ts';
 import { StateFile } from '../coordinator/state-file.ts';
@@ -199,28 +200,32 @@ async function coordinate(
       for (const view of views) view.second?.(second, total);
     },
   };
+  const interruption = new Interruption();
   try {
     const coordinator =
       resumed === null
         ? await Coordinator.begin(coordinatorOptions, plan)
         : await Coordinator.resume(coordinatorOptions, resumed);
     say(`campaign ${coordinator.run}`);
-    const stop = (signal: NodeJS.Signals): void => coordinator.stop(`interrupted by ${signal}`);
-    process.once('SIGINT', stop).once('SIGTERM', stop);
-    let outcome: Outcome;
-    try {
-      outcome = await coordinator.coordinate();
-    } finally {
-      process.off('SIGINT', stop).off('SIGTERM', stop);
-    }
+    const { signal } = interruption;
+    const stop = (): void => {
+      const { message } = signal.reason as Error;
+      say(`${message}: agents drain; a second signal ends this at once`);
+      coordinator.stop(message);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop);
+    const outcome = await coordinator.coordinate();
     const told = outcomeOf(outcome, scenario, plan);
     if (!begun) for (const view of views) await view.begin?.(told.result);
     for (const view of views) await view.end?.(told);
     if (reportPath !== undefined) await writeReport(reportPath, told, timeline);
-    return exitCodeOf(outcome.snapshot, told);
+    const code = exitCodeOf(outcome.snapshot, told);
+    return interruption.exitCode ?? code;
   } finally {
     for (const view of views) await view.close?.();
     await hub.close();
+    interruption.close();
   }
 }
 
@@ -270,6 +275,7 @@ async function status(
 async function watch(id: string | undefined, options: Connected & { readonly json?: true }): Promise<number> {
   const hub = await connectAs(WATCHER, options);
   const output = new LineOutput(process.stdout);
+  const interruption = new Interruption();
   try {
     const run = await currentOf(hub, id);
     if (isOver(run)) return await status(id, options);
@@ -280,12 +286,14 @@ async function watch(id: string | undefined, options: Connected & { readonly jso
         void output.line(options.json === true ? JSON.stringify(snapshot) : brief(snapshot)[0]);
         if (snapshot.phase === 'done' || snapshot.phase === 'aborted') resolve();
       });
-      process.once('SIGINT', resolve).once('SIGTERM', resolve);
+      interruption.signal.addEventListener('abort', () => resolve());
+      if (interruption.signal.aborted) resolve();
     });
     await output.flush();
-    return ExitCode.OK;
+    return interruption.exitCode ?? ExitCode.OK;
   } finally {
     await hub.close();
+    interruption.close();
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -168,6 +168,103 @@ test('over a server: agents that wait, any number of watchers, and a stop', { sk
   for (const watcher of watchers) assert.equal((await watcher.ended).code, 0);
   for (const agent of agents) agent.child.kill('SIGTERM');
   for (const agent of agents) assert.equal((await agent.ended).code, 0);
+});
+
+/** The process id of the server that keeps its files in `folder`. */
+function serverIn(folder: string): number {
+  const [file] = readdirSync(join(folder, 'ports'));
+  return Number(/_(\d+)\.ports$/.exec(file)![1]);
+}
+
+/** Resolves when there is no such process any more; one that nobody has waited for yet is none. */
+async function gone(pid: number): Promise<void> {
+  for (;;) {
+    let stat: string;
+    try {
+      stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    } catch {
+      return;
+    }
+    if (/\) Z /.test(stat)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+test('the first signal ends a campaign in order: its result is whole, and the exit code says the signal', {
+  skip,
+}, async (t) => {
+  for (const [signal, expected] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    const { file, state } = folderFor(t, '60s');
+    const run = start(t, [
+      ...['campaign', 'run', file, '--interfaces', 'mem0', '--engine', 'memory'],
+      ...['--state', state, '--json'],
+    ]);
+    await run.says(/running/);
+    run.child.kill(signal);
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, expected, stderr);
+    const result = JSON.parse(stdout);
+    assert.equal(result.interrupted, true);
+    assert.equal(result.campaign.reason, `interrupted by ${signal}`);
+    assert.deepEqual(result.campaign.gaps, []);
+  }
+});
+
+test('the second signal ends a campaign at once, with its server and agents', { skip }, async (t) => {
+  const { file, state } = folderFor(t, '60s');
+  const run = start(t, [
+    ...['campaign', 'run', file, '--interfaces', 'mem0', '--engine', 'memory'],
+    ...['--state', state, '--json'],
+  ]);
+  await run.says(/running/);
+  const pid = run.child.pid!;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  const server = serverIn(join(state, 'nats'));
+  assert.ok(children.length === 2 && children.includes(server), `${children}`);
+  // Nobody answers, so that nothing comes to its end in order.
+  process.kill(server, 'SIGSTOP');
+  t.after(() => {
+    for (const child of children) {
+      try {
+        process.kill(child, 'SIGKILL');
+      } catch {
+        // It has ended.
+      }
+    }
+  });
+  run.child.kill('SIGINT');
+  await run.says(/a second signal ends this at once/);
+  run.child.kill('SIGINT');
+  const { code, stdout } = await run.ended;
+  assert.equal(code, 130);
+  assert.equal(stdout, '', 'no result');
+  process.kill(server, 'SIGCONT');
+  for (const child of children) await gone(child);
+});
+
+test('the second signal ends an agent at once', { skip }, async (t) => {
+  const { folder, file, state } = folderFor(t, '60s');
+  const server = await EmbeddedServer.start(join(folder, 'nats'), ['a1']);
+  const pid = serverIn(join(folder, 'nats'));
+  t.after(async () => {
+    process.kill(pid, 'SIGCONT');
+    await server.close();
+  });
+  const agent = start(t, [
+    ...['agent', 'mem', '--engine', 'memory', '--name', 'a1', '--state', join(folder, 'a1')],
+    ...['--nats', server.url, '--creds', server.creds.a1],
+  ]);
+  const as = ['--nats', server.url, '--creds', server.creds[COORDINATOR]];
+  await start(t, ['campaign', 'run', file, '--state', state, ...as]).says(/running/);
+  // Nobody answers to its last results.
+  process.kill(pid, 'SIGSTOP');
+  agent.child.kill('SIGTERM');
+  await agent.says(/drains/);
+  agent.child.kill('SIGTERM');
+  assert.equal((await agent.ended).code, 143);
 });
 
 test('help is no error, and a missing argument is one, as with all commands', async (t) => {
