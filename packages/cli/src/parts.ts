@@ -25,7 +25,7 @@ export type { Threshold, Verdict } from './metrics/threshold.ts';
 export { checkScenario } from './run/check.ts';
 export { parseScenarioFile, type ScenarioFile } from './run/file.ts';
 export { keyOffset } from './run/key-offset.ts';
-export { type OpenOptions, openScenario } from './run/open.ts';
+export { type ClientFailure, type OpenOptions, openScenario } from './run/open.ts';
 export { type PartPlan, type PlanOptions, planOf, type ScenarioPlan, thresholdOf } from './run/plan.ts';
 export {
   type Engine,

@@ -1,5 +1,5 @@
 import { Delta } from '@etherconn/cli/parts';
-import { FAILURES_MAX } from '../protocol/messages.ts';
+import { CLIENT_FAILURES, FAILURES_MAX } from '../protocol/messages.ts';
 import type { ClientFailure, Span } from '../protocol/records.ts';
 import type { ClientSpan } from '../protocol/spans.ts';
 import type { Executor, Prepared } from './executor.ts';
@@ -70,6 +70,7 @@ export class Runs {
         signal,
         onDelta: (delta) => this.#delta.merge(delta),
         onFailure: (failure) => {
+          this.#delta.add(CLIENT_FAILURES, 1);
           if (this.#failures.length < FAILURES_MAX) this.#failures.push(failure);
         },
       });

@@ -22,6 +22,6 @@ test('each failure of a client is told, by the number that it has in the campaig
   await executor.release();
   assert.deepEqual(
     failures.sort((a, b) => a.client - b.client),
-    [10, 11, 12, 13, 14].map((client) => ({ client, reason: 'declined' })),
+    [10, 11, 12, 13, 14].map((client) => ({ client, part: 'leases', reason: 'declined' })),
   );
 });

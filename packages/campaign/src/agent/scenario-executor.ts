@@ -7,7 +7,7 @@ import {
   type Work,
 } from '@etherconn/cli/parts';
 import { systemClock } from 'etherconn/link';
-import type { AgentInterface, Json } from '../protocol/records.ts';
+import type { AgentInterface, ClientFailure, Json } from '../protocol/records.ts';
 import type { ClientSpan } from '../protocol/spans.ts';
 import type { Execution, Executor, Prepared } from './executor.ts';
 import { Gate } from './gate-link.ts';
@@ -139,7 +139,7 @@ class PreparedWork implements Prepared {
       get startAt() {
         return execution?.startAt ?? Number.NaN;
       },
-      onFailure: (client: number, reason: string) => execution?.onFailure({ client, reason }),
+      onFailure: (failure: ClientFailure) => execution?.onFailure(failure),
     };
     const work = await openScenario(engine, scenario, options);
     const start = (each: Execution): void => {

@@ -122,6 +122,32 @@ test('on one machine: a server and agents of its own, a result, a report, and no
   assert.match(resumed.stderr, /is over; etherconn campaign report/);
 });
 
+test('clients that fail are in the result and in the report, by number, part and reason', {
+  skip,
+}, async (t) => {
+  const { folder, file, state } = folderFor(t, '2s');
+  // Of the last range each second client has a destination to which no way leads.
+  const part =
+    "    traffic: {type: udp-send, clients: '90-99', from: 10.0.0.10+100, to: '10.0.0.2,10.9.0.2', roundTrip: true}\n";
+  writeFileSync(file, readFileSync(file, 'utf8').replace('failIf:', `${part}failIf:`));
+  const report = join(folder, 'report.html');
+  const { code, stdout, stderr } = await start(t, [
+    ...['campaign', 'run', file, '--interfaces', 'mem0,mem1', '--engine', 'memory', '--state', state],
+    ...['--json', '--report', report],
+  ]).ended;
+  assert.equal(code, 0, stderr);
+  const { campaign, parts } = JSON.parse(stdout);
+  assert.deepEqual(
+    campaign.failures,
+    [91, 93, 95, 97, 99].map((client) => ({ client, part: 'traffic', reason: 'no next hop' })),
+  );
+  assert.equal(campaign.failureCount, 5);
+  assert.equal(parts.traffic.sent.packets, 1000);
+  assert.equal(parts.traffic.sent.unsent, 1000);
+  const page = readFileSync(report, 'utf8');
+  for (const text of ['Failed clients', 'no next hop', 'traffic', '95']) assert.ok(page.includes(text), text);
+});
+
 test('over a server: agents that wait, any number of watchers, and a stop', { skip }, async (t) => {
   const { folder, file, state } = folderFor(t, '60s');
   const server = await EmbeddedServer.start(join(folder, 'nats'), ['a1', 'a2']);

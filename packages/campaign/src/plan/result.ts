@@ -15,11 +15,15 @@ import {
 } from '@etherconn/cli/parts';
 import type { Outcome } from '../coordinator/coordinator.ts';
 import type { AgentRow, Snapshot } from '../coordinator/snapshot.ts';
+import { CLIENT_FAILURES } from '../protocol/messages.ts';
 import type { ClientFailure } from '../protocol/records.ts';
 
 /** A result as of any run, and the campaign's own. */
 export type CampaignResult = RunResult & {
-  readonly campaign: Omit<Snapshot, 'total'> & { readonly failures: readonly ClientFailure[] };
+  readonly campaign: Omit<Snapshot, 'total'> & {
+    readonly failures: readonly ClientFailure[];
+    readonly failureCount: number;
+  };
 };
 
 export function infoOf(snapshot: Snapshot, scenario: Scenario, seed: number): RunInfo {
@@ -83,6 +87,7 @@ export function outcomeOf(
       length,
     };
     if (part.type === 'dhcp') return { ...extent, sends: true, receives: true, clients: part.ofAll };
+    if (part.type === 'ping') return { ...extent, sends: true, receives: true, pings: true };
     if (part.type === 'udp-send') return { ...extent, sends: true, receives: part.send.roundTrip };
     return { ...extent, sends: false, receives: true };
   });
@@ -103,21 +108,22 @@ export function outcomeOf(
   );
   const { total: _total, ...campaign } = snapshot;
   return {
-    result: { ...result, campaign: { ...campaign, failures } },
+    result: { ...result, campaign: { ...campaign, failures, failureCount: total.get(CLIENT_FAILURES) } },
     total,
     flows: [],
     tables: tablesOf(snapshot, failures),
   };
 }
 
-/** Agents, takeovers and gaps, for people. */
 /** Rows of failed clients in a report; `--json` has more. */
 const FAILURES_SHOWN = 100;
 
+/** Agents, takeovers, gaps and failed clients, for people. */
 export function tablesOf(
-  { agents, takeovers, gaps, events }: Snapshot,
+  { agents, takeovers, gaps, events, total }: Snapshot,
   failures: readonly ClientFailure[],
 ): Table[] {
+  const all = Math.max(failures.length, total.counters[CLIENT_FAILURES] ?? 0);
   const offset = ({ clockOffset, clockError }: AgentRow): string =>
     clockOffset === null ? 'unknown' : `${clockOffset.toFixed(2)} ± ${clockError!.toFixed(2)} ms`;
   const seconds = (value: number): string => `${(value / 1000).toFixed(2)} s`;
@@ -185,9 +191,11 @@ export function tablesOf(
       ? []
       : [
           {
-            title: `Failed clients${failures.length > FAILURES_SHOWN ? ` (the first ${FAILURES_SHOWN})` : ''}`,
-            head: ['client', 'why'],
-            rows: failures.slice(0, FAILURES_SHOWN).map(({ client, reason }) => [`${client}`, reason]),
+            title: `Failed clients${all > FAILURES_SHOWN ? ` (${FAILURES_SHOWN} of ${all} failures)` : ''}`,
+            head: ['client', 'part', 'why'],
+            rows: failures
+              .slice(0, FAILURES_SHOWN)
+              .map(({ client, part, reason }) => [`${client}`, part, reason]),
           },
         ]),
     {

@@ -19,6 +19,8 @@ import type {
 const SPANS_MAX = 10_000;
 /** Failed clients in a message. */
 export const FAILURES_MAX = 100;
+/** The counter of all of them, which has those for which messages have no room. */
+export const CLIENT_FAILURES = 'clientFailures';
 
 const name = z.string().regex(NAME_PATTERN);
 const word = z.string().min(1).max(64);
@@ -111,7 +113,9 @@ const resultShape = z.strictObject({
     histograms: z.record(z.string().max(100), histogram),
   }),
   finished: spans,
-  failures: z.array(z.strictObject({ client: count, reason: z.string().max(200) })).max(FAILURES_MAX),
+  failures: z
+    .array(z.strictObject({ client: count, part: z.string().max(100), reason: z.string().max(200) }))
+    .max(FAILURES_MAX),
   last: z.boolean(),
 });
 

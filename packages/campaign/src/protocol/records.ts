@@ -124,8 +124,10 @@ export interface DeltaData {
   readonly histograms: Readonly<Record<string, HistogramData>>;
 }
 
+/** A client that failed: its number in the campaign, in which part of the scenario, and why. */
 export interface ClientFailure {
   readonly client: number;
+  readonly part: string;
   readonly reason: string;
 }
 

@@ -173,6 +173,17 @@ export class FlowTable {
     }
   }
 
+  /** Flows of a run of which anything has come, by number. */
+  heard(run: number): Set<number> {
+    const heard = new Set<number>();
+    for (let row = 0; row < this.#count; row++) {
+      const isOfRun = this.#words[row * WORDS + Word.RUN] === run;
+      if (isOfRun && this.#floats[((row * WORDS) >> 1) + Float.RECEIVED] > 0)
+        heard.add(this.#words[row * WORDS + Word.FLOW] >>> 0);
+    }
+    return heard;
+  }
+
   /** Mean of the flows' jitter, in microseconds; NaN without flows. */
   jitter(): number {
     let sum = 0;

@@ -22,6 +22,8 @@ const BUDGET = 256;
 const ETHERNET_AND_FCS = 18;
 const TAG = 4;
 const ICMP = 8;
+/** Milliseconds in which a reply may still come, so that a machine that has only just begun has not failed. */
+const JUST = 500;
 /** The smallest frame. */
 const FRAME_MIN = 64;
 /** Requests of each machine of which it is known when they were sent; powers of two. */
@@ -87,6 +89,8 @@ export class Pinger implements Client {
   readonly #sentOf: Float64Array;
   readonly #sentAt: Float64Array;
   readonly #states: Uint8Array;
+  /** The last error of each machine that has had one. */
+  readonly #errors = new Map<number, string>();
   readonly #rtt = new LatencyHistogram();
   readonly #behind = new LatencyHistogram();
   readonly #counts = new Map<string, number>();
@@ -94,7 +98,7 @@ export class Pinger implements Client {
   #sent = 0;
   #waiting = 0;
   #lastSentAt = 0;
-  #stopped = false;
+  #stoppedAt = Number.POSITIVE_INFINITY;
   /** What a request behind a reply has thrown: the next tick throws it. */
   #error: unknown = null;
 
@@ -165,10 +169,27 @@ export class Pinger implements Client {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#stoppedAt = this.#now();
     for (const [n, port] of this.#ports.entries()) {
       this.flows.announce(0, n, this.#sentOf[n]);
       port.close();
+    }
+  }
+
+  /** Machines that have got no reply, by their numbers, and why. One that has only just begun has not failed yet. */
+  *failures(): Generator<{ readonly client: number; readonly reason: string }> {
+    const { machines, timeout } = this.#options.plan;
+    const heard = this.flows.heard(0);
+    const begunBy = Math.min(this.#now(), this.#stoppedAt) - Math.min(timeout, JUST);
+    for (let n = 0; n < this.#ports.length; n++) {
+      if (this.#sentOf[n] === 0 || heard.has(n)) continue;
+      const error = this.#errors.get(n);
+      const oldest = Math.max(0, this.#sentOf[n] - this.#window);
+      if (error === undefined && this.#sentAt[this.#slot(n, oldest)] > begunBy) continue;
+      yield {
+        client: machines.first + n,
+        reason: error === undefined ? 'no reply' : `no reply: ${error}`,
+      };
     }
   }
 
@@ -255,6 +276,7 @@ export class Pinger implements Client {
       this.#lastSentAt = now;
       this.#count('sentBytes', this.#frameBytes[n]);
     } else {
+      this.#errors.set(n, 'message too long');
       this.#count(`${ERROR_PREFIX}message too long`);
       const mtu = /takes (\d+)/.exec(failure.message)?.[1];
       listener?.error(n, sequence, null, `local error: message too long, mtu=${mtu}`);
@@ -320,7 +342,13 @@ export class Pinger implements Client {
   /** In a flood, a reply sends the next request. */
   #sendNext(n: number, now: number): void {
     const { count = Number.POSITIVE_INFINITY, deadline = Number.POSITIVE_INFINITY } = this.#options.plan;
-    if (this.#stopped || this.#error !== null || this.#sentOf[n] >= count || now >= deadline) return;
+    if (
+      this.#stoppedAt !== Number.POSITIVE_INFINITY ||
+      this.#error !== null ||
+      this.#sentOf[n] >= count ||
+      now >= deadline
+    )
+      return;
     try {
       this.#send(n);
     } catch (error) {
@@ -336,7 +364,9 @@ export class Pinger implements Client {
       this.#waiting--;
       this.#states[slot] = State.FAILED;
     }
-    this.#count(ERROR_PREFIX + errorName(failure, version));
+    const name = errorName(failure, version);
+    this.#errors.set(n, name);
+    this.#count(ERROR_PREFIX + name);
     this.#options.listener?.error(n, sequence, from, errorText(failure, version));
     return true;
   }

@@ -19,17 +19,26 @@ import {
   openDhcp,
   openPing,
   openSend,
+  type PartFailure,
   ReceivePart,
   type RunningPart,
 } from './running-part.ts';
+
+/** A client that has failed, in which part, and why. */
+export interface ClientFailure extends PartFailure {
+  readonly part: string;
+}
 
 export interface OpenOptions extends PlanOptions {
   /** When time 0 of the run is, by the clock of the engine's relay; may be in the future. Default: when it is run. */
   readonly startAt?: number | undefined;
   /** Ends the opening early. */
   readonly signal?: AbortSignal | undefined;
-  /** Told each failure of a client of a fleet, by its number. */
-  readonly onFailure?: ((client: number, reason: string) => void) | undefined;
+  /**
+   * Told each client that fails, by its number in the scenario. Then a client without a next hop is one that fails, unless
+   * none has any: that is an error, as it always is when nobody is told.
+   */
+  readonly onFailure?: ((failure: ClientFailure) => void) | undefined;
   /** Writes the files that parts name, such as leases. Default false: scenarios come over networks, too. */
   readonly writesFiles?: boolean | undefined;
 }
@@ -45,7 +54,7 @@ export async function openScenario(
 ): Promise<Work> {
   const plan = planOf(scenario, options);
   const { clock } = engine;
-  const { signal = new AbortController().signal, writesFiles = false } = options;
+  const { signal = new AbortController().signal, writesFiles = false, onFailure } = options;
   const sending = plan.parts.filter((part): part is UdpSendPartPlan => part.type === 'udp-send');
   const receiving = plan.parts.flatMap((part) =>
     part.type === 'udp-receive' || part.type === 'udp-echo' ? new ReceivePart(clock, part) : [],
@@ -64,10 +73,12 @@ export async function openScenario(
       })),
       far: pinging.map((ping) => ({ stations: pingTargets(ping), prefix: ping.prefix })),
     },
+    onFailure !== undefined,
   );
   const responder = respond(engine, plan);
   const parts = plan.parts.map((part): OpenPart => {
-    if (part.type === 'dhcp') return openDhcp(engine, part, writesFiles, options.onFailure);
+    if (part.type === 'dhcp')
+      return openDhcp(engine, part, writesFiles, (each) => onFailure?.({ ...each, part: part.name }));
     if (part.type === 'ping') return openPing(engine, part, stage.near);
     if (part.type === 'udp-send') return openSend(part, stage.sends[sending.indexOf(part)]);
     return receiving.find(({ plan: own }) => own === part)!;
@@ -109,6 +120,9 @@ export async function openScenario(
         },
       }).run();
       for (const part of running) await part.finish?.();
+      if (onFailure !== undefined)
+        for (const { plan: each, failures } of running)
+          for (const failure of failures?.() ?? []) onFailure({ ...failure, part: each.name });
       const tallies = running.map((part) => part.tally(interrupted));
       return {
         total,

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Host } from 'etherconn';
 import { Delta, type Second } from '../metrics/delta.ts';
 import { type RunInfo, resultOf } from '../metrics/result.ts';
 import { openEngine } from '../runner/engine.ts';
 import type { WorkOutcome } from '../runner/work.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { checkScenario } from './check.ts';
-import { openScenario } from './open.ts';
+import { type ClientFailure, openScenario } from './open.ts';
 import { type PlanOptions, planOf } from './plan.ts';
 
 const mixed: Scenario = {
@@ -135,6 +136,87 @@ test('clients keep their numbers, and a start in the future is waited for', asyn
   assert.equal(seconds[0]!.second, 0);
   assert.equal(outcome.total.part('voice').get('sent'), 300);
   assert.ok(outcome.flows.every(({ flow }) => flow >= 10 && flow < 20));
+});
+
+test('each client that gets nothing is told at the end, with its part and why', async () => {
+  const engine = await openEngine({ engine: 'memory', interfaceName: 'mem', seed: 1 });
+  const far = engine.farRelay!;
+  const host = (last: number): Host =>
+    Host.createNow(far, { mac: `02:00:00:00:00:0${last}`, addresses: [`10.0.0.${last}/24`] });
+  // One that sends everything back, one that takes it, and 10.0.0.4 is not there.
+  const hosts = [host(2), host(3)];
+  for (const [i, each] of hosts.entries()) {
+    const socket = each.dgram.createSocket('udp4', (message, from) => {
+      if (i === 0) socket.send(message, from.port, from.address);
+    });
+    socket.bind(9464);
+  }
+  const failures: ClientFailure[] = [];
+  const scenario: Scenario = {
+    clients: 100,
+    parts: {
+      voice: {
+        type: 'udp-send',
+        clients: '7-99',
+        from: '10.0.0.10+100',
+        to: '10.0.0.2-10.0.0.4',
+        rate: '1kpps',
+        end: '300ms',
+        roundTrip: true,
+      },
+      probe: {
+        type: 'ping',
+        clients: '0-8',
+        from: '10.0.0.120+100',
+        to: '10.0.0.2,10.0.0.4',
+        interval: '100ms',
+        count: 2,
+        timeout: '400ms',
+      },
+    },
+  };
+  const work = await openScenario({ ...engine, farRelay: null }, checkScenario(scenario), {
+    clients: { first: 5, count: 8 },
+    onFailure: (failure) => failures.push(failure),
+  });
+  try {
+    assert.equal(failures.length, 0);
+    const { total } = await work.run(() => {}, new AbortController().signal);
+    const told = (part: string): unknown[] =>
+      failures.filter((each) => each.part === part).map(({ client, reason }) => [client, reason]);
+    assert.deepEqual(told('voice'), [
+      [7, 'no reply'],
+      [8, 'no next hop'],
+      [10, 'no reply'],
+      [11, 'no next hop'],
+    ]);
+    assert.deepEqual(told('probe'), [
+      [5, 'no reply'],
+      [7, 'no reply'],
+    ]);
+    // What cannot be sent is not counted as sent.
+    const voice = total.part('voice');
+    const [sent, unsent] = [voice.get('sent'), voice.get('unsent')];
+    assert.ok(unsent > 0 && Math.abs(sent - 2 * unsent) <= 2, `${sent} sent, ${unsent} unsent`);
+  } finally {
+    await work.close();
+    await Promise.all(hosts.map((each) => each.close()));
+    await engine.close();
+  }
+});
+
+test('no client has a next hop, or nobody is told who has none: that is an error', async () => {
+  const engine = await openEngine({ engine: 'memory', interfaceName: 'mem', seed: 1 });
+  const send = { type: 'udp-send', from: '10.0.0.10+4', to: '10.9.0.2,10.0.0.2', end: '1s' } as const;
+  const open = (part: Partial<Scenario['parts'][string]>, onFailure?: () => void) =>
+    openScenario(engine, { clients: 4, parts: { a: { ...send, ...part } as typeof send } }, { onFailure });
+  await assert.rejects(open({}), /no answer from 10\.9\.0\.2/);
+  await assert.rejects(
+    open({ to: '10.9.0.2' }, () => {}),
+    /no answer from 10\.9\.0\.2/,
+  );
+  await (await open({}, () => {})).close();
+  await engine.close();
 });
 
 test('what cannot be on one network is told before anything is opened', () => {

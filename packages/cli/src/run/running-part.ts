@@ -27,6 +27,12 @@ export interface OpenPart {
   begin(startAt: number, epoch: number): RunningPart;
 }
 
+/** A client that has failed in a part, by its number in the scenario. */
+export interface PartFailure {
+  readonly client: number;
+  readonly reason: string;
+}
+
 export interface RunningPart {
   readonly clients: readonly Client[];
   /** Whether the run waits for its end, though its clients want no ticks. */
@@ -36,6 +42,8 @@ export interface RunningPart {
   /** What it was, at the end. */
   tally(interrupted: boolean): PartTally;
   flowList(): NamedFlow[];
+  /** Clients that are known to have failed only at the end. */
+  failures?(): Iterable<PartFailure>;
   finish?(): Promise<void>;
 }
 
@@ -43,14 +51,16 @@ export function openDhcp(
   engine: Engine,
   plan: DhcpPartPlan,
   writesFiles: boolean,
-  onFailure?: (client: number, reason: string) => void,
+  onFailure?: (failure: PartFailure) => void,
 ): OpenPart {
   return {
     plan,
     latency: 'exchange',
     flows: 0,
     begin(startAt) {
-      const fleet = new Fleet(engine.relay, plan.fleet, startAt + plan.begin, onFailure);
+      const fleet = new Fleet(engine.relay, plan.fleet, startAt + plan.begin, (client, reason) =>
+        onFailure?.({ client, reason }),
+      );
       return {
         clients: [fleet],
         holds: false,
@@ -78,7 +88,7 @@ export function openSend(plan: UdpSendPartPlan, side: SendSide): OpenPart {
     latency: side.measures ? (roundTrip ? 'round trip' : 'one way') : null,
     flows: flows.count,
     begin(startAt, epoch) {
-      const { sender, clients, receiver } = side.run(plan.schedule, startAt + plan.begin, epoch);
+      const { sender, clients, receiver, failures } = side.run(plan.schedule, startAt + plan.begin, epoch);
       return {
         clients,
         holds: false,
@@ -90,6 +100,9 @@ export function openSend(plan: UdpSendPartPlan, side: SendSide): OpenPart {
           jitter: receiver?.flows.jitter() ?? Number.NaN,
         }),
         flowList: () => (receiver === null ? [] : flowList(receiver)),
+        *failures() {
+          for (const { flow, reason } of failures()) yield { client: flow, reason };
+        },
       };
     },
   };
@@ -124,6 +137,7 @@ export function openPing(engine: Engine, plan: PingPartPlan, stations: Stations)
           };
         },
         flowList: () => pingFlows(pinger),
+        failures: () => pinger.failures(),
       };
     },
   };

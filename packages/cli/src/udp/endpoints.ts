@@ -62,17 +62,19 @@ export function targetsOf(flows: readonly Flow[], macOf: (address: string) => st
   return [...targets.values()];
 }
 
-/** A flow whose next hop is known. */
-export type ReadyFlow = Flow & { readonly toMac: string };
+/** A flow whose next hop was asked for; null when nobody answered. */
+export type ReadyFlow = Omit<Flow, 'toMac'> & { readonly toMac: string | null };
 
 /** The sending side: a conn for each address and port of hosts, and a peer for each flow. */
 export class Sources {
-  readonly peers: readonly UdpPeer[];
+  /** In the order of the flows; null for one without a next hop. */
+  readonly peers: readonly (UdpPeer | null)[];
   readonly #conns = new Map<string, SharedRUDPConn>();
 
   /** @param stations of which the sources of all flows are */
   constructor(stations: Stations, flows: readonly ReadyFlow[]) {
     this.peers = flows.map((flow) => {
+      if (flow.toMac === null) return null;
       const key = `${flow.mac} ${flow.vlans.join('.')} ${flow.address} ${flow.port}`;
       let conn = this.#conns.get(key);
       if (conn === undefined) {

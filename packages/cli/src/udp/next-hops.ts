@@ -6,6 +6,8 @@ export interface NextHopOptions {
   /** Length of the sources' prefix. */
   readonly prefix: number;
   readonly gateway?: string | undefined;
+  /** Some of the destinations may have none, but not all. Default false. */
+  readonly mayLack?: boolean | undefined;
 }
 
 /** A destination has no MAC address: nobody answered, or no way leads there. */
@@ -15,13 +17,14 @@ export class NoNextHop extends Error {
 
 /**
  * The MAC address of each flow's next hop: as given, or as it is asked for once for each destination and VLAN, in the name
- * of the first flow that wants it. Throws {@link NoNextHop}.
+ * of the first flow that wants it. Throws {@link NoNextHop}; with `mayLack` only when no flow has any, and one without gets
+ * null.
  */
 export async function findNextHops(
   relay: PacketRelay,
   flows: readonly Flow[],
   options: NextHopOptions,
-): Promise<(number: Flow) => string> {
+): Promise<(flow: Flow) => string | null> {
   const found = new Map<string, Promise<string>>();
   const askers = new Map<string, Asker>();
   const key = (flow: Flow): string => `${flow.vlans.join('.')} ${flow.toAddress}`;
@@ -36,9 +39,22 @@ export async function findNextHops(
       }
       found.set(key(flow), asker.ask(flow.toAddress));
     }
-    const macs = new Map<string, string>();
-    await Promise.all([...found].map(async ([each, mac]) => macs.set(each, await mac)));
-    return (flow) => flow.toMac ?? macs.get(key(flow))!;
+    const macs = new Map<string, string | null>();
+    let lacking: NoNextHop | null = null;
+    await Promise.all(
+      [...found].map(async ([each, mac]) => {
+        try {
+          macs.set(each, await mac);
+        } catch (error) {
+          if (options.mayLack !== true || !(error instanceof NoNextHop)) throw error;
+          macs.set(each, null);
+          lacking = error;
+        }
+      }),
+    );
+    const nextHop = (flow: Flow): string | null => flow.toMac ?? macs.get(key(flow)) ?? null;
+    if (lacking !== null && !flows.some((flow) => nextHop(flow) !== null)) throw lacking;
+    return nextHop;
   } finally {
     await Promise.all([...askers.values()].map((asker) => asker.close()));
   }

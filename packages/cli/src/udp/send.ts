@@ -24,22 +24,41 @@ export interface SendPlan {
   readonly seed: number;
 }
 
+/** A flow of which nothing came, and why. */
+export interface FlowFailure {
+  readonly flow: number;
+  readonly reason: string;
+}
+
+/** The clients of one run. */
+export interface SendRun {
+  readonly sender: UdpSender;
+  readonly receiver: UdpReceiver | null;
+  readonly clients: readonly Client[];
+  /** Flows that have failed, at the end. */
+  failures(): Iterable<FlowFailure>;
+}
+
 /** A plan with everything opened that it needs, over which one or more runs go. */
 export class SendSide {
   /** Whether what is sent is measured when it arrives, here or back. */
   readonly measures: boolean;
   readonly #plan: SendPlan;
   readonly #engine: Engine;
-  readonly #peers: readonly UdpPeer[];
+  readonly #peers: readonly (UdpPeer | null)[];
   readonly #arrivals: { readonly near: Arrivals; readonly far: Arrivals };
   readonly #frames: readonly { readonly size: number; readonly payload: number }[];
   #runs = 0;
 
-  /** @param peers one for each flow; throws a ScenarioError when the frames do not fit the interface */
+  /**
+   * Throws a ScenarioError when the frames do not fit the interface.
+   *
+   * @param peers one for each flow; null for one that has no next hop
+   */
   constructor(
     engine: Engine,
     plan: SendPlan,
-    peers: readonly UdpPeer[],
+    peers: readonly (UdpPeer | null)[],
     arrivals: { readonly near: Arrivals; readonly far: Arrivals },
   ) {
     this.#engine = engine;
@@ -50,7 +69,10 @@ export class SendSide {
     const { flows, sizes } = plan;
     this.#frames = payloadsOf(sizes, flows.version, flows.flow(flows.first).vlans.length, plan.sizeOption);
     const longest = Math.max(...this.#frames.map(({ payload }) => payload));
-    const room = peers.reduce((least, peer) => Math.min(least, peer.maxPayload), Number.POSITIVE_INFINITY);
+    const room = peers.reduce(
+      (least, peer) => Math.min(least, peer?.maxPayload ?? least),
+      Number.POSITIVE_INFINITY,
+    );
     if (longest > room) {
       const most = Math.max(...this.#frames.map(({ size }) => size)) - (longest - room);
       throw new ScenarioError(
@@ -64,11 +86,7 @@ export class SendSide {
    * The clients of one run, which begins at `startAt` by the relay's clock. Each run has a number of its own, so that what is
    * late of an earlier one does not count.
    */
-  run(
-    schedule: Omit<ScheduleOptions, 'frameSize'>,
-    startAt: number,
-    epoch: number,
-  ): { sender: UdpSender; receiver: UdpReceiver | null; clients: Client[] } {
+  run(schedule: Omit<ScheduleOptions, 'frameSize'>, startAt: number, epoch: number): SendRun {
     const frames = this.#frames;
     const { roundTrip, flows, seed } = this.#plan;
     const frameSize = frames.reduce((sum, { size }) => sum + size, 0) / frames.length;
@@ -81,12 +99,31 @@ export class SendSide {
       run,
       epoch: epoch + startAt,
     });
-    if (!this.measures) return { sender, receiver: null, clients: [sender] };
-    const receiver = new UdpReceiver(this.#engine.clock, epoch, flows.count);
+    let receiver: UdpReceiver | null = null;
+    const failures = (): Iterable<FlowFailure> => failuresOf(this.#plan, this.#peers, sender, receiver, run);
+    if (!this.measures) return { sender, receiver: null, clients: [sender], failures };
+    receiver = new UdpReceiver(this.#engine.clock, epoch, flows.count);
     const { near, far } = this.#arrivals;
     if (this.#runs > 1) for (const each of [near, far]) each.delete((run - 1) & 0xffff);
     if (roundTrip) near.set(run, receiver);
     far.set(run, roundTrip ? null : receiver);
-    return { sender, receiver, clients: [sender, receiver] };
+    return { sender, receiver, clients: [sender, receiver], failures };
+  }
+}
+
+/** Why each flow has failed that has. */
+function* failuresOf(
+  { flows, roundTrip }: SendPlan,
+  peers: readonly (UdpPeer | null)[],
+  sender: UdpSender,
+  receiver: UdpReceiver | null,
+  run: number,
+): Generator<FlowFailure> {
+  const heard = receiver?.flows.heard(run);
+  for (const [i, peer] of peers.entries()) {
+    const flow = flows.first + i;
+    if (peer === null) yield { flow, reason: 'no next hop' };
+    else if (heard !== undefined && sender.sentOf(i) > 0 && !heard.has(flow))
+      yield { flow, reason: roundTrip ? 'no reply' : 'nothing arrived' };
   }
 }

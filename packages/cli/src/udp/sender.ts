@@ -16,8 +16,8 @@ const PER_MS = 1e4;
 const MODULUS = 2 ** 48;
 
 export interface UdpSenderOptions {
-  /** One for each flow. */
-  readonly peers: readonly UdpPeer[];
+  /** One for each flow; the packets of one without are not sent. */
+  readonly peers: readonly (UdpPeer | null)[];
   /** Number of the first flow; the others follow. */
   readonly firstFlow: number;
   readonly schedule: Schedule;
@@ -41,7 +41,9 @@ export class UdpSender implements Client {
   /** Time field at time 0. */
   readonly #zero: number;
   readonly #behind = new LatencyHistogram();
-  #sent = 0;
+  /** Packets whose turn is over, and those of flows that have no peer. */
+  #done = 0;
+  #skipped = 0;
   #lastAt = 0;
   #sentBytes = 0;
   #noRoom = 0;
@@ -70,7 +72,12 @@ export class UdpSender implements Client {
 
   /** Packets sent, ends of flows not included. */
   get sent(): number {
-    return this.#sent;
+    return this.#done - this.#skipped;
+  }
+
+  /** Packets of a flow, by its place among the peers. */
+  sentOf(place: number): number {
+    return this.#options.peers[place] === null ? 0 : this.#sequence + (place < this.#flow ? 1 : 0);
   }
 
   start(): number {
@@ -84,17 +91,22 @@ export class UdpSender implements Client {
     const due = Math.min(schedule.dueAt(now), total);
     this.#send(due, now);
     const isOver = now >= (Number.isFinite(total) ? duration + GRACE : duration);
-    if (this.#sent >= total || isOver) {
-      this.#unsent = Number.isFinite(total) ? total - this.#sent : 0;
+    if (this.#done >= total || isOver) {
+      this.#unsent = Number.isFinite(total) ? total - this.#done : 0;
       return this.#end(now);
     }
-    if (this.#sent < due) return now;
-    return now < duration ? Math.min(schedule.timeOf(this.#sent), duration) : duration + GRACE;
+    if (this.#done < due) return now;
+    return now < duration ? Math.min(schedule.timeOf(this.#done), duration) : duration + GRACE;
   }
 
   counters(into: Delta): void {
     const told = this.#told;
-    const now = { sent: this.#sent, bytes: this.#sentBytes, noRoom: this.#noRoom, unsent: this.#unsent };
+    const now = {
+      sent: this.sent,
+      bytes: this.#sentBytes,
+      noRoom: this.#noRoom,
+      unsent: this.#unsent + this.#skipped,
+    };
     into.add('sent', now.sent - told.sent);
     into.add('sentBytes', now.bytes - told.bytes);
     into.add('noRoom', now.noRoom - told.noRoom);
@@ -106,7 +118,7 @@ export class UdpSender implements Client {
 
   /** Interrupted: the ends of flows are said as far as there is room. */
   stop(): void {
-    if (this.#ended >= this.#options.peers.length || this.#sent === 0) return;
+    if (this.#ended >= this.#options.peers.length || this.#done === 0) return;
     try {
       this.#sayEnds(this.#options.peers.length);
     } catch {
@@ -120,19 +132,20 @@ export class UdpSender implements Client {
     const isMax = schedule.rate === Number.POSITIVE_INFINITY;
     const payloads = this.#payloads;
     const writer = this.#writer;
-    const end = Math.min(due, this.#sent + BUDGET);
-    if (end > this.#sent) this.#lastAt = now;
-    if (end > this.#sent && !isMax)
-      this.#behind.record(Math.max(0, (now - schedule.timeOf(this.#sent)) * 1000));
-    while (this.#sent < end) {
-      const scheduled = isMax ? now : schedule.timeOf(this.#sent);
+    const end = Math.min(due, this.#done + BUDGET);
+    if (end > this.#done) this.#lastAt = now;
+    if (end > this.#done && !isMax)
+      this.#behind.record(Math.max(0, (now - schedule.timeOf(this.#done)) * 1000));
+    while (this.#done < end) {
+      const scheduled = isMax ? now : schedule.timeOf(this.#done);
       writer.write(Kind.DATA, firstFlow + this.#flow, this.#sequence, this.#timeField(scheduled));
-      if (peers[this.#flow].trySend(payloads[this.#size]) === 0) {
+      const peer = peers[this.#flow];
+      if (peer === null) this.#skipped++;
+      else if (peer.trySend(payloads[this.#size]) === 0) {
         this.#noRoom++;
         return;
-      }
-      this.#sent++;
-      this.#sentBytes += this.#sizes[this.#size];
+      } else this.#sentBytes += this.#sizes[this.#size];
+      this.#done++;
       if (++this.#size === payloads.length) this.#size = 0;
       if (++this.#flow === peers.length) {
         this.#flow = 0;
@@ -161,7 +174,7 @@ export class UdpSender implements Client {
     for (; this.#ended < until; this.#ended++) {
       const flow = this.#ended % peers.length;
       this.#writer.write(Kind.END, firstFlow + flow, this.#sequence + (flow < this.#flow ? 1 : 0), 0);
-      if (peers[flow].trySend(this.#payloads[0]) === 0) return false;
+      if (peers[flow]?.trySend(this.#payloads[0]) === 0) return false;
     }
     return true;
   }

@@ -35,7 +35,7 @@ export class UdpStage {
 
   /**
    * Opens everything, and `others`, who neither send nor receive UDP; the destinations, too, when their side of the wire is ours. Finds
-   * next hops, which may take a while.
+   * next hops, which may take a while; with `mayLack`, flows without one are left out.
    */
   static async open(
     engine: Engine,
@@ -43,6 +43,7 @@ export class UdpStage {
     receives: readonly ReceiveSide[],
     signal: AbortSignal,
     others: { readonly near: readonly StationGroup[]; readonly far: readonly StationGroup[] } = NOBODY,
+    mayLack = false,
   ): Promise<UdpStage> {
     const { relay, farRelay } = engine;
     const stations: Stations[] = [];
@@ -71,7 +72,7 @@ export class UdpStage {
       }
       const ready: ReadyFlow[][] = [];
       for (const [i, plan] of plans.entries()) {
-        const nextHop = await abortable(findNextHops(relay, flows[i], groupOf(plan)), signal);
+        const nextHop = await abortable(findNextHops(relay, flows[i], { ...groupOf(plan), mayLack }), signal);
         ready.push(flows[i].map((flow) => ({ ...flow, toMac: nextHop(flow) })));
       }
       const near = open(
