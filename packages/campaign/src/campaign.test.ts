@@ -271,6 +271,37 @@ test('an agent that cannot run the scenario is succeeded once, and gets nothing 
   );
 });
 
+test('an agent whose clients fail while they run stops all of them before others take over', async () => {
+  const [victim] = addFour({ length: 20_000 });
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  victim.executor.failing = true;
+  await stage.until(() => stage.log.some((line) => line.endsWith('failed: the link is down')));
+  victim.executor.failing = false;
+  const outcome = await stage.end();
+  assertWhole(outcome);
+  assert.equal(outcome.snapshot.takeovers.length, 1);
+  assert.deepEqual(stage.overlaps(), []);
+});
+
+test('a campaign that is stopped while ranges are taken over ends, and they are not waited for', async () => {
+  const [victim] = addFour({ length: 60_000 });
+  await stage.begin();
+  await stage.until(() => stage.clock.now() > 4000 && isRunning());
+  for (const { executor } of stage.agents)
+    (executor as StagedClients['executor']).open = async () => {
+      await new Promise<void>((resolve) => stage.clock.setTimer(resolve, 2000));
+      return { run: async () => {}, close: async () => {} };
+    };
+  stage.kill(victim);
+  await stage.until(() => stage.log.some((line) => line.includes('ranges taken over')));
+  await stage.clock.advance(100);
+  stage.coordinator!.stop('stopped by a test');
+  const { snapshot } = await stage.end();
+  assert.equal(snapshot.phase, 'aborted');
+  assert.equal(snapshot.ranges.done, 100);
+});
+
 test('a scenario that nobody can run ends the campaign, and the reason says why', async () => {
   addFour();
   await stage.begin({ scenario: 'bad', wait: 3000 });

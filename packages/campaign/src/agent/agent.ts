@@ -64,6 +64,7 @@ interface Engagement {
 
 /** A life under one lease. */
 interface Life {
+  readonly engagement: Engagement;
   readonly membership: Membership;
   readonly runs: Runs;
   readonly outbox: Outbox;
@@ -77,7 +78,8 @@ interface Life {
   readonly waiting: GrantedSpan[];
   /** Campaign time up to which results have been told. */
   told: number;
-  closing: boolean;
+  /** Since when it is being ended, until it has. */
+  ending: Promise<void> | null;
 }
 
 /** Takes ranges of clients from a campaign's coordinator and runs them, for one campaign after the other. */
@@ -99,6 +101,8 @@ export class Agent {
   readonly #stops: Stop[] = [];
   /** Results are written one after the other. */
   #writing: Promise<void> = Promise.resolve();
+  /** Until the last campaign is left. */
+  #leaving: Promise<void> = Promise.resolve();
   /** Messages that did not fit their schema. */
   malformed = 0;
 
@@ -174,14 +178,16 @@ export class Agent {
     this.#current = current;
     const bucket = bucketOf(current.generation);
     const run = this.#check(runSchema, (await hub.get(bucket, Key.RUN))?.value);
-    if (run === null) return;
+    if (run === null || this.#closed) return;
     if (this.#engagement?.run.run !== current.run) await this.#engage(current, run);
     else if (this.#engagement.generation !== current.generation) await this.#follow(current, run);
     if (this.#engagement === null) return;
     this.#runChanged(run);
     if (this.#engagement === null) return;
     if (this.#clockIsOld()) await this.#measureClock();
-    if (this.#life === null) await this.#begin();
+    // The campaign may have ended meanwhile.
+    if (this.#engagement === null || this.#closed) return;
+    if (this.#life === null) this.#begin(this.#engagement);
     const grant = await hub.get(bucket, Key.grant(this.#options.name));
     if (grant !== null) this.#grantChanged(grant.value, grant.revision);
   }
@@ -189,17 +195,19 @@ export class Agent {
   async #engage(current: Current, run: RunRecord): Promise<void> {
     await this.#endLife();
     await this.#disengage();
-    if (isOver(run)) return;
+    if (isOver(run) || this.#closed) return;
     const { hub, clock, name, log } = this.#options;
     log(`campaign ${run.run}`);
     const publisher = new Publisher(hub, clock, name, (error) =>
       log(`results are not sent: ${error.message}`),
     );
-    this.#engagement = { run, generation: current.generation, publisher, stops: [] };
+    const engagement: Engagement = { run, generation: current.generation, publisher, stops: [] };
+    this.#engagement = engagement;
     this.#clockAt = Number.NEGATIVE_INFINITY;
-    await this.#loadJournals(this.#engagement);
+    await this.#loadJournals(engagement);
+    if (this.#engagement !== engagement) return;
     publisher.use(current.generation);
-    this.#listen(this.#engagement);
+    this.#listen(engagement);
     this.#scheduleStep();
   }
 
@@ -252,8 +260,7 @@ export class Agent {
   }
 
   /** Joins with a new incarnation. */
-  async #begin(): Promise<void> {
-    const engagement = this.#engagement!;
+  #begin(engagement: Engagement): void {
     const { run, generation, publisher } = engagement;
     const { hub, clock, name, folder, executor, log, unfenced = false } = this.#options;
     const incarnation = randomBytes(6).toString('hex');
@@ -285,11 +292,12 @@ export class Agent {
       onTrouble: (error) => log(`the lease is not renewed: ${error.message}`),
     });
     const life: Life = {
+      engagement,
       membership,
       runs: new Runs(
         executor,
         () => this.#stepSoon(),
-        (error) => this.#failed(life, error),
+        (error) => void this.#failed(life, error),
       ),
       outbox,
       state: 'idle',
@@ -300,17 +308,21 @@ export class Agent {
       known: new Map(),
       waiting: [],
       told: 0,
-      closing: false,
+      ending: null,
     };
     this.#life = life;
     log(`incarnation ${incarnation}`);
     membership.join(bucketOf(generation));
   }
 
-  #failed(life: Life, error: unknown): void {
-    life.state = 'failed';
+  /** Others take over as soon as they hear of it. So first all that runs comes to its end. */
+  async #failed(life: Life, error: unknown): Promise<void> {
+    if (life.reason !== null) return;
     life.reason = (error as Error).message.slice(0, 1000);
     this.#options.log(`failed: ${life.reason}`);
+    await life.runs.abandon();
+    await this.#step(false);
+    life.state = 'failed';
     life.membership.renew();
   }
 
@@ -323,19 +335,28 @@ export class Agent {
       return;
     }
     if (run.phase === 'stopping') {
-      if (this.#life !== null && this.#life.state !== 'draining') {
-        this.#life.state = 'draining';
-        void this.#life.runs.finish();
-      }
+      if (this.#life !== null) this.#drain(this.#life);
       return;
     }
     this.#startWaiting();
   }
 
+  /** Whatever it was given ends, also what is still being prepared. */
+  #drain(life: Life): void {
+    if (life.state === 'draining' || life.reason !== null) return;
+    life.state = 'draining';
+    void life.runs.finish();
+  }
+
   #grantChanged(value: unknown, revision: number): void {
     const life = this.#life;
     const grant: GrantRecord | null = this.#check(grantSchema, value);
-    if (life === null || life.closing || grant === null || grant.incarnation !== life.membership.incarnation)
+    if (
+      life === null ||
+      life.ending !== null ||
+      grant === null ||
+      grant.incarnation !== life.membership.incarnation
+    )
       return;
     if (revision <= life.asked) return;
     const fresh = grant.spans.filter((span) => !life.known.has(keyOf(span)));
@@ -348,7 +369,7 @@ export class Agent {
   #prepare(life: Life, revision: number, spans: readonly GrantedSpan[]): void {
     life.preparing = life.preparing.then(async () => {
       const run = this.#engagement?.run;
-      if (life !== this.#life || life.closing || run === undefined) return;
+      if (life !== this.#life || life.ending !== null || life.reason !== null || run === undefined) return;
       if (life.state === 'idle') life.state = 'preparing';
       try {
         await this.#options.executor.prepare(run.scenario);
@@ -357,7 +378,12 @@ export class Agent {
         // Once more just before the start: clocks drift while agents are waited for.
         if (this.#engagement?.run.startAt === null) await this.#measureClock();
       } catch (error) {
-        this.#failed(life, error);
+        await this.#failed(life, error);
+        return;
+      }
+      if (life.state === 'draining') {
+        await life.runs.finish();
+        this.#stepSoon();
         return;
       }
       life.waiting.push(...spans);
@@ -372,7 +398,13 @@ export class Agent {
   #startWaiting(): void {
     const life = this.#life;
     const run = this.#engagement?.run;
-    if (life === null || run === undefined || life.closing || run.phase !== 'running' || run.startAt === null)
+    if (
+      life === null ||
+      run === undefined ||
+      life.ending !== null ||
+      run.phase !== 'running' ||
+      run.startAt === null
+    )
       return;
     if (life.state !== 'ready' && life.state !== 'running') return;
     for (const { startAt, ...span } of life.waiting.splice(0)) {
@@ -436,7 +468,8 @@ export class Agent {
 
   /** Writes what was counted since the last time to the disk, and sends it. */
   #step(last: boolean): Promise<void> {
-    const [engagement, life] = [this.#engagement, this.#life];
+    const life = this.#life;
+    const engagement = life?.engagement ?? this.#engagement;
     if (engagement === null) return Promise.resolve();
     this.#writing = this.#writing.then(async () => {
       if (life !== null) await this.#write(engagement, life, last);
@@ -452,7 +485,7 @@ export class Agent {
     const now = this.#toCampaign(this.#options.clock.now()) - (run.startAt ?? 0);
     const at = Math.min(Math.max(life.told, now - 2 * run.step), now);
     const seq = life.outbox.nextSeq;
-    await life.outbox.add({
+    const message: ResultMessage = {
       run: run.run,
       agent: this.#options.name,
       incarnation: life.membership.incarnation,
@@ -465,15 +498,27 @@ export class Agent {
       finished,
       failures,
       last,
-    });
+    };
     life.told = now;
+    try {
+      await life.outbox.add(message);
+    } catch (error) {
+      // It is sent all the same: only a crash would lose it.
+      this.#options.log(`results are not on disk: ${(error as Error).message}`);
+    }
   }
 
   /** Ends all runs of this life, and writes their last results. */
   async #endLife(): Promise<void> {
     const life = this.#life;
-    if (life === null || life.closing) return;
-    life.closing = true;
+    if (life === null) return;
+    life.ending ??= this.#end(life);
+    await life.ending;
+  }
+
+  async #end(life: Life): Promise<void> {
+    // At once what runs, then also what was being prepared.
+    await life.runs.abandon();
     await life.preparing;
     await life.runs.abandon();
     await this.#step(true);
@@ -481,15 +526,19 @@ export class Agent {
     if (this.#life === life) this.#life = null;
   }
 
-  async #disengage(): Promise<void> {
+  #disengage(): Promise<void> {
     const engagement = this.#engagement;
-    if (engagement === null) return;
+    if (engagement !== null) this.#leaving = this.#leave(engagement);
+    return this.#leaving;
+  }
+
+  async #leave({ stops, publisher }: Engagement): Promise<void> {
     this.#engagement = null;
     this.#stepTimer?.cancel();
-    for (const stop of engagement.stops) stop();
+    for (const stop of stops.splice(0)) stop();
     await this.#writing;
-    await engagement.publisher.send();
-    await engagement.publisher.close();
+    await publisher.send();
+    await publisher.close();
     await this.#options.executor.release();
   }
 

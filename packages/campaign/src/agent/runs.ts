@@ -49,7 +49,9 @@ export class Runs {
 
   /** Makes the clients of a span, which wait for their start. */
   async prepare(span: Span, clients: ClientSpan, seed: number): Promise<void> {
-    this.#waiting.set(keyOf(span), { span, prepared: await this.#executor.open(clients, seed) });
+    const prepared = await this.#executor.open(clients, seed);
+    if (this.#abandoned) await prepared.close();
+    else this.#waiting.set(keyOf(span), { span, prepared });
   }
 
   /** Starts a span that was prepared; nothing happens when it was not. */

@@ -161,7 +161,7 @@ async function resumeCampaign(id: string, options: RunOptions): Promise<number> 
   const state = stateFolder(options.state);
   const { state: file, memory } = StateFile.open(coordinatorFolder(state), id);
   await file.close();
-  if (isOver(memory.run))
+  if (memory.snapshot !== undefined)
     throw new CampaignError(`campaign ${id} is over; etherconn campaign report ${id} shows it`);
   const hub = await connectAs(COORDINATOR, options);
   return coordinate(hub, memory.plan, checkScenario(memory.plan.scenario), state, options, id);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Delta, DeltaJson } from '@etherconn/cli/parts';
 import type { Clock, ClockTimer } from 'etherconn';
-import { ConflictError, GoneError, type Hub, NoAnswerError, type Stop } from '../hub/hub.ts';
+import { ConflictError, type Entry, GoneError, type Hub, NoAnswerError, type Stop } from '../hub/hub.ts';
 import { renewalInterval } from '../protocol/lease.ts';
 import {
   agentSchema,
@@ -82,6 +82,10 @@ export class Coordinator {
   #timer: ClockTimer | null = null;
   #wake: () => void = () => {};
   #storeIsSuspect = false;
+  /** Changes before that may not have been heard. */
+  #deafUntil = Number.NEGATIVE_INFINITY;
+  /** It was over before this coordinator began, and its store is gone. */
+  #hasNoStore = false;
   #endedAt: number | null = null;
   #nextRenewal = 0;
   #nextSnapshot = 0;
@@ -140,44 +144,63 @@ export class Coordinator {
       reason: null,
     };
     const state = StateFile.create(folder, run.run, { plan, run });
-    const coordinator = new Coordinator(options, state, {
-      plan,
-      run,
-      ranges: [],
-      results: [],
-      takeovers: [],
-      failures: [],
+    const empty = { ranges: [], results: [], takeovers: [], failures: [] };
+    const coordinator = new Coordinator(options, state, { plan, run, ...empty });
+    return coordinator.#prepared(async () => {
+      await coordinator.#found(await hub.get(REGISTRY, CURRENT));
     });
-    await coordinator.#found();
-    return coordinator;
+  }
+
+  /** Itself, when it could begin; otherwise nothing of it is left. */
+  async #prepared(prepare: () => Promise<void>): Promise<this> {
+    try {
+      await prepare();
+      return this;
+    } catch (error) {
+      await this.#stopAll();
+      throw error;
+    }
+  }
+
+  async #stopAll(): Promise<void> {
+    for (const stop of [...this.#stops.splice(0), ...this.#generationStops.splice(0)]) stop();
+    this.#timer?.cancel();
+    await this.#state.close();
   }
 
   /** Goes on with a campaign whose coordinator has died, from the store and from what this machine has kept. */
   static async resume(options: CoordinatorOptions, id: string): Promise<Coordinator> {
-    const { hub, folder, clock } = options;
-    const { state, memory } = StateFile.open(folder, id);
-    await hub.createRegistry();
-    const current = currentSchema.safeParse((await hub.get(REGISTRY, CURRENT))?.value).data;
+    const { state, memory } = StateFile.open(options.folder, id);
     const coordinator = new Coordinator(options, state, memory);
-    coordinator.#note('the coordinator was started again');
+    return coordinator.#prepared(() => coordinator.#takeUp());
+  }
+
+  /** Goes on in the store that is there, or makes one. */
+  async #takeUp(): Promise<void> {
+    const { hub, clock } = this.#options;
+    const id = this.#run.run;
+    await hub.createRegistry();
+    const entry = await hub.get(REGISTRY, CURRENT);
+    const current = currentSchema.safeParse(entry?.value).data;
+    this.#note('the coordinator was started again');
     const exists = current?.run === id && (await hub.hasGeneration(current.generation));
     if (!exists) {
-      await coordinator.#found();
-      return coordinator;
+      if (isOver(this.#run)) this.#hasNoStore = true;
+      else await this.#found(entry);
+      return;
     }
     const bucket = bucketOf(current.generation);
     // Whoever coordinates writes again within this time.
     const before = await hub.get(bucket, Key.COORDINATOR);
     if (before !== null) {
-      await new Promise<void>((resolve) => clock.setTimer(resolve, renewalInterval(memory.run) * 2));
+      await new Promise<void>((resolve) => clock.setTimer(resolve, renewalInterval(this.#run) * 2));
       const after = await hub.get(bucket, Key.COORDINATOR);
       if (after?.revision !== before.revision)
         throw new CampaignError(
           `the coordinator of campaign ${id} is running; etherconn campaign watch ${id} shows it`,
         );
     }
-    await coordinator.#adopt(current.generation);
-    return coordinator;
+    await this.#adopt(current.generation);
   }
 
   get run(): string {
@@ -189,6 +212,13 @@ export class Coordinator {
     const { hub } = this.#options;
     this.#stops.push(
       hub.onReconnected(() => {
+        this.#storeIsSuspect = true;
+        this.#deafUntil = this.#now();
+        this.#wake();
+      }),
+      hub.changes(REGISTRY, CURRENT, (_key, { value }) => {
+        const generation = currentSchema.safeParse(value).data?.generation;
+        if (generation === this.#run.generation) return;
         this.#storeIsSuspect = true;
         this.#wake();
       }),
@@ -204,9 +234,7 @@ export class Coordinator {
       }
       return await this.#close();
     } finally {
-      for (const stop of [...this.#stops, ...this.#generationStops]) stop();
-      this.#timer?.cancel();
-      await this.#state.close();
+      await this.#stopAll();
     }
   }
 
@@ -240,8 +268,11 @@ export class Coordinator {
     this.#timer?.cancel();
   }
 
-  /** Makes a generation of the store, and writes into it all that is known. */
-  async #found(): Promise<void> {
+  /**
+   * Makes a generation of the store, and writes into it all that is known.
+   * @param before what the registry said when there was none: whoever founds one first is the coordinator
+   */
+  async #found(before: Entry | null): Promise<void> {
     const { hub } = this.#options;
     const generation = randomBytes(5).toString('hex');
     this.#run = { ...this.#run, generation };
@@ -257,11 +288,12 @@ export class Coordinator {
     await this.#ledger.write(Key.COORDINATOR, { instance: this.#instance, renewal: ++this.#renewal });
     await this.#writeOwnership();
     // Last, so that who reads it finds all the rest.
-    const entry = await hub.get(REGISTRY, CURRENT);
     const active = await activeRun(hub);
     if (active !== null && active.run !== this.#run.run)
       throw new CampaignError(`campaign ${active.run} is under way here`);
-    await hub.put(REGISTRY, CURRENT, { run: this.#run.run, generation }, entry?.revision ?? 0);
+    const registry = new Ledger(hub, REGISTRY);
+    registry.know(CURRENT, before?.revision ?? 0);
+    await registry.write(CURRENT, { run: this.#run.run, generation });
     hub.send(Signal.ANNOUNCE, { run: this.#run.run, generation });
   }
 
@@ -338,6 +370,11 @@ export class Coordinator {
       this.#newSession(record, revision);
       return;
     }
+    if (session.agent !== name) {
+      // It speaks for another one.
+      this.#intake.refuse();
+      return;
+    }
     if (revision <= session.revision) return;
     session.revision = revision;
     if (record.fenced) {
@@ -350,14 +387,22 @@ export class Coordinator {
   }
 
   #newSession(record: AgentRecord, revision: number): void {
-    // Its record is written over, so an earlier incarnation can renew nothing any more.
-    for (const other of this.#sessions.values())
-      if (other.agent === record.agent && other.incarnation !== record.incarnation) other.fenced = true;
+    const others = [...this.#sessions.values()].filter(({ agent }) => agent === record.agent);
+    if (others.some((other) => other.revision >= revision)) return;
+    for (const other of others) {
+      // Its record is written over, so an earlier incarnation can renew nothing any more. Before that it may have.
+      if (!other.fenced) other.lease.seen(this.#deafUntil);
+      other.fenced = true;
+      // One that has had nothing leaves nothing.
+      if (!this.#ownership.knows(other.incarnation)) this.#sessions.delete(other.incarnation);
+    }
     this.#sessions.set(record.incarnation, new Session(record, revision, this.#run, this.#now()));
     if (!record.fenced) this.#note(`agent ${record.agent} is here (${record.incarnation})`);
   }
 
   #resultCame(value: unknown, sender: string): void {
+    // What comes after the end is in the journal of its agent.
+    if (this.#endedAt !== null) return;
     for (const counted of this.#intake.came(value, sender)) {
       this.#state.result(counted.message);
       this.#options.onResult?.(counted);
@@ -366,6 +411,10 @@ export class Coordinator {
   }
 
   async #step(): Promise<void> {
+    if (this.#hasNoStore) {
+      this.#endedAt = this.#wall();
+      return;
+    }
     try {
       if (this.#storeIsSuspect) await this.#checkStore();
       await this.#renew();
@@ -391,10 +440,13 @@ export class Coordinator {
   /** After a reconnection the store may be another one, or have told changes that nobody heard. */
   async #checkStore(): Promise<void> {
     const { hub } = this.#options;
-    const current = currentSchema.safeParse(await this.#currentOfStore()).data;
-    if (current?.generation !== this.#run.generation || !(await hub.hasGeneration(this.#run.generation))) {
+    const entry = await this.#currentOfStore();
+    const current = currentSchema.safeParse(entry?.value).data;
+    const exists = current !== undefined && (await hub.hasGeneration(current.generation));
+    if (exists && current.generation !== this.#run.generation) throw new SupersededError(CURRENT);
+    if (!exists) {
       this.#note('the store is gone: it is made anew');
-      await this.#found();
+      await this.#found(entry);
     } else {
       const agents = Key.agent('');
       for (const [key, { value, revision }] of await hub.all(bucketOf(this.#run.generation))) {
@@ -408,11 +460,11 @@ export class Coordinator {
   }
 
   /** What the registry says; nothing when there is none. */
-  async #currentOfStore(): Promise<unknown> {
+  async #currentOfStore(): Promise<Entry | null> {
     try {
-      return (await this.#options.hub.get(REGISTRY, CURRENT))?.value;
+      return await this.#options.hub.get(REGISTRY, CURRENT);
     } catch (error) {
-      if (error instanceof GoneError) return undefined;
+      if (error instanceof GoneError) return null;
       throw error;
     }
   }
@@ -436,11 +488,13 @@ export class Coordinator {
         break;
       case 'running':
         await this.#expire();
-        if (this.#ownership.allEnded) await this.#setPhase('done', null);
+        // Somebody may have stopped it meanwhile.
+        if (this.#run.phase === 'running' && this.#ownership.allEnded) await this.#setPhase('done', null);
         break;
       case 'stopping':
         await this.#expire();
-        if (this.#ownership.allEnded) await this.#setPhase('aborted', this.#run.reason);
+        if (this.#run.phase === 'stopping' && this.#ownership.allEnded)
+          await this.#setPhase('aborted', this.#run.reason);
         break;
       case 'done':
       case 'aborted':
@@ -477,13 +531,16 @@ export class Coordinator {
   /** Waits for the agents; then each gets its ranges. */
   async #gather(): Promise<void> {
     const fit = this.#fitSessions();
-    if (fit.length < this.#plan.agents) {
-      if (this.#now() < this.#gatherUntil) return;
-      await this.#setPhase('aborted', this.#whatLacks(fit.length));
-      return;
+    const { unowned } = this.#ownership;
+    // They were given before, and the store did not take it.
+    if (unowned.length > 0) {
+      if (fit.length < this.#plan.agents) {
+        if (this.#now() < this.#gatherUntil) return;
+        await this.#setPhase('aborted', this.#whatLacks(fit.length));
+        return;
+      }
+      this.#give(unowned, fit, null);
     }
-    const numbers = Array.from({ length: this.#ownership.total }, (_, number) => number);
-    this.#give(numbers, fit, null);
     await this.#writeOwnership();
     await this.#setPhase('preparing', null);
   }
@@ -710,10 +767,10 @@ export class Coordinator {
   /** Waits a little for the last results of those that are still here. */
   #finish(): void {
     this.#finishBy ??= this.#now() + this.#run.lease;
-    const open = [...this.#sessions.values()].filter(({ over, incarnation }) => {
-      const told = this.#intake.merger.get(incarnation);
-      return !over && told !== undefined && !told.complete;
-    });
+    const here = new Set([...this.#sessions.values()].filter(({ over }) => !over).map(({ agent }) => agent));
+    const open = this.#intake.merger.incarnations.filter(
+      ({ complete, agent }) => !complete && here.has(agent),
+    );
     if (open.length === 0 || this.#now() >= this.#finishBy) this.#endedAt = this.#wall();
   }
 

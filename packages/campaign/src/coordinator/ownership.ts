@@ -45,6 +45,16 @@ export class Ownership {
     this.#agents.set(incarnation, record.agent);
   }
 
+  /** Whether an incarnation has ever had ranges. */
+  knows(incarnation: string): boolean {
+    return this.#agents.has(incarnation);
+  }
+
+  /** Ranges that nobody has ever had. */
+  get unowned(): number[] {
+    return this.#records.flatMap((record, number) => (record === null ? [number] : []));
+  }
+
   get counts(): Readonly<Record<RangeRecord['phase'], number>> {
     return this.#counts;
   }

@@ -46,7 +46,7 @@ export function snapshotOf(subject: Subject, total: DeltaData): Snapshot {
     gaps: intake.merger.incarnations
       .filter(
         ({ waiting, complete, incarnation }) =>
-          waiting > 0 || (!complete && sessions.get(incarnation)?.over !== false),
+          waiting > 0 || (!complete && (endedAt !== null || sessions.get(incarnation)?.over !== false)),
       )
       .map(({ agent, incarnation, upTo, waiting }) => ({ agent, incarnation, upTo, waiting })),
     results: intake.counts,

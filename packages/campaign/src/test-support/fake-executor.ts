@@ -8,6 +8,8 @@ import type { ClientSpan } from '../protocol/spans.ts';
 export interface Activity {
   readonly agent: string;
   readonly client: number;
+  /** Counts the runs that an executor has begun. */
+  readonly run: number;
   /** By the virtual clock, which is the true time. */
   readonly at: number;
 }
@@ -23,13 +25,21 @@ export class FakeExecutor implements Executor {
   dead = false;
   /** Clients cannot be made here. */
   broken = false;
+  /** Runs that are under way fail. */
+  failing = false;
+  /** What was run to its end. */
+  readonly completed: ClientSpan[] = [];
+  #runs = 0;
   readonly #clock: Clock;
+  readonly #trueTime: Clock;
   readonly #agent: string;
   readonly #length: number;
   #sendUntil: number = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, agent: string, length: number) {
+  /** @param trueTime when `clock` is that of a process */
+  constructor(clock: Clock, agent: string, length: number, trueTime: Clock = clock) {
     this.#clock = clock;
+    this.#trueTime = trueTime;
     this.#agent = agent;
     this.#length = length;
   }
@@ -49,17 +59,20 @@ export class FakeExecutor implements Executor {
 
   async #run(clients: ClientSpan, { startAt, signal, onDelta }: Execution): Promise<void> {
     const end = startAt + this.#length;
+    const run = this.#runs++;
     await this.#until(startAt, signal);
     while (this.#clock.now() < end && !signal.aborted) {
-      this.#send(clients, onDelta);
+      if (this.failing) throw new Error('the link is down');
+      this.#send(clients, run, onDelta);
       await this.#until(this.#clock.now() + TICK, signal);
       if (this.dead) await new Promise(() => {});
     }
+    if (!signal.aborted) this.completed.push(clients);
   }
 
   async release(): Promise<void> {}
 
-  #send({ first, count }: ClientSpan, onDelta: (delta: Delta) => void): void {
+  #send({ first, count }: ClientSpan, run: number, onDelta: (delta: Delta) => void): void {
     const at = this.#clock.now();
     if (at >= this.#sendUntil) {
       this.refused += count;
@@ -67,7 +80,7 @@ export class FakeExecutor implements Executor {
     }
     const delta = new Delta();
     for (let client = first; client < first + count; client++) {
-      this.activities.push({ agent: this.#agent, client, at });
+      this.activities.push({ agent: this.#agent, client, run, at: this.#trueTime.now() });
       delta.add('sent', 1);
       delta.histogram('latency').record(100 + ((client * 7919 + at) % 1000));
     }
@@ -75,6 +88,7 @@ export class FakeExecutor implements Executor {
   }
 
   #until(time: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const end = (): void => {
         timer.cancel();

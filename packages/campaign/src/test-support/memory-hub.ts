@@ -1,6 +1,7 @@
 import type { Clock } from 'etherconn';
 import { ConflictError, type Entry, GoneError, type Hub, NoAnswerError, type Stop } from '../hub/hub.ts';
 import { bucketOf, changedSubject, REGISTRY } from '../protocol/names.ts';
+import type { VirtualProcess } from './virtual-process.ts';
 
 type Listener = (value: unknown, subject: string, revision: number) => void;
 
@@ -23,8 +24,8 @@ export class MemoryServer {
   }
 
   /** @param isolated in an account of its own: the server does not tell it that nobody answers */
-  client(isolated = false): MemoryHub {
-    const hub = new MemoryHub(this, isolated);
+  client(isolated = false, process: VirtualProcess | null = null): MemoryHub {
+    const hub = new MemoryHub(this, isolated, process);
     this.clients.add(hub);
     return hub;
   }
@@ -60,6 +61,38 @@ export class MemoryServer {
   }
 }
 
+/** One direction of a connection: what goes in first comes out first. */
+class Pipe {
+  readonly #clock: Clock;
+  readonly #latency: () => number;
+  readonly #waiting: (() => void)[] = [];
+  /** How many of them would have arrived. */
+  #due = 0;
+  #stalled = false;
+
+  constructor(clock: Clock, latency: () => number) {
+    this.#clock = clock;
+    this.#latency = latency;
+  }
+
+  send(arrive: () => void): void {
+    this.#waiting.push(arrive);
+    this.#clock.setTimer(() => {
+      this.#due++;
+      this.#drain();
+    }, this.#latency());
+  }
+
+  set stalled(stalled: boolean) {
+    this.#stalled = stalled;
+    this.#drain();
+  }
+
+  #drain(): void {
+    for (; this.#due > 0 && !this.#stalled; this.#due--) this.#waiting.shift()!();
+  }
+}
+
 /** A client of it, whose connection can be cut in each direction. */
 export class MemoryHub implements Hub {
   readonly server: MemoryServer;
@@ -71,23 +104,53 @@ export class MemoryHub implements Hub {
   readonly #reconnected = new Set<() => void>();
   readonly #served = new Map<string, () => unknown>();
 
+  /** Milliseconds that a message takes in one direction. */
+  latency: () => number;
   readonly #isolated: boolean;
+  readonly #process: VirtualProcess | null;
+  readonly #out: Pipe;
+  readonly #in: Pipe;
 
-  constructor(server: MemoryServer, isolated: boolean) {
+  constructor(server: MemoryServer, isolated: boolean, process: VirtualProcess | null) {
     this.server = server;
     this.#isolated = isolated;
+    this.#process = process;
+    this.latency = () => server.delay;
+    this.#out = new Pipe(server.clock, () => this.latency());
+    this.#in = new Pipe(server.clock, () => this.latency());
+  }
+
+  /** Messages wait, and arrive once the connection goes on. */
+  stall(out: boolean, into: boolean): void {
+    this.#out.stalled = out;
+    this.#in.stalled = into;
+  }
+
+  /** Whether it hears and answers now. */
+  get #answers(): boolean {
+    return !this.cutIn && !this.cutOut && this.#process?.isStopped !== true && this.#process?.isDead !== true;
+  }
+
+  /** Who still listens to what: for tests that nothing is left behind. */
+  get subscriptions(): string[] {
+    const patterns = [...this.#listeners].filter(([, { size }]) => size > 0).map(([pattern]) => pattern);
+    const callbacks = this.#reconnected.size > 0 ? ['reconnected'] : [];
+    return [...patterns, ...this.#served.keys(), ...callbacks];
   }
 
   tellReconnected(): void {
-    for (const callback of [...this.#reconnected]) callback();
+    for (const callback of [...this.#reconnected]) this.#happens(callback);
   }
 
   deliver(pattern: string, subject: string, value: unknown, revision: number): void {
     const listeners = this.#listeners.get(pattern);
     if (listeners === undefined || listeners.size === 0) return;
     this.server.count('delivered');
-    this.#wait(() => {
-      if (!this.cutIn) for (const listener of listeners) listener(value, subject, revision);
+    this.#in.send(() => {
+      if (this.cutIn) return;
+      this.#happens(() => {
+        for (const listener of listeners) listener(value, subject, revision);
+      });
     });
   }
 
@@ -155,7 +218,7 @@ export class MemoryHub implements Hub {
 
   send(subject: string, value: unknown): void {
     this.server.count('sent');
-    this.#wait(() => {
+    this.#out.send(() => {
       if (!this.cutOut) this.server.publish(subject, JSON.parse(JSON.stringify(value)));
     });
   }
@@ -167,7 +230,8 @@ export class MemoryHub implements Hub {
   async request(subject: string, _value: unknown): Promise<unknown> {
     return this.#ask('request', () => {
       for (const client of this.server.clients)
-        for (const [pattern, answer] of client.#served) if (matches(pattern, subject)) return answer();
+        for (const [pattern, answer] of client.#served)
+          if (matches(pattern, subject) && client.#answers) return answer();
       throw new GoneError(subject);
     });
   }
@@ -202,8 +266,9 @@ export class MemoryHub implements Hub {
     return () => listeners.delete(listener);
   }
 
-  #wait(callback: () => void): void {
-    this.server.clock.setTimer(callback, this.server.delay);
+  #happens(callback: () => void): void {
+    if (this.#process === null) callback();
+    else this.#process.run(callback);
   }
 
   /** A request and its answer, each of which may be lost. */
@@ -211,8 +276,9 @@ export class MemoryHub implements Hub {
     this.server.count(what);
     this.server.count('answer');
     return new Promise<T>((resolve, reject) => {
-      const noAnswer = this.server.clock.setTimer(() => reject(new NoAnswerError(what)), 1000);
-      this.#wait(() => {
+      const late = (): void => this.#happens(() => reject(new NoAnswerError(what)));
+      const noAnswer = this.server.clock.setTimer(late, 1000);
+      this.#out.send(() => {
         if (this.cutOut) return;
         let answer: () => void;
         try {
@@ -222,10 +288,10 @@ export class MemoryHub implements Hub {
           if (this.#isolated && error instanceof GoneError) return;
           answer = () => reject(error);
         }
-        this.#wait(() => {
+        this.#in.send(() => {
           if (this.cutIn) return;
           noAnswer.cancel();
-          answer();
+          this.#happens(answer);
         });
       });
     });
