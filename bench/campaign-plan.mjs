@@ -6,6 +6,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseCampaign } from '../packages/campaign/dist/plan/campaign-file.js';
 import { QuietExecutor } from '../packages/campaign/dist/test-support/quiet-executor.js';
 import { Stage } from '../packages/campaign/dist/test-support/stage.js';
 
@@ -21,6 +22,20 @@ const { values } = parseArgs({
 const { agents, clients, ranges, lease, step } = Object.fromEntries(
   Object.entries(values).map(([name, text]) => [name, Number(text)]),
 );
+/** One campaign's file, as a user writes it, with all of the clients. */
+const CAMPAIGN = `name: plan
+clients: ${clients}
+clientsPerRange: ${Math.ceil(clients / ranges)}
+agents: ${agents}
+lease: ${lease}ms
+step: ${step}ms
+wait: 10m
+scenario:
+  clients: 1
+  parts:
+    leases: {type: dhcp, rate: 100000, vlan: 1-4000}
+    traffic: {type: udp-send, from: 10.0.0.10+${clients}, to: 10.255.0.1, prefix: 8, rate: 1000kpps, roundTrip: true}
+`;
 const WINDOW = 18_000;
 const stage = new Stage();
 const rows = [];
@@ -53,7 +68,7 @@ try {
     snapshot = each;
   };
   const begin = await measure(
-    () => stage.begin({ agents, clients, clientsPerRange: clients / ranges, lease, step, wait: 600_000 }),
+    () => stage.begin(parseCampaign('campaign.yaml', CAMPAIGN).plan),
     () => snapshot?.phase === 'running' && snapshot.now >= snapshot.startAt,
   );
   print('from the command until all start', told(begin));

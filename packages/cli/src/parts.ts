@@ -26,7 +26,14 @@ export { checkScenario } from './run/check.ts';
 export { parseScenarioFile, type ScenarioFile } from './run/file.ts';
 export { keyOffset } from './run/key-offset.ts';
 export { type ClientFailure, type OpenOptions, openScenario } from './run/open.ts';
-export { type PartPlan, type PlanOptions, planOf, type ScenarioPlan, thresholdOf } from './run/plan.ts';
+export {
+  outlineOf,
+  type PartPlan,
+  type PlanOptions,
+  planOf,
+  type ScenarioPlan,
+  thresholdOf,
+} from './run/plan.ts';
 export {
   type Engine,
   type EngineName,

@@ -56,6 +56,25 @@ failIf: ['failed>1%', 'leases.ack-p99>50ms']
   assert.deepEqual(interfaces, ['eth0', 'eth1']);
 });
 
+test('ten million clients, in as many ranges as the file says', () => {
+  const { plan } = parseCampaign(
+    'c.yaml',
+    `${SCENARIO}    traffic: {type: udp-send, from: 10.0.0.10+10000000, to: 10.255.0.1, prefix: 8, roundTrip: true}
+clients: 10000000
+clientsPerRange: 1000
+`,
+  );
+  assert.deepEqual([plan.clients, plan.clientsPerRange], [10_000_000, 1000]);
+  // Memory of a client, and time, are those of ten million objects if anybody makes one of each.
+  const before = process.memoryUsage().heapTotal;
+  parseCampaign('c.yaml', SCENARIO.replace('1000', '10000000'));
+  assert.ok(process.memoryUsage().heapTotal - before < 100 * 2 ** 20);
+  assert.match(
+    messageOf(`${SCENARIO}clients: 20000000\n`),
+    /clients: must be a whole number from 1 to 16777216/,
+  );
+});
+
 test('the scenario may be a file of its own, named from the campaign on', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'etherconn-campaign-file-'));
   t.after(() => rmSync(folder, { recursive: true }));

@@ -72,8 +72,8 @@ const shape = {
     .max(200)
     .optional(),
   scenario: z.unknown(),
-  clients: whole(1, 2 ** 20).optional(),
-  clientsPerRange: whole(1, 2 ** 20).optional(),
+  clients: whole(1, 2 ** 24).optional(),
+  clientsPerRange: whole(1, 2 ** 24).optional(),
   seed: whole(0, 999_999_999_999_999).optional(),
   agents: whole(1, 10_000).optional(),
   interfaces: z

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { cpus, release, type } from 'node:os';
 import {
   Delta,
+  outlineOf,
   type PartTally,
-  planOf,
   type RunInfo,
   type RunOutcome,
   type RunResult,
@@ -76,7 +76,7 @@ export function outcomeOf(
   { seed, thresholds }: { readonly seed: number; readonly thresholds: readonly string[] },
 ): RunOutcome & { readonly result: CampaignResult } {
   const total = Delta.fromJSON(snapshot.total);
-  const parts = planOf(scenario).parts.map((part): PartTally => {
+  const parts = outlineOf(scenario).parts.map((part): PartTally => {
     const length = Math.max(0, Math.min(part.end ?? snapshot.elapsed, snapshot.elapsed) - part.begin);
     const extent = {
       name: part.name,

@@ -39,7 +39,7 @@ test('a file is read; a stack of VLANs is no number', () => {
 test('each error has file, line, column and key, and what is allowed', () => {
   const text = GOOD.replace('rate: 5kpps', 'rate: 5\n    rte: 1\n    roundTrip: 7\n    begin: soon');
   assert.deepEqual(errorsOf(text.replace('clients: 10', 'clients: none\nengin: memory')), [
-    's.yaml:2:1: clients: must be a whole number from 1 to 1048576, got "none"',
+    's.yaml:2:1: clients: must be a whole number from 1 to 16777216, got "none"',
     's.yaml:3:1: engin: is not a key here (did you mean engine?); there are name, clients, interface, netns, engine, receiveOn, receiveNetns, memory, seed, duration, parts, failIf, outputs',
     's.yaml:10:5: parts.voice.rate: must be a rate like 10kpps, 100Mbps or max, got 5',
     's.yaml:11:5: parts.voice.rte: is not a key here (did you mean rate?); there are type, clients, begin, end, from, fromPort, fromMac, to, toPort, toMac, vlan, prefix, gateway, rate, ramp, rampFrom, size, count, roundTrip',

@@ -12,7 +12,6 @@ import type {
   ClientRange,
   DhcpPart,
   Part,
-  PartType,
   PingPart,
   Scenario,
   Text,
@@ -24,6 +23,7 @@ import type { ScheduleOptions } from '../scenario/schedule.ts';
 import type { Target } from '../udp/endpoints.ts';
 import { payloadsOf } from '../udp/frames.ts';
 import type { SendPlan } from '../udp/send.ts';
+import { claimOf, conflicts } from './conflicts.ts';
 
 /** What a part does, for the clients of one run. */
 interface AnyPartPlan {
@@ -88,11 +88,42 @@ const DEFAULT_LEASE = 3_600_000;
 /** Milliseconds that a part sends for when nothing says how long. */
 const DEFAULT_DURATION = 10_000;
 
+/** Clients of one run: each has memory of its own, and the transaction ids of a fleet's have 20 bits for its number. */
+const RUN_MAX = 2 ** 20;
+/** Clients of whom it is checked whether they reach their destinations, before there is a run. */
+const OUTLINE = 2 ** 16;
+
 /**
  * What the clients of a scenario do, as a function of their numbers: two runs with different clients of one scenario do
  * together what one run with all of them does. Throws ScenarioErrors whose options are paths, like 'parts.voice.rate'.
  */
 export function planOf(scenario: Scenario, options: PlanOptions = {}): ScenarioPlan {
+  const count = options.clients?.count ?? scenario.clients;
+  if (count > RUN_MAX)
+    throw new ScenarioError(
+      'clients',
+      `must be at most ${RUN_MAX} in one process, got ${count}; etherconn campaign divides them among many`,
+    );
+  const plan = plannedFor(scenario, options);
+  return { ...plan, parts: plan.parts.filter(({ clients }) => clients.count > 0) };
+}
+
+/**
+ * All parts of a scenario of any size, planned for the first clients; throws as `planOf` does, and for parts that cannot be on
+ * one network. The cost does not grow with the clients.
+ */
+export function outlineOf(scenario: Scenario): ScenarioPlan {
+  const plan = plannedFor(scenario, { clients: { first: 0, count: Math.min(scenario.clients, OUTLINE) } });
+  const all = { first: 0, count: scenario.clients };
+  const claims = Object.entries(scenario.parts).map(([name, part]) =>
+    claimOf(name, part, ownOf(part, all), macsOf(part, all), DEFAULT_PORT),
+  );
+  const problems = conflicts(claims);
+  if (problems.length > 0) throw new ScenarioErrors(problems);
+  return plan;
+}
+
+function plannedFor(scenario: Scenario, options: PlanOptions): ScenarioPlan {
   const all = { first: 0, count: scenario.clients };
   const clients = options.clients ?? all;
   if (common(clients, all).count !== clients.count || clients.count < 1)
@@ -122,10 +153,9 @@ export function planOf(scenario: Scenario, options: PlanOptions = {}): ScenarioP
   const failIf = (scenario.failIf ?? []).flatMap(
     (text, i) => attempt(`failIf.${i}`, () => thresholdOf(text, scenario)) ?? [],
   );
-  problems.push(...conflicts(parts));
   if (problems.length > 0) throw new ScenarioErrors(problems);
   const leaseTime = Math.max(1, Math.round((durationOf(scenario.memory?.leaseTime) ?? DEFAULT_LEASE) / 1000));
-  return { clients, duration, parts: parts.filter(({ clients: { count } }) => count > 0), failIf, leaseTime };
+  return { clients, duration, parts, failIf, leaseTime };
 }
 
 /** A threshold of a scenario, which may name one of its parts. */
@@ -163,7 +193,7 @@ function partOf(name: string, part: Part, whole: Whole): PartPlan {
     throw new ScenarioError('end', `must not be after the scenario's duration (${duration / 1000}s)`);
   if (end !== undefined && begin >= end)
     throw new ScenarioError('begin', `must be before the end (${end / 1000}s)`);
-  const own = part.clients === undefined ? stationsOf(part, all) : parseClients('clients', `${part.clients}`);
+  const own = ownOf(part, all);
   if (common(own, all).count !== own.count)
     throw new ScenarioError(
       part.clients === undefined ? 'address' : 'clients',
@@ -173,6 +203,15 @@ function partOf(name: string, part: Part, whole: Whole): PartPlan {
   if (part.type === 'dhcp') return dhcpOf(part, shared, whole);
   if (part.type === 'ping') return pingOf(part, shared);
   return part.type === 'udp-send' ? sendOf(part, shared, whole) : receiveOf(part, shared);
+}
+
+function ownOf(part: Part, all: ClientRange): ClientRange {
+  return part.clients === undefined ? stationsOf(part, all) : parseClients('clients', `${part.clients}`);
+}
+
+/** The range of a fleet's MAC addresses. */
+function macsOf(part: Part, { count }: ClientRange): string {
+  return `${(part as DhcpPart).macStart ?? DEFAULT_MAC}+${count}`;
 }
 
 /** All clients; of a receiver as many as its ranges have values. */
@@ -207,7 +246,7 @@ function dhcpOf(part: DhcpPart, shared: AnyPartPlan, { all, seed }: Whole): Dhcp
         part.inFlight,
         Number.isFinite(rate) ? Number.POSITIVE_INFINITY : DEFAULT_IN_FLIGHT,
       ),
-      mac: parseMacRange('macStart', `${part.macStart ?? DEFAULT_MAC}+${all.count}`),
+      mac: parseMacRange('macStart', macsOf(part, all)),
       vlan: part.vlan === undefined ? undefined : parseVlanRange('vlan', `${part.vlan}`),
       options: (part.options ?? []).map((text, i) => parseClientOption(`options.${i}`, text)),
       broadcast: part.broadcast === true,
@@ -350,62 +389,4 @@ function countOf(option: string, text: Text | undefined, otherwise: number): num
 
 function startsOf(option: string, text: Text | undefined, otherwise: number): number {
   return text === 'max' ? Number.POSITIVE_INFINITY : countOf(option, text, otherwise);
-}
-
-/**
- * Parts that cannot be on one network: a machine is a DHCP client of one fleet or has addresses of its own, and a port of it
- * either sends or receives.
- */
-function conflicts(parts: readonly PartPlan[]): ScenarioError[] {
-  const fleets = new Map<string, string>();
-  const machines = new Map<string, string>();
-  const ports = new Map<string, { name: string; type: PartType }>();
-  const found = new Map<string, ScenarioError>();
-  const clash = (name: string, why: string): void => {
-    if (!found.has(name)) found.set(name, new ScenarioError(`parts.${name}`, why));
-  };
-  const at = (mac: string, vlans: readonly number[]): string =>
-    vlans.length === 0 ? mac : `${mac} in VLAN ${vlans.join('.')}`;
-  const machine = (name: string, who: string): void => {
-    machines.set(who, machines.get(who) ?? name);
-    const fleet = fleets.get(who);
-    if (fleet !== undefined)
-      clash(name, `has ${who}, which is a DHCP client of ${fleet}; give one of them other MAC addresses`);
-  };
-  for (const { name, type, clients, ...part } of parts) {
-    if (type !== 'dhcp') continue;
-    const { mac, vlan } = (part as DhcpPartPlan).fleet;
-    // Alone it cannot be in its own way.
-    if (parts.length === 1) break;
-    for (let n = clients.first; n < clients.first + clients.count; n++) {
-      const who = at(mac.at(n), vlan?.at(n) ?? []);
-      const other = fleets.get(who);
-      if (other !== undefined) clash(name, `has ${who}, as ${other}; give one of them another macStart`);
-      else fleets.set(who, name);
-    }
-  }
-  const port = (
-    name: string,
-    type: PartType,
-    { mac, vlans, port: number }: Omit<Target, 'address'>,
-  ): void => {
-    const key = `port ${number} of ${at(mac, vlans)}`;
-    const other = ports.get(key);
-    ports.set(key, other ?? { name, type });
-    if (other !== undefined && other.name !== name && (type !== 'udp-send' || other.type !== 'udp-send'))
-      clash(name, `has ${key}, as ${other.name}; give one of them another port`);
-  };
-  for (const part of parts) {
-    if (part.type === 'dhcp' || part.clients.count === 0 || parts.length === 1) continue;
-    if (part.type === 'ping') {
-      for (const { mac, vlans } of part.ping.machines.machines()) machine(part.name, at(mac, vlans));
-      continue;
-    }
-    const stations = part.type === 'udp-send' ? part.send.flows.flows() : part.targets;
-    for (const station of stations) {
-      machine(part.name, at(station.mac, station.vlans));
-      port(part.name, part.type, station);
-    }
-  }
-  return [...found.values()];
 }

@@ -219,6 +219,77 @@ test('no client has a next hop, or nobody is told who has none: that is an error
   await engine.close();
 });
 
+const TEN_MILLION = 10_000_000;
+const huge: Scenario = {
+  clients: TEN_MILLION,
+  parts: {
+    leases: { type: 'dhcp', clients: '0-4999999', vlan: '1-4000' },
+    others: { type: 'dhcp', clients: '5000000-9999999', vlan: '1-4000' },
+    voice: { type: 'udp-send', from: '10.0.0.10+10000000', to: '10.255.0.1', prefix: 8, rate: '10kpps' },
+    probe: { type: 'ping', from: '10.0.0.10+10000000', to: '10.255.0.1', prefix: 8 },
+    sink: { type: 'udp-echo', address: '10.254.0.1' },
+  },
+};
+
+test('ten million clients: the ranges of a run have the same values as in the whole', () => {
+  const scenario = checkScenario(JSON.parse(JSON.stringify(huge)));
+  const first = 7_654_321;
+  const { parts } = planOf(scenario, { clients: { first, count: 100 } });
+  assert.deepEqual(
+    parts.map(({ name }) => name),
+    ['others', 'voice', 'probe'],
+  );
+  const [others, voice, probe] = parts;
+  assert.ok(others!.type === 'dhcp' && voice!.type === 'udp-send' && probe!.type === 'ping');
+  assert.deepEqual([others.fleet.first, others.fleet.clients], [first, 100]);
+  assert.equal(others.fleet.mac.at(first), '02:ec:00:74:cb:b2');
+  assert.deepEqual(others.fleet.vlan!.at(first), [1 + (first % 4000)]);
+  const flow = voice.send.flows.flow(first);
+  assert.deepEqual([flow.address, flow.mac], ['10.116.203.187', '02:ec:0a:74:cb:bb']);
+  assert.equal(probe.ping.machines.machine(first + 99).address, '10.116.204.30');
+  assert.equal(voice.schedule.rate.value, 0.1);
+});
+
+test('one process does not run more than it can, and says who does', () => {
+  assert.throws(
+    () => planOf(huge),
+    /^Error: clients: must be at most 1048576 in one process, got 10000000; etherconn campaign/,
+  );
+});
+
+test('of ten million clients ranges are compared, and of fewer each client whose range is not apart', () => {
+  const fleet = { type: 'dhcp' } as const;
+  const messageOf = (parts: Scenario['parts'], clients = TEN_MILLION): string => {
+    try {
+      checkScenario({ clients, parts });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return '';
+  };
+  // The same addresses in other VLANs, or other addresses in the same ones, are apart.
+  assert.equal(
+    messageOf({ a: { ...fleet, vlan: 5 }, b: { ...fleet, vlan: 6 }, c: fleet, d: { ...fleet, vlan: '5.6' } }),
+    '',
+  );
+  assert.match(
+    messageOf({ a: fleet, b: fleet }),
+    /^parts\.b: has machines in the same ranges as a, and with more than 1048576 clients ranges must be apart; give one of them another macStart/,
+  );
+  // VLANs in turn: no client has what another one has, but the ranges do not show it.
+  const even = { ...fleet, vlan: '1,2' };
+  const odd = { ...fleet, vlan: '2,1' };
+  assert.match(messageOf({ a: even, b: odd }), /ranges must be apart/);
+  assert.equal(messageOf({ a: even, b: odd }, 1000), '');
+  const send = { type: 'udp-send', from: '10.0.0.10+10000000', to: '10.255.0.1', prefix: 8 } as const;
+  assert.equal(messageOf({ a: send, b: send }), '');
+  assert.match(
+    messageOf({ a: send, b: { type: 'udp-echo', address: '10.0.1.1' } }),
+    /^parts\.b: has machines in the same ranges as a, .* give one of them another port/,
+  );
+  assert.equal(messageOf({ a: send, b: { type: 'udp-echo', address: '10.0.1.1', port: 7 } }), '');
+});
+
 test('what cannot be on one network is told before anything is opened', () => {
   const send = { type: 'udp-send', from: '10.0.0.10+10', to: '10.0.0.2' } as const;
   for (const [parts, message] of [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { macRangeOf } from './default-mac.ts';
 import { parseFrameSizes } from './frame-sizes.ts';
 import { parseCount, parseDuration, parseRate, parseRatio } from './quantity.ts';
 import { parseAddressRange, parseMacRange, parsePortRange, parseVlanRange, type Range } from './range.ts';
@@ -32,6 +33,48 @@ test('a range begins again behind its end, and x gives each value to several num
     [0, 1, 2, 3, 4, 5, 6, 7].map((n) => range.at(n)),
     [1, 1, 2, 2, 3, 3, 1, 1],
   );
+});
+
+test('the values of some numbers as spans are those that the numbers have', () => {
+  const number = (value: string | number): bigint =>
+    typeof value === 'number' ? BigInt(value) : BigInt(`0x${value.replaceAll(':', '')}`);
+  const texts = [
+    '02:00:00:00:00:01+5',
+    '02:00:00:00:00:01,02:00:00:00:00:08+3',
+    '02:00:00:00:00:05+2,02:00:00:00:00:01x3',
+  ];
+  for (const range of [...texts.map((text) => parseMacRange('', text)), parsePortRange('', '7,1-3x2')])
+    for (let first = 0; first < 20; first++)
+      for (let count = 0; count < 20; count++) {
+        const has = new Set(Array.from({ length: count }, (_, i) => number(range.at(first + i))));
+        const [spans] = range.spans(first, count);
+        const said = spans.flatMap(([from, to]) =>
+          Array.from({ length: Number(to - from) + 1 }, (_, i) => from + BigInt(i)),
+        );
+        assert.deepEqual([...new Set(said)].sort(), [...has].sort(), `${range.text} ${first}+${count}`);
+      }
+  const pairs = parseVlanRange('', '100-101.200-202');
+  assert.deepEqual(pairs.spans(2, 2), [
+    [[100n, 101n]],
+    [
+      [202n, 202n],
+      [200n, 200n],
+    ],
+  ]);
+});
+
+test('default MAC addresses of a range are the spans that it says', () => {
+  assert.deepEqual(macRangeOf(parseAddressRange('', '10.0.0.1+3')).spans(1, 2), [
+    [[0x02ec0a000002n, 0x02ec0a000003n]],
+  ]);
+  const wrapping = macRangeOf(parseAddressRange('', 'fd00::ffff:ffff+2'));
+  assert.deepEqual(wrapping.spans(0, 2), [
+    [
+      [0x02ecffffffffn, 0x02ecffffffffn],
+      [0x02ec00000000n, 0x02ec00000000n],
+    ],
+  ]);
+  assert.deepEqual([wrapping.at(0), wrapping.at(1)], ['02:ec:ff:ff:ff:ff', '02:ec:00:00:00:00']);
 });
 
 test('VLANs: the inner id changes first', () => {

@@ -1,6 +1,9 @@
 import { formatIp, formatMac, isIp, isMac, parseIp, parseMac } from 'etherconn/wire';
 import { ScenarioError } from './scenario-error.ts';
 
+/** Values in rows, as numbers: from the first to the last one. */
+export type Spans = readonly (readonly [first: bigint, last: bigint])[];
+
 /**
  * Values by number: what client `n` has. Number `count` has the first value again, so ranges of different length can
  * stand side by side, and any process can make any client again from its number.
@@ -9,6 +12,8 @@ export interface Range<T> {
   /** Numbers until the values repeat. */
   readonly count: number;
   at(n: number): T;
+  /** What `count` numbers from the first one have, for each level of a stack of tags, which others have one of. */
+  spans(first: number, count: number): readonly Spans[];
   /** As it was written. */
   readonly text: string;
 }
@@ -50,7 +55,33 @@ function parseRange<T>(option: string, text: string, kind: Kind<T>): Range<T> {
       }
       throw new RangeError('unreachable');
     },
+    spans(from: number, numbers: number): readonly Spans[] {
+      if (numbers === 0) return [[]];
+      const first = BigInt(from) / repeat;
+      const last = BigInt(from + numbers - 1) / repeat;
+      if (last - first + 1n >= length) return [slices(parts, 0n, length - 1n)];
+      const [begin, end] = [first % length, last % length];
+      if (begin <= end) return [slices(parts, begin, end)];
+      return [[...slices(parts, begin, length - 1n), ...slices(parts, 0n, end)]];
+    },
   };
+}
+
+/** The values from one index to another, both included. */
+function slices(
+  parts: readonly { readonly first: bigint; readonly count: bigint }[],
+  begin: bigint,
+  end: bigint,
+): Spans {
+  const spans: (readonly [bigint, bigint])[] = [];
+  let start = 0n;
+  for (const { first, count } of parts) {
+    const from = begin > start ? begin - start : 0n;
+    const to = end - start < count - 1n ? end - start : count - 1n;
+    if (from <= to) spans.push([first + from, first + to]);
+    start += count;
+  }
+  return spans;
 }
 
 function parsePart<T>(
@@ -116,11 +147,23 @@ export function parseVlanRange(option: string, text: string): Range<readonly num
   if (levels.length > 2) throw new ScenarioError(option, `must have at most two tags, got '${text}'`);
   const ranges = levels.map((level) => parseNumbers(option, level, 'a VLAN id from 1 to 4094', 1n, 4094n));
   const [outer, inner] = ranges;
-  if (inner === undefined) return { text, count: outer.count, at: (n) => [outer.at(n)] };
+  if (inner === undefined)
+    return {
+      text,
+      count: outer.count,
+      at: (n) => [outer.at(n)],
+      spans: (from, count) => outer.spans(from, count),
+    };
   return {
     text,
     count: outer.count * inner.count,
     at: (n) => [outer.at(Math.floor(n / inner.count)), inner.at(n)],
+    spans(first, count) {
+      if (count === 0) return [[], []];
+      const from = Math.floor(first / inner.count);
+      const to = Math.floor((first + count - 1) / inner.count);
+      return [outer.spans(from, to - from + 1)[0], inner.spans(first, count)[0]];
+    },
   };
 }
 

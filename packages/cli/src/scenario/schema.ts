@@ -15,8 +15,8 @@ import { ScenarioError } from './scenario-error.ts';
 
 type Parse = (option: string, text: string) => unknown;
 
-/** Clients of a scenario at most: as a fleet of DHCP clients. */
-const CLIENTS_MAX = 2 ** 20;
+/** Clients of a scenario at most: as many as a range has values. */
+const CLIENTS_MAX = 2 ** 24;
 
 /** A text that `parse` accepts. `what` is told where it is missing, or something else. */
 function text(parse: Parse, what: string, description: string, examples: readonly string[]): z.ZodString {
