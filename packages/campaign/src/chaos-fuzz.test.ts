@@ -17,6 +17,8 @@ const KNOWN = {
   133: 'the store is lost while ranges are given: each is given once',
   136: 'results that an agent could not tell before the end are a gap',
   184: 'what was stopped while an agent was lost is not done',
+  866: 'ranges beside those that an agent has, in the same epoch, are new to it; those that it has are not',
+  1953: 'ranges that an agent is given in two grants of the same epoch are all prepared',
   429: 'renewals that the coordinator could not hear count, although another incarnation has written over them',
 };
 

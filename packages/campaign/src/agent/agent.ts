@@ -21,7 +21,7 @@ import type {
   ResultMessage,
   RunRecord,
 } from '../protocol/records.ts';
-import { clientsOf } from '../protocol/spans.ts';
+import { clientsOf, numbersOf, rangeCount, toSpans } from '../protocol/spans.ts';
 import { Outbox } from '../results/outbox.ts';
 import type { Executor } from './executor.ts';
 import { Membership } from './membership.ts';
@@ -74,7 +74,8 @@ interface Life {
   asked: number;
   grant: number;
   preparing: Promise<void>;
-  readonly known: Map<string, GrantedSpan>;
+  /** Ranges that it was given, as `number@epoch`. */
+  readonly known: Set<string>;
   readonly waiting: GrantedSpan[];
   /** Campaign time up to which results have been told. */
   told: number;
@@ -305,7 +306,7 @@ export class Agent {
       asked: 0,
       grant: 0,
       preparing: Promise.resolve(),
-      known: new Map(),
+      known: new Set(),
       waiting: [],
       told: 0,
       ending: null,
@@ -359,8 +360,12 @@ export class Agent {
     )
       return;
     if (revision <= life.asked) return;
-    const fresh = grant.spans.filter((span) => !life.known.has(keyOf(span)));
-    for (const span of fresh) life.known.set(keyOf(span), span);
+    const total = rangeCount(life.engagement.run);
+    if (grant.spans.some(({ first, count }) => first + count > total)) {
+      this.malformed++;
+      return;
+    }
+    const fresh = grant.spans.flatMap((span) => freshIn(span, life.known));
     life.asked = revision;
     this.#prepare(life, revision, fresh);
   }
@@ -555,8 +560,16 @@ function isOver({ phase }: RunRecord): boolean {
   return phase === 'done' || phase === 'aborted';
 }
 
-function keyOf({ first, epoch }: GrantedSpan): string {
-  return `${first}@${epoch}`;
+/** Ranges of a span that are not known yet; then they are. A grant says all that is open, in spans as they come. */
+function freshIn(span: GrantedSpan, known: Set<string>): GrantedSpan[] {
+  const { epoch, startAt } = span;
+  const ranges: { number: number; epoch: number }[] = [];
+  for (const number of numbersOf(span)) {
+    const key = `${number}@${epoch}`;
+    if (!known.has(key)) ranges.push({ number, epoch });
+    known.add(key);
+  }
+  return toSpans(ranges).map((each) => ({ ...each, startAt }));
 }
 
 /** An end for the results of a life that had none. */

@@ -335,6 +335,8 @@ export class Coordinator {
         this.#wake();
       }),
       hub.changes(bucket, Key.RUN, (_key, { value, revision }) => this.#runChanged(value, revision)),
+    );
+    this.#generationStops.push(
       await hub.results(generation, (value, sender) => this.#resultCame(value, sender)),
     );
   }

@@ -211,9 +211,14 @@ export class MemoryHub implements Hub {
     const stop = this.#listen(`stream.${generation}.*`, (value, subject) =>
       callback(value, subject.split('.')[2]),
     );
-    const before = await this.#ask('consume', () => [...(this.server.streams.get(generation) ?? [])]);
-    for (const { subject, value } of before) callback(value, subject);
-    return stop;
+    try {
+      const before = await this.#ask('consume', () => [...(this.server.streams.get(generation) ?? [])]);
+      for (const { subject, value } of before) callback(value, subject);
+      return stop;
+    } catch (error) {
+      stop();
+      throw error;
+    }
   }
 
   send(subject: string, value: unknown): void {
