@@ -1,7 +1,6 @@
 import { ExitCode } from '../exit-code.ts';
-import { Delta } from '../metrics/delta.ts';
+import { countedRun } from '../runner/counted-run.ts';
 import type { Engine } from '../runner/engine.ts';
-import { Runner } from '../runner/runner.ts';
 import type { Work } from '../runner/work.ts';
 import { Fleet } from './fleet.ts';
 import { type FleetPlan, Members } from './fleet-plan.ts';
@@ -36,19 +35,14 @@ export async function fleetWork(
     },
     notes: ['Latency is that of whole exchanges: from the first discover to the acknowledgement.'],
     async run(onSecond, signal) {
-      const total = new Delta();
       const startAt = clock.now();
       const fleet = new Fleet(relay, plan, startAt);
-      const { interrupted } = await new Runner({
-        clock,
+      const { total, interrupted } = await countedRun(engine, {
         clients: [fleet],
         startAt,
         signal,
-        onSecond(second) {
-          total.merge(second.delta);
-          onSecond(second);
-        },
-      }).run();
+        onSecond,
+      });
       if (leasesFile !== undefined) await writeLeases(leasesFile, fleet);
       return {
         total,

@@ -1,8 +1,7 @@
 import { ExitCode } from '../exit-code.ts';
-import { Delta } from '../metrics/delta.ts';
 import type { NamedFlow } from '../metrics/result.ts';
-import { type Engine, LinkCounters } from '../runner/engine.ts';
-import { Runner } from '../runner/runner.ts';
+import { countedRun } from '../runner/counted-run.ts';
+import type { Engine } from '../runner/engine.ts';
 import { type Station, Stations } from '../runner/stations.ts';
 import type { Work } from '../runner/work.ts';
 import { macOf } from '../scenario/default-mac.ts';
@@ -58,21 +57,15 @@ export function pingWork(engine: Engine, plan: PingPlan, listener?: PingListener
     flows: plan.machines.count,
     notes: ['Latency is the round trip, from the moment of sending.'],
     async run(onSecond, signal) {
-      const { clock } = engine;
-      const startAt = clock.now();
+      const startAt = engine.clock.now();
       const pinger = side.client(startAt, listener);
-      const total = new Delta();
-      const { length, interrupted } = await new Runner({
-        clock,
-        clients: [pinger, new LinkCounters(engine)],
+      const { total, length, interrupted } = await countedRun(engine, {
+        clients: [pinger],
         startAt,
         signal,
-        ...(plan.deadline === undefined ? {} : { duration: plan.deadline }),
-        onSecond(second) {
-          total.merge(second.delta);
-          onSecond(second);
-        },
-      }).run();
+        duration: plan.deadline,
+        onSecond,
+      });
       return {
         total,
         length,

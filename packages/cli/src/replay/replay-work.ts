@@ -1,10 +1,9 @@
 import { EtherConn } from 'etherconn';
 import { abortable } from '../abortable.ts';
 import { ExitCode } from '../exit-code.ts';
-import { Delta } from '../metrics/delta.ts';
 import type { ReplayResult } from '../metrics/replay-result.ts';
-import { type Engine, LinkCounters } from '../runner/engine.ts';
-import { Runner } from '../runner/runner.ts';
+import { countedRun } from '../runner/counted-run.ts';
+import type { Engine } from '../runner/engine.ts';
 import { DRAIN, type Work } from '../runner/work.ts';
 import { Arrivals } from './arrivals.ts';
 import { FrameSource, type FrameSourceOptions } from './frame-source.ts';
@@ -45,19 +44,14 @@ export async function replayWork(engine: Engine, plan: ReplayPlan, signal: Abort
       if (arrivals !== null) mirror?.onBatch(arrivals.onBatch);
       const timed = plan.pace.kind !== 'max';
       const replayer = new Replayer({ relay, source, timed, arrivals });
-      const total = new Delta();
       try {
-        const { interrupted } = await new Runner({
-          clock,
-          clients: [replayer, ...(arrivals === null ? [] : [arrivals]), new LinkCounters(engine)],
+        const { total, interrupted } = await countedRun(engine, {
+          clients: [replayer, ...(arrivals === null ? [] : [arrivals])],
           startAt,
           drain: arrivals === null ? 0 : DRAIN,
           signal: stop,
-          onSecond(second) {
-            total.merge(second.delta);
-            onSecond(second);
-          },
-        }).run();
+          onSecond,
+        });
         const sent = total.get('sent');
         return {
           total,

@@ -3,8 +3,8 @@ import { DHCPV4_SERVER_PORT, EtherType, IpProtocol } from 'etherconn/wire';
 import { DhcpServer, type DhcpServerPlan } from '../dhcp/server/dhcp-server.ts';
 import { Delta } from '../metrics/delta.ts';
 import type { Client } from '../runner/client.ts';
-import { type Engine, LinkCounters } from '../runner/engine.ts';
-import { Runner } from '../runner/runner.ts';
+import { countedRun } from '../runner/counted-run.ts';
+import type { Engine } from '../runner/engine.ts';
 import type { Work } from '../runner/work.ts';
 import type { AddressSet } from './address-set.ts';
 import { EchoMachine } from './echo.ts';
@@ -29,24 +29,18 @@ const LOOK_EVERY = 1000;
 
 /** `respond`: one run of a responder. */
 export function respondWork(engine: Engine, plan: RespondPlan): Work {
-  const { clock } = engine;
   const { duration } = plan;
   const responder = new Responder(engine, plan);
   return {
     flows: 0,
     notes: [],
     async run(onSecond, signal) {
-      const total = new Delta();
-      const { length, interrupted } = await new Runner({
-        clock,
-        clients: [responder, new LinkCounters(engine)],
+      const { total, length, interrupted } = await countedRun(engine, {
+        clients: [responder],
         signal,
-        ...(duration === undefined ? {} : { duration }),
-        onSecond(second) {
-          total.merge(second.delta);
-          onSecond(second);
-        },
-      }).run();
+        duration,
+        onSecond,
+      });
       return {
         total,
         length,

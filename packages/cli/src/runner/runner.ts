@@ -18,7 +18,7 @@ export interface RunnerOptions {
   /** When time 0 is, by the clock; may be in the future. Default now. */
   readonly startAt?: number;
   /** Milliseconds after which the run ends. Default: when no client wants another tick. */
-  readonly duration?: number;
+  readonly duration?: number | undefined;
   /** Milliseconds that the run goes on after that, so that what is under way arrives. Default 0. */
   readonly drain?: number;
   /** Told what happened, once a second and at the end. */

@@ -1,8 +1,8 @@
 import { Delta } from '../metrics/delta.ts';
 import { type RunInfo, resultOf, type Trial } from '../metrics/result.ts';
 import type { Threshold } from '../metrics/threshold.ts';
-import { type Engine, LinkCounters } from '../runner/engine.ts';
-import { Runner } from '../runner/runner.ts';
+import { countedRun } from '../runner/counted-run.ts';
+import type { Engine } from '../runner/engine.ts';
 import { epochOf } from '../runner/wall-clock.ts';
 import { DRAIN, type Work } from '../runner/work.ts';
 import { findRate, lossOf } from './find-rate.ts';
@@ -46,24 +46,19 @@ export async function findRateWork(engine: Engine, plan: FindRatePlan, signal: A
       let before = 0;
       let best: { total: Delta; length: number; receiver: UdpReceiver } | undefined;
       const attempt = async (rate: number): Promise<Trial> => {
-        const total = new Delta();
         const startAt = clock.now();
         const { receiver, clients } = side.run(
           { rate: { value: rate, unit: 'pps' }, duration: plan.trial },
           startAt,
           epochOf(clock),
         );
-        const { length } = await new Runner({
-          clock,
-          clients: [...clients, new LinkCounters(engine)],
+        const { total, length } = await countedRun(engine, {
+          clients,
           startAt,
           drain: DRAIN + REST,
           signal: stop,
-          onSecond(second) {
-            total.merge(second.delta);
-            onSecond({ ...second, second: before + second.second });
-          },
-        }).run();
+          onSecond: (second) => onSecond({ ...second, second: before + second.second }),
+        });
         before += length / 1000;
         const trial = judge(rate, total, plan, length - DRAIN - REST);
         if (trial.passed || best === undefined)

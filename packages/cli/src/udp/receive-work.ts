@@ -1,7 +1,6 @@
-import { Delta } from '../metrics/delta.ts';
 import type { Client } from '../runner/client.ts';
-import { type Engine, LinkCounters } from '../runner/engine.ts';
-import { Runner } from '../runner/runner.ts';
+import { countedRun } from '../runner/counted-run.ts';
+import type { Engine } from '../runner/engine.ts';
 import { epochOf } from '../runner/wall-clock.ts';
 import type { Work } from '../runner/work.ts';
 import type { BatchListener, Target } from './endpoints.ts';
@@ -38,18 +37,13 @@ export async function receiveWork(engine: Engine, plan: ReceivePlan, signal: Abo
       'Latency is one way, from the scheduled time of sending: as exact as the clocks of both sides agree.',
     ],
     async run(onSecond, stop) {
-      const total = new Delta();
       const watch = new CountWatch(receiver, count);
-      const { length, interrupted } = await new Runner({
-        clock,
-        clients: [receiver, watch, new LinkCounters(engine)],
+      const { total, length, interrupted } = await countedRun(engine, {
+        clients: [receiver, watch],
         signal: stop,
-        ...(duration === undefined ? {} : { duration }),
-        onSecond(second) {
-          total.merge(second.delta);
-          onSecond(second);
-        },
-      }).run();
+        duration,
+        onSecond,
+      });
       return {
         total,
         // From the first packet to the last: whoever waits for a sender has not measured a rate.

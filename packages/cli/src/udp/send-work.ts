@@ -1,6 +1,5 @@
-import { Delta } from '../metrics/delta.ts';
-import { type Engine, LinkCounters } from '../runner/engine.ts';
-import { Runner } from '../runner/runner.ts';
+import { countedRun } from '../runner/counted-run.ts';
+import type { Engine } from '../runner/engine.ts';
 import { epochOf } from '../runner/wall-clock.ts';
 import { DRAIN, type Work } from '../runner/work.ts';
 import type { ScheduleOptions } from '../scenario/schedule.ts';
@@ -26,19 +25,14 @@ export async function sendWork(
       const { clock } = engine;
       const startAt = clock.now();
       const { receiver, clients } = side.run(schedule, startAt, epochOf(clock));
-      const total = new Delta();
       const drain = receiver === null ? 0 : DRAIN;
-      const { length, interrupted } = await new Runner({
-        clock,
-        clients: [...clients, new LinkCounters(engine)],
+      const { total, length, interrupted } = await countedRun(engine, {
+        clients,
         startAt,
         drain,
         signal: stop,
-        onSecond(second) {
-          total.merge(second.delta);
-          onSecond(second);
-        },
-      }).run();
+        onSecond,
+      });
       return {
         total,
         length: Math.max(0, length - drain),
