@@ -1,4 +1,4 @@
-import type { PartRates } from '../views/series.ts';
+import type { PartRates } from '../figures/series.ts';
 import { blocksOf } from './blocks.ts';
 import { holm, mannWhitney } from './mann-whitney.ts';
 import type { Found, RunFile } from './run-file.ts';

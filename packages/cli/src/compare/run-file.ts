@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { type PartRates, restingRates } from '../figures/series.ts';
 import type { PartResult, RunResult } from '../metrics/result.ts';
-import { type PartRates, restingRates } from '../views/series.ts';
 
 /** What is compared of a run, or of a part of it. */
 export type Found = Pick<PartResult, 'sent' | 'received' | 'latency' | 'jitter' | 'fleet'> & {

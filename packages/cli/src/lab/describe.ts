@@ -1,5 +1,5 @@
 import type { Impairments } from 'etherconn/link';
-import { counted, percent, scaled, whole } from '../views/format.ts';
+import { counted, percent, scaled, whole } from '../figures/format.ts';
 import type { LabCondition } from './inspect.ts';
 import type { CableEnd, LabPlan } from './lab-plan.ts';
 import type { LabState } from './lab-state.ts';

@@ -1,7 +1,7 @@
+import { RunSeries } from '../figures/series.ts';
 import { Delta, type Second } from '../metrics/delta.ts';
 import { type NamedFlow, type PartTally, type RunInfo, type RunResult, resultOf } from '../metrics/result.ts';
 import { parseThreshold } from '../metrics/threshold.ts';
-import { RunSeries } from '../views/series.ts';
 import type { RunOutcome } from '../views/view.ts';
 
 /** Runs that were never run, for tests of views: their figures are known. */

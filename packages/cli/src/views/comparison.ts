@@ -1,8 +1,8 @@
 import type { Row, Unit } from '../compare/compare.ts';
 import { changeText } from '../compare/limit.ts';
 import type { RunFile } from '../compare/run-file.ts';
+import { percent, scaled, time, whole } from '../figures/format.ts';
 import type { Verdict } from '../metrics/threshold.ts';
-import { percent, scaled, time, whole } from './format.ts';
 import type { Paint } from './summary.ts';
 
 /** Two runs and what was found of them. */

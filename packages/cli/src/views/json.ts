@@ -1,8 +1,8 @@
+import { fleetRatesOf } from '../figures/fleet-rates.ts';
+import { ratesOf } from '../figures/rates.ts';
+import { partRates, partsIn } from '../figures/series.ts';
 import type { LineOutput } from '../line-output.ts';
 import type { Second } from '../metrics/delta.ts';
-import { fleetRatesOf } from './fleet.ts';
-import { ratesOf } from './rates.ts';
-import { partRates, partsIn } from './series.ts';
 import type { RunOutcome, View } from './view.ts';
 
 /** One object at the end. With `perFlow` it has the flows, too. */

@@ -1,6 +1,6 @@
+import { scaled, time } from '../figures/format.ts';
+import { partRates } from '../figures/series.ts';
 import type { Second } from '../metrics/delta.ts';
-import { scaled, time } from './format.ts';
-import { partRates } from './series.ts';
 
 /** What each part of a scenario does in a second, in a few words, and as a number for a sparkline. */
 export class PartTexts {

@@ -1,7 +1,7 @@
+import { time } from '../figures/format.ts';
 import type { LatencyResult } from '../metrics/latency-result.ts';
 import type { RunInfo } from '../metrics/result.ts';
 import type { PingListener, Reply } from '../ping/pinger.ts';
-import { time } from './format.ts';
 import { type Paint, thresholdLines } from './summary.ts';
 import type { TextStream } from './terminal.ts';
 import type { RunOutcome, View } from './view.ts';

@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
+import { partsIn } from '../figures/series.ts';
 import { Delta, type Second } from '../metrics/delta.ts';
 import type { RunInfo } from '../metrics/result.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import type { MetricsAddress } from './metrics-address.ts';
-import { partsIn } from './series.ts';
 import type { View } from './view.ts';
 
 const COUNTERS: readonly (readonly [counter: string, name: string, help: string])[] = [

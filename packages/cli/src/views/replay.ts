@@ -1,6 +1,6 @@
+import { counted, scaled, time, whole } from '../figures/format.ts';
 import type { ReplayResult } from '../metrics/replay-result.ts';
 import type { SentResult } from '../metrics/result.ts';
-import { counted, scaled, time, whole } from './format.ts';
 
 /** The end of a replay: names, and what to say of them. */
 export function replayRows(replay: ReplayResult, sent: SentResult): [name: string, text: string][] {

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
+import { counted, percent, scaled, time, whole } from '../figures/format.ts';
 import type { Found, ResponderResult, RunResult } from '../metrics/result.ts';
 import { fleetRows, percentilesOf } from './fleet.ts';
-import { counted, percent, scaled, time, whole } from './format.ts';
 import { replayRows } from './replay.ts';
 
 type Style = Parameters<typeof styleText>[0];

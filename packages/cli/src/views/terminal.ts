@@ -1,10 +1,11 @@
 import type { WriteStream } from 'node:tty';
+import { type FleetRates, fleetRatesOf } from '../figures/fleet-rates.ts';
+import { clock, percent, scaled, sparkline, time } from '../figures/format.ts';
+import { ratesOf, type SecondRates } from '../figures/rates.ts';
 import type { Delta, Second } from '../metrics/delta.ts';
 import type { RunInfo } from '../metrics/result.ts';
-import { type FleetRates, fleetParts, fleetRatesOf } from './fleet.ts';
-import { clock, percent, scaled, sparkline, time } from './format.ts';
+import { fleetParts } from './fleet.ts';
 import { PartTexts } from './part-texts.ts';
-import { ratesOf, type SecondRates } from './rates.ts';
 import { coloured, type Paint, plain, summaryLines } from './summary.ts';
 import type { RunOutcome, View } from './view.ts';
 

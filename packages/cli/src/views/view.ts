@@ -1,6 +1,6 @@
+import type { RunSeries } from '../figures/series.ts';
 import type { Delta, Second } from '../metrics/delta.ts';
 import type { NamedFlow, RunInfo, RunResult } from '../metrics/result.ts';
-import type { RunSeries } from './series.ts';
 
 /** Something about a run that has rows: the agents of a campaign. */
 export interface Table {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { clock, percent, scaled, sparkline, time, whole } from '../figures/format.ts';
+import { SecondSeries } from '../figures/series.ts';
 import { Delta } from '../metrics/delta.ts';
 import { fleetSecond, runWithParts, udpRun, udpSecond } from '../test-support/runs.ts';
-import { clock, percent, scaled, sparkline, time, whole } from './format.ts';
 import { junitXml } from './junit.ts';
 import { parseMetricsAddress } from './metrics-address.ts';
-import { SecondSeries } from './series.ts';
 
 test('numbers as people read them', () => {
   assert.deepEqual(

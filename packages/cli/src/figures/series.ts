@@ -1,5 +1,5 @@
 import { Delta, type Second } from '../metrics/delta.ts';
-import { type FleetRates, fleetRatesOf } from './fleet.ts';
+import { type FleetRates, fleetRatesOf } from './fleet-rates.ts';
 import { ratesOf, type SecondRates } from './rates.ts';
 
 /** Points of a time series; of longer runs, neighbours become one. */
