@@ -22,6 +22,7 @@ import type {
   RunRecord,
 } from '../protocol/records.ts';
 import { clientsOf, numbersOf, rangeCount, toSpans } from '../protocol/spans.ts';
+import { deleteOldJournals } from '../results/old-journals.ts';
 import { Outbox } from '../results/outbox.ts';
 import type { Executor } from './executor.ts';
 import { Membership } from './membership.ts';
@@ -205,6 +206,7 @@ export class Agent {
     const engagement: Engagement = { run, generation: current.generation, publisher, stops: [] };
     this.#engagement = engagement;
     this.#clockAt = Number.NEGATIVE_INFINITY;
+    deleteOldJournals(this.#options.folder, run.run, log);
     await this.#loadJournals(engagement);
     if (this.#engagement !== engagement) return;
     publisher.use(current.generation);
@@ -253,7 +255,7 @@ export class Agent {
       const [ofRun, incarnation] = file.split('.');
       if (ofRun !== run.run || !file.endsWith('.journal') || publisher.has(incarnation)) continue;
       const outbox = new Outbox(join(folder, file));
-      const final = outbox.messages.at(-1);
+      const final = outbox.last;
       // It was killed. What is here is all that there is of it.
       if (final !== undefined && !final.last) await outbox.add(closingMessage(final));
       publisher.add(incarnation, outbox);

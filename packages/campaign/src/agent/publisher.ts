@@ -1,10 +1,11 @@
 import type { Clock } from 'etherconn';
 import { GoneError, type Hub, NoAnswerError } from '../hub/hub.ts';
-import type { ResultMessage } from '../protocol/records.ts';
-import type { Outbox } from '../results/outbox.ts';
+import type { Entry, Outbox } from '../results/outbox.ts';
 
 /** Milliseconds after which what the coordinator has not acknowledged is sent again. */
 const RESEND = 10_000;
+/** How many of those are sent again, the oldest ones: acknowledgments are of all up to one. */
+const RESEND_MAX = 100;
 
 /** Brings what the outboxes hold to the stream: again when it is not acknowledged, all of it when the store is new. */
 export class Publisher {
@@ -18,6 +19,8 @@ export class Publisher {
   #sending = false;
   /** Messages sent more than once. */
   resent = 0;
+  /** Messages that became part of another one before anybody had acknowledged them. */
+  merged = 0;
 
   /** @param onTrouble told what the server says that nobody expects; it is tried again */
   constructor(hub: Hub, clock: Clock, agent: string, onTrouble: (error: Error) => void) {
@@ -51,13 +54,16 @@ export class Publisher {
     if (generation !== this.#generation) return;
     const outbox = this.#outboxes.get(incarnation);
     if (outbox === undefined) return;
-    for (const message of outbox.pending) if (message.seq <= upTo) this.#sentAt.delete(nameOf(message));
+    for (const entry of outbox.pending) {
+      if (entry.seq > upTo) break;
+      this.#sentAt.delete(nameOf(incarnation, entry));
+    }
     outbox.acknowledge(upTo);
   }
 
   /** Whether the coordinator has counted all. */
   get settled(): boolean {
-    return this.outboxes.every((outbox) => outbox.pending.length === 0);
+    return this.outboxes.every(({ settled }) => settled);
   }
 
   /** Sends what is due. What fails is due again with the next call. */
@@ -65,26 +71,46 @@ export class Publisher {
     if (this.#sending || this.#generation === '') return;
     this.#sending = true;
     try {
-      for (const outbox of this.#outboxes.values()) {
-        for (const message of outbox.pending) await this.#sendOne(message);
-        await outbox.compact();
+      for (const [incarnation, outbox] of this.#outboxes) {
+        for (const [i, entry] of outbox.pending.entries())
+          await this.#sendOne(incarnation, outbox, entry, i < RESEND_MAX);
+        await this.#compact(outbox);
       }
     } catch (error) {
       if (!(error instanceof NoAnswerError || error instanceof GoneError)) this.#onTrouble(error as Error);
+      // Nobody takes them: the disk has its bound all the same.
+      for (const outbox of this.#outboxes.values()) await this.#compact(outbox);
     } finally {
       this.#sending = false;
     }
   }
 
-  async #sendOne(message: ResultMessage): Promise<void> {
-    const key = nameOf(message);
+  async #compact(outbox: Outbox): Promise<void> {
+    const before = outbox.merged;
+    await outbox.compact();
+    const merged = outbox.merged - before;
+    if (merged === 0) return;
+    this.merged += merged;
+    // Names of messages that are no more.
+    this.#sentAt.clear();
+    this.#onTrouble(
+      new Error(
+        `nobody has acknowledged ${merged} messages; they have become one, and when each was is lost`,
+      ),
+    );
+  }
+
+  async #sendOne(incarnation: string, outbox: Outbox, entry: Entry, again: boolean): Promise<void> {
+    const key = nameOf(incarnation, entry);
     const now = this.#clock.now();
     const sentAt = this.#sentAt.get(key);
-    if (sentAt !== undefined && now - sentAt < RESEND) return;
+    if (sentAt !== undefined && (!again || now - sentAt < RESEND)) return;
+    // Others were sent meanwhile, and it may be acknowledged by now.
+    if (entry.seq <= outbox.acknowledged) return;
     if (sentAt !== undefined) this.resent++;
     // The server drops what comes with the same name soon after; what was resent for good reason has another one.
     const generation = this.#generation;
-    await this.#hub.publishResult(generation, this.#agent, `${key}.${sentAt ?? 0}`, message);
+    await this.#hub.publishResult(generation, this.#agent, `${key}.${sentAt ?? 0}`, outbox.read(entry));
     if (generation === this.#generation) this.#sentAt.set(key, now);
   }
 
@@ -94,6 +120,6 @@ export class Publisher {
   }
 }
 
-function nameOf({ incarnation, from, seq }: ResultMessage): string {
+function nameOf(incarnation: string, { from, seq }: Entry): string {
   return `${incarnation}.${from}-${seq}`;
 }

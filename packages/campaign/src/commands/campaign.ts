@@ -32,6 +32,7 @@ import { infoOf, outcomeOf, Timeline } from '../plan/result.ts';
 import { currentSchema, runSchema } from '../protocol/messages.ts';
 import { bucketOf, CURRENT, Key, REGISTRY, Signal } from '../protocol/names.ts';
 import type { RunRecord } from '../protocol/records.ts';
+import { ResultMerger } from '../results/merger.ts';
 import { brief } from './brief.ts';
 import { addConnectionOptions, type ConnectionOptions, connectAs, DEFAULT_URL } from './connection.ts';
 import { coordinatorFolder, serverFolder, stateFolder } from './folders.ts';
@@ -325,7 +326,9 @@ async function report(
     throw new CampaignError(`campaign ${id} is not over; etherconn campaign watch ${id} shows it`);
   const outcome = outcomeOf({ snapshot, failures }, checkScenario(plan.scenario), plan);
   const timeline = new Timeline(plan.step);
-  for (const { at, delta } of results) timeline.add(at, Delta.fromJSON(delta));
+  const merger = new ResultMerger();
+  for (const result of results)
+    for (const { message, delta } of merger.add(result)) timeline.add(message.at, delta);
   if (options.json === true) process.stdout.write(`${JSON.stringify(outcome.result)}\n`);
   const path = options.report ?? (options.json === true ? undefined : `${id}.html`);
   if (path !== undefined) await writeReport(path, outcome, timeline);

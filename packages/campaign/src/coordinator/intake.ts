@@ -61,10 +61,18 @@ export class Intake {
     this.#messages += counted.length;
     for (const { message: each } of counted) {
       for (const failure of each.failures)
-        if (this.failures.length < FAILURES_KEPT) this.failures.push(failure);
+        if (this.failures.length < FAILURES_KEPT && !(each.from < each.seq && this.#isKnown(failure)))
+          this.failures.push(failure);
       for (const span of each.finished) this.#ownership.finish(span, each.incarnation);
     }
     return counted;
+  }
+
+  /** One that stands for many may say again what some of them have said. */
+  #isKnown({ client, part, reason }: ClientFailure): boolean {
+    return this.failures.some(
+      (each) => each.client === client && each.part === part && each.reason === reason,
+    );
   }
 
   /** A record that somebody wrote and that is none. */

@@ -104,16 +104,18 @@ export class StateFile {
    */
   async compact(memory: () => Memory): Promise<void> {
     if (this.#journal.size < this.#compactAt) return;
-    const { plan, run, ranges, results, takeovers, failures } = memory();
-    const lines: Line[] = [
-      { plan },
-      { run },
-      ...ranges.map(([number, range]) => ({ number, range })),
-      ...results.filter(({ seq }) => seq > 0).map((result) => ({ result })),
-      ...takeovers.map((takeover) => ({ takeover })),
-      { failures },
-    ];
-    await this.#journal.replace(lines.map((line) => JSON.stringify(line)));
+    await this.#journal.replace(() => {
+      const { plan, run, ranges, results, takeovers, failures } = memory();
+      const lines: Line[] = [
+        { plan },
+        { run },
+        ...ranges.map(([number, range]) => ({ number, range })),
+        ...results.filter(({ seq }) => seq > 0).map((result) => ({ result })),
+        ...takeovers.map((takeover) => ({ takeover })),
+        { failures },
+      ];
+      return { records: lines.map((line) => JSON.stringify(line)) };
+    });
     this.#compactAt = Math.max(JOURNAL_MAX, this.#journal.size * 2);
   }
 

@@ -68,7 +68,7 @@ test('results that are sent again over a server are counted once, bucket for buc
   }
   assert.equal(publisher.resent, 2 * MESSAGES);
   // An answer of the server is lost, and the client sends the same once more: the server itself drops that.
-  for (const each of outbox.pending) await agent.publishResult('g1', 'a1', nameOfFirst(each), each);
+  for (const each of outbox.messages) await agent.publishResult('g1', 'a1', nameOfFirst(each), each);
   await agent.publishResult('g1', 'a1', 'end', null);
 
   const merger = new ResultMerger();
@@ -85,7 +85,7 @@ test('results that are sent again over a server are counted once, bucket for buc
   assert.equal(delivered, 3 * MESSAGES);
   assert.equal(merger.duplicates, 2 * MESSAGES);
   const expected = new Delta();
-  for (const { delta } of outbox.pending) expected.merge(Delta.fromJSON(delta));
+  for (const { delta } of outbox.messages) expected.merge(Delta.fromJSON(delta));
   const total = merger.total();
   assert.deepEqual(total.counters, expected.counters);
   assert.equal(total.get('sent'), (MESSAGES * (MESSAGES + 1)) / 2);

@@ -1,10 +1,25 @@
-import { closeSync, fdatasync, ftruncateSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 /** Bytes before each record: its length and its checksum, little-endian. */
 const HEADER = 8;
 /** A record is never longer; a longer length is garbage. */
 const RECORD_MAX = 16 * 2 ** 20;
+
+/** What is to be in a journal instead. */
+export interface Replacement {
+  readonly records: readonly string[];
+  placed?(offsets: readonly number[]): void;
+}
 
 /**
  * Records in a file that survive a crash: each has a checksum, and a tail that was torn by one is cut off when the file
@@ -13,6 +28,17 @@ const RECORD_MAX = 16 * 2 ** 20;
 export class Journal {
   /** Syncs under way in this process: virtual time waits for them. */
   static syncs: number = 0;
+
+  /** Real time that virtual time waits for. */
+  static async busy<T>(work: Promise<T>): Promise<T> {
+    Journal.syncs++;
+    try {
+      return await work;
+    } finally {
+      Journal.syncs--;
+    }
+  }
+
   readonly path: string;
   /** Bytes at the end that belonged to no whole record and were cut off. */
   readonly torn: number;
@@ -29,7 +55,7 @@ export class Journal {
   }
 
   /** Opens or creates it; `each` gets the records that are there. */
-  static open(path: string, each: (record: string) => void = () => {}): Journal {
+  static open(path: string, each: (record: string, offset: number) => void = () => {}): Journal {
     const fd = openSync(path, 'a+', 0o600);
     try {
       const { end, size } = readRecords(fd, each);
@@ -45,12 +71,22 @@ export class Journal {
     return this.#size;
   }
 
-  append(record: string): void {
+  /** Returns where it is. */
+  append(record: string): number {
+    const offset = this.#size;
     const bytes = frame(record);
-    let written = 0;
-    while (written < bytes.length) written += writeSync(this.#fd, bytes, written);
-    this.#size += bytes.length;
+    this.#size += writeAll(this.#fd, bytes);
     this.#dirty = true;
+    return offset;
+  }
+
+  /** The record that is there. */
+  read(offset: number): string {
+    const header = Buffer.alloc(HEADER);
+    readSync(this.#fd, header, 0, HEADER, offset);
+    const record = Buffer.alloc(header.readUInt32LE(0));
+    readSync(this.#fd, record, 0, record.length, offset + HEADER);
+    return record.toString();
   }
 
   /** Resolves when all that was appended before is on the disk. Calls that come meanwhile share one. */
@@ -66,19 +102,33 @@ export class Journal {
     }
   }
 
-  /** Puts these records in place of all that is there, whole or not at all. */
-  async replace(records: readonly string[]): Promise<void> {
+  /**
+   * Puts other records in place of all that is there, whole or not at all. They are asked for, and written, in one go: what is
+   * appended meanwhile would be lost. `placed` is told where they are.
+   */
+  async replace(make: () => Replacement): Promise<void> {
     while (this.#syncing !== null) await this.#syncing;
+    const { records, placed } = make();
     const next = `${this.path}.new`;
     const fd = openSync(next, 'w+', 0o600);
+    const offsets: number[] = [];
     let size = 0;
-    for (const record of records) size += writeSync(fd, frame(record));
-    await toDisk(fd);
-    renameSync(next, this.path);
+    try {
+      for (const record of records) {
+        offsets.push(size);
+        size += writeAll(fd, frame(record));
+      }
+      fdatasyncSync(fd);
+      renameSync(next, this.path);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
     closeSync(this.#fd);
     this.#fd = fd;
     this.#size = size;
     this.#dirty = false;
+    placed?.(offsets);
   }
 
   async close(): Promise<void> {
@@ -87,15 +137,18 @@ export class Journal {
   }
 }
 
-async function toDisk(fd: number): Promise<void> {
-  Journal.syncs++;
-  try {
-    await new Promise<void>((resolve, reject) => {
+function toDisk(fd: number): Promise<void> {
+  return Journal.busy(
+    new Promise<void>((resolve, reject) => {
       fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));
-    });
-  } finally {
-    Journal.syncs--;
-  }
+    }),
+  );
+}
+
+function writeAll(fd: number, bytes: Uint8Array): number {
+  let written = 0;
+  while (written < bytes.length) written += writeSync(fd, bytes, written);
+  return written;
 }
 
 function frame(record: string): Buffer {
@@ -108,7 +161,10 @@ function frame(record: string): Buffer {
 }
 
 /** Where the whole records end, and the file. */
-function readRecords(fd: number, each: (record: string) => void): { end: number; size: number } {
+function readRecords(
+  fd: number,
+  each: (record: string, offset: number) => void,
+): { end: number; size: number } {
   const header = Buffer.alloc(HEADER);
   let at = 0;
   for (;;) {
@@ -118,7 +174,7 @@ function readRecords(fd: number, each: (record: string) => void): { end: number;
     const record = length > RECORD_MAX ? null : Buffer.alloc(length);
     const whole = record !== null && readSync(fd, record, 0, length, at + HEADER) === length;
     if (!whole || crc32(record) !== header.readUInt32LE(4)) return { end: at, size: sizeOf(fd, at) };
-    each(record.toString());
+    each(record.toString(), at);
     at += HEADER + length;
   }
 }

@@ -1,4 +1,4 @@
-import { Delta } from '@etherconn/cli/parts';
+import { Delta, LatencyHistogram } from '@etherconn/cli/parts';
 import type { ResultMessage } from '../protocol/records.ts';
 
 /** What one incarnation of an agent has counted. */
@@ -20,6 +20,7 @@ export interface IncarnationTotal {
 /** A message that was counted just now. */
 export interface Counted {
   readonly message: ResultMessage;
+  /** What it added: less than it says when it stands for some that had been counted. */
   readonly delta: Delta;
 }
 
@@ -54,27 +55,31 @@ class Incarnation implements IncarnationTotal {
 
   /** Returns the messages whose turn it now was. */
   add({ message, delta }: Counted): Counted[] {
-    if (message.seq <= this.upTo || this.#early.has(message.seq)) {
+    if (message.seq <= this.upTo || this.#early.has(message.from)) {
       this.duplicates++;
       return [];
     }
     if (message.from > this.upTo + 1) {
       // What is too far ahead is sent again when its turn is nearer.
-      if (this.#early.size < EARLY_MAX) this.#early.set(message.seq, { message, delta });
+      if (this.#early.size < EARLY_MAX) this.#early.set(message.from, { message, delta });
       return [];
     }
     const taken: Counted[] = [];
     for (let counted: Counted | undefined = { message, delta }; counted !== undefined; ) {
       const next = counted.message;
       // One that begins before what we have stands for all of it.
-      if (next.from <= this.upTo) this.total = new Delta();
+      const before = next.from <= this.upTo ? this.total : null;
+      if (before !== null) this.total = new Delta();
       this.total.merge(counted.delta);
       this.upTo = next.seq;
       this.complete ||= next.last;
-      taken.push(counted);
+      taken.push(before === null ? counted : { message: next, delta: difference(counted.delta, before) });
       counted = this.#early.get(this.upTo + 1);
       this.#early.delete(this.upTo + 1);
     }
+    // One that stands for many has those that waited, too.
+    if (message.from < message.seq)
+      for (const from of this.#early.keys()) if (from <= this.upTo) this.#early.delete(from);
     return taken;
   }
 }
@@ -125,3 +130,21 @@ export class ResultMerger {
 
 /** Counters that say what clients hold now, and not what has happened. */
 const HELD = ['bound'];
+
+/** What a sum has besides one of its parts. */
+function difference(sum: Delta, part: Delta): Delta {
+  const rest = new Delta();
+  for (const [name, amount] of sum.counters) rest.add(name, amount - part.get(name));
+  for (const [name, all] of sum.histograms) {
+    const histogram = new LatencyHistogram();
+    histogram.merge(all);
+    const had = part.histograms.get(name);
+    if (had !== undefined) {
+      for (let i = 0; i < had.counts.length; i++) histogram.counts[i] -= had.counts[i];
+      histogram.count -= had.count;
+      histogram.sum -= had.sum;
+    }
+    rest.histograms.set(name, histogram);
+  }
+  return rest;
+}

@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Delta } from '@etherconn/cli/parts';
 import type { ResultMessage } from '../protocol/records.ts';
 import { Journal } from './journal.ts';
-import { ResultMerger } from './merger.ts';
+import { type Counted, ResultMerger } from './merger.ts';
+import { deleteOldJournals } from './old-journals.ts';
 import { Outbox } from './outbox.ts';
 
 function folder(t: TestContext): string {
@@ -179,4 +189,131 @@ test('nobody adds to another agent’s incarnation', () => {
   merger.add(message(1));
   assert.equal(merger.add({ ...message(2), agent: 'a2' }).length, 0);
   assert.equal(merger.get('x')!.upTo, 1);
+});
+
+/** Numbers from 0 to 1, the same for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed * 2 + 1;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
+
+test('whatever is lost, restarted or put together, each result is counted once', async (t) => {
+  const root = folder(t);
+  let mergedInAll = 0;
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = randomFrom(seed);
+    const path = join(root, `${seed}`);
+    const bound = 3000;
+    let outbox = new Outbox(path, bound);
+    let stream: ResultMessage[] = [];
+    let read = 0;
+    let merger = new ResultMerger();
+    /** The coordinator's own journal. */
+    const kept: Counted[] = [];
+    const expected = new Delta();
+    const take = (message: ResultMessage): void => void kept.push(...merger.add(message));
+    /** Some seeds hardly ever acknowledge. */
+    const patience = seed % 3 === 0 ? 0.01 : 0.2;
+    let largest = 0;
+    for (let step = 0; step < 150; step++) {
+      const dice = random();
+      if (dice < 0.5) {
+        const next = message(outbox.nextSeq);
+        expected.merge(Delta.fromJSON(next.delta));
+        await outbox.add(next);
+      }
+      // Sent in part, and some of it again.
+      if (random() < 0.5)
+        for (const entry of outbox.pending) if (random() < 0.3) stream.push(outbox.read(entry));
+      if (random() < 0.5) for (; read < stream.length; read++) take(stream[read]);
+      if (random() < patience) outbox.acknowledge(merger.get('x')?.upTo ?? 0);
+      await outbox.compact();
+      if (random() < 0.02) {
+        mergedInAll += outbox.merged;
+        await outbox.close();
+        outbox = new Outbox(path, bound);
+      }
+      if (random() < 0.02) {
+        merger = new ResultMerger();
+        for (const { message: each } of kept.splice(0)) take(each);
+        read = 0;
+      }
+      if (random() < 0.02) {
+        stream = [];
+        read = 0;
+        outbox.forget();
+      }
+      largest = Math.max(largest, statSync(path).size);
+    }
+    mergedInAll += outbox.merged;
+    // At last nothing is in the way.
+    while (!outbox.settled) {
+      for (const entry of outbox.pending) take(outbox.read(entry));
+      outbox.acknowledge(merger.get('x')?.upTo ?? 0);
+    }
+    const total = merger.total();
+    assert.deepEqual(total.counters, expected.counters, `seed ${seed}`);
+    assert.deepEqual(
+      total.histograms.get('latency')!.counts,
+      expected.histograms.get('latency')!.counts,
+      `seed ${seed}`,
+    );
+    // What views were told is the same in sum.
+    const told = new Delta();
+    for (const { delta } of kept) told.merge(delta);
+    assert.deepEqual(told.counters, expected.counters);
+    assert.deepEqual(told.histograms.get('latency')!.counts, expected.histograms.get('latency')!.counts);
+    assert.deepEqual([merger.get('x')!.upTo, merger.get('x')!.waiting], [outbox.nextSeq - 1, 0]);
+    assert.ok(largest < bound + 2000, `${largest} bytes`);
+    await outbox.close();
+  }
+  assert.ok(mergedInAll > 100, `${mergedInAll}`);
+});
+
+test('what is added while a journal is put together is kept', async (t) => {
+  const path = join(folder(t), 'o');
+  const outbox = new Outbox(path, 20_000);
+  for (let seq = 1; seq <= 200; seq++) await outbox.add(message(seq));
+  const compacting = outbox.compact();
+  for (let seq = 201; seq <= 210; seq++) {
+    await outbox.add(message(seq));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await compacting;
+  assert.ok(outbox.messages.length <= 11 && outbox.merged >= 200, `${outbox.messages.length}`);
+  await outbox.close();
+  const again = new Outbox(path);
+  const merger = new ResultMerger();
+  for (const each of again.messages) merger.add(each);
+  assert.equal(merger.total().get('sent'), (210 * 211) / 2);
+  assert.equal(merger.get('x')!.upTo, 210);
+  await again.close();
+});
+
+test('journals of other campaigns are deleted when nobody has written them for a week', (t) => {
+  const path = folder(t);
+  const days = (count: number): Date => new Date(Date.now() - count * 86_400_000);
+  for (const [name, age] of [
+    ['now.a.journal', 30],
+    ['old.b.journal', 8],
+    ['old.b.journal.new', 8],
+    ['recent.c.journal', 6],
+    ['notes.txt', 30],
+  ] as const) {
+    writeFileSync(join(path, name), '');
+    utimesSync(join(path, name), days(age), days(age));
+  }
+  const lines: string[] = [];
+  deleteOldJournals(path, 'now', (text) => lines.push(text));
+  deleteOldJournals(path, 'now', (text) => lines.push(text));
+  const left = ['now.a.journal', 'recent.c.journal', 'notes.txt'];
+  assert.deepEqual(
+    left.filter((name) => !existsSync(join(path, name))),
+    [],
+  );
+  assert.ok(!existsSync(join(path, 'old.b.journal')) && !existsSync(join(path, 'old.b.journal.new')));
+  assert.deepEqual(lines, ['deleted 2 journals of earlier campaigns, not written for a week']);
 });
