@@ -35,7 +35,7 @@ const COMMON = new Set([
 /** Rooms of host/ from the bottom up, in the same way. */
 const ROOMS = [
   ['tcp-stats.ts'],
-  ['host-error.ts', 'host-ethernet.ts', 'host-stats.ts', 'ip', 'link-watch.ts'],
+  ['broadcast-ports.ts', 'host-error.ts', 'host-ethernet.ts', 'host-stats.ts', 'ip', 'link-watch.ts'],
   ['state.ts'],
   ['neighbor'],
   ['egress'],

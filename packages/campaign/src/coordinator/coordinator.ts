@@ -32,7 +32,7 @@ const KEPT = 5;
 const ANNOUNCE = 5000;
 const ACKNOWLEDGE = 4000;
 /** From the decision to start until the start: so long the news may take. */
-const START_DELAY = 1000;
+const START_DELAY = 500;
 const EVENTS_MAX = 1000;
 
 export interface CoordinatorOptions {

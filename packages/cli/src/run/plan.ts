@@ -230,6 +230,11 @@ function stationsOf(part: Part, all: ClientRange): ClientRange {
 function dhcpOf(part: DhcpPart, shared: AnyPartPlan, { all, seed }: Whole): DhcpPartPlan {
   const { begin, end, clients, ofAll } = shared;
   const rate = startsOf('rate', part.rate, 100);
+  const inFlight = startsOf(
+    'inFlight',
+    part.inFlight,
+    Number.isFinite(rate) ? Number.POSITIVE_INFINITY : DEFAULT_IN_FLIGHT,
+  );
   const flap = durationOf(part.flap);
   if (flap !== undefined && end !== undefined && flap >= end - begin)
     throw new ScenarioError('flap', 'must be less than the time from begin to end');
@@ -241,11 +246,7 @@ function dhcpOf(part: DhcpPart, shared: AnyPartPlan, { all, seed }: Whole): Dhcp
       clients: clients.count,
       first: clients.first,
       rate: (rate * clients.count) / ofAll,
-      inFlight: startsOf(
-        'inFlight',
-        part.inFlight,
-        Number.isFinite(rate) ? Number.POSITIVE_INFINITY : DEFAULT_IN_FLIGHT,
-      ),
+      inFlight: Number.isFinite(inFlight) ? Math.max(1, shareOf(inFlight, shared)) : inFlight,
       mac: parseMacRange('macStart', macsOf(part, all)),
       vlan: part.vlan === undefined ? undefined : parseVlanRange('vlan', `${part.vlan}`),
       options: (part.options ?? []).map((text, i) => parseClientOption(`options.${i}`, text)),
@@ -312,7 +313,7 @@ function sendOf(part: UdpSendPart, shared: AnyPartPlan, { seed }: Whole): UdpSen
   };
 }
 
-/** The packets of these clients, so that those of all clients are the total. */
+/** The share of these clients in a whole number, so that the shares of all clients are the total. */
 function shareOf(total: number, { clients: { first, count }, ofAll }: AnyPartPlan): number {
   return Math.floor((total * (first + count)) / ofAll) - Math.floor((total * first) / ofAll);
 }

@@ -97,7 +97,7 @@ test('two runs with different clients do together what one with all of them does
   const scenario: Scenario = {
     clients: 10,
     parts: {
-      leases: { type: 'dhcp', clients: '2-8', rate: 70, vlan: '100-104', decline: '50%' },
+      leases: { type: 'dhcp', clients: '2-8', rate: 70, inFlight: 5, vlan: '100-104', decline: '50%' },
       voice: { type: 'udp-send', from: '10.0.0.10+10', to: '10.0.0.2', rate: '7kpps', count: 101 },
       echo: { type: 'udp-echo', address: '10.0.0.2+3' },
     },
@@ -119,7 +119,12 @@ test('two runs with different clients do together what one with all of them does
     plan.parts.reduce((all, part) => all + (part.type === 'udp-send' ? part.schedule.rate.value : 0), 0);
   const starts = (plan: (typeof halves)[0]): number =>
     plan.parts.reduce((all, part) => all + (part.type === 'dhcp' ? part.fleet.rate : 0), 0);
-  assert.deepEqual([sum(count), Math.round(sum(rate)), Math.round(sum(starts))], [101, 7000, 70]);
+  const inFlight = (plan: (typeof halves)[0]): number =>
+    plan.parts.reduce((all, part) => all + (part.type === 'dhcp' ? part.fleet.inFlight : 0), 0);
+  assert.deepEqual(
+    [sum(count), Math.round(sum(rate)), Math.round(sum(starts)), sum(inFlight)],
+    [101, 7000, 70, 5],
+  );
   assert.deepEqual(
     halves.map(({ parts }) => parts.map(({ name, clients }) => `${name} ${clients.first}+${clients.count}`)),
     [

@@ -6,7 +6,7 @@ import { TimerWheel } from './timer-wheel.ts';
 /** Milliseconds below which a timer of Node's is too coarse: then we look in each turn of the event loop, for who is not patient. */
 const FINEST_TIMER = 1;
 /** Milliseconds before time 0 from which on we look in each turn: timers may be late by some, and all machines start at once. */
-const START_WATCH = 8;
+const START_WATCH = 2;
 
 /** Turns of the event loop that follow a drain. */
 const LAST_TURNS = 50;

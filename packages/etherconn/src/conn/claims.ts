@@ -29,16 +29,17 @@ export class Claims {
     this.#table.set(key, place);
   }
 
-  /** Frees a key if `receiver` (or anybody, when undefined) has it. */
-  release(key: L4HashKey, receiver: FrameReceiver | undefined): void {
+  /** Frees a key if `receiver` (or anybody, when undefined) has it; returns whether it was freed. */
+  release(key: L4HashKey, receiver: FrameReceiver | undefined): boolean {
     const place = this.#table.get(checkKey(key));
-    if (place < 0) return;
+    if (place < 0) return false;
     const owner = this.#receivers[place]!;
-    if (receiver !== undefined && receiver !== owner) return;
+    if (receiver !== undefined && receiver !== owner) return false;
     this.#table.delete(key);
     this.#receivers[place] = null;
     this.#free.push(place);
     if (receiver === undefined) owner.claimReleased?.();
+    return true;
   }
 
   has(key: L4HashKey): boolean {

@@ -283,6 +283,11 @@ export abstract class EthernetEndpoint extends MessageEmitter<EthernetEvents> im
     this.relay.selectGroup(this.#registration, etherType, selector, isWanted);
   }
 
+  /** @internal See `Relay.listenToPort`. */
+  listenToPort(port: number, listens: boolean): void {
+    this.relay.listenToPort(this.#registration, port, listens);
+  }
+
   /** @internal */
   relayStopped(error: Error): void {
     if (this.#closed === null) this.#finish(error);

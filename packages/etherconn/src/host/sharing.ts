@@ -19,6 +19,7 @@ export function claim(state: HostState, ports: UdpPorts, key: L4HashKey, receive
     throw new InUseError(key.toString());
   }
   state.claims.claim(key, receiver);
+  if (key.protocol === IpProtocol.UDP) state.broadcastPorts.add(key.port);
   if (state.claims.size === 1) ports.hostChanged();
 }
 
@@ -31,6 +32,7 @@ export function release(
 ): void {
   checkKey(key);
   const wasShared = state.isShared;
-  state.claims?.release(key, receiver);
+  if (state.claims?.release(key, receiver) !== true) return;
+  if (key.protocol === IpProtocol.UDP) state.broadcastPorts.remove(key.port);
   if (wasShared && !state.isShared) ports.hostChanged();
 }

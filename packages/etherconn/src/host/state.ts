@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Claims } from '../conn/claims.ts';
 import type { Relay } from '../relay/relay.ts';
 import type { FrameRecord } from '../wire/record.ts';
+import { BroadcastPorts } from './broadcast-ports.ts';
 import type { HostEthernet } from './host-ethernet.ts';
 import { HostCounters } from './host-stats.ts';
 import { Addresses } from './ip/addresses.ts';
@@ -27,6 +28,7 @@ export class HostState {
   readonly counters: HostCounters = new HostCounters();
   readonly addresses: Addresses = new Addresses();
   readonly routes: Routes = new Routes();
+  readonly broadcastPorts: BroadcastPorts;
   /** Longest IP packet in one frame: the host's own MTU, or less if the network says so. */
   mtu: number;
   /** Incremented when paths may have changed. */
@@ -49,6 +51,7 @@ export class HostState {
     this.relay = ethernet.relay;
     this.clock = ethernet.relay.clock;
     this.interfaceName = interfaceName;
+    this.broadcastPorts = new BroadcastPorts(ethernet);
     this.mtu = mtu;
     this.#ownMtu = mtu;
   }
@@ -116,6 +119,7 @@ export class HostState {
 
   /** Forgets path MTUs and redirects. */
   close(): void {
+    this.broadcastPorts.close();
     this.#pathMtus?.close();
     this.#redirects?.close();
   }

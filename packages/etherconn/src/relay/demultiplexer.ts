@@ -4,8 +4,8 @@ import { parseFrame } from '../wire/parse.ts';
 import { FrameRecord } from '../wire/record.ts';
 import { BatchStore, type BatchTaker } from './batch-store.ts';
 import type { EndpointTable } from './endpoint-table.ts';
-import type { GroupListeners } from './group-listeners.ts';
-import { groupSelector, NO_SELECTOR, secondGroupSelector } from './group-selector.ts';
+import type { GroupList, GroupListeners } from './group-listeners.ts';
+import { groupSelector, NO_SELECTOR, secondGroupSelector, udpBroadcastPort } from './group-selector.ts';
 import type { RelayStats } from './packet-relay.ts';
 import { RelayRegistration } from './registration.ts';
 import type { Registry } from './registry.ts';
@@ -191,10 +191,13 @@ export class Demultiplexer implements LinkReceiver {
     if (list !== null) {
       const u8 = this.#store.memory!.u8;
       const selector = list.selective ? groupSelector(u8, record) : NO_SELECTOR;
-      if (selector === NO_SELECTOR) {
-        copies = this.#copy(list.unselective, record, flags) + this.#copy(list.selecting, record, flags);
+      const port = list.selective && selector === NO_SELECTOR ? udpBroadcastPort(u8, record) : -1;
+      copies = this.#copy(list.unselective, record, flags);
+      if (port >= 0) {
+        copies += this.#copyToPort(list, port, record, flags);
+      } else if (selector === NO_SELECTOR) {
+        copies += this.#copy(list.selecting, record, flags);
       } else {
-        copies = this.#copy(list.unselective, record, flags);
         const selected = list.selected(selector);
         copies += this.#copy(selected, record, flags);
         const second = secondGroupSelector(u8, record);
@@ -217,6 +220,17 @@ export class Demultiplexer implements LinkReceiver {
     if (listeners instanceof RelayRegistration) return this.#copyTo(listeners, record, flags, except);
     let copies = 0;
     for (const listener of listeners) copies += this.#copyTo(listener, record, flags, except);
+    return copies;
+  }
+
+  /** To those who have the port; one whose key somebody else has taken meanwhile hears nothing any more. */
+  #copyToPort(list: GroupList, port: number, record: FrameRecord, flags: number): number {
+    const having = list.havingPort(port);
+    if (having instanceof RelayRegistration)
+      return list.has(having) ? this.#copyTo(having, record, flags, null) : 0;
+    let copies = 0;
+    for (const listener of having)
+      if (list.has(listener)) copies += this.#copyTo(listener, record, flags, null);
     return copies;
   }
 

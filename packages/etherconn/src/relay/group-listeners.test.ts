@@ -30,6 +30,19 @@ const MDNS = hex(`
   01005e00 00fb0200 00000001 08004500 00210007 00004011 00000a00 0001e000 00fb14e9 14e9000d 00006865 6c6c6f
 `);
 
+/** From 10.0.0.1 to 255.255.255.255, port 7; and what makes it the first fragment, or a message of ICMP. */
+const UDP_BROADCAST = hex(`
+  ffffffff ffff0200 00000001 08004500 001d0001 00004011 70d00a00 0001ffff ffff0009 00070009 000061
+`);
+const UDP_FRAGMENT = changed(UDP_BROADCAST, 20, 0x20);
+const PING_BROADCAST = changed(UDP_BROADCAST, 23, 1);
+
+function changed(frame: Uint8Array, at: number, byte: number): Uint8Array {
+  const copy = Uint8Array.from(frame);
+  copy[at] = byte;
+  return copy;
+}
+
 describe('groupSelector', () => {
   const selector = (frame: Uint8Array) => groupSelector(frame, parsed(frame)) >>> 0;
 
@@ -161,5 +174,38 @@ describe('selecting group frames', () => {
     listen(0x101);
     link.deliver([frames.arpRequest]);
     assert.deepEqual(counts(), [0, 1]);
+  });
+
+  it('a UDP broadcast goes to who has its port, and to who selects nothing', (t) => {
+    const { link, relay, listen, counts } = open(t);
+    const [one, two] = [listen(0x101), listen(0x102)];
+    listen(0x103);
+    for (const registration of [one, two]) relay.selectGroups(registration, IPV4, []);
+    relay.listenToPort(one, 7, true);
+    relay.listenToPort(two, 8, true);
+    link.deliver([UDP_BROADCAST]);
+    assert.deepEqual(counts(), [1, 0, 1]);
+    relay.listenToPort(two, 7, true);
+    link.deliver([UDP_BROADCAST]);
+    assert.deepEqual(counts(), [2, 1, 2]);
+    relay.listenToPort(one, 7, false);
+    link.deliver([UDP_BROADCAST]);
+    assert.deepEqual(counts(), [2, 2, 3]);
+    // A fragment has no port that could be relied on, and other protocols have none.
+    link.deliver([UDP_FRAGMENT, PING_BROADCAST]);
+    assert.deepEqual(counts(), [4, 4, 5]);
+  });
+
+  it('a UDP broadcast that nobody has the port of is counted; a key taken over does not hear it', (t) => {
+    const { link, relay, listen, counts } = open(t);
+    const one = listen(0x101);
+    relay.selectGroups(one, IPV4, []);
+    link.deliver([UDP_BROADCAST]);
+    assert.equal(relay.stats().noListener, 1);
+    relay.listenToPort(one, 7, true);
+    relay.selectGroups(listen(0x101), IPV4, []);
+    link.deliver([UDP_BROADCAST]);
+    assert.deepEqual(counts(), [0, 0]);
+    assert.equal(relay.stats().noListener, 2);
   });
 });

@@ -20,6 +20,8 @@ export class GroupList {
   /** What the others have selected, and who has selected what. */
   readonly #selections = new Map<RelayRegistration, Some<number>>();
   readonly #bySelector = new Map<number, Some<RelayRegistration>>();
+  /** Of the others: who has which UDP port. */
+  readonly #byPort = new Map<number, Some<RelayRegistration>>();
 
   /** Whether anybody has made a selection. */
   get selective(): boolean {
@@ -39,6 +41,11 @@ export class GroupList {
   /** Listeners that have selected this one. */
   selected(selector: number): RelayRegistration | ReadonlySet<RelayRegistration> {
     return this.#bySelector.get(selector) ?? NOBODY;
+  }
+
+  /** Listeners that have this UDP port. They may have left the list meanwhile: {@link has} tells. */
+  havingPort(port: number): RelayRegistration | ReadonlySet<RelayRegistration> {
+    return this.#byPort.get(port) ?? NOBODY;
   }
 
   has(registration: RelayRegistration): boolean {
@@ -76,12 +83,17 @@ export class GroupList {
     if (own === undefined || number === NO_SELECTOR) return;
     if (isWanted) {
       this.#selections.set(registration, own === NO_SELECTOR ? number : withOne(own, number));
-      const others = this.#bySelector.get(number);
-      this.#bySelector.set(number, others === undefined ? registration : withOne(others, registration));
+      add(this.#bySelector, number, registration);
     } else {
       this.#selections.set(registration, without(own, number) ?? NO_SELECTOR);
-      this.#unlist(registration, number);
+      remove(this.#bySelector, number, registration);
     }
+  }
+
+  /** A registration that has made a selection has a UDP port, or has it no more: broadcasts to it are for who has. */
+  changePort(registration: RelayRegistration, port: number, hasIt: boolean): void {
+    if (hasIt) add(this.#byPort, port, registration);
+    else remove(this.#byPort, port, registration);
   }
 
   /** Takes back what it has selected; false when it has made no selection. */
@@ -89,18 +101,23 @@ export class GroupList {
     const own = this.#selections.get(registration);
     if (own === undefined) return false;
     this.#selections.delete(registration);
-    if (!(own instanceof Set)) this.#unlist(registration, own);
-    else for (const selector of own) this.#unlist(registration, selector);
+    if (!(own instanceof Set)) remove(this.#bySelector, own, registration);
+    else for (const selector of own) remove(this.#bySelector, selector, registration);
     return true;
   }
+}
 
-  #unlist(registration: RelayRegistration, selector: number): void {
-    const others = this.#bySelector.get(selector);
-    if (others === undefined) return;
-    const left = without(others, registration);
-    if (left === undefined) this.#bySelector.delete(selector);
-    else if (left !== others) this.#bySelector.set(selector, left);
-  }
+function add<T>(lists: Map<number, Some<T>>, key: number, one: T): void {
+  const others = lists.get(key);
+  lists.set(key, others === undefined ? one : withOne(others, one));
+}
+
+function remove<T>(lists: Map<number, Some<T>>, key: number, one: T): void {
+  const others = lists.get(key);
+  if (others === undefined) return;
+  const left = without(others, one);
+  if (left === undefined) lists.delete(key);
+  else if (left !== others) lists.set(key, left);
 }
 
 function withOne<T>(some: Some<T>, one: T): Some<T> {

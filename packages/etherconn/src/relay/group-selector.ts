@@ -1,7 +1,8 @@
 import { ARP_OPERATION, ARP_SENDER_IP, ARP_TARGET_IP, ArpOperation, isArpIpv4 } from '../wire/arp.ts';
 import { readU16, readU32 } from '../wire/bytes.ts';
 import { EtherType } from '../wire/ethertype.ts';
-import type { FrameRecord } from '../wire/record.ts';
+import { IpProtocol } from '../wire/protocol.ts';
+import { Fragment, type FrameRecord } from '../wire/record.ts';
 
 /** A frame without a selector: each listener must look at it. */
 export const NO_SELECTOR = 0;
@@ -9,6 +10,8 @@ export const NO_SELECTOR = 0;
 // Constants of this file: the optimizing compiler folds no imported ones.
 const ARP: number = EtherType.ARP;
 const REQUEST: number = ArpOperation.REQUEST;
+const IPV4: number = EtherType.IPV4;
+const UDP: number = IpProtocol.UDP;
 
 /**
  * What a group frame is about, as a 32-bit integer (signed): of an ARP request the address asked for, of an IP multicast
@@ -35,4 +38,15 @@ export function groupSelector(u8: Uint8Array, record: FrameRecord): number {
  */
 export function secondGroupSelector(u8: Uint8Array, record: FrameRecord): number {
   return record.etherType === ARP ? readU32(u8, record.l3 + ARP_SENDER_IP) | 0 : NO_SELECTOR;
+}
+
+/**
+ * The destination port of a UDP datagram in an Ethernet broadcast: whoever has no such port has nothing to do with it, and
+ * may not answer it either (RFC 1122 §3.2.2). -1 of all other frames, of fragments, and of what is malformed.
+ */
+export function udpBroadcastPort(u8: Uint8Array, record: FrameRecord): number {
+  if (record.etherType !== IPV4 || record.protocol !== UDP || record.error !== 0) return -1;
+  const at = record.start;
+  const isBroadcast = readU32(u8, at) >>> 0 === 0xffffffff && readU16(u8, at + 4) === 0xffff;
+  return isBroadcast && record.fragment === Fragment.NONE ? record.destinationPort : -1;
 }

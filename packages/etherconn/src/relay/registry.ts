@@ -130,6 +130,12 @@ export class Registry {
     }
   }
 
+  /** See `Relay.listenToPort`. */
+  listenToPort(registration: RelayRegistration, port: number, listens: boolean): void {
+    for (const { vlanKey } of registration.stations)
+      this.listeners.get(vlanKey, EtherType.IPV4)?.changePort(registration, port, listens);
+  }
+
   /** A key that somebody else has taken over is his now, and stays. */
   remove(registration: RelayRegistration): void {
     this.places[registration.index] = null;

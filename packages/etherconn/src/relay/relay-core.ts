@@ -235,6 +235,14 @@ export class RelayCore extends EventEmitter<RelayEvents> implements PacketRelay 
     this.#registry.selectGroup(registration, etherType, selector, isWanted);
   }
 
+  /**
+   * @internal Of UDP broadcasts an endpoint that has selected by {@link selectGroups} gets those to ports that it has named
+   * here. It takes them back before it is closed.
+   */
+  listenToPort(registration: RelayRegistration, port: number, listens: boolean): void {
+    this.#registry.listenToPort(registration, port, listens);
+  }
+
   /** @internal */
   closeRegistration(registration: RelayRegistration): void {
     if (registration.closed) return;

@@ -129,12 +129,15 @@ describe('ICMP errors', () => {
     await net.settle();
     const client = new TestPort(host);
     client.port.broadcast = true;
+    const { relay } = other.stack.state;
+    const before = relay.stats().noListener;
     client.send('x', '10.0.0.255', 7);
     client.send('x', '224.0.0.1', 7);
     await net.settle();
     assert.deepEqual(
-      [other.stats().noPort, other.stats().notMember, other.stats().icmpErrorsSent],
+      [relay.stats().noListener - before, other.stats().notMember, other.stats().icmpErrorsSent],
       [1, 1, 0],
+      'the broadcast has not even been offered: the host has no such port',
     );
     for (let i = 0; i < 100; i++) client.send('x', '10.0.0.2', 7);
     await net.settle();

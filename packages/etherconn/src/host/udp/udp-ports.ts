@@ -71,8 +71,12 @@ export class UdpPorts {
       throw hostError('EADDRINUSE', 'bind', number < 0 ? 'no port is free' : 'the port is in use');
     }
     const list = this.#bound.get(number);
-    if (list === undefined) this.#bound.set(number, [port]);
-    else list.push(port);
+    if (list === undefined) {
+      this.#bound.set(number, [port]);
+      this.state.broadcastPorts.add(number);
+    } else {
+      list.push(port);
+    }
     // The next call uses it.
     port.localPort = number;
     this.changed(port);
@@ -92,8 +96,12 @@ export class UdpPorts {
     if (place < 0) return;
     closeEntries(port);
     list!.splice(place, 1);
-    if (list!.length === 0) this.#bound.delete(port.localPort);
-    else refreshEntries(this.state, list!);
+    if (list!.length > 0) {
+      refreshEntries(this.state, list!);
+    } else {
+      this.#bound.delete(port.localPort);
+      this.state.broadcastPorts.remove(port.localPort);
+    }
   }
 
   /** The binding of a port has changed. */
