@@ -340,6 +340,8 @@ test('an agent that speaks for another, or says what makes no sense, changes not
   };
   const bad = { count: 1, sum: 1, min: 1, max: 1, hdr: 'no histogram' };
   void rogue.put(bucket, 'agents.rogue', { ...a2, incarnation: 'other' }, 0);
+  // Under its own name, but as if it were another's life that ends.
+  void rogue.put(bucket, 'agents.rogue2', { ...a2, agent: 'rogue2', fenced: true }, 0);
   void rogue.publishResult(generation, 'rogue', '1', message);
   void rogue.publishResult(generation, 'a2', '2', { ...message, from: 500 });
   void rogue.publishResult(generation, 'a2', '3', {
@@ -349,7 +351,7 @@ test('an agent that speaks for another, or says what makes no sense, changes not
   const { snapshot, total } = await stage.end();
   assert.deepEqual(snapshot.takeovers, []);
   assert.equal(snapshot.results.rejected, 1);
-  assert.equal(snapshot.results.malformed, 3);
+  assert.equal(snapshot.results.malformed, 4);
   assert.equal(total.get('sent'), 100_000);
 });
 

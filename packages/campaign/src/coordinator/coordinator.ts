@@ -96,6 +96,8 @@ export class Coordinator {
   #finishBy: number | null = null;
   /** Since when there are ranges that nobody can take. */
   #orphanedSince: number | null = null;
+  /** Why results cannot be kept. */
+  #failure: Error | null = null;
   /** The phase that is being written. */
   #writing: Phase | null = null;
 
@@ -405,14 +407,20 @@ export class Coordinator {
   #resultCame(value: unknown, sender: string): void {
     // What comes after the end is in the journal of its agent.
     if (this.#endedAt !== null) return;
-    for (const counted of this.#intake.came(value, sender)) {
-      this.#state.result(counted.message);
-      this.#options.onResult?.(counted);
+    try {
+      for (const counted of this.#intake.came(value, sender)) {
+        this.#state.result(counted.message);
+        this.#options.onResult?.(counted);
+      }
+    } catch (error) {
+      // The disk may be full. Whoever coordinates says so and ends: it can be resumed.
+      this.#failure ??= error as Error;
     }
     this.#wake();
   }
 
   async #step(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
     if (this.#hasNoStore) {
       this.#endedAt = this.#wall();
       return;
@@ -795,8 +803,17 @@ export class Coordinator {
     const snapshot = this.#snapshot({ counters: Object.fromEntries(total.counters), histograms: {} });
     onSnapshot?.(snapshot, total);
     const brief = briefOf(snapshot);
-    hub.send(Signal.STATUS, brief);
+    this.#show(brief);
     if (this.#snapshots++ % KEPT === 0) this.#keep(brief);
+  }
+
+  /** Watchers see nothing when it is more than the server takes. All else goes on. */
+  #show(brief: Snapshot): void {
+    try {
+      this.#options.hub.send(Signal.STATUS, brief);
+    } catch (error) {
+      this.#options.log(`watchers are not told: ${(error as Error).message}`);
+    }
   }
 
   #keep(snapshot: Snapshot): void {
@@ -813,7 +830,7 @@ export class Coordinator {
     this.#options.onSnapshot?.(snapshot, total);
     await this.#state.end(snapshot);
     const brief = briefOf(snapshot);
-    this.#options.hub.send(Signal.STATUS, brief);
+    this.#show(brief);
     try {
       await this.#ledger.write(Key.STATUS, brief);
     } catch {

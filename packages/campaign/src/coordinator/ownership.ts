@@ -84,6 +84,9 @@ export class Ownership {
   /** Whether the sender had the ranges that a message speaks of, in these epochs. */
   had({ agent, incarnation, spans, finished }: ResultMessage): boolean {
     if (this.#agents.get(incarnation) !== agent) return false;
+    // Or somebody could make us count long.
+    for (const each of [spans, finished])
+      if (each.reduce((sum, { count }) => sum + count, 0) > this.total) return false;
     for (const span of [...spans, ...finished])
       for (const number of numbersOf(span))
         if (this.#ever.get(`${number}@${span.epoch}`) !== incarnation) return false;

@@ -12,7 +12,9 @@ import {
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { Plan } from '../coordinator/plan.ts';
+import { SPANS_MAX } from '../protocol/messages.ts';
 import type { Json } from '../protocol/records.ts';
+import { rangeCount } from '../protocol/spans.ts';
 
 /** What a campaign's file says. Times are texts like '10s'. */
 interface CampaignFile {
@@ -147,6 +149,12 @@ function campaignOf(data: unknown, folder: string): Campaign {
   const lease = duration(file.lease, 9000);
   const margin = duration(file.margin, 200);
   if (margin > lease / 4) throw new ScenarioError('margin', 'must be at most a quarter of the lease');
+  const { clientsPerRange = Math.ceil(clients / RANGES) } = file;
+  if (rangeCount({ clients, clientsPerRange }) > SPANS_MAX)
+    throw new ScenarioError(
+      'clientsPerRange',
+      `must be at least ${Math.ceil(clients / SPANS_MAX)}: a campaign has at most ${SPANS_MAX} ranges`,
+    );
   const thresholds = [...(scenario.failIf ?? []), ...(file.failIf ?? [])];
   file.failIf?.forEach((limit, i) => {
     thresholdOf(limit, scenario, `failIf.${i}`);
@@ -156,7 +164,7 @@ function campaignOf(data: unknown, folder: string): Campaign {
     name: file.name ?? scenario.name ?? 'campaign',
     scenario: JSON.parse(JSON.stringify(scenario)) as Json,
     clients,
-    clientsPerRange: file.clientsPerRange ?? Math.ceil(clients / RANGES),
+    clientsPerRange,
     seed: file.seed ?? scenario.seed ?? Math.floor(Math.random() * 65_536),
     policy: file.policy ?? 'reassign',
     lease,

@@ -15,19 +15,37 @@ import type {
 
 /** Checks of everything that comes from the network. It is data, never code; what does not fit is counted and dropped. */
 
-/** Spans in a message. */
-const SPANS_MAX = 10_000;
+/** Spans in a message, and ranges in a campaign. */
+export const SPANS_MAX = 10_000;
 /** Failed clients in a message. */
 export const FAILURES_MAX = 100;
+/** Counters in a message, and histograms, each of which takes 20 KB in memory. */
+const COUNTERS_MAX = 4000;
+const HISTOGRAMS_MAX = 500;
+/** Milliseconds that a campaign or its clocks may speak of: 300 years. */
+const TIME_MAX = 1e13;
 /** The counter of all of them, which has those for which messages have no room. */
 export const CLIENT_FAILURES = 'clientFailures';
 
 const name = z.string().regex(NAME_PATTERN);
-const word = z.string().min(1).max(64);
+/** Random words are parts of subjects and of names of files, too. */
+const word = z.string().regex(NAME_PATTERN);
+/** Shown on terminals: what would command them becomes blanks. */
+const text = (max: number): z.ZodType<string> =>
+  z
+    .string()
+    .max(max)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is meant.
+    .transform((value) => value.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, ' '));
+/** Names of counters and histograms. */
+const metric = z.string().regex(/^[ -~]{1,100}$/);
+/** What is added up stays a number that is exact. */
+const amount = z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const positive = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
-const time = z.number().min(0);
-const reason = z.string().max(1000).nullable();
+const time = z.number().min(0).max(TIME_MAX);
+const anyTime = z.number().min(-TIME_MAX).max(TIME_MAX);
+const reason = text(1000).nullable();
 
 const spanShape = { first: count, count: positive, epoch: positive };
 const spans = z.array(z.strictObject(spanShape)).max(SPANS_MAX);
@@ -37,7 +55,7 @@ export const currentSchema: z.ZodType<Current> = z.strictObject({ run: word, gen
 export const runSchema: z.ZodType<RunRecord> = z.strictObject({
   run: word,
   generation: word,
-  name: z.string().max(200),
+  name: text(200),
   scenario: z.json() as unknown as z.ZodType<Json>,
   clients: positive,
   clientsPerRange: positive,
@@ -61,14 +79,14 @@ export const agentSchema: z.ZodType<AgentRecord> = z.strictObject({
   interfaces: z
     .array(
       z.strictObject({
-        name: z.string().max(64),
-        engine: z.string().max(200),
+        name: text(64),
+        engine: text(200),
         queues: count,
-        rate: z.number().min(0),
+        rate: amount.min(0),
       }),
     )
     .max(64),
-  clock: z.strictObject({ offset: z.number(), error: z.number().min(0) }).nullable(),
+  clock: z.strictObject({ offset: anyTime, error: time }).nullable(),
   grant: count,
   fenced: z.boolean(),
 });
@@ -91,11 +109,15 @@ export const coordinatorSchema: z.ZodType<CoordinatorRecord> = z.strictObject({
   renewal: count,
 });
 
+function fewerThan(max: number): (record: object) => boolean {
+  return (record) => Object.keys(record).length < max;
+}
+
 const histogram = z.strictObject({
   count,
-  sum: z.number(),
-  min: z.number(),
-  max: z.number(),
+  sum: amount,
+  min: amount,
+  max: amount,
   hdr: z.string().max(200_000),
 });
 
@@ -105,17 +127,15 @@ const resultShape = z.strictObject({
   incarnation: word,
   seq: positive,
   from: positive,
-  at: z.number(),
-  length: z.number().min(0),
+  at: anyTime,
+  length: time,
   spans,
   delta: z.strictObject({
-    counters: z.record(z.string().max(100), z.number()),
-    histograms: z.record(z.string().max(100), histogram),
+    counters: z.record(metric, amount).refine(fewerThan(COUNTERS_MAX)),
+    histograms: z.record(metric, histogram).refine(fewerThan(HISTOGRAMS_MAX)),
   }),
   finished: spans,
-  failures: z
-    .array(z.strictObject({ client: count, part: z.string().max(100), reason: z.string().max(200) }))
-    .max(FAILURES_MAX),
+  failures: z.array(z.strictObject({ client: count, part: text(100), reason: text(200) })).max(FAILURES_MAX),
   last: z.boolean(),
 });
 

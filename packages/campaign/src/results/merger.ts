@@ -24,8 +24,11 @@ export interface Counted {
   readonly delta: Delta;
 }
 
-/** Messages of an incarnation that wait for an earlier one. */
-const EARLY_MAX = 1000;
+/** Messages of an incarnation that wait for an earlier one. Agents send them in order, so there are few. */
+const EARLY_MAX = 100;
+/** Names that an incarnation may have counted by. A scenario has some hundred. */
+const COUNTERS_MAX = 10_000;
+const HISTOGRAMS_MAX = 1000;
 
 class Incarnation implements IncarnationTotal {
   readonly agent: string;
@@ -34,7 +37,8 @@ class Incarnation implements IncarnationTotal {
   upTo = 0;
   complete = false;
   duplicates = 0;
-  readonly #early = new Map<number, Counted>();
+  /** Kept as they came: decoded they take ten times the memory. */
+  readonly #early = new Map<number, ResultMessage>();
 
   constructor({ agent, incarnation }: ResultMessage) {
     this.agent = agent;
@@ -61,7 +65,7 @@ class Incarnation implements IncarnationTotal {
     }
     if (message.from > this.upTo + 1) {
       // What is too far ahead is sent again when its turn is nearer.
-      if (this.#early.size < EARLY_MAX) this.#early.set(message.from, { message, delta });
+      if (this.#early.size < EARLY_MAX) this.#early.set(message.from, message);
       return [];
     }
     const taken: Counted[] = [];
@@ -74,8 +78,9 @@ class Incarnation implements IncarnationTotal {
       this.upTo = next.seq;
       this.complete ||= next.last;
       taken.push(before === null ? counted : { message: next, delta: difference(counted.delta, before) });
-      counted = this.#early.get(this.upTo + 1);
+      const waiting = this.#early.get(this.upTo + 1);
       this.#early.delete(this.upTo + 1);
+      counted = waiting && { message: waiting, delta: Delta.fromJSON(waiting.delta) };
     }
     // One that stands for many has those that waited, too.
     if (message.from < message.seq)
@@ -99,7 +104,11 @@ export class ResultMerger {
       incarnation = new Incarnation(message);
       this.#incarnations.set(message.incarnation, incarnation);
     }
-    return incarnation.agent === message.agent ? incarnation.add({ message, delta }) : [];
+    if (incarnation.agent !== message.agent) return [];
+    const { counters, histograms } = incarnation.total;
+    if (counters.size > COUNTERS_MAX || histograms.size > HISTOGRAMS_MAX)
+      throw new RangeError('it counts by too many names');
+    return incarnation.add({ message, delta });
   }
 
   get(incarnation: string): IncarnationTotal | undefined {

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { inflateSync } from 'node:zlib';
 import type { Histogram, JsHistogram } from 'hdr-histogram-js';
 import { bucketCount, bucketMiddle, bucketOf, HIGHEST, quantileOf } from './log-linear.ts';
 
@@ -75,14 +76,24 @@ export class LatencyHistogram {
     return { count, sum, min, max, hdr: hdrHistograms().encodeIntoCompressedBase64(this.toHdr()) };
   }
 
+  /** Throws when it is not what {@link toJSON} writes: it may come from another machine. */
   static fromJSON(json: LatencyHistogramJson): LatencyHistogram {
     const histogram = new LatencyHistogram();
     if (json.count === 0) return histogram;
+    checkHdr(json.hdr);
     const hdr = hdrHistograms().decodeFromCompressedBase64(json.hdr, 64) as JsHistogram;
     // Every bucket of ours has its middle in an HDR bucket of its own, since those are narrower.
+    let total = 0;
     for (let bucket = 0; bucket < histogram.counts.length; bucket++) {
-      histogram.counts[bucket] = hdrCountAt(hdr, bucketMiddle(bucket, BITS));
+      const count = hdrCountAt(hdr, bucketMiddle(bucket, BITS));
+      if (!(count >= 0)) throw new RangeError('a histogram with less than nothing');
+      histogram.counts[bucket] = count;
+      total += count;
     }
+    const { count, sum, min, max } = json;
+    const isMean = sum >= count * min * (1 - ROUNDING) && sum <= count * max * (1 + ROUNDING);
+    if (total !== count || !(min >= 0) || !isMean)
+      throw new RangeError('a histogram whose values are not those that it speaks of');
     histogram.count = json.count;
     histogram.sum = json.sum;
     histogram.min = json.min;
@@ -99,6 +110,23 @@ export interface LatencyHistogramJson {
   readonly max: number;
   /** HDR histogram V2, compressed, in base64; values in microseconds. */
   readonly hdr: string;
+}
+
+/** How far a sum of many values may be rounded. */
+const ROUNDING = 1e-6;
+/** Bytes of a histogram with a count in each bucket of ours, each after a gap. */
+const HDR_MAX = 65_536;
+/** Where the precision is in an HDR histogram V2, and the lowest and highest values after it. */
+const PRECISION_AT = 12;
+
+/** A few bytes could ask for a histogram of gigabytes. */
+function checkHdr(hdr: string): void {
+  const bytes = inflateSync(Buffer.from(hdr, 'base64').subarray(8), { maxOutputLength: HDR_MAX });
+  const precision = bytes.readInt32BE(PRECISION_AT);
+  const lowest = bytes.readBigInt64BE(PRECISION_AT + 4);
+  const highest = bytes.readBigInt64BE(PRECISION_AT + 12);
+  if (precision !== 3 || lowest !== 1n || highest !== BigInt(2 * HIGHEST))
+    throw new RangeError('an HDR histogram of another kind');
 }
 
 function hdrCountAt(hdr: JsHistogram, value: number): number {
