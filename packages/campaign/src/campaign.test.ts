@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { existsSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Outcome } from './coordinator/coordinator.ts';
 import { Stage, type StagedClients } from './test-support/stage.ts';
@@ -203,6 +205,20 @@ test('an agent that is ended in order drains, and nobody waits for the end of it
     assert.ok(
       stage.executors.slice(1).some(({ activities }) => activities.some((each) => each.client === client)),
     );
+});
+
+test('an agent that begins a campaign deletes the journals of those that ended long ago', async () => {
+  const [agent] = addFour();
+  const path = (name: string): string => join(stage.folder, agent.name, name);
+  const longAgo = new Date(Date.now() - 8 * 86_400_000);
+  for (const name of ['old.x.journal', 'recent.y.journal']) writeFileSync(path(name), '');
+  utimesSync(path('old.x.journal'), longAgo, longAgo);
+  await stage.begin();
+  assertWhole(await stage.end());
+  assert.deepEqual(
+    ['old.x.journal', 'recent.y.journal'].map((name) => existsSync(path(name))),
+    [false, true],
+  );
 });
 
 test('policy continue: the ranges of a lost agent are lost, and the others end well', async () => {
