@@ -8,6 +8,7 @@ export { addCommonOptions, type CommonOptions, parsed } from './commands/common-
 export { guarded } from './commands/failure.ts';
 export { makeViews } from './commands/session.ts';
 export { ExitCode } from './exit-code.ts';
+export { RunSeries } from './figures/series.ts';
 export { Interruption } from './interruption.ts';
 export { LineOutput } from './line-output.ts';
 export { Delta, type DeltaJson, type Second } from './metrics/delta.ts';

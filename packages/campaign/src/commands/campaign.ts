@@ -231,9 +231,7 @@ async function coordinate(
 }
 
 async function writeReport(path: string, outcome: RunOutcome, timeline: Timeline): Promise<void> {
-  const view = reportView(path);
-  for (const second of timeline.seconds) view.second?.(second, outcome.total);
-  await view.end?.(outcome);
+  await reportView(path).end?.({ ...outcome, series: timeline.series });
 }
 
 function exitCodeOf({ phase, reason }: Snapshot, { result }: RunOutcome): number {

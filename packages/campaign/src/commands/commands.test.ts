@@ -111,7 +111,14 @@ test('on one machine: a server and agents of its own, a result, a report, and no
     ],
   );
   const page = readFileSync(report, 'utf8');
-  for (const word of ['Agents', 'mem0', 'clock offset', 'Events']) assert.ok(page.includes(word), word);
+  for (const word of ['Agents', 'mem0', 'Clock offset', 'Events']) assert.ok(page.includes(word), word);
+
+  const told = JSON.parse(/id="data">(.*?)<\/script>/s.exec(page)![1]);
+  const leases = told.result.seconds.reduce(
+    (sum: number, each: { bound?: number }) => sum + (each.bound ?? 0),
+    0,
+  );
+  assert.equal(leases, 100, 'the plots show every lease');
 
   // The same again, from what was kept.
   const again = await start(t, ['campaign', 'report', result.campaign.run, '--state', state, '--json']).ended;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -110,4 +110,35 @@ test('errors name file, line, column and key', () => {
   assert.match(messageOf(`${SCENARIO}failIf: ['loss>>1']\n`), /^c\.yaml:5:\d+: failIf\.0: /);
   assert.match(messageOf('scenario: [\n'), /^c\.yaml:/);
   assert.match(messageOf('name: x\n'), /^c\.yaml:1:1: scenario/);
+});
+
+test('the template of etherconn init is a campaign that editors can check, and needs no server of its own', () => {
+  const template = new URL('../../../cli/assets/templates/campaign.yaml', import.meta.url);
+  const text = readFileSync(template, 'utf8');
+  const schema = JSON.parse(
+    readFileSync(new URL('../../assets/campaign.schema.json', import.meta.url), 'utf8'),
+  );
+  assert.equal(text.split('\n')[0], `# yaml-language-server: $schema=${schema.$id}`);
+  const { plan } = parseCampaign('campaign.yaml', text);
+  assert.equal(plan.clients, 400);
+  assert.equal(plan.policy, 'reassign');
+  // Keys that are comments are keys, too.
+  const all = text.replace(/^# (agents|wait):/gm, '$1:');
+  assert.equal(parseCampaign('campaign.yaml', all).plan.agents, 4);
+});
+
+test('the published schema has every key of the reader, and the scenario of etherconn run', () => {
+  const schema = JSON.parse(
+    readFileSync(new URL('../../assets/campaign.schema.json', import.meta.url), 'utf8'),
+  );
+  assert.deepEqual(
+    Object.keys(schema.properties).toSorted().join(', '),
+    /there are (.*)$/.exec(messageOf('nothing: 1'))![1].split(', ').toSorted().join(', '),
+  );
+  assert.deepEqual(schema.required, ['scenario']);
+  const [path, scenario] = schema.properties.scenario.anyOf;
+  assert.equal(path.type, 'string');
+  assert.ok(scenario.properties.parts.additionalProperties.oneOf.length > 3);
+  for (const [key, { description }] of Object.entries<{ description?: string }>(schema.properties))
+    assert.match(description ?? '', /\.$/, key);
 });

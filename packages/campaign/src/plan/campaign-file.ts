@@ -7,6 +7,7 @@ import {
   type Scenario,
   ScenarioError,
   ScenarioErrors,
+  scenarioJsonSchema,
   thresholdOf,
 } from '@etherconn/cli/parts';
 import { LineCounter, parseDocument } from 'yaml';
@@ -44,6 +45,7 @@ export interface Campaign {
 
 /** Ranges that a campaign is divided into when the file does not say; more agents than that have nothing to do. */
 const RANGES = 100;
+const MAX_CLIENTS = 2 ** 24;
 
 function wrong(what: string): (issue: { readonly input?: unknown }) => string {
   return ({ input }) =>
@@ -68,35 +70,103 @@ function whole(min: number, max: number): z.ZodNumber {
   return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 }
 
+/** What a key means, for editors and for the page of campaigns. */
+function about(description: string, ...examples: unknown[]): { description: string; examples: unknown[] } {
+  return { description, examples };
+}
+
 const shape = {
   name: z
     .string({ error: wrong('a text') })
     .max(200)
+    .meta(about('What the campaign is called. Default: the name of the scenario.', 'A busy street'))
     .optional(),
-  scenario: z.unknown(),
-  clients: whole(1, 2 ** 24).optional(),
-  clientsPerRange: whole(1, 2 ** 24).optional(),
-  seed: whole(0, 999_999_999_999_999).optional(),
-  agents: whole(1, 10_000).optional(),
+  scenario: z
+    .unknown()
+    .meta(about('A scenario, or the path of its file, relative to this file.', 'street.yaml')),
+  clients: whole(1, MAX_CLIENTS)
+    .meta(about('How many clients, in place of the number in the scenario.', 100_000))
+    .optional(),
+  clientsPerRange: whole(1, MAX_CLIENTS)
+    .meta(
+      about('Clients that move together when their agent is lost. Default: a hundredth of all clients.', 100),
+    )
+    .optional(),
+  agents: whole(1, 10_000)
+    .meta(about('Agents that the start waits for. Default: 1, or one for each interface.', 4))
+    .optional(),
   interfaces: z
     .array(z.string({ error: wrong('the name of an interface') }), { error: wrong('a list of interfaces') })
     .min(1)
+    .meta(about('Interfaces of this machine, for a campaign without `--nats`.', ['eth0', 'eth1']))
     .optional(),
-  wait: time(1000, 3_600_000, '1s to 1h').optional(),
+  wait: time(1000, 3_600_000, '1s to 1h')
+    .meta(about('How long the start waits for agents. Default: 60s.', '2m'))
+    .optional(),
   policy: z
     .enum(['reassign', 'continue', 'abort'], { error: wrong('one of reassign, continue and abort') })
+    .meta(
+      about(
+        'What happens to the ranges of a lost agent: other agents take them, the campaign continues without them, or it ends. Default: reassign.',
+      ),
+    )
     .optional(),
-  lease: time(1000, 300_000, '1s to 5m').optional(),
-  margin: time(1, 10_000, '1ms to 10s').optional(),
-  clockLimit: time(0.001, 60_000, '1us to 1m').optional(),
-  step: time(200, 60_000, '200ms to 1m').optional(),
+  lease: time(1000, 300_000, '1s to 5m')
+    .meta(about('How long an agent may be silent before it is lost. Default: 9s.', '3s'))
+    .optional(),
+  margin: time(1, 10_000, '1ms to 10s')
+    .meta(
+      about(
+        'An agent stops this long before its lease ends, and its successor starts this long after it. At most a quarter of the lease. Default: 200ms.',
+        '100ms',
+      ),
+    )
+    .optional(),
+  clockLimit: time(0.001, 60_000, '1us to 1m')
+    .meta(
+      about(
+        "The largest possible error of an agent's clock offset that the start accepts. Default: 5ms.",
+        '1ms',
+      ),
+    )
+    .optional(),
+  step: time(200, 60_000, '200ms to 1m')
+    .meta(about('Time between two messages of results. Default: 2s.', '500ms'))
+    .optional(),
+  seed: whole(0, 999_999_999_999_999)
+    .meta(about('The number that random choices follow from. Default: a random one.', 7))
+    .optional(),
   failIf: z
     .array(z.string({ error: wrong('a limit') }), { error: wrong("a list of limits, like ['loss>0.1%']") })
+    .meta(
+      about(
+        'Limits in addition to those of the scenario: the campaign fails with exit code 3 when one is passed.',
+        ['failed>1%', 'leases.ack-p99>50ms'],
+      ),
+    )
     .optional(),
 };
 const campaignSchema: z.ZodType<CampaignFile> = z.strictObject(shape, {
   error: wrong('a map with a scenario'),
 });
+
+/** JSON Schema (draft 7, which editors know) of a campaign's file. */
+export function campaignJsonSchema(): Record<string, unknown> {
+  const { $schema, ...rest } = z.toJSONSchema(campaignSchema, { target: 'draft-7', io: 'input' });
+  const { $schema: _draft, $id: _id, required, ...scenario } = scenarioJsonSchema();
+  const { description } = rest.properties!.scenario as { description: string };
+  // The campaign may say how many clients there are.
+  const inner = { ...scenario, required: (required as string[]).filter((key) => key !== 'clients') };
+  const properties = { ...rest.properties, scenario: { description, anyOf: [{ type: 'string' }, inner] } };
+  return {
+    $schema,
+    $id: 'https://unpkg.com/@etherconn/campaign/assets/campaign.schema.json',
+    title: 'A campaign of etherconn campaign run',
+    ...rest,
+    properties,
+    required: ['scenario'],
+  };
+}
 
 /** Reads a campaign's file. Throws ScenarioErrors that name file, line, column and key. */
 export function readCampaign(path: string): Campaign {

@@ -7,16 +7,17 @@ import {
   type RunInfo,
   type RunOutcome,
   type RunResult,
+  RunSeries,
   resultOf,
   type Scenario,
-  type Second,
   type Table,
   thresholdOf,
 } from '@etherconn/cli/parts';
 import type { Outcome } from '../coordinator/coordinator.ts';
-import type { AgentRow, Snapshot } from '../coordinator/snapshot.ts';
+import type { Snapshot } from '../coordinator/snapshot.ts';
 import { CLIENT_FAILURES } from '../protocol/messages.ts';
 import type { ClientFailure } from '../protocol/records.ts';
+import { clockText, heirsText, secondsText } from './texts.ts';
 
 /** A result as of any run, and the campaign's own. */
 export type CampaignResult = RunResult & {
@@ -120,90 +121,65 @@ const FAILURES_SHOWN = 100;
 
 /** Agents, takeovers, gaps and failed clients, for people. */
 export function tablesOf(
-  { agents, takeovers, gaps, events, total }: Snapshot,
+  { agents, takeovers, gaps, events, startAt, total }: Snapshot,
   failures: readonly ClientFailure[],
 ): Table[] {
   const all = Math.max(failures.length, total.counters[CLIENT_FAILURES] ?? 0);
-  const offset = ({ clockOffset, clockError }: AgentRow): string =>
-    clockOffset === null ? 'unknown' : `${clockOffset.toFixed(2)} ± ${clockError!.toFixed(2)} ms`;
-  const seconds = (value: number): string => `${(value / 1000).toFixed(2)} s`;
-  return [
+  const tables: Table[] = [
     {
       title: 'Agents',
       head: [
-        'agent',
-        'state',
-        'interfaces',
-        'clients',
-        'ranges',
-        'sent',
-        'received',
-        'clock offset',
-        'messages',
-        'processor',
+        ...['Agent', 'State', 'Clients', 'Ranges', 'Sent', 'Received', 'Clock offset', 'Messages'],
+        ...['Processor', 'Interfaces'],
       ],
       rows: agents.map((row) => [
         row.agent,
         row.state,
-        row.interfaces.join(', '),
-        `${row.clients}`,
-        `${row.ranges}`,
-        `${row.counters.sent ?? 0}`,
-        `${row.counters.received ?? 0}`,
-        offset(row),
-        `${row.messages}`,
+        row.clients,
+        row.ranges,
+        row.counters.sent ?? 0,
+        row.counters.received ?? 0,
+        clockText(row),
+        row.messages,
         `${Math.round(row.rate / 1000)} kpps`,
+        row.interfaces.join(', ').replaceAll(', 1 queues', ''),
+      ]),
+      marked: agents.flatMap(({ state }, i) => (state === 'lost' || state === 'failed' ? [i] : [])),
+    },
+    {
+      title: 'Takeovers',
+      head: ['At', 'Agent', 'Ranges', 'Clients', 'Silent for', 'Taken over by'],
+      rows: takeovers.map(({ at, agent, ranges, clients, silent, to }) => [
+        secondsText(at),
+        agent,
+        ranges,
+        clients,
+        secondsText(silent),
+        heirsText(to),
       ]),
     },
-    ...(takeovers.length === 0
-      ? []
-      : [
-          {
-            title: 'Takeovers',
-            head: ['at', 'agent', 'ranges', 'clients', 'silent for', 'taken over by'],
-            rows: takeovers.map(({ at, agent, ranges, clients, silent, to }) => [
-              seconds(at),
-              agent,
-              `${ranges}`,
-              `${clients}`,
-              seconds(silent),
-              Object.entries(to)
-                .map(([name, count]) => `${name} (${count})`)
-                .join(', ') || 'nobody',
-            ]),
-          },
-        ]),
-    ...(gaps.length === 0
-      ? []
-      : [
-          {
-            title: 'Gaps',
-            head: ['agent', 'incarnation', 'counted up to message', 'messages that wait for earlier ones'],
-            rows: gaps.map(({ agent, incarnation, upTo, waiting }) => [
-              agent,
-              incarnation,
-              `${upTo}`,
-              `${waiting}`,
-            ]),
-          },
-        ]),
-    ...(failures.length === 0
-      ? []
-      : [
-          {
-            title: `Failed clients${all > FAILURES_SHOWN ? ` (${FAILURES_SHOWN} of ${all} failures)` : ''}`,
-            head: ['client', 'part', 'why'],
-            rows: failures
-              .slice(0, FAILURES_SHOWN)
-              .map(({ client, part, reason }) => [`${client}`, part, reason]),
-          },
-        ]),
+    {
+      title: 'Gaps',
+      head: ['Agent', 'Incarnation', 'Counted up to message', 'Messages that wait for earlier ones'],
+      rows: gaps.map(({ agent, incarnation, upTo, waiting }) => [agent, incarnation, upTo, waiting]),
+    },
+    {
+      title: `Failed clients${all > FAILURES_SHOWN ? ` (${FAILURES_SHOWN} of ${all} failures)` : ''}`,
+      head: ['Client', 'Part', 'Reason'],
+      rows: failures.slice(0, FAILURES_SHOWN).map(({ client, part, reason }) => [client, part, reason]),
+      isDetail: true,
+    },
     {
       title: 'Events',
-      head: ['time', 'what'],
-      rows: events.map(({ time, text }) => [new Date(time).toISOString(), text]),
+      head: ['At', 'Event'],
+      rows: events.map(({ time, text }) => [
+        startAt === null ? new Date(time).toISOString() : secondsText(time - startAt),
+        text,
+      ]),
+      isDetail: true,
     },
   ];
+  return tables.filter(({ rows }) => rows.length > 0);
 }
 
 /** What agents counted, by steps of campaign time, for plots. */
@@ -216,15 +192,17 @@ export class Timeline {
   }
 
   add(at: number, delta: Delta): void {
-    const index = Math.max(0, Math.round(at / this.#step));
+    // A message tells of the step before it.
+    const index = Math.max(0, Math.round(at / this.#step) - 1);
     const into = this.#deltas.get(index) ?? new Delta();
     into.merge(delta);
     this.#deltas.set(index, into);
   }
 
-  get seconds(): Second[] {
-    return [...this.#deltas]
-      .sort(([a], [b]) => a - b)
-      .map(([index, delta]) => ({ second: (index * this.#step) / 1000, length: this.#step, delta }));
+  get series(): RunSeries {
+    const series = new RunSeries();
+    for (const [index, delta] of [...this.#deltas].sort(([a], [b]) => a - b))
+      series.add({ second: (index * this.#step) / 1000, length: this.#step, delta });
+    return series;
   }
 }

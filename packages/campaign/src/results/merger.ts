@@ -131,13 +131,14 @@ export class ResultMerger {
     const total = new Delta();
     for (const { incarnation, total: part } of this.#incarnations.values()) {
       total.merge(part);
-      if (!isHeld(incarnation)) for (const name of HELD) total.add(name, -part.get(name));
+      if (isHeld(incarnation)) continue;
+      for (const [name, amount] of part.counters) if (isOfHeld(name)) total.add(name, -amount);
     }
     return total;
   }
 }
 
-/** Counters that say what clients hold now, and not what has happened. */
+/** Counters that say what clients hold now, and not what has happened; of a part, too. */
 const HELD = ['bound'];
 
 /** What a sum has besides one of its parts. */
@@ -156,4 +157,8 @@ function difference(sum: Delta, part: Delta): Delta {
     rest.histograms.set(name, histogram);
   }
   return rest;
+}
+
+function isOfHeld(counter: string): boolean {
+  return HELD.includes(counter.slice(counter.indexOf('/') + 1));
 }

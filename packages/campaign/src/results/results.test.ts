@@ -35,6 +35,7 @@ function message(seq: number, incarnation = 'x', last = false): ResultMessage {
   const delta = new Delta();
   delta.add('sent', seq);
   delta.add('bound', 1);
+  delta.add('leases/bound', 1);
   delta.histogram('latency').record(seq * 10);
   return {
     run: 'c1',
@@ -181,7 +182,8 @@ test('what is missing is known, and what a lost agent held counts no more', () =
   );
   assert.equal(merger.total().get('sent'), 4);
   assert.equal(merger.total().get('bound'), 3);
-  assert.equal(merger.total((incarnation) => incarnation !== 'x').get('bound'), 1);
+  for (const name of ['bound', 'leases/bound'])
+    assert.equal(merger.total((incarnation) => incarnation !== 'x').get(name), 1, name);
 });
 
 test('nobody adds to another agent’s incarnation', () => {

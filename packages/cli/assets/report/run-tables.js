@@ -92,16 +92,19 @@ export const messagesTable = (found) => {
   );
 };
 
-/** Of texts: numbers in them sort as numbers. */
-export const textTable = (id, { title, head, rows }) =>
+/** What a command has rows of: texts and numbers. Numbers in texts sort as numbers. */
+export const ownTable = (id, { title, head, rows, marked = [] }) => {
+  const isNumber = (i) => rows.every((cells) => typeof cells[i] === 'number');
   tableSection({
     id,
     title,
     what: title.toLowerCase(),
     hint: `Filter ${title.toLowerCase()}`,
-    columns: head.map((label, i) => text(`${i}`, label)),
-    rows: rows.map((cells) => ({ ...cells })),
+    columns: head.map((label, i) => (isNumber(i) ? number(`${i}`, label) : text(`${i}`, label))),
+    rows: rows.map((cells, i) => ({ ...cells, isMarked: marked.includes(i) })),
+    rowClass: ({ isMarked }) => (isMarked ? 'bad' : ''),
   });
+};
 
 export const thresholdsList = (thresholds) => {
   if (thresholds.length === 0) return;

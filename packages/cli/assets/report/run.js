@@ -6,9 +6,9 @@ import {
   failuresTable,
   flowsTable,
   messagesTable,
+  ownTable,
   partsTable,
   phasesTable,
-  textTable,
   thresholdsList,
   trialsList,
 } from './run-tables.js';
@@ -86,13 +86,19 @@ const conditions = () => {
   section('conditions', 'Conditions', [], facts(entries));
 };
 
+/** Tables of the command's own: what matters stands before the plots, details behind them. */
+const ownTables = (areDetails) => {
+  for (const [i, table] of tables.entries())
+    if ((table.isDetail ?? false) === areDetails) ownTable(`table-${i}`, table);
+};
+
 // What each part has told is not told again for all of them.
 const told = parts.length > 0 ? parts : [['', result]];
 summary();
 thresholdsList(result.thresholds);
 if (foundRate !== undefined) trialsList(foundRate);
 partsTable(parts);
-for (const [i, table] of tables.entries()) textTable(`table-${i}`, table);
+ownTables(false);
 if (result.seconds.length > 0)
   plotSection('time', 'Over time', (place, part) =>
     fillTimePlots(place, part === null ? result : result.parts[part]),
@@ -105,4 +111,5 @@ phasesTable(told);
 failuresTable(told);
 messagesTable(told);
 flowsTable(flows, flowsLeftOut);
+ownTables(true);
 conditions();

@@ -4,7 +4,7 @@ import { ExitCode } from '../exit-code.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { guarded } from './failure.ts';
 
-const TEMPLATES = ['mixed', 'udp', 'dhcp'] as const;
+const TEMPLATES = ['mixed', 'udp', 'dhcp', 'campaign'] as const;
 
 interface InitOptions {
   readonly template: (typeof TEMPLATES)[number];
@@ -13,8 +13,8 @@ interface InitOptions {
 
 export function initCommand(): Command {
   return new Command('init')
-    .description('write an example of a scenario, with comments, that etherconn run can run as it is')
-    .argument('[file]', 'file to write', 'scenario.yaml')
+    .description('write an example of a scenario or a campaign, with comments, that runs as it is')
+    .argument('[file]', 'file to write (default: scenario.yaml, or campaign.yaml for a campaign)')
     .addOption(new Option('--template <name>', 'what it is about').choices(TEMPLATES).default('mixed'))
     .option('--force', 'overwrite the file if it is there')
     .addHelpText(
@@ -23,14 +23,19 @@ export function initCommand(): Command {
 Examples:
   etherconn init
   etherconn init dhcp.yaml --template dhcp
+  etherconn init --template campaign
 `,
     )
-    .action(async (file: string, options: InitOptions) => {
-      process.exitCode = await guarded(false, () => init(file, options));
+    .action(async (file: string | undefined, options: InitOptions) => {
+      const isCampaign = options.template === 'campaign';
+      const path = file ?? (isCampaign ? 'campaign.yaml' : 'scenario.yaml');
+      const next = isCampaign ? `campaign run ${path} --interfaces one,two --engine memory` : `run ${path}`;
+      process.exitCode = await guarded(false, () => init(path, options, next));
     });
 }
 
-async function init(file: string, { template, force }: InitOptions): Promise<number> {
+/** @param next the command that runs what is written */
+async function init(file: string, { template, force }: InitOptions, next: string): Promise<number> {
   const source = new URL(`../../assets/templates/${template}.yaml`, import.meta.url);
   const text = (await readFile(source, 'utf8')).replaceAll(' FILE', ` ${file}`);
   try {
@@ -45,6 +50,6 @@ async function init(file: string, { template, force }: InitOptions): Promise<num
     const why = code === 'ENOENT' ? 'there is no such folder; make it first' : `${code}`;
     throw Object.assign(new Error(`${file} cannot be written: ${why}`), { code });
   }
-  process.stdout.write(`${file} is written. Next: etherconn run ${file}\n`);
+  process.stdout.write(`${file} is written. Next: etherconn ${next}\n`);
   return ExitCode.OK;
 }

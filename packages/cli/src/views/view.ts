@@ -2,11 +2,15 @@ import type { RunSeries } from '../figures/series.ts';
 import type { Delta, Second } from '../metrics/delta.ts';
 import type { NamedFlow, RunInfo, RunResult } from '../metrics/result.ts';
 
-/** Something about a run that has rows: the agents of a campaign. */
+/** Something about a run that has rows: the agents of a campaign. Columns of numbers stand to the right, and sort as numbers. */
 export interface Table {
   readonly title: string;
   readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
+  readonly rows: readonly (readonly (string | number)[])[];
+  /** Rows that must be seen, by number. */
+  readonly marked?: readonly number[];
+  /** Whether it stands behind the plots: what few look for. */
+  readonly isDetail?: boolean;
 }
 
 /** What a view is told at the end. */
