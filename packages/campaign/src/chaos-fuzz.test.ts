@@ -19,6 +19,9 @@ const KNOWN = {
   184: 'what was stopped while an agent was lost is not done',
   866: 'ranges beside those that an agent has, in the same epoch, are new to it; those that it has are not',
   1953: 'ranges that an agent is given in two grants of the same epoch are all prepared',
+  5103: 'a lease that was ended in a store that is lost is over in the next one, too',
+  5909: 'renewals that went with the store count',
+  6732: 'what nobody could take is not done, also when the store is lost meanwhile',
   429: 'renewals that the coordinator could not hear count, although another incarnation has written over them',
 };
 

@@ -544,6 +544,8 @@ export class Agent {
     this.#stepTimer?.cancel();
     for (const stop of stops.splice(0)) stop();
     await this.#writing;
+    // What is being sent may have begun before the last of it was there.
+    await publisher.send();
     await publisher.send();
     await publisher.close();
     await this.#options.executor.release();

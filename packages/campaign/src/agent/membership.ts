@@ -46,6 +46,8 @@ export class Membership {
   #busy = false;
   /** Counts joins: what an earlier store answers, or does not, is of no interest any more. */
   #joins = 0;
+  /** Nothing of it is known to be in this store. */
+  #isNewHere = true;
   #again = false;
   #renewTimer: ClockTimer | null = null;
   #fenceTimer: ClockTimer | null = null;
@@ -68,6 +70,7 @@ export class Membership {
     this.#uncertain = true;
     this.#joined = true;
     this.#joins++;
+    this.#isNewHere = true;
     this.#busy = false;
     this.renew();
   }
@@ -143,14 +146,20 @@ export class Membership {
 
   async #write(isCurrent: () => boolean): Promise<void> {
     const { hub, clock, agent, incarnation, describe } = this.#options;
-    const renewal = ++this.#renewal;
     const sentAt = clock.now();
+    // Whoever ended the lease has said so in the earlier store. As long as it holds nobody has.
+    if (this.#isNewHere && this.#wasWritten && !this.#lease.holds(sentAt)) {
+      this.#lose('it was over when the store was made anew');
+      return;
+    }
+    const renewal = ++this.#renewal;
     this.#lastSentAt = sentAt;
     this.#sentAt.set(renewal, sentAt);
     this.#sentAt.delete(renewal - REMEMBERED);
     const record: AgentRecord = { ...describe(), agent, incarnation, renewal, fenced: false };
     const revision = await hub.put(this.#bucket, Key.agent(agent), record, this.#revision);
     if (!isCurrent()) return;
+    this.#isNewHere = false;
     this.#revision = revision;
     this.#renewed(sentAt);
   }
@@ -173,6 +182,7 @@ export class Membership {
       this.#lose('the coordinator has ended the lease');
       return;
     }
+    this.#isNewHere = false;
     this.#revision = entry.revision;
     const sentAt = this.#sentAt.get(record.data.renewal);
     if (sentAt !== undefined) this.#renewed(sentAt);

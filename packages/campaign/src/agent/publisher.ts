@@ -16,7 +16,7 @@ export class Publisher {
   readonly #outboxes: Map<string, Outbox> = new Map();
   readonly #sentAt = new Map<string, number>();
   #generation = '';
-  #sending = false;
+  #sending: Promise<void> | null = null;
   /** Messages sent more than once. */
   resent = 0;
   /** Messages that became part of another one before anybody had acknowledged them. */
@@ -67,9 +67,15 @@ export class Publisher {
   }
 
   /** Sends what is due. What fails is due again with the next call. */
-  async send(): Promise<void> {
-    if (this.#sending || this.#generation === '') return;
-    this.#sending = true;
+  send(): Promise<void> {
+    if (this.#generation === '') return Promise.resolve();
+    this.#sending ??= this.#sendAll().finally(() => {
+      this.#sending = null;
+    });
+    return this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
     try {
       for (const [incarnation, outbox] of this.#outboxes) {
         for (const [i, entry] of outbox.pending.entries())
@@ -80,8 +86,6 @@ export class Publisher {
       if (!(error instanceof NoAnswerError || error instanceof GoneError)) this.#onTrouble(error as Error);
       // Nobody takes them: the disk has its bound all the same.
       for (const outbox of this.#outboxes.values()) await this.#compact(outbox);
-    } finally {
-      this.#sending = false;
     }
   }
 
@@ -115,6 +119,7 @@ export class Publisher {
   }
 
   async close(): Promise<void> {
+    await this.#sending;
     await Promise.all(this.outboxes.map((outbox) => outbox.close()));
     this.#outboxes.clear();
   }

@@ -282,7 +282,11 @@ export class Coordinator {
     await hub.createRegistry();
     await hub.createGeneration(generation);
     this.#ledger = new Ledger(hub, bucketOf(generation));
-    for (const session of this.#sessions.values()) session.revision = 0;
+    for (const session of this.#sessions.values()) {
+      session.revision = 0;
+      // The last renewals may have gone with the store.
+      if (!session.fenced) session.lease.seen(this.#now());
+    }
     this.#intake.forgetAcknowledged();
     this.#ownership.forgetWritten();
     await this.#listen();
@@ -678,8 +682,11 @@ export class Coordinator {
     this.#orphanedSince ??= this.#now();
     const isStopping = this.#run.phase === 'stopping';
     if (!isStopping && this.#now() < this.#orphanedSince + this.#plan.wait) return;
-    for (const number of orphans) this.#lose(number);
-    if (isStopping) return;
+    if (isStopping) {
+      for (const number of orphans) this.#lose(number);
+      return;
+    }
+    // First the phase: what is lost and not said would look like an end in order.
     const why = [`nobody has taken ${orphans.length} ranges`, ...this.#whyFailed].join('; ');
     await this.#setPhase(this.#run.startAt === null ? 'aborted' : 'stopping', why);
   }
