@@ -91,7 +91,11 @@ export class Publisher {
 
   async #compact(outbox: Outbox): Promise<void> {
     const before = outbox.merged;
-    await outbox.compact();
+    try {
+      await outbox.compact();
+    } catch (error) {
+      this.#onTrouble(error as Error);
+    }
     const merged = outbox.merged - before;
     if (merged === 0) return;
     this.merged += merged;

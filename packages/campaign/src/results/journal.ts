@@ -6,6 +6,7 @@ import {
   openSync,
   readSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { crc32 } from 'node:zlib';
@@ -75,7 +76,14 @@ export class Journal {
   append(record: string): number {
     const offset = this.#size;
     const bytes = frame(record);
-    this.#size += writeAll(this.#fd, bytes);
+    try {
+      writeAll(this.#fd, bytes, offset);
+    } catch (error) {
+      // What did not fit must not stand before what comes next.
+      ftruncateSync(this.#fd, offset);
+      throw error;
+    }
+    this.#size += bytes.length;
     this.#dirty = true;
     return offset;
   }
@@ -116,12 +124,13 @@ export class Journal {
     try {
       for (const record of records) {
         offsets.push(size);
-        size += writeAll(fd, frame(record));
+        size += writeAll(fd, frame(record), size);
       }
       fdatasyncSync(fd);
       renameSync(next, this.path);
     } catch (error) {
       closeSync(fd);
+      rmSync(next, { force: true });
       throw error;
     }
     closeSync(this.#fd);
@@ -145,9 +154,10 @@ function toDisk(fd: number): Promise<void> {
   );
 }
 
-function writeAll(fd: number, bytes: Uint8Array): number {
+function writeAll(fd: number, bytes: Uint8Array, at: number): number {
   let written = 0;
-  while (written < bytes.length) written += writeSync(fd, bytes, written);
+  while (written < bytes.length)
+    written += writeSync(fd, bytes, written, bytes.length - written, at + written);
   return written;
 }
 

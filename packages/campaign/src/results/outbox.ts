@@ -13,6 +13,8 @@ export interface Entry {
   readonly from: number;
   readonly seq: number;
   readonly offset: number;
+  /** What the disk would not take. */
+  readonly held?: ResultMessage;
 }
 
 /**
@@ -23,6 +25,8 @@ export class Outbox {
   readonly #journal: Journal;
   readonly #max: number;
   #entries: Entry[] = [];
+  /** How many of them are on the disk. */
+  #written = 0;
   /** All up to this one have been counted by the coordinator; entries before this place are of them. */
   #acknowledged = 0;
   #place = 0;
@@ -38,6 +42,7 @@ export class Outbox {
       const { from, seq } = resultSchema.parse(JSON.parse(record));
       this.#entries.push({ from, seq, offset });
     });
+    this.#written = this.#entries.length;
   }
 
   /** All messages, in order. */
@@ -67,14 +72,18 @@ export class Outbox {
     return this.#acknowledged;
   }
 
-  read({ offset }: Entry): ResultMessage {
-    return JSON.parse(this.#journal.read(offset)) as ResultMessage;
+  read({ offset, held }: Entry): ResultMessage {
+    return held ?? (JSON.parse(this.#journal.read(offset)) as ResultMessage);
   }
 
-  /** Writes a message to the disk; then it may be sent. */
+  /** Writes a message to the disk; then it may be sent. One that the disk does not take is written with the next one. */
   async add(message: ResultMessage): Promise<void> {
-    const offset = this.#journal.append(JSON.stringify(message));
-    this.#entries.push({ from: message.from, seq: message.seq, offset });
+    this.#entries.push({ from: message.from, seq: message.seq, offset: -1, held: message });
+    for (; this.#written < this.#entries.length; this.#written++) {
+      const { from, seq, held } = this.#entries[this.#written];
+      const offset = this.#journal.append(JSON.stringify(held));
+      this.#entries[this.#written] = { from, seq, offset };
+    }
     await this.#journal.sync();
   }
 
@@ -104,6 +113,8 @@ export class Outbox {
 
   async #compact(): Promise<void> {
     if (this.#journal.size < this.#compactAt) return;
+    // When the disk does not take it, not with each message again.
+    this.#compactAt = this.#journal.size + this.#max / 8;
     await this.#join(this.#place);
     // Less would be full again soon.
     if (this.#journal.size > this.#max / 2) {
@@ -120,12 +131,16 @@ export class Outbox {
     const joined = await this.#together(this.#entries.slice(0, count));
     await this.#journal.replace(() => {
       const rest = this.#entries.slice(count);
-      const records = [JSON.stringify(joined), ...rest.map(({ offset }) => this.#journal.read(offset))];
-      const { from, seq } = joined;
+      const records = [JSON.stringify(joined), ...rest.map((each) => JSON.stringify(this.read(each)))];
       return {
         records,
         placed: (offsets) => {
-          this.#entries = [{ from, seq }, ...rest].map((each, i) => ({ ...each, offset: offsets[i] }));
+          this.#entries = [joined, ...rest].map((each, i) => ({
+            from: each.from,
+            seq: each.seq,
+            offset: offsets[i],
+          }));
+          this.#written = this.#entries.length;
         },
       };
     });

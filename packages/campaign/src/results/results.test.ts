@@ -295,6 +295,29 @@ test('what is added while a journal is put together is kept', async (t) => {
   await again.close();
 });
 
+test('what the disk does not take is kept and sent, and written with the next message', async (t) => {
+  const path = join(folder(t), 'o');
+  const outbox = new Outbox(path);
+  await outbox.add(message(1));
+  const append = t.mock.method(Journal.prototype, 'append', () => {
+    throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  });
+  for (const seq of [2, 3]) await assert.rejects(outbox.add(message(seq)), { code: 'ENOSPC' });
+  assert.deepEqual(
+    outbox.messages.map(({ seq, delta }) => [seq, delta.counters.sent]),
+    [1, 2, 3].map((seq) => [seq, seq]),
+  );
+  append.mock.restore();
+  await outbox.add(message(4));
+  await outbox.close();
+  const again = new Outbox(path);
+  assert.deepEqual(
+    again.messages,
+    [1, 2, 3, 4].map((seq) => message(seq)),
+  );
+  await again.close();
+});
+
 test('journals of other campaigns are deleted when nobody has written them for a week', (t) => {
   const path = folder(t);
   const days = (count: number): Date => new Date(Date.now() - count * 86_400_000);
