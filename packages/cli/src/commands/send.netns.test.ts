@@ -78,6 +78,17 @@ for (const engine of ['packet', 'xdp']) {
   });
 }
 
+test('a frame without a source comes from the MAC address of the interface', { skip }, async () => {
+  const [{ address: own }] = JSON.parse(near.run('ip', '-j', 'link', 'show', 'va').stdout) as [
+    { address: string },
+  ];
+  const frame = `ether(${TO})/arp(senderMac=${own},senderIp=10.0.0.9,targetIp=10.0.0.2)`;
+  const [sent, answer] = objects(await send('--wait', '5s', frame, '--json'));
+  assert.deepEqual([sent['eth.src'], answer['eth.dst']], [own, own]);
+  const given = `ether(source=00:00:00:00:00:00,${TO})/udp`;
+  assert.equal(objects(await send(given, '--json'))[0]['eth.src'], '00:00:00:00:00:00');
+});
+
 test('nobody answers: exit code 1; JSON is that of decode', { skip }, async () => {
   const frame = `ether(${FROM})/arp(senderMac=02:00:00:00:00:09,senderIp=10.0.0.9,targetIp=10.0.0.77)`;
   const end = await send('--wait', '200ms', frame, '--json');

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { OptionError } from 'etherconn';
 import { decodeFrame } from 'etherconn/capture';
 import { build, type FrameParts, parse, show } from 'etherconn/frames';
-import { printFrame } from 'etherconn/wire';
+import { formatMac, printFrame } from 'etherconn/wire';
 import { ExitCode } from '../exit-code.ts';
 import { Interruption } from '../interruption.ts';
 import { LineOutput } from '../line-output.ts';
@@ -60,7 +60,8 @@ export function sendCommand(): Command {
     .addHelpText(
       'after',
       `
-Layers and fields have the names of etherconn/frames. What is not given is filled in: lengths, types, checksums.
+Layers and fields have the names of etherconn/frames. What is not given is filled in: lengths, types, checksums,
+and as source the interface's MAC address. --dry-run does not look at the interface: it prints 00:00:00:00:00:00.
 
 Examples:
   etherconn send eth0 --dry-run 'ether/ipv4(source=10.0.0.1,destination=10.0.0.2)/udp(destinationPort=53)/"hello"'
@@ -78,7 +79,7 @@ async function send(interfaceName: string, texts: readonly string[], options: Se
   const parts = texts.map((text) =>
     options.hex === true ? [parseHexFrame('FRAME', text)] : parseFrameText('FRAME', text),
   );
-  const frames = parts.map(buildFrame);
+  const frames = parts.map((each) => buildFrame(each));
   const output = new LineOutput(process.stdout);
   if (options.dryRun === true) {
     for (const frame of frames) {
@@ -88,14 +89,19 @@ async function send(interfaceName: string, texts: readonly string[], options: Se
     await output.flush();
     return ExitCode.OK;
   }
-  return sendFrames(interfaceName, frames, options, output);
+  return sendFrames(interfaceName, parts, options, output);
 }
 
-function buildFrame(parts: FrameParts): Uint8Array {
-  const [first] = parts;
+/** Throws a ScenarioError for what is no frame. A frame that names no source has `source`. */
+function buildFrame(parts: FrameParts, source?: string): Uint8Array {
+  const [first, ...others] = parts;
   if (typeof first === 'string' || (!(first instanceof Uint8Array) && first?.layer !== 'ether'))
     throw new ScenarioError('FRAME', "must begin with the layer 'ether', or with hex(…)");
-  const frame = built(parts);
+  const frame = built(
+    first instanceof Uint8Array || source === undefined
+      ? parts
+      : [{ ...first, source: first.source ?? source }, ...others],
+  );
   if (frame.length >= HEADER) return frame;
   throw new ScenarioError('FRAME', `must have at least ${HEADER} bytes, got ${frame.length}`);
 }
@@ -111,7 +117,7 @@ function built(parts: FrameParts): Uint8Array {
 
 async function sendFrames(
   interfaceName: string,
-  frames: readonly Uint8Array[],
+  parts: readonly FrameParts[],
   options: SendOptions,
   output: LineOutput,
 ): Promise<number> {
@@ -125,6 +131,8 @@ async function sendFrames(
   const { signal } = interruption;
   const opened = await openEngine({ engine, interfaceName, netns, seed: 0 });
   const { relay } = opened;
+  const own = formatMac(relay.hardwareAddress);
+  const frames = parts.map((each) => buildFrame(each, own));
   const say = (direction: 'out' | 'in', frame: Uint8Array, after: number | null): void => {
     const line = after === null ? printFrame(frame) : `${after.toFixed(3)} ms  ${printFrame(frame)}`;
     const about = after === null ? { direction } : { direction, after };
@@ -134,14 +142,13 @@ async function sendFrames(
         : `${direction === 'out' ? '>' : '<'} ${line}`,
     );
   };
-  const asking =
-    wait === undefined
-      ? null
-      : new Asking(relay, frames, ({ frame, after }) => {
-          if (after !== null || options.all === true) say('in', frame, after);
-        });
+  let asking: InstanceType<typeof Asking> | undefined;
   let [sent, bytes] = [0, 0];
   try {
+    if (wait !== undefined)
+      asking = new Asking(relay, frames, ({ frame, after }) => {
+        if (after !== null || options.all === true) say('in', frame, after);
+      });
     const pause = async (time: number): Promise<void> => {
       await sleep(time, undefined, { signal }).catch(() => {});
     };
@@ -159,7 +166,7 @@ async function sendFrames(
       }
     }
     const end = relay.clock.now() + (wait ?? 0);
-    while (!signal.aborted && asking !== null && relay.clock.now() < end) {
+    while (!signal.aborted && asking !== undefined && relay.clock.now() < end) {
       if (asking.settled && options.all !== true) break;
       await pause(Math.min(10, Math.max(1, end - relay.clock.now())));
     }
@@ -169,10 +176,10 @@ async function sendFrames(
     await opened.close();
     interruption.close();
   }
-  const answered = asking === null ? '' : `, ${asking.answered} of ${frames.length} answered`;
+  const answered = asking === undefined ? '' : `, ${asking.answered} of ${frames.length} answered`;
   if (options.json !== true)
     output.line(`${sent} ${sent === 1 ? 'frame' : 'frames'} sent, ${bytes} bytes${answered}`);
   await output.flush();
   if (interruption.exitCode !== undefined) return interruption.exitCode;
-  return asking !== null && asking.answered === 0 ? ExitCode.ERROR : ExitCode.OK;
+  return asking?.answered === 0 ? ExitCode.ERROR : ExitCode.OK;
 }

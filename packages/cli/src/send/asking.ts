@@ -8,6 +8,7 @@ import {
   SharedEtherConn,
 } from 'etherconn';
 import { type Frame, find, isAnswerTo, parse } from 'etherconn/frames';
+import { formatMac } from 'etherconn/wire';
 
 /** The mirror's own: not that of any frame, as far as anybody can tell. */
 const LISTENER_MAC = '02:ec:fe:fe:fe:fd';
@@ -85,7 +86,8 @@ export class Asking {
 
   #answerFor(frame: Frame): void {
     const mac = find(frame, 'ether')?.source;
-    if (mac === undefined || isGroup(mac)) return;
+    // The kernel answers for the interface's own MAC address, and a relay refuses to take it away.
+    if (mac === undefined || isGroup(mac) || mac === formatMac(this.#relay.hardwareAddress)) return;
     const vlans = frame.flatMap((layer) => (layer.layer === 'vlan' ? [layer.id ?? 0] : []));
     const [v4, v6] = [find(frame, 'ipv4')?.source, find(frame, 'ipv6')?.source];
     try {
