@@ -3,7 +3,7 @@
  * real runs over a network in memory. Needs Debian's chromium, and script of util-linux for the terminal.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,8 +27,15 @@ parts:
 failIf: [calls.loss>2%, calls.p99>60ms, leases.leases<100]
 `;
 
+const UDP =
+  'udp send mem --engine memory --from 10.0.0.10+100 --to 10.0.0.2 --rate 2kpps --impair loss=0.5%,delay=3ms';
+
 try {
   writeFileSync(join(folder, 'scenario.yaml'), SCENARIO);
+  await campaign();
+  const udp = await onTerminal(
+    `stty cols ${COLUMNS} rows 30; node ${bin} ${UDP} --duration 20s --report udp.html`,
+  );
   const slower = ['--set', 'memory.impair=loss=0.3%,delay=4ms,jitter=1ms', '--report', 'after.html'];
   const [seen] = await Promise.all([
     onTerminal(`stty cols ${COLUMNS} rows 30; node ${bin} run scenario.yaml --report before.html`),
@@ -37,7 +44,14 @@ try {
   spawnSync('node', [bin, 'compare', 'before.html', 'after.html', '--report', 'compare.html'], {
     cwd: folder,
   });
-  writeFileSync(join(folder, 'live.html'), terminalPage('etherconn run scenario.yaml', lastFrame(seen)));
+  writeFileSync(
+    join(folder, 'live.html'),
+    terminalPage('etherconn run scenario.yaml', lastFrame(seen, 'calls')),
+  );
+  writeFileSync(
+    join(folder, 'udp-live.html'),
+    terminalPage(`etherconn ${UDP.slice(0, 80)} …`, lastFrame(udp, 'latency')),
+  );
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu'],
@@ -49,13 +63,43 @@ try {
     await page.close();
   };
   await shoot('live.html', 'dark', 'run-live.png');
+  await shoot('udp-live.html', 'dark', 'udp-live.png');
   for (const scheme of ['light', 'dark']) {
     await shoot('before.html', scheme, `run-report-${scheme}.png`, 1400);
+    await shoot('udp.html', scheme, `udp-report-${scheme}.png`, 1250);
+    await shoot('campaign.html', scheme, `campaign-report-${scheme}.png`, 1640);
     await shoot('compare.html', scheme, `compare-report-${scheme}.png`, 1250);
   }
   await browser.close();
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** A campaign of four agents, one of which is killed while clients come. */
+async function campaign() {
+  spawnSync('node', [bin, 'init', 'campaign.yaml', '--template', 'campaign'], { cwd: folder });
+  const agents = ['--interfaces', 'north,east,south,west', '--engine', 'memory', '--state', 'state'];
+  const args = [bin, 'campaign', 'run', 'campaign.yaml', ...agents, '--report', 'campaign.html'];
+  const run = spawn('node', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  run.stderr.setEncoding('utf8').on('data', (text) => {
+    if (text.includes('running')) setTimeout(() => process.kill(agentOf(run.pid, 'east'), 'SIGKILL'), 4500);
+  });
+  await ended(run);
+}
+
+/** The process of an agent that a campaign has started. */
+function agentOf(parent, name) {
+  for (const pid of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      if (words.includes(name) && words.includes('agent') && status.includes(`PPid:\t${parent}\n`))
+        return Number(pid);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  throw new Error(`there is no agent ${name}`);
 }
 
 function ended(child) {
@@ -81,8 +125,8 @@ async function onTerminal(command) {
 }
 
 /** What the view showed while everything was under way: a few seconds before the end. */
-function lastFrame(text) {
-  const frames = text.split(`${ESCAPE}[J`).filter((frame) => frame.includes('calls'));
+function lastFrame(text, word) {
+  const frames = text.split(`${ESCAPE}[J`).filter((frame) => frame.includes(word));
   return frames[Math.max(0, frames.length - 5)]
     .replaceAll('\r', '')
     .replace(new RegExp(`${ESCAPE}\\[\\d*A`), '')

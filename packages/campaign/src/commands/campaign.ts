@@ -25,7 +25,7 @@ import type { Plan } from '../coordinator/plan.ts';
 import type { Snapshot } from '../coordinator/snapshot.ts';
 import { StateFile } from '../coordinator/state-file.ts';
 import type { Hub } from '../hub/hub.ts';
-import { EmbeddedServer } from '../hub/nats-server.ts';
+import { EmbeddedServer, localServer } from '../hub/nats-server.ts';
 import { COORDINATOR, makeKeys, serverConfig, WATCHER } from '../hub/server-config.ts';
 import { readCampaign } from '../plan/campaign-file.ts';
 import { infoOf, outcomeOf, Timeline } from '../plan/result.ts';
@@ -45,7 +45,10 @@ type RunOptions = CommonOptions &
 export function campaignCommand(): Command {
   const command = new Command('campaign').description('run one scenario on many machines');
   const withConnection = (each: Command): Command =>
-    addConnectionOptions(each, `NATS server (default: ${DEFAULT_URL})`);
+    addConnectionOptions(
+      each,
+      `NATS server (default: that of a campaign on this machine, or ${DEFAULT_URL})`,
+    );
   const run = new Command('run')
     .description('coordinate a campaign to its end')
     .argument('<file>', 'the campaign, as YAML')
@@ -70,6 +73,7 @@ export function campaignCommand(): Command {
     withConnection(
       new Command(name).description(description).argument('[id]', 'the campaign; default: the current one'),
     )
+      .option('--state <folder>', 'where a campaign on this machine keeps what must survive')
       .option('--json', 'print JSON')
       .option('--verbose', 'print where an error comes from');
   type PlainOptions = Connected & { readonly json?: true };
@@ -121,6 +125,13 @@ async function act(options: { readonly verbose?: true }, work: () => Promise<num
   process.exitCode = await guarded(options.verbose === true, work);
 }
 
+/** The server of the options; without one, that of a campaign that runs on this machine. */
+function connectHere(name: string, options: Connected): Promise<Hub> {
+  const own =
+    options.nats === undefined ? localServer(serverFolder(stateFolder(options.state)), name) : undefined;
+  return connectAs(name, { ...options, ...own });
+}
+
 const say = (text: string): void => void process.stderr.write(`etherconn: ${text}\n`);
 
 async function runCampaign(file: string, options: RunOptions): Promise<number> {
@@ -137,6 +148,10 @@ async function runCampaign(file: string, options: RunOptions): Promise<number> {
       'there are no agents: give --interfaces eth0,eth1 for agents on this machine, or --nats URL for those that wait at a server',
     );
   }
+  if (localServer(serverFolder(state), COORDINATOR) !== undefined)
+    throw new CampaignError(
+      `a campaign is under way in ${state}; wait for its end, or name another folder with --state`,
+    );
   const server = await EmbeddedServer.start(serverFolder(state), localNames(interfaces));
   try {
     const agents = new LocalAgents({
@@ -257,7 +272,7 @@ async function status(
   id: string | undefined,
   options: Connected & { readonly json?: true },
 ): Promise<number> {
-  const hub = await connectAs(WATCHER, options);
+  const hub = await connectHere(WATCHER, options);
   try {
     const run = await currentOf(hub, id);
     const entry = await hub.get(bucketOf(run.generation), Key.STATUS);
@@ -272,7 +287,7 @@ async function status(
 }
 
 async function watch(id: string | undefined, options: Connected & { readonly json?: true }): Promise<number> {
-  const hub = await connectAs(WATCHER, options);
+  const hub = await connectHere(WATCHER, options);
   const output = new LineOutput(process.stdout);
   const interruption = new Interruption();
   try {
@@ -298,7 +313,7 @@ async function watch(id: string | undefined, options: Connected & { readonly jso
 
 /** Works without the coordinator, too: agents look at the record. */
 async function stop(id: string | undefined, options: Connected): Promise<number> {
-  const hub = await connectAs(COORDINATOR, options);
+  const hub = await connectHere(COORDINATOR, options);
   try {
     const run = await currentOf(hub, id);
     if (isOver(run)) throw new CampaignError(`campaign ${run.run} is over`);

@@ -80,6 +80,21 @@ export class EmbeddedServer {
   }
 }
 
+/** The server that {@link EmbeddedServer} has started with that folder, while it runs: its URL and a client's key. */
+export function localServer(folder: string, name: string): { nats: string; creds: string } | undefined {
+  try {
+    const ports = join(folder, 'ports');
+    // 'nats-server_PID.ports': a server that was killed has left it.
+    const [file] = readdirSync(ports);
+    const [pid] = /\d+/.exec(file)!;
+    if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(join(folder, 'nats.conf'))) return undefined;
+    const { nats } = JSON.parse(readFileSync(join(ports, file), 'utf8')) as { nats: string[] };
+    return { nats: nats[0], creds: join(folder, `${name}.nk`) };
+  } catch {
+    return undefined;
+  }
+}
+
 async function portOf(folder: string, child: ChildProcess, errors: () => string): Promise<string> {
   const end = Date.now() + START_TIMEOUT;
   while (Date.now() < end) {
