@@ -33,8 +33,10 @@ export class Stage {
     const stage = new Stage();
     try {
       await stage.#build(agents);
-      for (let i = 0; i < agents; i++)
-        stage.startAgent(i, { clockOffset: clockOffsets[`a${i + 1}`] ?? 0, unfenced, engine });
+      const starts = stage.agents.map(({ name }, i) =>
+        stage.startAgent(i, { clockOffset: clockOffsets[name] ?? 0, unfenced, engine }),
+      );
+      await Promise.all(starts);
       return stage;
     } catch (error) {
       await stage.close();
@@ -143,22 +145,19 @@ export class Stage {
     rmSync(this.store, { recursive: true, force: true });
   }
 
-  startAgent(index, { clockOffset = 0, unfenced = false, engine = 'auto' } = {}) {
+  /** Resolves when it waits for campaigns. */
+  async startAgent(index, { clockOffset = 0, unfenced = false, engine = 'auto' } = {}) {
     const agent = this.agents[index];
     const { name, namespace, there } = agent;
-    const child = spawnWithUs(
+    agent.child = await this.#start(
       namespace,
+      'waits for campaigns',
       process.execPath,
       ...[tool, 'agent', 'eth0', '--name', name, '--engine', engine, '--verbose'],
       ...['--nats', `nats://${there}:${PORT}`, '--creds', join(this.keys, `${name}.nk`)],
       ...['--state', join(this.folder, name), '--test-clock-offset', `${clockOffset}`],
       ...(unfenced ? ['--test-unfenced'] : []),
     );
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk) => this.log.push(`${chunk}`));
-    agent.child = child;
-    this.#children.push(child);
-    return agent;
   }
 
   /** Begins to coordinate; resolves when all clients have been told when to start. */
