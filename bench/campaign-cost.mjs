@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { systemClock } from 'etherconn/link';
+import { COORDINATOR, makeKeys, serverConfig, WATCHER } from '../packages/campaign/dist/hub/server-config.js';
 import { Agent, Coordinator, connectNats } from '../packages/campaign/dist/index.js';
 import { QuietExecutor } from '../packages/campaign/dist/test-support/quiet-executor.js';
 import { epochOf } from '../packages/cli/dist/parts.js';
@@ -31,7 +32,12 @@ const connection = { timeout: 3000, pingInterval: 1000 };
 /** Agents in this process, which says on demand what processor time it has used. */
 async function beAgents(names) {
   for (const name of names) {
-    const hub = await connectNats({ ...connection, url: values.url, name });
+    const hub = await connectNats({
+      ...connection,
+      url: values.url,
+      name,
+      creds: credsOf(values.folder, name),
+    });
     const executor = new QuietExecutor(systemClock);
     const folder = join(values.folder, name);
     new Agent({
@@ -77,13 +83,22 @@ async function traffic(monitor) {
   return in_msgs + out_msgs;
 }
 
-async function startServer(folder) {
+const credsOf = (folder, name) => join(folder, `${name}.nk`);
+
+/** As campaigns have it: an account with permissions for each client. */
+async function startServer(folder, names) {
   const config = join(folder, 'nats.conf');
   const [port, http] = [14_222, 18_222];
-  writeFileSync(
-    config,
-    `listen: "127.0.0.1:${port}"\nhttp: "127.0.0.1:${http}"\njetstream { store_dir: "${join(folder, 'store')}" }\n`,
-  );
+  const keys = Object.fromEntries([COORDINATOR, WATCHER, ...names].map((name) => [name, makeKeys()]));
+  for (const [name, { seed }] of Object.entries(keys)) writeFileSync(credsOf(folder, name), seed);
+  const text = serverConfig({
+    listen: `127.0.0.1:${port}`,
+    storeFolder: join(folder, 'store'),
+    coordinator: keys[COORDINATOR].publicKey,
+    watcher: keys[WATCHER].publicKey,
+    agents: Object.fromEntries(names.map((name) => [name, keys[name].publicKey])),
+  });
+  writeFileSync(config, `${text}\nhttp: "127.0.0.1:${http}"\n`);
   const child = spawn('nats-server', ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
   await new Promise((resolve, reject) => {
     child.stderr.on('data', (chunk) => `${chunk}`.includes('Server is ready') && resolve());
@@ -94,11 +109,14 @@ async function startServer(folder) {
 
 async function measure(count, clients) {
   const folder = mkdtempSync(join(tmpdir(), 'etherconn-cost-'));
-  const server = await startServer(folder);
   const names = Array.from({ length: count }, (_, i) => `a${i}`);
+  const server = await startServer(folder, names);
   const agents = await startAgents(names, server.url, folder);
   try {
-    const hub = await connectNats({ ...connection, url: server.url, name: 'coordinator' });
+    const hub = await connectNats({
+      ...{ ...connection, url: server.url, name: COORDINATOR },
+      creds: credsOf(folder, COORDINATOR),
+    });
     const plan = {
       ...{ name: 'cost', scenario: null, clients, clientsPerRange: clients / 1000, seed: 1 },
       ...{ policy: 'reassign', lease: 9000, margin: 200, clockLimit: 1000, step: 2000 },
