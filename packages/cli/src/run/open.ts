@@ -1,12 +1,11 @@
 import { MemoryRelay } from 'etherconn';
 import { DhcpResponder, memoryServerPlan } from '../dhcp/server/dhcp-responder.ts';
 import { DhcpServer } from '../dhcp/server/dhcp-server.ts';
-import { Delta } from '../metrics/delta.ts';
 import type { NamedFlow, PartTally } from '../metrics/result.ts';
 import { pingTargets } from '../ping/ping-work.ts';
 import type { Client } from '../runner/client.ts';
-import { type Engine, LinkCounters } from '../runner/engine.ts';
-import { Runner } from '../runner/runner.ts';
+import { countedRun } from '../runner/counted-run.ts';
+import type { Engine } from '../runner/engine.ts';
 import { epochOf } from '../runner/wall-clock.ts';
 import { DRAIN, type Work } from '../runner/work.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -106,19 +105,14 @@ export async function openScenario(
           });
         }),
       );
-      const total = new Delta();
       const drain = receiving.length + sending.length === 0 ? 0 : DRAIN;
-      const { length, interrupted } = await new Runner({
-        clock,
-        clients: [...clients, new LinkCounters(engine), ...(waitsForever(parts) ? [FOR_EVER] : [])],
+      const { total, length, interrupted } = await countedRun(engine, {
+        clients: waitsForever(parts) ? [...clients, FOR_EVER] : clients,
         startAt,
         ...(drain === 0 ? {} : { drain }),
         signal: stop,
-        onSecond(second) {
-          total.merge(second.delta);
-          onSecond(second);
-        },
-      }).run();
+        onSecond,
+      });
       for (const part of running) await part.finish?.();
       if (onFailure !== undefined)
         for (const { plan: each, failures } of running)
