@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseThreshold, type Threshold } from '../metrics/threshold.ts';
 import type { EngineName } from '../runner/engine.ts';
+import { parseSeed } from '../scenario/quantity.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { type MetricsAddress, parseMetricsAddress } from '../views/metrics-address.ts';
 
@@ -115,9 +116,4 @@ function parseLimit(option: string, text: string, parts: boolean): Threshold {
       `'${threshold.part}' would be a part of a scenario: those are of etherconn run`,
     );
   return threshold;
-}
-
-export function parseSeed(option: string, text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new ScenarioError(option, `must be a whole number from 0, got '${text}'`);
 }

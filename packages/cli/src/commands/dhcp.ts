@@ -2,12 +2,11 @@ import { Command } from 'commander';
 import { type ClientOption, parseClientOption } from '../dhcp/client-options.ts';
 import { CLIENTS_MAX, DEFAULT_IN_FLIGHT } from '../dhcp/fleet-plan.ts';
 import { parseImpairments } from '../scenario/impairments.ts';
-import { parseCount, parseDuration, parseRatio } from '../scenario/quantity.ts';
-import { parseMacRange, parseVlanRange, type Range } from '../scenario/range.ts';
+import { parseCount, parseDuration, parseRatio, parseWhole } from '../scenario/quantity.ts';
+import { parseMacRange, parseUnicastMac, parseVlanRange, type Range } from '../scenario/range.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { addCommonOptions, type CommonOptions, defaulted, parsed, repeated } from './common-options.ts';
 import { guarded } from './failure.ts';
-import { parseUnicastMac } from './unicast-mac.ts';
 
 const DEFAULT_MAC = '02:ec:00:00:00:01';
 const DEFAULT_RATE = 100;
@@ -77,7 +76,12 @@ export function dhcpCommand(): Command {
         '4s',
       ),
     )
-    .option('--retries <n>', 'how often a message is sent again', parsed(parseRetries), 4)
+    .option(
+      '--retries <n>',
+      'how often a message is sent again',
+      parsed((option, text) => parseWhole(option, text, 0, 20)),
+      4,
+    )
     .option('--leases <file>', 'write what each client has at the end as CSV')
     .option(
       '--lease-time <time>',
@@ -150,9 +154,4 @@ function check({ engine, impair, leaseTime, flap, duration, vlan, clients }: Dhc
 
 function parseStarts(option: string, text: string): number {
   return text === 'max' ? Number.POSITIVE_INFINITY : parseCount(option, text);
-}
-
-function parseRetries(option: string, text: string): number {
-  if (/^\d{1,2}$/.test(text) && Number(text) <= 20) return Number(text);
-  throw new ScenarioError(option, `must be a whole number from 0 to 20, got '${text}'`);
 }

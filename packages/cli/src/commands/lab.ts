@@ -6,9 +6,9 @@ import { ExitCode } from '../exit-code.ts';
 import { Interruption } from '../interruption.ts';
 import { type CableRequest, type LabPlan, parseCable, parseLabName, planCables } from '../lab/lab-plan.ts';
 import { LineOutput } from '../line-output.ts';
-import { parseBitRate, parseCount, parseDuration, parseRatio } from '../scenario/quantity.ts';
+import { parseBitRate, parseCount, parseDuration, parseRatio, parseSeed } from '../scenario/quantity.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
-import { parsed, parseSeed, repeated } from './common-options.ts';
+import { parsed, repeated } from './common-options.ts';
 import { guarded } from './failure.ts';
 
 const MTU_MIN = 68;

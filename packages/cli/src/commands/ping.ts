@@ -1,12 +1,11 @@
 import { Command, Option } from 'commander';
 import { CLIENTS_MAX, PingMachines, type PingPlan } from '../ping/ping-plan.ts';
 import { parseImpairments } from '../scenario/impairments.ts';
-import { parseCount, parseDuration } from '../scenario/quantity.ts';
+import { parseCount, parseDuration, parsePrefix, parseWhole, prefixOf } from '../scenario/quantity.ts';
 import { parseAddressRange, parseMacRange, parseVlanRange, type Range } from '../scenario/range.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { addCommonOptions, type CommonOptions, defaulted, parsed } from './common-options.ts';
 import { guarded } from './failure.ts';
-import { defaultPrefix, parsePrefix } from './prefix.ts';
 
 type AddressRange = ReturnType<typeof parseAddressRange>;
 
@@ -128,7 +127,7 @@ async function ping(interfaceName: string, to: AddressRange, options: PingOption
   const { interval, count, timeout, deadline, ttl, tos } = options;
   const plan: PingPlan = {
     machines,
-    prefix: options.prefix ?? defaultPrefix(machines.version),
+    prefix: prefixOf('--prefix', options.prefix, machines.version),
     gateway,
     interval,
     flood: options.flood === true,
@@ -159,10 +158,4 @@ async function ping(interfaceName: string, to: AddressRange, options: PingOption
     missing: options.reportMissing === true,
   });
   return runSession('ping', options, open, async (engine) => pingWork(engine, plan, lines), lines);
-}
-
-function parseWhole(option: string, text: string, min: number, max: number): number {
-  const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw new ScenarioError(option, `must be a whole number from ${min} to ${max}, got '${text}'`);
 }

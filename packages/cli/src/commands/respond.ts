@@ -3,12 +3,11 @@ import { isIp, parseIp, parseMac } from 'etherconn/wire';
 import { addressNumber } from '../dhcp/address-number.ts';
 import { type ClientOption, parseClientOption } from '../dhcp/client-options.ts';
 import { macOf } from '../scenario/default-mac.ts';
-import { parseDuration } from '../scenario/quantity.ts';
-import { parseAddressRange, parseVlanRange, type Range } from '../scenario/range.ts';
+import { parseDuration, parseLeaseTime } from '../scenario/quantity.ts';
+import { parseAddressRange, parseUnicastMac, parseVlanRange, type Range } from '../scenario/range.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { addCommonOptions, type CommonOptions, defaulted, parsed, repeated } from './common-options.ts';
 import { guarded } from './failure.ts';
-import { parseUnicastMac } from './unicast-mac.ts';
 
 type AddressRange = ReturnType<typeof parseAddressRange>;
 
@@ -45,7 +44,6 @@ interface Pool {
   readonly size: number;
 }
 
-const FOREVER = 0xffffffff;
 const POOL_MAX = 1_048_576;
 const ADDRESSES_MAX = 1_048_576;
 const VLANS_MAX = 65_536;
@@ -71,9 +69,9 @@ function dhcpCommand(): Command {
       ),
     )
     .addOption(defaulted('--pool <range>', 'addresses to give', parsePool, '10.64.1.1-10.64.255.254'))
-    .addOption(defaulted('--lease-time <time>', 'how long leases last, or forever', parseLease, '1h'))
+    .addOption(defaulted('--lease-time <time>', 'how long leases last, or forever', parseLeaseTime, '1h'))
     .addOption(
-      defaulted('--decline-time <time>', 'how long nobody gets a declined address', parseLease, '10m'),
+      defaulted('--decline-time <time>', 'how long nobody gets a declined address', parseLeaseTime, '10m'),
     )
     .option('--router <addresses>', 'routers, or none (default: the server)', parsed(parseAddresses))
     .addOption(defaulted('--dns <addresses>', 'name servers', parseAddresses, 'none'))
@@ -236,12 +234,4 @@ function parseAddresses(option: string, text: string): number[] {
       );
     return addressNumber(parseIp(address));
   });
-}
-
-/** Seconds. */
-function parseLease(option: string, text: string): number {
-  if (text === 'forever') return FOREVER;
-  const seconds = parseDuration(option, text) / 1000;
-  if (Number.isInteger(seconds) && seconds >= 1 && seconds < FOREVER) return seconds;
-  throw new ScenarioError(option, `must be whole seconds, or forever, got '${text}'`);
 }

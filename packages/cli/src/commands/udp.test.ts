@@ -259,6 +259,7 @@ test('wrong command lines: exit code 2, one sentence that names the option', asy
     [[...SEND, '--rate', '5'], /^etherconn: --rate: must be a rate like/],
     [[...SEND, '--to', 'fd00::1'], /^etherconn: --to: must be of IPv4 as --from is/],
     [[...SEND, '--size', '63'], /^etherconn: --size: /],
+    [[...SEND, '--prefix', '64'], /^etherconn: --prefix: must be at most 32 with IPv4, got 64$/m],
     [
       [...SEND, '--size', '64', '--vlan', '5'],
       /^etherconn: --size: must be at least 68 over IPv4 with 1 VLAN tag/,

@@ -3,7 +3,15 @@ import { macOf } from '../scenario/default-mac.ts';
 import { FLOWS_MAX, FlowPlan } from '../scenario/flow-plan.ts';
 import { type FrameSizes, parseFrameSizes } from '../scenario/frame-sizes.ts';
 import { parseImpairments } from '../scenario/impairments.ts';
-import { parseCount, parseDuration, parseRate, parseRatio, type Rate } from '../scenario/quantity.ts';
+import {
+  parseCount,
+  parseDuration,
+  parsePrefix,
+  parseRate,
+  parseRatio,
+  prefixOf,
+  type Rate,
+} from '../scenario/quantity.ts';
 import {
   parseAddressRange,
   parseMacRange,
@@ -14,7 +22,6 @@ import {
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { addCommonOptions, type CommonOptions, defaulted, parsed } from './common-options.ts';
 import { guarded } from './failure.ts';
-import { defaultPrefix, parsePrefix } from './prefix.ts';
 
 type AddressRange = ReturnType<typeof parseAddressRange>;
 type Impairments = ReturnType<typeof parseImpairments>;
@@ -150,7 +157,7 @@ async function send(interfaceName: string, options: SendOptions): Promise<number
   checkSend(options, measures);
   const plan = {
     flows,
-    prefix: options.prefix ?? defaultPrefix(flows.version),
+    prefix: prefixOf('--prefix', options.prefix, flows.version),
     gateway,
     sizes: options.size,
     roundTrip: options.roundTrip === true,
@@ -311,7 +318,7 @@ async function receive(
   }
   const { duration, count, gateway, maxFlows } = options;
   const { version } = address;
-  const prefix = options.prefix ?? defaultPrefix(version);
+  const prefix = prefixOf('--prefix', options.prefix, version);
   const plan = { targets, version, prefix, gateway, duration, count, maxFlows, echo: name === 'echo' };
   const [{ runSession }, { receiveWork }] = await Promise.all([
     import('./session.ts'),

@@ -1,4 +1,5 @@
 import { Dhcpv4Op, Dhcpv4Option, parseDhcpv4 } from 'etherconn/wire';
+import { FOREVER } from '../scenario/quantity.ts';
 import { addressNumber } from './address-number.ts';
 
 /** Offsets in a message. */
@@ -9,8 +10,6 @@ const CHADDR = 28;
 const COOKIE = 236;
 const OPTIONS = 240;
 const MAGIC = 0x63825363;
-/** Seconds of a time that does not end. */
-const FOR_EVER = 0xffffffff;
 
 /**
  * What a client heeds of a server's message, read where it lies: one object for all messages. Addresses are 32-bit numbers, 0
@@ -105,5 +104,5 @@ export class ServerMessage {
 
 function seconds(u8: Uint8Array, at: number): number {
   const value = addressNumber(u8, at);
-  return value === FOR_EVER ? Number.POSITIVE_INFINITY : value;
+  return value === FOREVER ? Number.POSITIVE_INFINITY : value;
 }

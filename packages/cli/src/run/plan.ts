@@ -6,7 +6,7 @@ import { common, parseClients } from '../scenario/client-range.ts';
 import { macOf } from '../scenario/default-mac.ts';
 import { FlowPlan } from '../scenario/flow-plan.ts';
 import { parseFrameSizes } from '../scenario/frame-sizes.ts';
-import { parseCount, parseDuration, parseRate, parseRatio } from '../scenario/quantity.ts';
+import { parseCount, parseDuration, parseRate, parseRatio, prefixOf } from '../scenario/quantity.ts';
 import { parseAddressRange, parseMacRange, parsePortRange, parseVlanRange } from '../scenario/range.ts';
 import type {
   ClientRange,
@@ -297,7 +297,7 @@ function sendOf(part: UdpSendPart, shared: AnyPartPlan, { seed }: Whole): UdpSen
     type: 'udp-send',
     send: {
       flows,
-      prefix: prefixOf(part.prefix, flows.version),
+      prefix: prefixOf('prefix', part.prefix, flows.version),
       gateway: part.gateway,
       sizes,
       sizeOption: `parts.${shared.name}.size`,
@@ -333,7 +333,7 @@ function receiveOf(part: UdpReceivePart, shared: AnyPartPlan): UdpReceivePartPla
       return { address: own, mac: mac?.at(n) ?? macOf(own), vlans: vlan?.at(n) ?? [], port: port.at(n) };
     }),
     version: address.version,
-    prefix: prefixOf(part.prefix, address.version),
+    prefix: prefixOf('prefix', part.prefix, address.version),
     gateway: part.gateway,
     maxFlows: countOf('maxFlows', part.maxFlows, 65_536),
   };
@@ -354,7 +354,7 @@ function pingOf(part: PingPart, shared: AnyPartPlan): PingPartPlan {
   const count = part.count === undefined ? undefined : countOf('count', part.count, 0);
   const ping: PingPlan = {
     machines,
-    prefix: prefixOf(part.prefix, machines.version),
+    prefix: prefixOf('prefix', part.prefix, machines.version),
     gateway: part.gateway,
     interval: durationOf(part.interval) ?? 1000,
     flood: part.flood === true,
@@ -368,12 +368,6 @@ function pingOf(part: PingPart, shared: AnyPartPlan): PingPartPlan {
   };
   checkReachable(ping);
   return { ...shared, type: 'ping', ping };
-}
-
-function prefixOf(prefix: number | undefined, version: 4 | 6): number {
-  if (version === 4 && prefix !== undefined && prefix > 32)
-    throw new ScenarioError('prefix', `must be at most 32 with IPv4, got ${prefix}`);
-  return prefix ?? (version === 4 ? 24 : 64);
 }
 
 function durationOf(text: Text | undefined): number | undefined {

@@ -4,6 +4,10 @@ import { ScenarioError } from './scenario-error.ts';
 
 const TIMES: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const PREFIXES: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
+/** Digits of a number that a double keeps exactly. */
+export const SEED_MAX = 999_999_999_999_999;
+/** Seconds of a DHCP lease that does not end (RFC 2131 §3.3). */
+export const FOREVER = 0xffffffff;
 
 /** A time in milliseconds: '500ms', '10s', '2m', '1h'; a number alone is seconds. */
 export function parseDuration(option: string, text: string): number {
@@ -42,6 +46,40 @@ export function parseRate(option: string, text: string): Rate {
   const value = match === null ? 0 : Number(match[1]) * PREFIXES[match[2]];
   if (value > 0) return { value, unit: 'pps' };
   throw new ScenarioError(option, `must be a rate like 1000pps, 10kpps, 100Mbps or max, got '${text}'`);
+}
+
+/** A whole number of a small range, in digits alone: '0', '64'. */
+export function parseWhole(option: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new ScenarioError(option, `must be a whole number from ${min} to ${max}, got '${text}'`);
+}
+
+/** The number that random choices follow from. */
+export function parseSeed(option: string, text: string): number {
+  return parseWhole(option, text, 0, SEED_MAX);
+}
+
+/** The length of a network prefix, of either version of IP; {@link prefixOf} checks it against the addresses. */
+export function parsePrefix(option: string, text: string): number {
+  const length = Number(text);
+  if (/^\d{1,3}$/.test(text) && length >= 1 && length <= 128) return length;
+  throw new ScenarioError(option, `must be a number of bits from 1 to 32, with IPv6 to 128, got '${text}'`);
+}
+
+/** The length of the prefix of machines with such addresses, given or not. */
+export function prefixOf(option: string, length: number | undefined, version: 4 | 6): number {
+  if (version === 4 && length !== undefined && length > 32)
+    throw new ScenarioError(option, `must be at most 32 with IPv4, got ${length}`);
+  return length ?? (version === 4 ? 24 : 64);
+}
+
+/** A lease time in seconds, as DHCP servers give it: '10m', '1h' or 'forever'. */
+export function parseLeaseTime(option: string, text: string): number {
+  if (text === 'forever') return FOREVER;
+  const seconds = parseDuration(option, text) / 1000;
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds < FOREVER) return seconds;
+  throw new ScenarioError(option, `must be whole seconds, or forever, got '${text}'`);
 }
 
 /** A part of a whole, 0 to 1: '0.01%'. */

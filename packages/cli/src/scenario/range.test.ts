@@ -2,8 +2,25 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { macRangeOf } from './default-mac.ts';
 import { parseFrameSizes } from './frame-sizes.ts';
-import { parseCount, parseDuration, parseRate, parseRatio } from './quantity.ts';
-import { parseAddressRange, parseMacRange, parsePortRange, parseVlanRange, type Range } from './range.ts';
+import {
+  parseCount,
+  parseDuration,
+  parseLeaseTime,
+  parsePrefix,
+  parseRate,
+  parseRatio,
+  parseSeed,
+  parseWhole,
+  prefixOf,
+} from './quantity.ts';
+import {
+  parseAddressRange,
+  parseMacRange,
+  parsePortRange,
+  parseUnicastMac,
+  parseVlanRange,
+  type Range,
+} from './range.ts';
 
 const all = <T>(range: Range<T>): T[] => Array.from({ length: range.count }, (_, n) => range.at(n));
 
@@ -111,6 +128,19 @@ test('errors name the option and what is allowed', () => {
     [() => parseDuration('--duration', '-1s'), /^--duration: must be a time/],
     [() => parseCount('--count', '1.5'), /^--count: must be a whole number from 1/],
     [() => parseRatio('--loss', '101%'), /^--loss: must be a percentage/],
+    [() => parseUnicastMac('--mac', '01:00:5e:00:00:01'), /^--mac: must be one MAC address, and no group's/],
+    [() => parseUnicastMac('--mac', '02:00:00:00:00:01+2'), /^--mac: must be one MAC address/],
+    [
+      () => parseWhole('--retries', '21', 0, 20),
+      /^--retries: must be a whole number from 0 to 20, got '21'$/,
+    ],
+    [() => parseSeed('--seed', '-1'), /^--seed: must be a whole number from 0 to 999999999999999, got '-1'$/],
+    [
+      () => parsePrefix('--prefix', '129'),
+      /^--prefix: must be a number of bits from 1 to 32, with IPv6 to 128/,
+    ],
+    [() => prefixOf('--prefix', 64, 4), /^--prefix: must be at most 32 with IPv4, got 64$/],
+    [() => parseLeaseTime('--lease-time', '1.5s'), /^--lease-time: must be whole seconds, or forever/],
   ] as const) {
     assert.throws(parse, { message });
   }
@@ -126,6 +156,10 @@ test('quantities', () => {
   assert.deepEqual(parseRate('-', '100mbit'), { value: 1e8, unit: 'bps' });
   assert.equal(parseRate('-', 'max').value, Number.POSITIVE_INFINITY);
   assert.equal(parseRatio('-', '0.01%'), 0.0001);
+  assert.equal(parseSeed('-', '999999999999999'), 999_999_999_999_999);
+  assert.deepEqual([parseLeaseTime('-', '10m'), parseLeaseTime('-', 'forever')], [600, 0xffffffff]);
+  assert.deepEqual([prefixOf('-', undefined, 4), prefixOf('-', undefined, 6)], [24, 64]);
+  assert.deepEqual([prefixOf('-', 32, 4), prefixOf('-', 64, 6)], [32, 64]);
   const imix = parseFrameSizes('-', 'imix');
   assert.equal(imix.sizes.filter((size) => size === 64).length, 7);
   assert.equal(imix.sizes.filter((size) => size === 594).length, 4);

@@ -1,4 +1,4 @@
-import { formatIp, formatMac, isIp, isMac, parseIp, parseMac } from 'etherconn/wire';
+import { formatIp, formatMac, isGroupMac, isIp, isMac, parseIp, parseMac } from 'etherconn/wire';
 import { ScenarioError } from './scenario-error.ts';
 
 /** Values in rows, as numbers: from the first to the last one. */
@@ -121,6 +121,14 @@ export function parseMacRange(option: string, text: string): Range<string> {
     parse: (mac) => (mac.includes(':') && isMac(mac) ? bytesToBig(parseMac(mac)) : undefined),
     make: (value) => formatMac(bigToBytes(value, 6)),
   });
+}
+
+/** The MAC address of one machine, as it was written. */
+export function parseUnicastMac(option: string, text: string): string {
+  const { count, at } = parseMacRange(option, text);
+  if (count !== 1 || isGroupMac(parseMac(at(0))))
+    throw new ScenarioError(option, `must be one MAC address, and no group's, got '${text}'`);
+  return text;
 }
 
 /** IP addresses of one version as text: '10.0.0.1-10.0.0.20', 'fd00::1+20'. */

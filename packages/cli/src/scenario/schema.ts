@@ -3,8 +3,14 @@ import { z } from 'zod';
 import { parseClients } from './client-range.ts';
 import { parseFrameSizes } from './frame-sizes.ts';
 import { parseImpairments } from './impairments.ts';
-import { parseCount, parseDuration, parseRate, parseRatio } from './quantity.ts';
-import { parseAddressRange, parseMacRange, parsePortRange, parseVlanRange } from './range.ts';
+import { parseCount, parseDuration, parseRate, parseRatio, SEED_MAX } from './quantity.ts';
+import {
+  parseAddressRange,
+  parseMacRange,
+  parsePortRange,
+  parseUnicastMac,
+  parseVlanRange,
+} from './range.ts';
 import type { PartType, Scenario } from './scenario.ts';
 import { ScenarioError } from './scenario-error.ts';
 
@@ -79,10 +85,6 @@ const duration: Parse = parseDuration;
 const offset: Parse = (option, value) => (/^0(us|ms|s|m|h)?$/.test(value) ? 0 : parseDuration(option, value));
 const count: Parse = (option, value) => parseCount(option, value);
 const starts: Parse = (option, value) => (value === 'max' ? value : parseCount(option, value));
-const mac: Parse = (option, value) => {
-  if (parseMacRange(option, value).count !== 1 || Number.parseInt(value, 16) % 2 === 1)
-    throw new ScenarioError(option, `must be one MAC address, and no group's, got '${value}'`);
-};
 const address: Parse = (option, value) => {
   if (isIp(value) === 0) throw new ScenarioError(option, `must be an IP address, got '${value}'`);
 };
@@ -126,9 +128,12 @@ const dhcp = {
     'Clients of a run that ask at once and have no lease yet, at most. Default: max; 256 with rate: max.',
     [1000],
   ).optional(),
-  macStart: text(mac, 'a MAC address', 'MAC address of client 0; client n has the n-th after it.', [
-    '02:ec:00:00:00:01',
-  ]).optional(),
+  macStart: text(
+    parseUnicastMac,
+    'a MAC address',
+    'MAC address of client 0; client n has the n-th after it.',
+    ['02:ec:00:00:00:01'],
+  ).optional(),
   vlan,
   options: z
     .array(
@@ -330,7 +335,7 @@ const top = {
     .strictObject(memory, { error: said('a map') })
     .meta({ description: 'The network of engine: memory.' })
     .optional(),
-  seed: whole(0, 999_999_999_999_999, 'Number that random choices follow from.').optional(),
+  seed: whole(0, SEED_MAX, 'Number that random choices follow from.').optional(),
   duration: digits(duration, A_TIME, 'When the run ends, for all parts. Default: when each part has ended.', [
     '60s',
   ]).optional(),

@@ -8,7 +8,7 @@ import {
   SharedEtherConn,
 } from 'etherconn';
 import { type Frame, find, isAnswerTo, parse } from 'etherconn/frames';
-import { formatMac } from 'etherconn/wire';
+import { formatMac, isGroupMac, parseMac } from 'etherconn/wire';
 
 /** The mirror's own: not that of any frame, as far as anybody can tell. */
 const LISTENER_MAC = '02:ec:fe:fe:fe:fd';
@@ -106,5 +106,5 @@ export class Asking {
 }
 
 function isGroup(mac: string | undefined): boolean {
-  return mac !== undefined && Number.parseInt(mac, 16) % 2 === 1;
+  return mac !== undefined && isGroupMac(parseMac(mac));
 }

@@ -12,6 +12,7 @@ import {
   parseDhcpv4,
   type Vlan,
 } from 'etherconn/wire';
+import { FOREVER } from '../../scenario/quantity.ts';
 import { addressBytes, addressNumber } from '../address-number.ts';
 import type { ClientOption } from '../client-options.ts';
 import { LeasePool } from './lease-pool.ts';
@@ -43,7 +44,6 @@ export interface Arrival {
   readonly vlans: readonly Vlan[];
 }
 
-export const FOREVER = 0xffffffff;
 const OFFER_TIME = 60_000;
 /** What fits in an Ethernet frame. */
 const LENGTH_MAX = 1472;
