@@ -27,9 +27,9 @@ export { checkScenario } from './run/check.ts';
 export { parseScenarioFile, type ScenarioFile } from './run/file.ts';
 export { keyOffset } from './run/key-offset.ts';
 export { type ClientFailure, type OpenOptions, openScenario } from './run/open.ts';
+export type { PartPlan } from './run/part-plan.ts';
 export {
   outlineOf,
-  type PartPlan,
   type PlanOptions,
   planOf,
   type ScenarioPlan,

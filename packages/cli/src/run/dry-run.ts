@@ -1,7 +1,8 @@
 import type { Range } from '../scenario/range.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { payloadsOf } from '../udp/frames.ts';
-import { type PartPlan, planOf } from './plan.ts';
+import type { PartPlan } from './part-plan.ts';
+import { planOf } from './plan.ts';
 
 /** What a part would do, in the words of `--dry-run`. */
 export interface PlannedPart {

@@ -11,7 +11,8 @@ import { DRAIN, type Work } from '../runner/work.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { UdpStage } from '../udp/stage.ts';
 import { PartClient } from './part-client.ts';
-import { type PartPlan, type PlanOptions, planOf, type ScenarioPlan, type UdpSendPartPlan } from './plan.ts';
+import type { PartPlan, UdpSendPartPlan } from './part-plan.ts';
+import { type PlanOptions, planOf, type ScenarioPlan } from './plan.ts';
 import {
   type LatencyKind,
   type OpenPart,

@@ -1,68 +1,14 @@
-import { parseClientOption } from '../dhcp/client-options.ts';
-import { DEFAULT_IN_FLIGHT, type FleetPlan } from '../dhcp/fleet-plan.ts';
 import { parseThreshold, type Threshold } from '../metrics/threshold.ts';
-import { checkReachable, PingMachines, type PingPlan } from '../ping/ping-plan.ts';
 import { common, parseClients } from '../scenario/client-range.ts';
-import { macOf } from '../scenario/default-mac.ts';
-import { FlowPlan } from '../scenario/flow-plan.ts';
-import { parseFrameSizes } from '../scenario/frame-sizes.ts';
-import { parseCount, parseDuration, parseRate, parseRatio, prefixOf } from '../scenario/quantity.ts';
-import { parseAddressRange, parseMacRange, parsePortRange, parseVlanRange } from '../scenario/range.ts';
-import type {
-  ClientRange,
-  DhcpPart,
-  Part,
-  PingPart,
-  Scenario,
-  Text,
-  UdpReceivePart,
-  UdpSendPart,
-} from '../scenario/scenario.ts';
+import type { ClientRange, Part, Scenario } from '../scenario/scenario.ts';
 import { ScenarioError, ScenarioErrors } from '../scenario/scenario-error.ts';
-import type { ScheduleOptions } from '../scenario/schedule.ts';
-import type { Target } from '../udp/endpoints.ts';
-import { payloadsOf } from '../udp/frames.ts';
-import type { SendPlan } from '../udp/send.ts';
 import { claimOf, conflicts } from './conflicts.ts';
-
-/** What a part does, for the clients of one run. */
-interface AnyPartPlan {
-  readonly name: string;
-  /** Its clients that are in this run, and how many it has in the whole scenario. */
-  readonly clients: ClientRange;
-  readonly ofAll: number;
-  /** Milliseconds from the start of the run; without an end the part ends by itself, or with the run. */
-  readonly begin: number;
-  readonly end?: number | undefined;
-}
-
-export interface DhcpPartPlan extends AnyPartPlan {
-  readonly type: 'dhcp';
-  readonly fleet: FleetPlan;
-  readonly leases?: string | undefined;
-}
-
-export interface UdpSendPartPlan extends AnyPartPlan {
-  readonly type: 'udp-send';
-  readonly send: SendPlan;
-  readonly schedule: Omit<ScheduleOptions, 'frameSize'>;
-}
-
-export interface UdpReceivePartPlan extends AnyPartPlan {
-  readonly type: 'udp-receive' | 'udp-echo';
-  readonly targets: readonly Target[];
-  readonly version: 4 | 6;
-  readonly prefix: number;
-  readonly gateway?: string | undefined;
-  readonly maxFlows: number;
-}
-
-export interface PingPartPlan extends AnyPartPlan {
-  readonly type: 'ping';
-  readonly ping: PingPlan;
-}
-
-export type PartPlan = DhcpPartPlan | UdpSendPartPlan | UdpReceivePartPlan | PingPartPlan;
+import { dhcpOf, macsOf } from './dhcp-part.ts';
+import type { PartPlan, Whole } from './part-plan.ts';
+import { DEFAULT_PORT, durationOf, offsetOf } from './part-values.ts';
+import { pingOf } from './ping-part.ts';
+import { receiveOf, receiversOf } from './udp-receive-part.ts';
+import { sendOf } from './udp-send-part.ts';
 
 /** A scenario as it is run: for all of its clients, or for some. */
 export interface ScenarioPlan {
@@ -82,11 +28,7 @@ export interface PlanOptions {
   readonly seed?: number | undefined;
 }
 
-const DEFAULT_PORT = 9464;
-const DEFAULT_MAC = '02:ec:00:00:00:01';
 const DEFAULT_LEASE = 3_600_000;
-/** Milliseconds that a part sends for when nothing says how long. */
-const DEFAULT_DURATION = 10_000;
 
 /** Clients of one run: each has memory of its own, and the transaction ids of a fleet's have 20 bits for its number. */
 const RUN_MAX = 2 ** 20;
@@ -132,7 +74,7 @@ function plannedFor(scenario: Scenario, options: PlanOptions): ScenarioPlan {
       `must be in 0-${all.count - 1}, got ${clients.first}+${clients.count}`,
     );
   const seed = options.seed ?? scenario.seed ?? 0;
-  const duration = durationOf(scenario.duration);
+  const duration = durationOf('duration', scenario.duration);
   const problems: ScenarioError[] = [];
   const attempt = <T>(path: string, work: () => T): T | undefined => {
     try {
@@ -154,7 +96,10 @@ function plannedFor(scenario: Scenario, options: PlanOptions): ScenarioPlan {
     (text, i) => attempt(`failIf.${i}`, () => thresholdOf(text, scenario)) ?? [],
   );
   if (problems.length > 0) throw new ScenarioErrors(problems);
-  const leaseTime = Math.max(1, Math.round((durationOf(scenario.memory?.leaseTime) ?? DEFAULT_LEASE) / 1000));
+  const leaseTime = Math.max(
+    1,
+    Math.round((durationOf('memory.leaseTime', scenario.memory?.leaseTime) ?? DEFAULT_LEASE) / 1000),
+  );
   return { clients, duration, parts, failIf, leaseTime };
 }
 
@@ -178,17 +123,10 @@ function bare({ option, message }: ScenarioError): string {
   return message.slice(option.length + 2);
 }
 
-interface Whole {
-  readonly all: ClientRange;
-  readonly clients: ClientRange;
-  readonly duration: number | undefined;
-  readonly seed: number;
-}
-
 function partOf(name: string, part: Part, whole: Whole): PartPlan {
   const { all, clients, duration } = whole;
-  const begin = offsetOf(part.begin);
-  const end = durationOf(part.end) ?? duration;
+  const begin = offsetOf('begin', part.begin);
+  const end = durationOf('end', part.end) ?? duration;
   if (duration !== undefined && end !== undefined && end > duration)
     throw new ScenarioError('end', `must not be after the scenario's duration (${duration / 1000}s)`);
   if (end !== undefined && begin >= end)
@@ -205,183 +143,8 @@ function partOf(name: string, part: Part, whole: Whole): PartPlan {
   return part.type === 'udp-send' ? sendOf(part, shared, whole) : receiveOf(part, shared);
 }
 
+/** The clients of a part in the whole scenario: those that it names, or all; of a receiver as many as it has addresses. */
 function ownOf(part: Part, all: ClientRange): ClientRange {
-  return part.clients === undefined ? stationsOf(part, all) : parseClients('clients', `${part.clients}`);
-}
-
-/** The range of a fleet's MAC addresses. */
-function macsOf(part: Part, { count }: ClientRange): string {
-  return `${(part as DhcpPart).macStart ?? DEFAULT_MAC}+${count}`;
-}
-
-/** All clients; of a receiver as many as its ranges have values. */
-function stationsOf(part: Part, all: ClientRange): ClientRange {
-  if (part.type !== 'udp-receive' && part.type !== 'udp-echo') return all;
-  const { address, port, mac, vlan } = part;
-  const ranges = [
-    parseAddressRange('address', address),
-    ...(port === undefined ? [] : [parsePortRange('port', `${port}`)]),
-    ...(mac === undefined ? [] : [parseMacRange('mac', mac)]),
-    ...(vlan === undefined ? [] : [parseVlanRange('vlan', `${vlan}`)]),
-  ];
-  return { first: 0, count: Math.max(...ranges.map(({ count }) => count)) };
-}
-
-function dhcpOf(part: DhcpPart, shared: AnyPartPlan, { all, seed }: Whole): DhcpPartPlan {
-  const { begin, end, clients, ofAll } = shared;
-  const rate = startsOf('rate', part.rate, 100);
-  const inFlight = startsOf(
-    'inFlight',
-    part.inFlight,
-    Number.isFinite(rate) ? Number.POSITIVE_INFINITY : DEFAULT_IN_FLIGHT,
-  );
-  const flap = durationOf(part.flap);
-  if (flap !== undefined && end !== undefined && flap >= end - begin)
-    throw new ScenarioError('flap', 'must be less than the time from begin to end');
-  return {
-    ...shared,
-    type: 'dhcp',
-    leases: part.leases,
-    fleet: {
-      clients: clients.count,
-      first: clients.first,
-      rate: (rate * clients.count) / ofAll,
-      inFlight: Number.isFinite(inFlight) ? Math.max(1, shareOf(inFlight, shared)) : inFlight,
-      mac: parseMacRange('macStart', macsOf(part, all)),
-      vlan: part.vlan === undefined ? undefined : parseVlanRange('vlan', `${part.vlan}`),
-      options: (part.options ?? []).map((text, i) => parseClientOption(`options.${i}`, text)),
-      broadcast: part.broadcast === true,
-      renew: part.renew === true,
-      release: part.release === true,
-      flap,
-      decline: part.decline === undefined ? 0 : parseRatio('decline', part.decline),
-      duration: end === undefined ? undefined : end - begin,
-      timeout: durationOf(part.timeout) ?? 4000,
-      retries: part.retries ?? 4,
-      seed,
-    },
-  };
-}
-
-function sendOf(part: UdpSendPart, shared: AnyPartPlan, { seed }: Whole): UdpSendPartPlan {
-  const { begin, end, clients, ofAll } = shared;
-  const optional = <T>(text: Text | undefined, parse: (option: string, text: string) => T): T | undefined =>
-    text === undefined ? undefined : parse('', `${text}`);
-  const ranges = {
-    from: parseAddressRange('from', part.from),
-    fromPort: parsePortRange('fromPort', `${part.fromPort ?? DEFAULT_PORT}`),
-    fromMac: optional(part.fromMac, parseMacRange),
-    to: parseAddressRange('to', part.to),
-    toPort: parsePortRange('toPort', `${part.toPort ?? DEFAULT_PORT}`),
-    toMac: optional(part.toMac, parseMacRange),
-    vlan: optional(part.vlan, parseVlanRange),
-  };
-  // With no clients in this run it is only checked.
-  const flows = new FlowPlan(ranges, Math.max(1, clients.count), clients.first);
-  const rate = parseRate('rate', part.rate ?? '1kpps');
-  const rampFrom = optional(part.rampFrom, parseRate);
-  const ramp = durationOf(part.ramp);
-  if (rampFrom !== undefined && ramp === undefined) throw new ScenarioError('rampFrom', 'needs ramp');
-  if (rampFrom !== undefined && rampFrom.unit !== rate.unit)
-    throw new ScenarioError('rampFrom', `must be in ${rate.unit} as rate is`);
-  if (ramp !== undefined && rate.value === Number.POSITIVE_INFINITY)
-    throw new ScenarioError('ramp', 'needs a rate to climb to');
-  const sizes = optional(part.size, parseFrameSizes);
-  payloadsOf(sizes, flows.version, flows.flow(flows.first).vlans.length, 'size');
-  const share = clients.count / ofAll;
-  const of = (value: number): number => (share === 0 ? 0 : value * share);
-  const total = part.count === undefined ? undefined : countOf('count', part.count, 0);
-  const duration = end !== undefined ? end - begin : total === undefined ? DEFAULT_DURATION : undefined;
-  return {
-    ...shared,
-    type: 'udp-send',
-    send: {
-      flows,
-      prefix: prefixOf('prefix', part.prefix, flows.version),
-      gateway: part.gateway,
-      sizes,
-      sizeOption: `parts.${shared.name}.size`,
-      roundTrip: part.roundTrip === true,
-      seed,
-    },
-    schedule: {
-      rate: { value: of(rate.value), unit: rate.unit },
-      ...(ramp === undefined ? {} : { ramp, rampFrom: of(rampFrom?.value ?? 0) }),
-      ...(duration === undefined ? {} : { duration }),
-      ...(total === undefined ? {} : { count: shareOf(total, shared) }),
-    },
-  };
-}
-
-/** The share of these clients in a whole number, so that the shares of all clients are the total. */
-function shareOf(total: number, { clients: { first, count }, ofAll }: AnyPartPlan): number {
-  return Math.floor((total * (first + count)) / ofAll) - Math.floor((total * first) / ofAll);
-}
-
-function receiveOf(part: UdpReceivePart, shared: AnyPartPlan): UdpReceivePartPlan {
-  const address = parseAddressRange('address', part.address);
-  const port = parsePortRange('port', `${part.port ?? DEFAULT_PORT}`);
-  const mac = part.mac === undefined ? undefined : parseMacRange('mac', part.mac);
-  const vlan = part.vlan === undefined ? undefined : parseVlanRange('vlan', `${part.vlan}`);
-  const { first, count } = shared.clients;
-  return {
-    ...shared,
-    type: part.type,
-    targets: Array.from({ length: count }, (_, i) => {
-      const n = first + i;
-      const own = address.at(n);
-      return { address: own, mac: mac?.at(n) ?? macOf(own), vlans: vlan?.at(n) ?? [], port: port.at(n) };
-    }),
-    version: address.version,
-    prefix: prefixOf('prefix', part.prefix, address.version),
-    gateway: part.gateway,
-    maxFlows: countOf('maxFlows', part.maxFlows, 65_536),
-  };
-}
-
-function pingOf(part: PingPart, shared: AnyPartPlan): PingPartPlan {
-  const { begin, end, clients } = shared;
-  const ranges = {
-    from: parseAddressRange('from', part.from),
-    fromMac: part.fromMac === undefined ? undefined : parseMacRange('fromMac', part.fromMac),
-    to: parseAddressRange('to', part.to),
-    vlan: part.vlan === undefined ? undefined : parseVlanRange('vlan', `${part.vlan}`),
-  };
-  // With no clients in this run it is only checked.
-  const machines = new PingMachines(ranges, Math.max(1, clients.count), clients.first);
-  if (part.flood === true && part.interval !== undefined)
-    throw new ScenarioError('interval', 'does not go with flood');
-  const count = part.count === undefined ? undefined : countOf('count', part.count, 0);
-  const ping: PingPlan = {
-    machines,
-    prefix: prefixOf('prefix', part.prefix, machines.version),
-    gateway: part.gateway,
-    interval: durationOf(part.interval) ?? 1000,
-    flood: part.flood === true,
-    count,
-    timeout: durationOf(part.timeout) ?? 10_000,
-    deadline: end === undefined ? (count === undefined ? DEFAULT_DURATION : undefined) : end - begin,
-    size: part.size ?? 56,
-    ttl: part.ttl ?? 64,
-    tos: part.tos ?? 0,
-    fragments: part.pmtudisc ?? 'want',
-  };
-  checkReachable(ping);
-  return { ...shared, type: 'ping', ping };
-}
-
-function durationOf(text: Text | undefined): number | undefined {
-  return text === undefined ? undefined : parseDuration('', `${text}`);
-}
-
-function offsetOf(text: Text | undefined): number {
-  return text === undefined || /^0[a-z]*$/.test(`${text}`) ? 0 : parseDuration('begin', `${text}`);
-}
-
-function countOf(option: string, text: Text | undefined, otherwise: number): number {
-  return text === undefined ? otherwise : parseCount(option, `${text}`);
-}
-
-function startsOf(option: string, text: Text | undefined, otherwise: number): number {
-  return text === 'max' ? Number.POSITIVE_INFINITY : countOf(option, text, otherwise);
+  if (part.clients !== undefined) return parseClients('clients', `${part.clients}`);
+  return part.type === 'udp-receive' || part.type === 'udp-echo' ? receiversOf(part) : all;
 }

@@ -12,7 +12,13 @@ import { flowList } from '../udp/flow-list.ts';
 import { receiveAndEcho } from '../udp/receive-work.ts';
 import { UdpReceiver } from '../udp/receiver.ts';
 import type { SendSide } from '../udp/send.ts';
-import type { DhcpPartPlan, PartPlan, PingPartPlan, UdpReceivePartPlan, UdpSendPartPlan } from './plan.ts';
+import type {
+  DhcpPartPlan,
+  PartPlan,
+  PingPartPlan,
+  UdpReceivePartPlan,
+  UdpSendPartPlan,
+} from './part-plan.ts';
 
 /** What latency of a part is: only latencies of one kind may be put together. */
 export type LatencyKind = 'exchange' | 'one way' | 'round trip' | 'ping';

@@ -1,0 +1,39 @@
+import { parseCount, parseDuration } from '../scenario/quantity.ts';
+import type { Text } from '../scenario/scenario.ts';
+import type { AnyPartPlan } from './part-plan.ts';
+
+/** Values of parts, as scenarios have them: a text or a number, or none. */
+
+export const DEFAULT_PORT = 9464;
+/** Milliseconds that a part sends for when nothing says how long. */
+export const DEFAULT_DURATION = 10_000;
+
+export function optionalOf<T>(
+  option: string,
+  text: Text | undefined,
+  parse: (option: string, text: string) => T,
+): T | undefined {
+  return text === undefined ? undefined : parse(option, `${text}`);
+}
+
+export function durationOf(option: string, text: Text | undefined): number | undefined {
+  return optionalOf(option, text, parseDuration);
+}
+
+/** A time that may be 0. */
+export function offsetOf(option: string, text: Text | undefined): number {
+  return text === undefined || /^0[a-z]*$/.test(`${text}`) ? 0 : parseDuration(option, `${text}`);
+}
+
+export function countOf(option: string, text: Text | undefined, otherwise: number): number {
+  return text === undefined ? otherwise : parseCount(option, `${text}`);
+}
+
+export function startsOf(option: string, text: Text | undefined, otherwise: number): number {
+  return text === 'max' ? Number.POSITIVE_INFINITY : countOf(option, text, otherwise);
+}
+
+/** The share of these clients in a whole number, so that the shares of all clients are the total. */
+export function shareOf(total: number, { clients: { first, count }, ofAll }: AnyPartPlan): number {
+  return Math.floor((total * (first + count)) / ofAll) - Math.floor((total * first) / ofAll);
+}
