@@ -50,7 +50,7 @@ const ROOMS = [
 
 /** Rooms of the command from the bottom up. */
 const COMMAND = [
-  ['abortable.ts', 'exit-code.ts', 'interruption.ts', 'line-output.ts', 'system'],
+  ['abortable.ts', 'exit-code.ts', 'interruption.ts', 'line-output.ts', 'seeded-random.ts', 'system'],
   ['scenario'],
   ['filter', 'metrics'],
   ['figures'],

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import type { SecondRates } from '../figures/rates.ts';
 import type { LineOutput } from '../line-output.ts';
 import { Delta } from '../metrics/delta.ts';
+import { SeededRandom } from '../seeded-random.ts';
 import { fleetSecond, runWithParts, udpSecond } from '../test-support/runs.ts';
 import { ndjsonView } from '../views/json.ts';
 import { reportHtml } from '../views/report/report.ts';
@@ -15,15 +16,9 @@ import { changeText, parseChangeLimit } from './limit.ts';
 import { holm, mannWhitney } from './mann-whitney.ts';
 import { type RunFile, readRun } from './run-file.ts';
 
-/** Numbers from 0 to 1 that look random (mulberry32). */
 function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const numbers = new SeededRandom(seed);
+  return () => numbers.next();
 }
 
 test('Mann–Whitney: values of a table, ties, and no difference', () => {

@@ -3,30 +3,16 @@ import { Dhcpv4Type } from 'etherconn/wire';
 import type { Delta } from '../metrics/delta.ts';
 import type { Client } from '../runner/client.ts';
 import { TimerWheel } from '../runner/timer-wheel.ts';
+import { SeededRandom } from '../seeded-random.ts';
 import { ClientFrames, type ClientMessage } from './client-frames.ts';
+import { State } from './client-state.ts';
 import { type FleetPlan, Members, NUMBER_BITS } from './fleet-plan.ts';
 import { Count, type FailureReason, FleetTally } from './fleet-tally.ts';
 import { FleetWire } from './fleet-wire.ts';
 import { InFlight } from './in-flight.ts';
-import { OwnerTable } from './owner-table.ts';
+import { LeaseTable } from './lease-table.ts';
 import type { ServerMessage } from './server-message.ts';
-
-/** Where a client is: RFC 2131 figure 5. */
-export const State = {
-  /** Has not begun, or has what it was to have and no lease. */
-  IDLE: 0,
-  SELECTING: 1,
-  REQUESTING: 2,
-  BOUND: 3,
-  RENEWING: 4,
-  REBINDING: 5,
-  /** Begins again later, or as soon as it is its turn. */
-  WAITING: 6,
-  /** Has given up. */
-  FAILED: 7,
-  /** Has given its lease back at the end. */
-  RELEASED: 8,
-} as const;
+import { TurnQueue } from './turn-queue.ts';
 
 /** Clients that begin, and leases that are given back, before the event loop may look at other things. */
 const BUDGET = 256;
@@ -48,8 +34,6 @@ const PAUSE: Readonly<Record<FailureReason, number>> = {
 const LIVES = 3;
 /** RFC 2131 §4.4.5: requests are not repeated sooner. */
 const RENEW_INTERVAL = 60_000;
-/** Of the state of the random numbers, for each. */
-const STEP = 0x6d2b79f5;
 
 /**
  * All DHCP clients of a run as one client of the runner: each is a row of flat arrays and a place in a timer wheel, so
@@ -58,14 +42,10 @@ const STEP = 0x6d2b79f5;
 export class Fleet implements Client {
   readonly isPatient = true;
   readonly members: Members;
+  readonly leases: LeaseTable;
+  /** Those of {@link leases}. */
   readonly states: Uint8Array;
   readonly addresses: Uint32Array;
-  readonly servers: Uint32Array;
-  /** Seconds; Infinity for one that does not end. */
-  readonly leaseTimes: Float64Array;
-  /** Milliseconds of the run at which each lease was acquired or renewed, and which the first took. */
-  readonly boundAt: Float64Array;
-  readonly took: Float64Array;
 
   readonly #plan: FleetPlan;
   readonly #clock: Clock;
@@ -82,16 +62,11 @@ export class Fleet implements Client {
   readonly #began: Float64Array;
   /** When the message of this phase was first sent. */
   readonly #asked: Float64Array;
-  readonly #t1: Float64Array;
-  readonly #t2: Float64Array;
   /** Declines that are still to come. */
   readonly #declines: Uint8Array;
-  readonly #owners: OwnerTable;
   readonly #inFlight: InFlight;
-  /** Clients that are to begin again and wait for their turn: a ring, each in it once at most. */
-  readonly #queue: Int32Array;
-  #queueHead = 0;
-  #queued = 0;
+  /** Clients that are to begin again. */
+  readonly #queue: TurnQueue;
   /** What is sent next; the same object for all messages. */
   readonly #about: ClientMessage;
   /** When what is being received has come. */
@@ -104,7 +79,7 @@ export class Fleet implements Client {
   #endsAt = Number.POSITIVE_INFINITY;
   #releasing = 0;
   #leftAt = Number.POSITIVE_INFINITY;
-  #random: number;
+  readonly #random: SeededRandom;
   /** There was no room to send: until then nobody tries again. */
   #fullUntil = 0;
 
@@ -126,34 +101,28 @@ export class Fleet implements Client {
     this.members = new Members(plan);
     this.#frames = new ClientFrames(this.members, plan.options, plan.broadcast);
     this.#wheel = new TimerWheel(clients, 0);
-    this.states = new Uint8Array(clients);
-    this.addresses = new Uint32Array(clients);
-    this.servers = new Uint32Array(clients);
-    this.leaseTimes = new Float64Array(clients);
-    this.boundAt = new Float64Array(clients);
-    this.took = new Float64Array(clients);
+    this.leases = new LeaseTable(this.members);
+    this.states = this.leases.states;
+    this.addresses = this.leases.addresses;
     this.#xids = new Uint32Array(clients);
     this.#serverMacs = new Uint8Array(6 * clients);
     this.#tries = new Uint8Array(clients);
     this.#lives = new Uint8Array(clients);
     this.#began = new Float64Array(clients);
     this.#asked = new Float64Array(clients);
-    this.#t1 = new Float64Array(clients);
-    this.#t2 = new Float64Array(clients);
     this.#declines = new Uint8Array(clients);
     this.#isSettled = new Uint8Array(clients);
-    this.#owners = new OwnerTable(this.addresses, this.members.vlanOf);
     this.#inFlight = new InFlight(clients, plan.inFlight);
-    this.#queue = new Int32Array(clients);
+    this.#queue = new TurnQueue(clients);
     this.#about = {
       ...{ type: 0, xid: 0, since: 0, clientAddress: 0, requestedAddress: 0, serverId: 0 },
       ...{ to: 0, macs: this.#serverMacs, macAt: 0 },
     };
     // As if the clients before had drawn their numbers, two each.
-    this.#random = (plan.seed + Math.imul(2 * (plan.first ?? 0), STEP)) >>> 0;
+    this.#random = new SeededRandom(plan.seed, 2 * (plan.first ?? 0));
     for (let n = 0; n < clients; n++) {
-      this.#xids[n] = (((this.#next() * 4096) << NUMBER_BITS) | n) >>> 0;
-      this.#declines[n] = this.#next() < plan.decline ? 1 : 0;
+      this.#xids[n] = (((this.#random.next() * 4096) << NUMBER_BITS) | n) >>> 0;
+      this.#declines[n] = this.#random.next() < plan.decline ? 1 : 0;
     }
     this.#wire = new FleetWire(relay, this.members, {
       begin: () => {
@@ -161,7 +130,7 @@ export class Fleet implements Client {
       },
       message: (n, message, serverMac, length) => this.#message(n, message, serverMac, length),
       foreign: () => this.#tally.count(Count.foreign),
-      ownerOf: (address, vlanIndex) => this.#owners.find(address, vlanIndex),
+      ownerOf: (address, vlanIndex) => this.leases.ownerOf(address, vlanIndex),
     });
   }
 
@@ -218,15 +187,6 @@ export class Fleet implements Client {
     return this.#clock.now() - this.#startAt;
   }
 
-  /** 0 to 1, from the seed (mulberry32). */
-  #next(): number {
-    this.#random = (this.#random + STEP) >>> 0;
-    let t = this.#random;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-
   /** Clients that have had their turn by `time`. */
   #dueBy(time: number): number {
     const { rate, clients } = this.#plan;
@@ -237,11 +197,8 @@ export class Fleet implements Client {
   /** Begins with whoever has waited longest for his turn, or is the next to start. False when nobody may begin now. */
   #beginNext(now: number): boolean {
     if (now < this.#fullUntil || now >= this.#endsAt || !this.#inFlight.hasRoom(now)) return false;
-    if (this.#queued > 0) {
-      const n = this.#queue[this.#queueHead];
-      this.#queueHead = (this.#queueHead + 1) % this.#queue.length;
-      this.#queued--;
-      this.#begin(n, now);
+    if (this.#queue.size > 0) {
+      this.#begin(this.#queue.take(), now);
       return true;
     }
     if (this.#started >= this.#dueBy(now)) return false;
@@ -258,12 +215,12 @@ export class Fleet implements Client {
 
   /** Begins when it is the client's turn: at once, if nobody else waits. */
   #beginInTurn(n: number, now: number): void {
-    if (this.#queued === 0 && this.#inFlight.hasRoom(now)) {
+    if (this.#queue.size === 0 && this.#inFlight.hasRoom(now)) {
       this.#begin(n, now);
       return;
     }
     this.states[n] = State.WAITING;
-    this.#queue[(this.#queueHead + this.#queued++) % this.#queue.length] = n;
+    this.#queue.add(n);
   }
 
   /** An attempt is over: somebody else may begin. */
@@ -290,20 +247,20 @@ export class Fleet implements Client {
     const about = this.#about;
     about.clientAddress = selecting || isRequesting ? 0 : address;
     about.requestedAddress = isRequesting ? address : 0;
-    about.serverId = isRequesting ? this.servers[n] : 0;
-    about.to = state === State.RENEWING ? this.servers[n] : 0;
+    about.serverId = isRequesting ? this.leases.servers[n] : 0;
+    about.to = state === State.RENEWING ? this.leases.servers[n] : 0;
     if (!this.#send(n, now, type)) {
       this.#wheel.add(n, now + NO_ROOM);
       return;
     }
     if (this.#tries[n]++ > 0) this.#tally.count(Count.retries);
     if (state === State.RENEWING || state === State.REBINDING) {
-      const end = state === State.RENEWING ? this.#t2[n] : this.#leaseEnd(n);
+      const end = state === State.RENEWING ? this.leases.rebindAt[n] : this.leases.endOf(n);
       this.#wheel.add(n, Math.min(end, now + Math.max(RENEW_INTERVAL, (end - now) / 2)));
     } else {
       // RFC 2131 §4.1: each wait is twice the last, a quarter more or less.
       const wait = this.#plan.timeout * 2 ** (this.#tries[n] - 1);
-      this.#wheel.add(n, now + wait * (0.75 + this.#next() / 2));
+      this.#wheel.add(n, now + wait * (0.75 + this.#random.next() / 2));
     }
   }
 
@@ -335,18 +292,18 @@ export class Fleet implements Client {
         this.#lose(n);
         this.#beginInTurn(n, now);
       } else this.#wheel.add(n, now + NO_ROOM);
-    } else if (now >= this.#leaseEnd(n)) {
+    } else if (now >= this.leases.endOf(n)) {
       this.#tally.count(Count.expired);
       this.#lose(n);
       // In a run without a duration, whoever has had a lease has had what it was to have.
       if (this.#plan.duration === undefined && flap === undefined && this.#isSettled[n] === 1) return;
       this.#beginInTurn(n, now);
-    } else if (renew && now >= this.#t2[n]) {
+    } else if (renew && now >= this.leases.rebindAt[n]) {
       const isFirst = this.states[n] !== State.REBINDING;
       this.states[n] = State.REBINDING;
       if (isFirst) this.#ask(n, now);
       else this.#sendAgain(n, now);
-    } else if (renew && now >= this.#t1[n]) {
+    } else if (renew && now >= this.leases.renewAt[n]) {
       const isFirst = this.states[n] !== State.RENEWING;
       this.states[n] = State.RENEWING;
       if (isFirst) this.#ask(n, now);
@@ -354,17 +311,15 @@ export class Fleet implements Client {
     } else this.#waitBound(n);
   }
 
-  #leaseEnd(n: number): number {
-    return this.boundAt[n] + 1000 * this.leaseTimes[n];
-  }
-
   /** Renewals do not make a lease younger. */
   #flapAt(n: number): number {
-    return this.#began[n] + this.took[n] + (this.#plan.flap ?? Number.POSITIVE_INFINITY);
+    return this.#began[n] + this.leases.took[n] + (this.#plan.flap ?? Number.POSITIVE_INFINITY);
   }
 
   #waitBound(n: number): void {
-    const next = this.#plan.renew ? Math.min(this.#t1[n], this.#leaseEnd(n)) : this.#leaseEnd(n);
+    const next = this.#plan.renew
+      ? Math.min(this.leases.renewAt[n], this.leases.endOf(n))
+      : this.leases.endOf(n);
     const due = Math.min(next, this.#flapAt(n));
     if (due === Number.POSITIVE_INFINITY) this.#wheel.remove(n);
     else this.#wheel.add(n, due);
@@ -373,8 +328,7 @@ export class Fleet implements Client {
   #fail(n: number, now: number, reason: FailureReason): void {
     this.#tally.failed(reason);
     this.#onFailure(this.members.first + n, reason);
-    this.addresses[n] = 0;
-    this.servers[n] = 0;
+    this.leases.forget(n);
     const goesOn = this.#plan.duration !== undefined || this.#plan.flap !== undefined;
     const isAnswered = reason !== 'no offer' && reason !== 'no ack';
     if (goesOn || (isAnswered && this.#lives[n]++ < LIVES)) {
@@ -427,7 +381,7 @@ export class Fleet implements Client {
   }
 
   #heedServer(n: number, { serverId, u8 }: ServerMessage, mac: number): void {
-    if (serverId !== 0) this.servers[n] = serverId;
+    if (serverId !== 0) this.leases.servers[n] = serverId;
     for (let i = 0; i < 6; i++) this.#serverMacs[6 * n + i] = u8[mac + i];
   }
 
@@ -443,11 +397,10 @@ export class Fleet implements Client {
       this.#tally.took('ack', now - this.#asked[n]);
       this.addresses[n] = yourAddress;
       if (this.#declinesIt(n, now)) return;
-      this.took[n] = now - this.#began[n];
-      this.#tally.took('latency', this.took[n]);
+      this.leases.took[n] = now - this.#began[n];
+      this.#tally.took('latency', this.leases.took[n]);
       this.#tally.count(Count.leases);
       this.#tally.count(Count.bound);
-      this.#owners.add(n);
       if (!this.#plan.renew) this.#settle(n);
     } else {
       const isRenewal = state === State.RENEWING;
@@ -456,30 +409,22 @@ export class Fleet implements Client {
       this.#settle(n);
     }
     this.#heedServer(n, message, serverMac);
-    this.states[n] = State.BOUND;
-    this.leaseTimes[n] = leaseTime;
-    this.boundAt[n] = this.#asked[n];
-    // RFC 2131 §4.4.5: half and seven eighths of the lease, when the server does not say.
-    const t2 = Math.min(given(message.rebindingTime, 0.875 * leaseTime), leaseTime);
-    const t1 = Math.min(given(message.renewalTime, 0.5 * leaseTime), t2);
-    this.#t1[n] = this.boundAt[n] + 1000 * t1;
-    this.#t2[n] = this.boundAt[n] + 1000 * t2;
-    if (t1 === Number.POSITIVE_INFINITY) this.#settle(n);
+    this.leases.bind(n, this.#asked[n], message);
+    if (this.leases.renewAt[n] === Number.POSITIVE_INFINITY) this.#settle(n);
     this.#waitBound(n);
     if (state === State.REQUESTING) this.#endAttempt(n, now);
   }
 
   /** Declines an address that another client of the fleet has, or that the plan says is in use. */
   #declinesIt(n: number, now: number): boolean {
-    const owner = this.#owners.find(this.addresses[n], this.members.vlanOf[n]);
-    const isDuplicate = owner >= 0 && owner !== n;
+    const isDuplicate = this.leases.isTaken(n);
     if (!isDuplicate && this.#declines[n] === 0) return false;
     this.#declines[n] = 0;
     // Not sent again: whoever is not told of it finds out by himself.
     const about = this.#about;
     about.clientAddress = 0;
     about.requestedAddress = this.addresses[n];
-    about.serverId = this.servers[n];
+    about.serverId = this.leases.servers[n];
     about.to = 0;
     this.#send(n, now, Dhcpv4Type.DECLINE);
     this.#fail(n, now, isDuplicate ? 'duplicate' : 'declined');
@@ -492,16 +437,10 @@ export class Fleet implements Client {
     this.#fail(n, now, 'nak');
   }
 
-  #hasLease(n: number): boolean {
-    const state = this.states[n];
-    return state === State.BOUND || state === State.RENEWING || state === State.REBINDING;
-  }
-
   /** The lease is no more. */
   #lose(n: number): void {
-    this.#owners.remove(n);
+    this.leases.lose(n);
     this.#tally.count(Count.bound, -1);
-    this.states[n] = State.IDLE;
     this.#wheel.remove(n);
   }
 
@@ -525,12 +464,12 @@ export class Fleet implements Client {
 
   /** Gives a lease back, if there is one. False when there is no room. */
   #release(n: number, now: number): boolean {
-    if (!this.#hasLease(n)) return true;
+    if (!this.leases.has(n)) return true;
     const about = this.#about;
     about.clientAddress = this.addresses[n];
     about.requestedAddress = 0;
-    about.serverId = this.servers[n];
-    about.to = this.servers[n];
+    about.serverId = this.leases.servers[n];
+    about.to = this.leases.servers[n];
     return this.#send(n, now, Dhcpv4Type.RELEASE);
   }
 
@@ -549,7 +488,7 @@ export class Fleet implements Client {
   }
 
   #giveBack(n: number, now: number): boolean {
-    if (!this.#hasLease(n)) return true;
+    if (!this.leases.has(n)) return true;
     if (!this.#release(n, now)) return false;
     this.#lose(n);
     this.states[n] = State.RELEASED;
@@ -564,8 +503,3 @@ const COUNTERS: Readonly<Record<number, number>> = {
   [Dhcpv4Type.RELEASE]: Count.release,
   [Dhcpv4Type.DECLINE]: Count.decline,
 };
-
-/** A time that the server has said; `otherwise` when it has not. */
-function given(time: number, otherwise: number): number {
-  return Number.isNaN(time) ? otherwise : time;
-}

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { formatIp } from 'etherconn/wire';
 import { addressBytes } from './address-number.ts';
-import { type Fleet, State } from './fleet.ts';
+import { State } from './client-state.ts';
+import type { Fleet } from './fleet.ts';
 
 const COLUMNS = 'client,mac,vlan,state,address,server,lease_s,bound_at_ms,took_ms';
 
@@ -24,18 +25,11 @@ export async function writeLeases(path: string, fleet: Fleet): Promise<void> {
   await writeFile(path, `${lines.join('\n')}\n`);
 }
 
-function leaseLine(
-  { members, states, addresses, servers, leaseTimes, boundAt, took }: Fleet,
-  n: number,
-): string {
-  const state = states[n];
+function leaseLine({ members, leases }: Fleet, n: number): string {
+  const { addresses, servers, leaseTimes, boundAt, took } = leases;
+  const state = leases.states[n];
   const head = [members.first + n, members.macText(n), members.vlanText(n), STATE_NAMES[state]];
-  const has =
-    state === State.BOUND ||
-    state === State.RENEWING ||
-    state === State.REBINDING ||
-    state === State.RELEASED;
-  if (!has) return [...head, '', '', '', '', ''].join(',');
+  if (!leases.has(n) && state !== State.RELEASED) return [...head, '', '', '', '', ''].join(',');
   const ip = (address: number): string => formatIp(addressBytes(address));
   const lease = Number.isFinite(leaseTimes[n]) ? leaseTimes[n] : 'infinite';
   const times = [lease, boundAt[n].toFixed(3), took[n].toFixed(3)];

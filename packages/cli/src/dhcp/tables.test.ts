@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InFlight } from './in-flight.ts';
 import { OwnerTable } from './owner-table.ts';
+import { TurnQueue } from './turn-queue.ts';
 
 test('a table of owners is what a map would be, whatever comes and goes', () => {
   const count = 300;
@@ -65,4 +66,13 @@ test('so many are in flight at most; who has no answer for long counts no more',
   inFlight.enter(8, 1e6);
   assert.equal(inFlight.hasRoom(1e6), false);
   assert.ok(new InFlight(1, Number.POSITIVE_INFINITY).hasRoom(0));
+});
+
+test('whoever has waited longest has the first turn, also past the end of the ring', () => {
+  const queue = new TurnQueue(3);
+  for (const n of [2, 0, 1]) queue.add(n);
+  assert.deepEqual([queue.take(), queue.take()], [2, 0]);
+  queue.add(2);
+  assert.equal(queue.size, 2);
+  assert.deepEqual([queue.take(), queue.take(), queue.size], [1, 2, 0]);
 });

@@ -1,3 +1,5 @@
+import { SeededRandom } from '../seeded-random.ts';
+
 /** Frames for tests of filters: many kinds, with few addresses and ports, so that expressions hit some of each. */
 
 export interface WireFrame {
@@ -6,19 +8,16 @@ export interface WireFrame {
   readonly length: number;
 }
 
-/** Numbers that follow from a seed (mulberry32). */
+/** Random choices that follow from a seed. */
 export class Dice {
-  #state: number;
+  readonly #numbers: SeededRandom;
 
   constructor(seed: number) {
-    this.#state = seed | 0;
+    this.#numbers = new SeededRandom(seed);
   }
 
   below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
+    return this.#numbers.bits() % limit;
   }
 
   of<T>(values: readonly T[]): T {
