@@ -91,6 +91,8 @@ test('wrong command lines are told in the form of all other errors, with the hel
     ],
     [['capture', 'x', '-c', '0'], "--count: must be a whole number from 1, got '0'", 'etherconn capture'],
     [['capture', 'x', '-Q', 'up'], '--direction: Allowed choices are in, out, both', 'etherconn capture'],
+    [['capture', 'x', '--report', 'x.html'], "unknown option '--report'", 'etherconn capture --help'],
+    [['capture', 'x', '--ndjsn'], "unknown option '--ndjsn' (did you mean --ndjson?)", 'etherconn capture'],
     [['lab', 'up', '--loss', '5'], '--loss: must be a percentage from 0% to 100%', 'etherconn lab up --help'],
     [['lab', 'up', '--rate', '5'], '--rate: must be bits per second like 100mbit', 'etherconn lab up --help'],
   ] as const) {
