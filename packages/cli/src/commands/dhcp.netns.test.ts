@@ -1,35 +1,23 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { RawSocketRelay } from 'etherconn';
-import { addVethPair, hasCommand, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
+import { hasCommand } from 'etherconn/testing';
 import { Dhcpv4Type } from 'etherconn/wire';
 import { DhcpResponder, memoryServerPlan } from '../dhcp/server/dhcp-responder.ts';
-import { endAll, etherconn, objects, RunningCommand } from '../test-support/command.ts';
+import { etherconn, objects, RunningCommand } from '../test-support/command.ts';
+import { folderForTests } from '../test-support/folder.ts';
 import { ObservedDhcpServer } from '../test-support/observed-dhcp-server.ts';
+import { wireForTests } from '../test-support/wire.ts';
 
 /** `etherconn dhcp` as a process on a veth pair, against dnsmasq, kea, and a server of ours in VLANs. */
 
-const skip = requireNamespaces();
-const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
+const wire = wireForTests({ name: 'va' }, { name: 'vb', addresses: ['10.8.0.1/16'] });
+const { skip } = wire;
+const folder = folderForTests();
 const CLIENTS = 5000;
-let near: Namespace;
-let far: Namespace;
-
-before(async () => {
-  if (skip !== false) return;
-  [near, far] = [await openNamespace(), await openNamespace()];
-  addVethPair({ namespace: near, name: 'va' }, { namespace: far, name: 'vb', addresses: ['10.8.0.1/16'] });
-});
-after(async () => {
-  endAll();
-  await near?.close();
-  await far?.close();
-  rmSync(folder, { recursive: true });
-});
 
 /** Ends the server of a test, however the test has ended: the next one needs its port. */
 let stopServer = async (): Promise<void> => {};
@@ -43,7 +31,7 @@ async function serve(
   env: NodeJS.ProcessEnv = {},
 ): Promise<{ stop(): Promise<void>; log(): string }> {
   const words = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const child: ChildProcess = far.spawn('env', ...words, command, ...args);
+  const child: ChildProcess = wire.far.spawn('env', ...words, command, ...args);
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
@@ -100,7 +88,7 @@ test('dnsmasq: 5,000 clients, each with the address that the server has for it',
   const csv = join(folder, 'dnsmasq.csv');
   // By broadcast: the kernel's table of neighbours has no room for so many.
   const end = await etherconn([
-    ...['dhcp', 'va', '--netns', near.path, '--clients', `${CLIENTS}`, '--broadcast', '--leases', csv],
+    ...['dhcp', 'va', '--netns', wire.near.path, '--clients', `${CLIENTS}`, '--broadcast', '--leases', csv],
     ...PATIENT,
   ]);
   assert.equal(end.status, 0, end.stderr + end.stdout.slice(0, 5000));
@@ -127,7 +115,8 @@ test('dnsmasq: flapping clients give their leases back', {
     /started, version/,
   );
   const end = await etherconn([
-    ...['dhcp', 'va', '--netns', near.path, '--engine', 'packet', '--clients', '100', '--release', '--json'],
+    ...['dhcp', 'va', '--netns', wire.near.path],
+    ...['--engine', 'packet', '--clients', '100', '--release', '--json'],
     ...['--flap', '1s', '--duration', '4s', '--option', '82=1:port-{n}', '--option', '12=host-{n}'],
   ]);
   assert.equal(end.status, 0, end.stderr);
@@ -164,7 +153,7 @@ test('kea: 5,000 clients, answered by unicast', { skip: skip || keaMissing }, as
   await serve('kea-dhcp4', ['-c', config], /DHCP4_STARTED/, env);
   const csv = join(folder, 'kea.csv');
   const end = await etherconn([
-    ...['dhcp', 'va', '--netns', near.path, '--clients', `${CLIENTS}`, '--leases', csv],
+    ...['dhcp', 'va', '--netns', wire.near.path, '--clients', `${CLIENTS}`, '--leases', csv],
     ...PATIENT,
   ]);
   assert.equal(end.status, 0, end.stderr + end.stdout.slice(0, 5000));
@@ -177,7 +166,7 @@ for (const engine of ['packet', 'xdp']) {
   test(`${engine}: clients in VLANs, one and two tags, get leases, renew them and give them back`, {
     skip,
   }, async () => {
-    const relay = await RawSocketRelay.open('vb', { netns: far.path });
+    const relay = await RawSocketRelay.open('vb', { netns: wire.far.path });
     const plan = { ...memoryServerPlan(400, 4), renewalTime: 1 };
     const server = new ObservedDhcpServer(plan, () => relay.clock.now());
     const responder = new DhcpResponder(relay, server);
@@ -187,7 +176,8 @@ for (const engine of ['packet', 'xdp']) {
         ['100-109.200-209', ['--broadcast']],
       ] as const) {
         const end = await etherconn([
-          ...['dhcp', 'va', '--netns', near.path, '--engine', engine, '--clients', '200', '--rate', '400'],
+          ...['dhcp', 'va', '--netns', wire.near.path],
+          ...['--engine', engine, '--clients', '200', '--rate', '400'],
           ...['--vlan', vlan, '--renew', '--release', '--json', '--fail-if', 'failed>0', ...broadcast],
         ]);
         assert.equal(end.status, 0, end.stderr + end.stdout);
@@ -211,7 +201,7 @@ for (const engine of ['packet', 'xdp']) {
 
 test('there is room for more clients than a relay has room for by itself', { skip }, async () => {
   const end = await etherconn([
-    ...['dhcp', 'va', '--netns', near.path, '--engine', 'xdp', '--clients', '140000', '--rate', '10'],
+    ...['dhcp', 'va', '--netns', wire.near.path, '--engine', 'xdp', '--clients', '140000', '--rate', '10'],
     ...['--duration', '300ms', '--json'],
   ]);
   // Nobody answers, so no client gets a lease; but all of them are there.
@@ -222,12 +212,12 @@ test('there is room for more clients than a relay has room for by itself', { ski
 });
 
 test('Ctrl-C on an interface gives the leases back', { skip }, async () => {
-  const relay = await RawSocketRelay.open('vb', { netns: far.path });
+  const relay = await RawSocketRelay.open('vb', { netns: wire.far.path });
   const server = new ObservedDhcpServer(memoryServerPlan(50, 3600), () => relay.clock.now());
   const responder = new DhcpResponder(relay, server);
   try {
     const running = new RunningCommand([
-      ...['dhcp', 'va', '--netns', near.path, '--clients', '50', '--release', '--duration', '1h'],
+      ...['dhcp', 'va', '--netns', wire.near.path, '--clients', '50', '--release', '--duration', '1h'],
     ]);
     await running.says(/bound 50/);
     assert.equal(server.held, 50);

@@ -1,32 +1,22 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { after, before, test } from 'node:test';
-import {
-  addVethPair,
-  type Namespace,
-  openNamespace,
-  requireCapture,
-  requireCommand,
-  requireNamespaces,
-  startCapture,
-} from 'etherconn/testing';
-import { type CommandEnd, endAll, etherconn, objects } from '../test-support/command.ts';
+import { test } from 'node:test';
+import { addVethPair, openNamespace, requireCapture, requireCommand, startCapture } from 'etherconn/testing';
+import { type CommandEnd, etherconn, objects } from '../test-support/command.ts';
+import { type TestWire, waitForAddresses, wireForTests } from '../test-support/wire.ts';
 
 /** `etherconn ping` as a process: the kernel of `far` answers, and routes to `beyond`, whose wire is narrower. */
 
-const skip = requireNamespaces();
-let near: Namespace;
-let far: Namespace;
-let beyond: Namespace;
+const wire = wireForTests(
+  { name: 'va', addresses: ['10.0.0.9/24'] },
+  { name: 'vb', addresses: ['10.0.0.1/24', 'fd00::1/64'] },
+  { ipv6: true, prepare: addRouter },
+);
+const { skip } = wire;
 
-before(async () => {
-  if (skip !== false) return;
-  [near, far, beyond] = [await openNamespace(), await openNamespace(), await openNamespace()];
-  addVethPair(
-    { namespace: near, name: 'va', addresses: ['10.0.0.9/24'] },
-    { namespace: far, name: 'vb', addresses: ['10.0.0.1/24', 'fd00::1/64'] },
-    { ipv6: true },
-  );
+async function addRouter(wire: TestWire): Promise<void> {
+  const { far } = wire;
+  const beyond = wire.keep(await openNamespace());
   addVethPair(
     { namespace: far, name: 'vc', addresses: ['10.1.0.1/24', 'fd01::1/64'] },
     { namespace: beyond, name: 'vd', addresses: ['10.1.0.2/24', 'fd01::2/64'] },
@@ -35,27 +25,16 @@ before(async () => {
   far.run('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
   beyond.run('ip', 'route', 'add', 'default', 'via', '10.1.0.1');
   beyond.run('ip', '-6', 'route', 'add', 'default', 'via', 'fd01::1');
-  for (const [namespace, name] of [
-    [far, 'vb'],
-    [far, 'vc'],
-    [beyond, 'vd'],
-  ] as const)
-    namespace.run(
-      'sh',
-      '-c',
-      `while ip -6 address show dev ${name} | grep -q tentative; do sleep 0.05; done`,
-    );
-});
-after(async () => {
-  endAll();
-  for (const each of [near, far, beyond]) await each?.close();
-});
+  waitForAddresses(far, 'vb');
+  waitForAddresses(far, 'vc');
+  waitForAddresses(beyond, 'vd');
+}
 
 function ping(to: string, ...args: string[]): Promise<CommandEnd> {
   const from = to.includes(':') ? 'fd00::20' : '10.0.0.20';
   const gateway = to.includes(':') ? 'fd00::1' : '10.0.0.1';
   return etherconn([
-    ...['ping', 'va', to, '--netns', near.path, '--gateway', gateway],
+    ...['ping', 'va', to, '--netns', wire.near.path, '--gateway', gateway],
     ...(args.includes('--from') ? [] : ['--from', from]),
     ...args,
   ]);
@@ -161,7 +140,7 @@ test('many machines in VLANs, thresholds, JSON per machine; a flood', { skip }, 
 test('tcpdump sees the MAC address, TTL, TOS, DF, sequence and data of the options', {
   skip: skip || requireCapture() || requireCommand('tcpdump'),
 }, async () => {
-  const capture = await startCapture(far, 'vb', 'icmp[icmptype] == icmp-echo');
+  const capture = await startCapture(wire.far, 'vb', 'icmp[icmptype] == icmp-echo');
   const end = await ping(
     '10.0.0.1',
     ...['-c', '2', '-i', '0.05', '-t', '9', '-Q', '184', '-s', '20', '-M', 'do'],
@@ -179,7 +158,7 @@ test('the kernel pings back a machine that pings', { skip: skip || requireComman
   const pinging = ping('10.0.0.1', '-w', '3', '-q');
   const { status, stdout } = spawnSync(
     'nsenter',
-    [`--net=${far.path}`, 'ping', '-c', '1', '-w', '3', '10.0.0.20'],
+    [`--net=${wire.far.path}`, 'ping', '-c', '1', '-w', '3', '10.0.0.20'],
     { encoding: 'utf8' },
   );
   assert.equal(status, 0, stdout);

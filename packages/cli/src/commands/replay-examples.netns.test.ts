@@ -1,26 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { PcapWriter } from 'etherconn/capture';
-import { addVethPair, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
 import { buildUdpFrame } from 'etherconn/wire';
-import { endAll, etherconn } from '../test-support/command.ts';
+import { etherconn } from '../test-support/command.ts';
 import { examplesOf } from '../test-support/examples.ts';
+import { folderForTests } from '../test-support/folder.ts';
+import { wireForTests } from '../test-support/wire.ts';
 
 /** Every example of docs/commands/replay.md is run, with eth0 and eth1 at the ends of a veth pair. */
 
-const skip = requireNamespaces();
-const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
+const wire = wireForTests({ name: 'eth0' }, { name: 'eth1' }, { prepare: writeCapture });
+const { skip } = wire;
+const folder = folderForTests();
 const capture = join(folder, 'capture.pcap');
-let near: Namespace;
-let far: Namespace;
 
-before(async () => {
-  if (skip !== false) return;
-  [near, far] = [await openNamespace(), await openNamespace()];
-  addVethPair({ namespace: near, name: 'eth0' }, { namespace: far, name: 'eth1' });
+function writeCapture(): void {
   const chunks: Uint8Array[] = [];
   const writer = new PcapWriter((bytes) => chunks.push(Uint8Array.from(bytes)));
   for (let i = 0; i < 500; i++) {
@@ -37,13 +33,7 @@ before(async () => {
     writer.write({ timestamp: 1_700_000_000_000_000_000n + BigInt(i) * 1_000_000n, data });
   }
   writeFileSync(capture, Buffer.concat(chunks));
-});
-after(async () => {
-  endAll();
-  await near?.close();
-  await far?.close();
-  rmSync(folder, { recursive: true });
-});
+}
 
 const commands = skip === false ? examplesOf('replay.md').flat() : [];
 for (const words of commands) {
@@ -51,9 +41,9 @@ for (const words of commands) {
     assert.equal(words[0], 'etherconn');
     const args = words.slice(1).map((word) => {
       if (word === 'capture.pcap') return capture;
-      return word === 'far' ? far.path : word;
+      return word === 'far' ? wire.far.path : word;
     });
-    const end = await etherconn(args.includes('memory') ? args : [...args, '--netns', near.path]);
+    const end = await etherconn(args.includes('memory') ? args : [...args, '--netns', wire.near.path]);
     assert.equal(end.status, 0, end.stderr + end.stdout);
     assert.equal(end.stderr, '');
     assert.match(end.stdout, /^sent +[1-9]|"sent":\{"packets":500,/m);

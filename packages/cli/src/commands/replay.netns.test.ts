@@ -1,40 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { PcapWriter } from 'etherconn/capture';
 import { build, ether, ipv4, ipv6, tcp, udp, vlan } from 'etherconn/frames';
-import {
-  addVethPair,
-  type Namespace,
-  openNamespace,
-  requireCapture,
-  requireCommand,
-  requireNamespaces,
-  startCapture,
-} from 'etherconn/testing';
-import { endAll, etherconn, objects } from '../test-support/command.ts';
+import { requireCapture, requireCommand, startCapture } from 'etherconn/testing';
+import { etherconn, objects } from '../test-support/command.ts';
+import { folderForTests } from '../test-support/folder.ts';
+import { wireForTests } from '../test-support/wire.ts';
 
 /** `etherconn replay` between real interfaces; what tcpdump or dumpcap sees there is the oracle. */
 
-const skip = requireNamespaces();
-const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
-let near: Namespace;
-let far: Namespace;
-
-before(async () => {
-  if (skip !== false) return;
-  [near, far] = [await openNamespace(), await openNamespace()];
-  addVethPair({ namespace: near, name: 'va' }, { namespace: far, name: 'vb' });
-});
-after(async () => {
-  endAll();
-  await near?.close();
-  await far?.close();
-  rmSync(folder, { recursive: true });
-});
+const wire = wireForTests({ name: 'va' }, { name: 'vb' });
+const { skip } = wire;
+const folder = folderForTests();
 
 const COUNT = 300;
 /** TCP, UDP and IPv6, some in VLANs, some to groups. */
@@ -64,8 +44,17 @@ for (const engine of ['packet', 'xdp']) {
   test(`${engine}: what arrives is byte for byte what was captured`, {
     skip: skip || requireCapture(),
   }, async () => {
-    const capture = await startCapture(far, 'vb');
-    const end = await etherconn(['replay', file, 'va', '--netns', near.path, '--engine', engine, '--json']);
+    const capture = await startCapture(wire.far, 'vb');
+    const end = await etherconn([
+      'replay',
+      file,
+      'va',
+      '--netns',
+      wire.near.path,
+      '--engine',
+      engine,
+      '--json',
+    ]);
     assert.equal(end.status, 0, end.stderr);
     const [{ sent, received, behind }] = objects(end);
     assert.deepEqual([sent.packets, received, behind.count], [COUNT, null, COUNT]);
@@ -77,18 +66,9 @@ for (const engine of ['packet', 'xdp']) {
 
   test(`${engine}: listens at the other end: nothing is lost, nothing out of order`, { skip }, async () => {
     const end = await etherconn([
-      ...['replay', file, 'va', '--netns', near.path, '--engine', engine, '--loop', '5', '--speed', '5'],
-      ...[
-        '--listen',
-        'vb',
-        '--listen-netns',
-        far.path,
-        '--json',
-        '--fail-if',
-        'loss>0',
-        '--fail-if',
-        'reordered>0',
-      ],
+      ...['replay', file, 'va', '--netns', wire.near.path, '--engine', engine, '--loop', '5', '--speed', '5'],
+      ...['--listen', 'vb', '--listen-netns', wire.far.path],
+      ...['--json', '--fail-if', 'loss>0', '--fail-if', 'reordered>0'],
     ]);
     assert.equal(end.status, 0, end.stderr + end.stdout);
     const [{ sent, received, latency }] = objects(end);
@@ -100,9 +80,9 @@ for (const engine of ['packet', 'xdp']) {
 test('tshark finds rewritten frames right', {
   skip: skip || requireCapture() || requireCommand('tshark'),
 }, async () => {
-  const capture = await startCapture(far, 'vb');
+  const capture = await startCapture(wire.far, 'vb');
   const end = await etherconn([
-    ...['replay', file, 'va', '--netns', near.path, '--max', '--src-mac', '02:00:00:00:aa:01'],
+    ...['replay', file, 'va', '--netns', wire.near.path, '--max', '--src-mac', '02:00:00:00:aa:01'],
     ...[
       '--map-ip',
       '10.0.0.0/24=192.168.7.0/24',
@@ -151,7 +131,7 @@ test('frames longer than the interface takes are skipped', { skip }, async () =>
     writer.write({ timestamp: 1n, data: new Uint8Array(length).fill(2) });
   const path = join(folder, 'long.pcap');
   writeFileSync(path, Buffer.concat(chunks));
-  const end = await etherconn(['replay', path, 'va', '--netns', near.path, '--json']);
+  const end = await etherconn(['replay', path, 'va', '--netns', wire.near.path, '--json']);
   assert.equal(end.status, 0, end.stderr);
   const [{ sent, replay: about }] = objects(end);
   assert.deepEqual([sent.packets, about.skipped], [2, { 'longer than the interface takes': 2 }]);

@@ -1,31 +1,20 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { addVethPair, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
+import { afterEach, test } from 'node:test';
 import { endAll, etherconn, objects, RunningCommand } from '../test-support/command.ts';
+import { wireForTests } from '../test-support/wire.ts';
 
 /** `etherconn respond` as a process on a veth pair: the kernel, and our own clients, are at the other end. */
 
-const skip = requireNamespaces();
-let near: Namespace;
-let far: Namespace;
-
-before(async () => {
-  if (skip !== false) return;
-  [near, far] = [await openNamespace(), await openNamespace()];
-  addVethPair(
-    { namespace: near, name: 'va', addresses: ['10.0.0.1/16', 'fd00::1/64'] },
-    { namespace: far, name: 'vb' },
-    { ipv6: true },
-  );
-});
+const wire = wireForTests(
+  { name: 'va', addresses: ['10.0.0.1/16', 'fd00::1/64'] },
+  { name: 'vb' },
+  { ipv6: true },
+);
+const { skip } = wire;
 afterEach(endAll);
-after(async () => {
-  await near?.close();
-  await far?.close();
-});
 
 async function respond(...args: readonly string[]): Promise<RunningCommand> {
-  const running = new RunningCommand(['respond', ...args, '--ndjson', '--netns', far.path]);
+  const running = new RunningCommand(['respond', ...args, '--ndjson', '--netns', wire.far.path]);
   await running.says(/"type":"second"/);
   return running;
 }
@@ -47,7 +36,7 @@ for (const [engine, declines] of [
   }, async () => {
     const server = await respond('dhcp', 'vb', '--engine', engine, '--lease-time', '8s');
     const clients = await etherconn([
-      ...['dhcp', 'va', '--clients', '5000', '--rate', '1500', '--netns', near.path, '--json'],
+      ...['dhcp', 'va', '--clients', '5000', '--rate', '1500', '--netns', wire.near.path, '--json'],
       ...(declines ? ['--decline', '1%', '--duration', '14s'] : ['--renew']),
       ...['--release', '--timeout', '2s'],
     ]);
@@ -69,7 +58,7 @@ test('clients in VLANs get their tags back; others are not heard', { skip }, asy
     'dhcp',
     'va',
     '--netns',
-    near.path,
+    wire.near.path,
     '--json',
     '--timeout',
     '300ms',
@@ -98,7 +87,7 @@ test('clients in VLANs get their tags back; others are not heard', { skip }, asy
 test('a small pool: what is left gets nothing, and that is counted', { skip }, async () => {
   const server = await respond('dhcp', 'vb', '--pool', '10.64.1.1+10');
   const clients = await etherconn([
-    ...['dhcp', 'va', '--netns', near.path, '--json', '--clients', '12', '--rate', 'max'],
+    ...['dhcp', 'va', '--netns', wire.near.path, '--json', '--clients', '12', '--rate', 'max'],
     ...['--timeout', '300ms', '--retries', '0'],
   ]);
   const [{ fleet }] = objects(clients);
@@ -121,19 +110,19 @@ for (const engine of ['packet', 'xdp']) {
       '--address',
       'fd00::10+1000',
     );
-    near.run('ip', 'neigh', 'flush', 'dev', 'va');
+    wire.near.run('ip', 'neigh', 'flush', 'dev', 'va');
     for (const address of ['10.0.1.0', '10.0.4.231', 'fd00::10', 'fd00::3f7']) {
-      const { stdout } = near.run('ping', '-c', '2', '-i', '0.2', '-W', '5', address);
+      const { stdout } = wire.near.run('ping', '-c', '2', '-i', '0.2', '-W', '5', address);
       assert.match(stdout, /2 received/, address);
     }
     // Longer than a frame: fragments come back as they are.
-    assert.match(near.run('ping', '-c', '1', '-s', '4000', '-W', '5', '10.0.1.7').stdout, /1 received/);
+    assert.match(wire.near.run('ping', '-c', '1', '-s', '4000', '-W', '5', '10.0.1.7').stdout, /1 received/);
     for (const [type, address] of [
       ['udp4', '10.0.2.3'],
       ['udp6', 'fd00::20'],
     ]) {
       const program = `const socket = require('dgram').createSocket('${type}'); socket.on('message', (message, remote) => { console.log(String(message), remote.address, remote.port); socket.close(); }); socket.send('hello', 4567, '${address}')`;
-      assert.equal(near.run(process.execPath, '-e', program).stdout, `hello ${address} 4567\n`);
+      assert.equal(wire.near.run(process.execPath, '-e', program).stdout, `hello ${address} 4567\n`);
     }
     const { responder } = await end(echo);
     const { counts } = responder;
@@ -147,19 +136,8 @@ for (const engine of ['packet', 'xdp']) {
 test('thousands of machines measure a round trip through it', { skip }, async () => {
   const echo = await respond('echo', 'vb', '--address', '10.0.1.0+500');
   const sent = await etherconn([
-    ...[
-      'udp',
-      'send',
-      'va',
-      '--netns',
-      near.path,
-      '--from',
-      '10.0.100.0+2000',
-      '--to',
-      '10.0.1.0+500',
-      '--prefix',
-      '16',
-    ],
+    ...['udp', 'send', 'va', '--netns', wire.near.path],
+    ...['--from', '10.0.100.0+2000', '--to', '10.0.1.0+500', '--prefix', '16'],
     ...['--rate', '2kpps', '--count', '4000', '--round-trip', '--json'],
   ]);
   assert.equal(sent.status, 0, sent.stderr);
@@ -170,7 +148,7 @@ test('thousands of machines measure a round trip through it', { skip }, async ()
 });
 
 test('for people: what it has answered, at the end', { skip }, async () => {
-  const done = await etherconn(['respond', 'dhcp', 'vb', '--netns', far.path, '--duration', '1s']);
+  const done = await etherconn(['respond', 'dhcp', 'vb', '--netns', wire.far.path, '--duration', '1s']);
   assert.equal(done.status, 0, done.stderr);
   assert.match(done.stdout, /^leases +0 held +65 278 free$/m);
   assert.match(done.stdout, /^asked +/m);
@@ -203,7 +181,7 @@ test('wrong input is told before anything is opened', async () => {
 });
 
 test('an interface that is not there', { skip }, async () => {
-  const done = await etherconn(['respond', 'dhcp', 'nothere', '--netns', far.path]);
+  const done = await etherconn(['respond', 'dhcp', 'nothere', '--netns', wire.far.path]);
   assert.equal(done.status, 1);
   assert.match(done.stderr, /^etherconn: [^\n]*nothere[^\n]*\n$/);
 });

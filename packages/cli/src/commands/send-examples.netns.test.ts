@@ -1,34 +1,22 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { addVethPair, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
-import { endAll, etherconn } from '../test-support/command.ts';
+import { test } from 'node:test';
+import { etherconn } from '../test-support/command.ts';
 import { examplesOf } from '../test-support/examples.ts';
+import { wireForTests } from '../test-support/wire.ts';
 
 /** Every example of docs/commands/send.md is run; the kernel at the other end of eth0 answers. */
 
-const skip = requireNamespaces();
-let near: Namespace;
-let far: Namespace;
-
-before(async () => {
-  if (skip !== false) return;
-  [near, far] = [await openNamespace(), await openNamespace()];
-  addVethPair(
-    { namespace: near, name: 'eth0' },
-    { namespace: far, name: 'eth1', mac: '02:00:00:00:00:01', addresses: ['10.0.0.1/24'] },
-  );
-});
-after(async () => {
-  endAll();
-  await near?.close();
-  await far?.close();
-});
+const wire = wireForTests(
+  { name: 'eth0' },
+  { name: 'eth1', mac: '02:00:00:00:00:01', addresses: ['10.0.0.1/24'] },
+);
+const { skip } = wire;
 
 const commands = skip === false ? examplesOf('send.md').flat() : [];
 for (const words of commands) {
   test(`docs/commands/send.md: ${words.join(' ')}`, { skip }, async () => {
     assert.equal(words[0], 'etherconn');
-    const end = await etherconn([...words.slice(1), '--netns', near.path]);
+    const end = await etherconn([...words.slice(1), '--netns', wire.near.path]);
     assert.equal(end.status, 0, end.stderr + end.stdout);
     assert.equal(end.stderr, '');
     const isAsking = words.includes('--wait');

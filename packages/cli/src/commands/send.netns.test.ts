@@ -1,40 +1,21 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { build, ether, ipv4, udp } from 'etherconn/frames';
-import {
-  addVethPair,
-  type Namespace,
-  openNamespace,
-  requireCapture,
-  requireNamespaces,
-  startCapture,
-} from 'etherconn/testing';
-import { type CommandEnd, endAll, etherconn, objects, RunningCommand } from '../test-support/command.ts';
+import { requireCapture, startCapture } from 'etherconn/testing';
+import { type CommandEnd, etherconn, objects, RunningCommand } from '../test-support/command.ts';
+import { waitForAddresses, wireForTests } from '../test-support/wire.ts';
 
 /** `etherconn send` as a process; the kernel of `far` answers. */
 
-const skip = requireNamespaces();
-let near: Namespace;
-let far: Namespace;
-
-before(async () => {
-  if (skip !== false) return;
-  [near, far] = [await openNamespace(), await openNamespace()];
-  addVethPair(
-    { namespace: near, name: 'va' },
-    { namespace: far, name: 'vb', mac: '02:00:00:00:00:02', addresses: ['10.0.0.2/24', 'fd00::2/64'] },
-    { ipv6: true },
-  );
-  far.run('sh', '-c', 'while ip -6 address show dev vb | grep -q tentative; do sleep 0.05; done');
-});
-after(async () => {
-  endAll();
-  await near?.close();
-  await far?.close();
-});
+const wire = wireForTests(
+  { name: 'va' },
+  { name: 'vb', mac: '02:00:00:00:00:02', addresses: ['10.0.0.2/24', 'fd00::2/64'] },
+  { ipv6: true, prepare: ({ far }) => waitForAddresses(far, 'vb') },
+);
+const { skip } = wire;
 
 function send(...args: string[]): Promise<CommandEnd> {
-  return etherconn(['send', 'va', '--netns', near.path, ...args]);
+  return etherconn(['send', 'va', '--netns', wire.near.path, ...args]);
 }
 
 const FROM = 'source=02:00:00:00:00:09';
@@ -44,7 +25,7 @@ for (const engine of ['packet', 'xdp']) {
   test(`${engine}: what is sent is what the builder makes, and the hex`, {
     skip: skip || requireCapture(),
   }, async () => {
-    const capture = await startCapture(far, 'vb', 'ether src 02:00:00:00:00:09');
+    const capture = await startCapture(wire.far, 'vb', 'ether src 02:00:00:00:00:09');
     const frame = build([
       ether({ source: '02:00:00:00:00:09', destination: '02:00:00:00:00:02' }),
       ipv4({ source: '10.0.0.9', destination: '10.0.0.2' }),
@@ -79,7 +60,7 @@ for (const engine of ['packet', 'xdp']) {
 }
 
 test('a frame without a source comes from the MAC address of the interface', { skip }, async () => {
-  const [{ address: own }] = JSON.parse(near.run('ip', '-j', 'link', 'show', 'va').stdout) as [
+  const [{ address: own }] = JSON.parse(wire.near.run('ip', '-j', 'link', 'show', 'va').stdout) as [
     { address: string },
   ];
   const frame = `ether(${TO})/arp(senderMac=${own},senderIp=10.0.0.9,targetIp=10.0.0.2)`;
@@ -99,7 +80,7 @@ test('nobody answers: exit code 1; JSON is that of decode', { skip }, async () =
 
 test('Ctrl-C', { skip }, async () => {
   const running = new RunningCommand([
-    ...['send', 'va', '--netns', near.path, '--hex', 'ffffffffffff02000000000988b500', '--count', '1M'],
+    ...['send', 'va', '--netns', wire.near.path, '--hex', 'ffffffffffff02000000000988b500', '--count', '1M'],
     ...['--interval', '20ms'],
   ]);
   await running.says(/^> /m);
@@ -123,7 +104,7 @@ test('wrong input', { skip }, async () => {
     assert.equal(end.status, status, `${args.join(' ')}: ${end.stderr}`);
     assert.match(end.stderr, message);
   }
-  const none = await etherconn(['send', 'none0', 'ether/arp', '--netns', near.path]);
+  const none = await etherconn(['send', 'none0', 'ether/arp', '--netns', wire.near.path]);
   assert.equal(none.status, 1);
   assert.match(none.stderr, /none0/);
 });

@@ -1,39 +1,26 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { addVethPair, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
-import { endAll, RunningCommand } from '../test-support/command.ts';
+import { test } from 'node:test';
+import { RunningCommand } from '../test-support/command.ts';
 import { examplesOf } from '../test-support/examples.ts';
+import { folderForTests } from '../test-support/folder.ts';
+import { wireForTests } from '../test-support/wire.ts';
 
 /** Every example of docs/commands/udp.md is run, with eth0 and eth1 at the ends of a veth pair. */
 
-const skip = requireNamespaces();
-const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
-let near: Namespace;
-let far: Namespace;
-
-before(async () => {
-  if (skip !== false) return;
-  [near, far] = [await openNamespace(), await openNamespace()];
-  addVethPair({ namespace: near, name: 'eth0' }, { namespace: far, name: 'eth1' });
-});
-after(async () => {
-  endAll();
-  await near?.close();
-  await far?.close();
-  rmSync(folder, { recursive: true });
-});
+const wire = wireForTests({ name: 'eth0' }, { name: 'eth1' });
+const { skip } = wire;
+const folder = folderForTests();
 
 /** Where the interfaces of the examples are. */
 function adapted(words: readonly string[]): string[] {
   const args = words.slice(1).map((word) => {
-    if (word === 'far') return far.path;
+    if (word === 'far') return wire.far.path;
     return word === 'report.html' ? join(folder, word) : word;
   });
   if (args.includes('memory')) return args;
-  return [...args, '--netns', args[2] === 'eth0' ? near.path : far.path];
+  return [...args, '--netns', args[2] === 'eth0' ? wire.near.path : wire.far.path];
 }
 
 const blocks = skip === false ? examplesOf('udp.md') : [];

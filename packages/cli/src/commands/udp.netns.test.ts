@@ -1,46 +1,33 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { addVethPair, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
+import { test } from 'node:test';
 import {
   type CommandEnd,
   checkUnlimitedSearch,
-  endAll,
   etherconn,
   objects,
   RunningCommand,
 } from '../test-support/command.ts';
+import { wireForTests } from '../test-support/wire.ts';
 
 /** `etherconn udp` as processes on real interfaces. */
 
-const skip = requireNamespaces();
-let near: Namespace;
-let far: Namespace;
-
-before(async () => {
-  if (skip !== false) return;
-  [near, far] = [await openNamespace(), await openNamespace()];
-  addVethPair(
-    { namespace: near, name: 'va', addresses: ['10.0.0.1/24'] },
-    { namespace: far, name: 'vb', addresses: ['10.0.0.3/24'] },
-  );
-});
-after(async () => {
-  endAll();
-  await near?.close();
-  await far?.close();
-});
+const wire = wireForTests(
+  { name: 'va', addresses: ['10.0.0.1/24'] },
+  { name: 'vb', addresses: ['10.0.0.3/24'] },
+);
+const { skip } = wire;
 
 for (const engine of ['packet', 'xdp']) {
   test(`${engine}: a receiver of its own measures thousands of flows of a sender, in VLANs`, {
     skip,
   }, async () => {
     const receiver = new RunningCommand([
-      ...['udp', 'receive', 'vb', '--netns', far.path, '--engine', engine, '--address', '10.0.0.2'],
+      ...['udp', 'receive', 'vb', '--netns', wire.far.path, '--engine', engine, '--address', '10.0.0.2'],
       ...['--vlan', '100-103', '--count', '6000', '--ndjson', '--per-flow'],
     ]);
     await receiver.says(/"type":"second"/);
     const end = await etherconn([
-      ...['udp', 'send', 'va', '--netns', `${near.pid}`, '--engine', engine, '--from', '10.0.0.10+200'],
+      ...['udp', 'send', 'va', '--netns', `${wire.near.pid}`, '--engine', engine, '--from', '10.0.0.10+200'],
       ...['--to', '10.0.0.2', '--vlan', '100-103', '--from-port', '1000+3000', '--count', '6000'],
       ...['--rate', '3kpps', '--seed', '99', '--json'],
     ]);
@@ -62,11 +49,12 @@ for (const engine of ['packet', 'xdp']) {
 
   test(`${engine}: one responder for many senders, there and back`, { skip }, async () => {
     const responder = new RunningCommand([
-      ...['udp', 'echo', 'vb', '--netns', far.path, '--engine', engine, '--address', '10.0.0.2', '--ndjson'],
+      ...['udp', 'echo', 'vb', '--netns', wire.far.path],
+      ...['--engine', engine, '--address', '10.0.0.2', '--ndjson'],
     ]);
     await responder.says(/"type":"second"/);
     const end = await etherconn([
-      ...['udp', 'send', 'va', '--netns', near.path, '--engine', engine, '--from', '10.0.0.10+100'],
+      ...['udp', 'send', 'va', '--netns', wire.near.path, '--engine', engine, '--from', '10.0.0.10+100'],
       ...[
         '--to',
         '10.0.0.2',
@@ -93,7 +81,7 @@ for (const engine of ['packet', 'xdp']) {
 test('a kernel socket is a destination, too, and its datagrams are what was asked for', {
   skip,
 }, async () => {
-  const server = far.spawn(
+  const server = wire.far.spawn(
     process.execPath,
     '-e',
     `const s = require('node:dgram').createSocket('udp4');
@@ -113,19 +101,8 @@ test('a kernel socket is a destination, too, and its datagrams are what was aske
   const closed = new Promise((resolve) => server.once('close', resolve));
   // 32 packets of four flows, and the end of each flow twice.
   const end = await etherconn([
-    ...[
-      'udp',
-      'send',
-      'va',
-      '--netns',
-      near.path,
-      '--engine',
-      'packet',
-      '--from',
-      '10.0.0.20+2',
-      '--from-port',
-      '5000+4',
-    ],
+    ...['udp', 'send', 'va', '--netns', wire.near.path],
+    ...['--engine', 'packet', '--from', '10.0.0.20+2', '--from-port', '5000+4'],
     ...[
       '--to',
       '10.0.0.3',
@@ -152,7 +129,8 @@ test('a kernel socket is a destination, too, and its datagrams are what was aske
 
 test('both interfaces in one process; --find-rate over a real link', { skip }, async () => {
   const end = await etherconn([
-    ...['udp', 'send', 'va', '--netns', near.path, '--receive-on', 'vb', '--receive-netns', far.path],
+    ...['udp', 'send', 'va', '--netns', wire.near.path],
+    ...['--receive-on', 'vb', '--receive-netns', wire.far.path],
     ...['--from', '10.0.0.10+10', '--to', '10.0.0.2', '--find-rate', '--rate', '2kpps', '--trial', '200ms'],
     ...['--loss', '100%', '--json'],
   ]);
@@ -168,14 +146,22 @@ test('Ctrl-C while nobody answers ends at once; what cannot be opened is one sen
   // It asks for three seconds, and says nothing meanwhile. When it begins depends on the machine.
   let end: CommandEnd | undefined;
   for (let delay = 1000; delay <= 4000 && end?.status !== 130; delay += 500) {
-    const args = ['udp', 'send', 'va', '--netns', near.path, '--from', '10.0.0.10', '--to', '10.0.0.99'];
+    const args = ['udp', 'send', 'va', '--netns', wire.near.path, '--from', '10.0.0.10', '--to', '10.0.0.99'];
     const running = new RunningCommand(args);
     setTimeout(() => running.child.kill('SIGINT'), delay);
     end = await running.ended;
   }
   assert.equal(end!.status, 130, end!.stderr);
   assert.equal(end!.stderr, '');
-  const none = await etherconn(['udp', 'receive', 'nosuch0', '--netns', far.path, '--address', '10.0.0.2']);
+  const none = await etherconn([
+    'udp',
+    'receive',
+    'nosuch0',
+    '--netns',
+    wire.far.path,
+    '--address',
+    '10.0.0.2',
+  ]);
   assert.equal(none.status, 1);
   assert.match(none.stderr, /^etherconn: .*nosuch0.*\n$/);
 });
