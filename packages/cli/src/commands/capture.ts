@@ -43,10 +43,10 @@ export function captureCommand(): Command {
   return new Command('capture')
     .description('capture what an interface receives and sends, to pcapng files or the screen')
     .argument('<interface>', 'interface to listen on')
-    .argument('[expression...]', 'which frames, as tcpdump takes it, like: tcp port 80')
+    .argument('[expression...]', 'which frames, as a tcpdump expression, like: tcp port 80')
     .option(
       '-w, --write <file>',
-      'write a pcapng file, - for standard output (default: print a line a frame)',
+      'write a pcapng file, - for standard output (default: print a line for each frame)',
     )
     .option(
       '-c, --count <n>',
@@ -60,7 +60,7 @@ export function captureCommand(): Command {
     )
     .option(
       '-s, --snaplen <bytes>',
-      'keep the beginning of each frame',
+      'bytes to keep of each frame',
       parsed((option, text) => parseCount(option, text, WHOLE_FRAME)),
       WHOLE_FRAME,
     )
@@ -69,25 +69,25 @@ export function captureCommand(): Command {
         .choices(['in', 'out', 'both'])
         .default('both'),
     )
-    .option('-p, --no-promiscuous', "do not ask for frames of other machines' addresses")
-    .option('--ring-size <bytes>', 'begin the next file after this many bytes, like 100M', parsed(parseCount))
-    .option('--ring-time <time>', 'begin the next file after this time', parsed(parseDuration))
+    .option('-p, --no-promiscuous', 'do not receive frames for other machines')
+    .option('--ring-size <bytes>', 'start a new file after this many bytes, like 100M', parsed(parseCount))
+    .option('--ring-time <time>', 'start a new file after this time', parsed(parseDuration))
     .option(
       '--ring-files <n>',
-      'keep the newest files only',
+      'keep only this many of the newest files',
       parsed((option, text) => parseCount(option, text, RING_FILES_MAX)),
     )
     .option('--netns <name>', 'network namespace of the interface: a name, a process id or a path')
     .addOption(
       repeated(
         '--fail-if <limit>',
-        "fail with exit code 3 if so, like 'loss>0' or 'received<1kpps'",
+        "exit with code 3 if this is true, like 'loss>0' or 'received<1kpps'",
         parseThreshold,
       ),
     )
     .addOption(new Option('--json', 'print one JSON object at the end').conflicts('ndjson'))
-    .option('--ndjson', 'print a JSON object a second, and the result as the last one')
-    .option('--verbose', 'print where an error comes from')
+    .option('--ndjson', 'print a JSON object every second, and the result as the last one')
+    .option('--verbose', 'print the stack of an error')
     .addHelpText(
       'after',
       `

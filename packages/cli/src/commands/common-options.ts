@@ -62,14 +62,14 @@ export function addCommonOptions(
   engines: readonly EngineName[],
   { flows = true, parts = false }: { readonly flows?: boolean; readonly parts?: boolean } = {},
 ): Command {
-  if (flows) command.option('--per-flow', 'have every flow in --json and --ndjson, too');
+  if (flows) command.option('--per-flow', 'include every flow in --json and --ndjson');
   return command
     .addOption(engineOption(engines))
     .option('--netns <name>', 'network namespace of the interface: a name, a process id or a path')
     .addOption(
       defaulted(
         '--seed <n>',
-        'number that random choices follow from',
+        'seed of the random choices',
         parseSeed,
         'random',
         Math.floor(Math.random() * 65_536),
@@ -78,23 +78,23 @@ export function addCommonOptions(
     .addOption(
       repeated(
         '--fail-if <limit>',
-        "fail with exit code 3 if so, like 'loss>0.1%' or 'p99>5ms'",
+        "exit with code 3 if this is true, like 'loss>0.1%' or 'p99>5ms'",
         (option, text) => parseLimit(option, text, parts),
       ),
     )
     .addOption(new Option('--json', 'print one JSON object at the end').conflicts('ndjson'))
-    .option('--ndjson', 'print a JSON object a second, and the result as the last one')
+    .option('--ndjson', 'print a JSON object every second, and the result as the last one')
     .option('--capture <file>', 'write the frames that the run receives and sends to a pcapng file')
     .option('--report <file>', 'write a report: one HTML file')
     .option('--junit <file>', 'write the thresholds as JUnit XML')
     .option('--metrics <address>', 'serve Prometheus metrics, like :9464', parsed(parseMetricsAddress))
-    .option('--verbose', 'print where an error comes from');
+    .option('--verbose', 'print the stack of an error');
 }
 
 function engineOption(engines: readonly EngineName[]): Option {
   const option = new Option(
     '--engine <name>',
-    'how frames are sent and received; auto is AF_XDP where it works',
+    'how to send and receive frames; auto uses AF_XDP where it works',
   )
     .choices(engines)
     .default('auto');

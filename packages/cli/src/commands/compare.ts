@@ -14,14 +14,14 @@ interface CompareOptions {
 export function compareCommand(): Command {
   return new Command('compare')
     .description('compare two runs: what differs, and whether that is more than noise')
-    .argument('<a>', 'result of --json, --ndjson or --report: what it was')
-    .argument('<b>', 'the same of the other run: what it is')
+    .argument('<a>', 'result of the first run, from --json, --ndjson or --report')
+    .argument('<b>', 'result of the second run')
     .option('--json', 'print one JSON object')
     .option('--report <file>', 'write a report: one HTML file')
     .addOption(
       repeated(
         '--fail-if <limit>',
-        "fail with exit code 3 if B differs so from A and that is not noise, like 'p99>+10%' or 'received<-5%'",
+        "exit with code 3 if B differs from A by this much and it is more than noise, like 'p99>+10%' or 'received<-5%'",
         parseChangeLimit,
       ),
     )

@@ -16,16 +16,16 @@ interface DecodeOptions {
 
 export function decodeCommand(): Command {
   return new Command('decode')
-    .description("print the frames of a pcap or pcapng capture, also gzip'd")
+    .description('print the frames of a pcap or pcapng capture, also compressed with gzip')
     .argument('<file>', 'capture file, - for standard input')
-    .argument('[expression...]', 'which frames, as tcpdump takes it, like: tcp port 80')
+    .argument('[expression...]', 'which frames, as a tcpdump expression, like: tcp port 80')
     .option(
       '-c, --count <n>',
       'end after this many frames',
       parsed((option, text) => parseCount(option, text)),
     )
     .option('--json', 'print one JSON object per frame and line')
-    .option('--verbose', 'print where an error comes from')
+    .option('--verbose', 'print the stack of an error')
     .addHelpText(
       'after',
       `

@@ -10,7 +10,7 @@ interface CommandOptions extends Omit<DemoOptions, 'relay'> {
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('a thousand simulated machines talk to the kernel of a real network')
+    .description('show what the library does: a thousand simulated machines talk to the kernel')
     .addOption(
       defaulted(
         '--machines <n>',
@@ -29,7 +29,10 @@ export function demoCommand(): Command {
     )
     .addOption(
       // --relay is what it was called before all commands had --engine.
-      new Option('--engine, --relay <name>', 'how frames are sent and received; auto is the best that works')
+      new Option(
+        '--engine, --relay <name>',
+        'how to send and receive frames; auto uses the best engine that works',
+      )
         .choices(['auto', 'xdp', 'packet', 'memory'])
         .default('auto'),
     )

@@ -44,7 +44,7 @@ export function dhcpCommand(): Command {
     .option('--rate <n>', 'clients that begin in a second, or max', parsed(parseStarts), DEFAULT_RATE)
     .option(
       '--in-flight <n>',
-      `clients that ask at the same time, at most (default: any number; ${DEFAULT_IN_FLIGHT} with --rate max)`,
+      `most clients that ask at the same time (default: any number; ${DEFAULT_IN_FLIGHT} with --rate max)`,
       parsed((option, text) => parseCount(option, text, CLIENTS_MAX)),
     )
     .addOption(
@@ -59,10 +59,17 @@ export function dhcpCommand(): Command {
       ),
     )
     .option('--broadcast', 'ask the server to answer by broadcast')
-    .option('--renew', 'renew leases at T1, rebind at T2; ends when each is renewed, or with --duration')
+    .option(
+      '--renew',
+      'renew leases at T1, rebind at T2; the run ends when every lease is renewed, or after --duration',
+    )
     .option('--release', 'give leases back at the end, and with --flap')
-    .option('--flap <time>', 'give each lease up after this time and begin again', parsed(parseDuration))
-    .option('--decline <percent>', 'part of the clients that decline their first address', parsed(parseRatio))
+    .option('--flap <time>', 'give up each lease after this time and begin again', parsed(parseDuration))
+    .option(
+      '--decline <percent>',
+      'share of the clients that decline their first address',
+      parsed(parseRatio),
+    )
     .option(
       '--duration <time>',
       'how long to run (default: until each client is served)',
@@ -71,21 +78,21 @@ export function dhcpCommand(): Command {
     .addOption(
       defaulted(
         '--timeout <time>',
-        'wait for the first answer; doubles with each retry',
+        'how long to wait for the first answer; doubles with each retry',
         parseDuration,
         '4s',
       ),
     )
     .option(
       '--retries <n>',
-      'how often a message is sent again',
+      'how often to send a message again',
       parsed((option, text) => parseWhole(option, text, 0, 20)),
       4,
     )
-    .option('--leases <file>', 'write what each client has at the end as CSV')
+    .option('--leases <file>', 'write the state of each client at the end to a CSV file')
     .option(
       '--lease-time <time>',
-      'leases of the server of --engine memory (default: 1h)',
+      'lease time of the server with --engine memory (default: 1h)',
       parsed(parseDuration),
     )
     .option(

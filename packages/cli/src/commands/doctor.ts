@@ -21,16 +21,19 @@ const ENTERING = 'ETHERCONN_DOCTOR_ENTERING';
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('say what works on this machine, or on an interface, what does not, and what to do')
-    .argument('[interface]', 'interface to examine, and to try')
+    .description('check what works on this machine or an interface, and show how to repair the rest')
+    .argument('[interface]', 'interface to examine and to open')
     .option('--netns <name>', 'network namespace of the interface: a name, a process id or a path')
-    .option('--no-try', 'do not open the interface (on a network card, that may interrupt the link shortly)')
+    .option(
+      '--no-try',
+      'do not open the interface (opening may briefly interrupt the link of a network card)',
+    )
     .option('--json', 'print one JSON object')
-    .option('--verbose', 'print where an error comes from')
+    .option('--verbose', 'print the stack of an error')
     .addHelpText(
       'after',
       `
-The exit code is 1 if something must be repaired before anything works.
+The exit code is 1 if nothing works without a repair.
 
 Examples:
   etherconn doctor

@@ -15,8 +15,8 @@ export function initCommand(): Command {
   return new Command('init')
     .description('write an example of a scenario or a campaign, with comments, that runs as it is')
     .argument('[file]', 'file to write (default: scenario.yaml, or campaign.yaml for a campaign)')
-    .addOption(new Option('--template <name>', 'what it is about').choices(TEMPLATES).default('mixed'))
-    .option('--force', 'overwrite the file if it is there')
+    .addOption(new Option('--template <name>', 'topic of the example').choices(TEMPLATES).default('mixed'))
+    .option('--force', 'overwrite an existing file')
     .addHelpText(
       'after',
       `

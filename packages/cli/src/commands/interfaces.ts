@@ -23,8 +23,8 @@ export function interfacesCommand(): Command {
     .description('list the network interfaces, and what works on them')
     .argument('[names...]', 'interfaces to list (default: all)')
     .option('--netns <name>', 'network namespace: a name, a process id or a path')
-    .option('--json', 'one JSON object')
-    .option('--verbose', 'print where an error comes from')
+    .option('--json', 'print one JSON object')
+    .option('--verbose', 'print the stack of an error')
     .addHelpText(
       'after',
       `

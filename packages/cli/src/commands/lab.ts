@@ -40,9 +40,9 @@ interface ShowOptions {
 }
 
 export function labCommand(): Command {
-  const verbose = ['--verbose', 'print where an error comes from'] as const;
+  const verbose = ['--verbose', 'print the stack of an error'] as const;
   return new Command('lab')
-    .description('make networks of namespaces on this machine, with faults')
+    .description('create networks of namespaces on this machine, with faults')
     .enablePositionalOptions()
     .addCommand(upCommand().option(...verbose))
     .addCommand(
@@ -61,7 +61,7 @@ export function labCommand(): Command {
     )
     .addCommand(
       new Command('list')
-        .description('say which labs there are, and what their wires have done')
+        .description('list the labs, and the counters of their wires')
         .option('--json', 'print one JSON object')
         .option(...verbose)
         .addHelpText('after', '\nExamples:\n  etherconn lab list\n  etherconn lab list --json\n')
@@ -76,7 +76,7 @@ export function labCommand(): Command {
       new Command('exec')
         .description('run a command in a namespace of a lab')
         .argument('<namespace>', "as 'lab list' shows it, like lab-a")
-        .argument('<command...>', 'the command and its arguments; -- before it keeps its options apart')
+        .argument('<command...>', 'the command and its arguments; put -- before a command that has options')
         .passThroughOptions()
         .option(...verbose)
         .addHelpText('after', '\nExample:\n  etherconn lab exec lab-a -- ping -c 3 10.0.0.2\n')
@@ -111,10 +111,10 @@ Examples:
 
 function upCommand(): Command {
   return new Command('up')
-    .description('make a lab; without --link two namespaces joined by one cable')
+    .description('create a lab; without --link, two namespaces joined by one cable')
     .argument(
       '[lab]',
-      'name of the lab, with which the names of its namespaces begin',
+      'name of the lab; the names of its namespaces begin with it',
       parsed(parseLabName),
       'lab',
     )
@@ -123,18 +123,26 @@ function upCommand(): Command {
     )
     .option('--mtu <bytes>', 'MTU of the interfaces', parsed(range(MTU_MIN, MTU_MAX)), 1500)
     .option('--queues <n>', 'receive and transmit queues of each interface', parsed(range(1, QUEUES_MAX)), 1)
-    .option('--ipv6', 'give each cable IPv6 addresses, too')
+    .option('--ipv6', 'also give each cable IPv6 addresses')
     .option('--loss <percent>', 'frames that are lost, each way', parsed(parseRatio))
     .option('--delay <time>', 'how long frames take, each way', parsed(parseDuration))
-    .option('--jitter <time>', 'how much the delay varies, evenly, to both sides', parsed(parseDuration))
-    .option('--keep-order', 'frames do not overtake each other because of jitter')
-    .option('--reorder <percent>', 'frames that later ones overtake', parsed(parseRatio))
-    .option('--reorder-delay <time>', 'by how much they come later (default: 1ms)', parsed(parseDuration))
-    .option('--duplicate <percent>', 'frames that come twice', parsed(parseRatio))
+    .option(
+      '--jitter <time>',
+      'uniform random variation of the delay, up to this much more or less',
+      parsed(parseDuration),
+    )
+    .option('--keep-order', 'keep the order of frames despite the jitter')
+    .option('--reorder <percent>', 'frames that arrive after later ones', parsed(parseRatio))
+    .option('--reorder-delay <time>', 'how much later they arrive (default: 1ms)', parsed(parseDuration))
+    .option('--duplicate <percent>', 'frames that arrive twice', parsed(parseRatio))
     .option('--corrupt <percent>', 'frames with one wrong bit', parsed(parseRatio))
     .option('--rate <bits>', 'bits per second, like 100mbit', parsed(parseBitRate))
-    .option('--queue-frames <n>', 'frames that wait for the rate (default: 1000)', parsed(range(1, 1 << 20)))
-    .option('--seed <n>', 'number that random choices follow from', parsed(parseSeed), 1)
+    .option(
+      '--queue-frames <n>',
+      'most frames that wait because of --rate (default: 1000)',
+      parsed(range(1, 1 << 20)),
+    )
+    .option('--seed <n>', 'seed of the random choices', parsed(parseSeed), 1)
     .addHelpText(
       'after',
       `

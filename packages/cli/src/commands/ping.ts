@@ -65,33 +65,36 @@ export function pingCommand(): Command {
       'requests of each machine (default: until Ctrl-C)',
       parsed((option, text) => parseCount(option, text)),
     )
-    .addOption(defaulted('-i, --interval <time>', 'between the requests of a machine', parseDuration, '1s'))
     .addOption(
-      new Option('-f, --flood', 'send again as soon as a reply comes, and 100 times a second').conflicts(
-        'interval',
-      ),
+      defaulted('-i, --interval <time>', 'time between the requests of a machine', parseDuration, '1s'),
+    )
+    .addOption(
+      new Option(
+        '-f, --flood',
+        'send again as soon as a reply comes, and at least 100 times a second',
+      ).conflicts('interval'),
     )
     .option('-s, --size <bytes>', 'bytes of data', whole(0, 65_507), 56)
     .addOption(
-      defaulted('-W, --timeout <time>', 'how long the last replies are waited for', parseDuration, '10s'),
+      defaulted('-W, --timeout <time>', 'how long to wait for the last replies', parseDuration, '10s'),
     )
     .option(
       '-w, --deadline <time>',
-      'end after this time, whatever has come (default: none)',
+      'end after this time, even without replies (default: none)',
       parsed(parseDuration),
     )
-    .option('-q, --quiet', 'print nothing but the first line and the end')
+    .option('-q, --quiet', 'print only the first line and the summary')
     .option('-t, --ttl <n>', 'TTL, or hop limit', whole(1, 255), 64)
     .option('-Q, --tos <n>', 'type of service, or traffic class', whole(0, 255), 0)
     .addOption(
       new Option(
         '-M, --pmtudisc <how>',
-        'fragments: do (never), want (only where the path is known to be narrower), dont (also by routers)',
+        'fragmentation: do (never), want (only if the path is known to have a smaller MTU), dont (also by routers)',
       )
         .choices(['do', 'want', 'dont'])
         .default('want'),
     )
-    .option('-O, --report-missing', 'say so when the next request is sent before an answer')
+    .option('-O, --report-missing', 'report each request that has no reply when the next one is sent')
     .addOption(new Option('-4', 'the destination must be an IPv4 address').conflicts('6'))
     .option('-6', 'the destination must be an IPv6 address')
     .option(

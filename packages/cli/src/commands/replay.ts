@@ -39,11 +39,11 @@ interface ReplayOptions extends CommonOptions {
 
 export function replayCommand(): Command {
   const command = new Command('replay')
-    .description('send the frames of a pcap or pcapng capture, and see what arrives')
+    .description('send the frames of a pcap or pcapng capture, and measure what arrives')
     .argument('<file>', 'capture file, - for standard input')
     .argument('<interface>', 'interface to send on; any word with --engine memory')
     .addOption(
-      new Option('--speed <factor>', 'times as fast as recorded (default: 1)')
+      new Option('--speed <factor>', 'speed relative to the recording; 2 is twice as fast (default: 1)')
         .argParser(parsed(parseSpeed))
         .conflicts(['rate', 'max']),
     )
@@ -52,17 +52,17 @@ export function replayCommand(): Command {
         .argParser(parsed(parseRate))
         .conflicts('max'),
     )
-    .option('--max', 'as fast as it goes')
+    .option('--max', 'send as fast as possible')
     .option('--loop <n>', 'passes through the capture, or forever', parsed(parseLoops), 1)
     .option(
       '--count <n>',
-      'frames to send at most',
+      'end after this many frames',
       parsed((option, text) => parseCount(option, text)),
     )
     .option('--src-mac <mac>', 'source MAC address of all frames', parsed(parseOneMac))
     .option('--dst-mac <mac>', 'destination MAC address of all frames', parsed(parseOneMac))
     .addOption(repeated('--map-mac <from=to>', 'replace a MAC address', parseMacMapping))
-    .addOption(new Option('--strip-vlans', 'take all VLAN tags away').conflicts('setVlan'))
+    .addOption(new Option('--strip-vlans', 'remove all VLAN tags').conflicts('setVlan'))
     .option(
       '--set-vlan <ids>',
       'VLAN tags in place of any others, like 100 or 100.200',
@@ -77,9 +77,9 @@ export function replayCommand(): Command {
         parseIpMapping,
       ),
     )
-    .option('--fix-checksums', 'compute all checksums again')
+    .option('--fix-checksums', 'recompute all checksums')
     .option('--filter <expression>', "send only frames that tcpdump's expression selects, like 'udp port 53'")
-    .option('--receive-on, --listen <interface>', 'look at what arrives at this interface')
+    .option('--receive-on, --listen <interface>', 'measure what arrives at this interface')
     .option('--receive-netns, --listen-netns <name>', 'its network namespace (default: that of --netns)')
     .option(
       '--impair <faults>',

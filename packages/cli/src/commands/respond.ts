@@ -51,7 +51,7 @@ const ENGINES = ['auto', 'xdp', 'packet'] as const;
 
 export function respondCommand(): Command {
   return new Command('respond')
-    .description('be the other side: a DHCPv4 server, or an echo for thousands of addresses')
+    .description('answer as a DHCPv4 server, or as an echo for thousands of addresses')
     .addCommand(dhcpCommand())
     .addCommand(echoCommand());
 }
@@ -71,7 +71,12 @@ function dhcpCommand(): Command {
     .addOption(defaulted('--pool <range>', 'addresses to give', parsePool, '10.64.1.1-10.64.255.254'))
     .addOption(defaulted('--lease-time <time>', 'how long leases last, or forever', parseLeaseTime, '1h'))
     .addOption(
-      defaulted('--decline-time <time>', 'how long nobody gets a declined address', parseLeaseTime, '10m'),
+      defaulted(
+        '--decline-time <time>',
+        'how long the server withholds a declined address',
+        parseLeaseTime,
+        '10m',
+      ),
     )
     .option('--router <addresses>', 'routers, or none (default: the server)', parsed(parseAddresses))
     .addOption(defaulted('--dns <addresses>', 'name servers', parseAddresses, 'none'))
@@ -129,7 +134,7 @@ function addRespondOptions(command: Command): Command {
       .option('--mac <mac>', 'MAC address (default: 02:ec and the first address)', parsed(parseUnicastMac))
       .option(
         '--vlan <ids>',
-        'VLANs to be in, like 100, 100-199 or 100.200 (default: untagged)',
+        'VLANs to serve, like 100, 100-199 or 100.200 (default: untagged)',
         parsed(parseVlanRange),
       )
       .option('--duration <time>', 'how long to run (default: until Ctrl-C)', parsed(parseDuration)),

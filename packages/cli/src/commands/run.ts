@@ -21,16 +21,16 @@ export function runCommand(): Command {
     .addOption(
       repeated(
         '--set <key=value>',
-        'a key of the scenario with another value, like parts.voice.rate=5kpps',
+        'set a key of the scenario, like parts.voice.rate=5kpps',
         (_option, text) => text,
       ),
     )
-    .option('--dry-run', 'print what would happen, and open nothing');
+    .option('--dry-run', 'print the plan, and open nothing');
   return addCommonOptions(command, ['auto', 'xdp', 'packet', 'memory'], { parts: true })
     .addHelpText(
       'after',
       `
-Options come before what the scenario says.
+Options override the scenario.
 
 Examples:
   etherconn init scenario.yaml

@@ -31,37 +31,33 @@ const HEADER = 14;
 
 export function sendCommand(): Command {
   return new Command('send')
-    .description("send a frame, or a few, written in the frame builder's words or as hex")
+    .description('send frames, written as layers of the frame builder or as hex')
     .argument('<interface>', 'interface to send on')
     .argument('<frame...>', 'frames, like \'ether(destination=…)/ipv4(…)/udp(…)/"text"\'')
-    .option('--hex', 'frames are hexadecimal digits')
+    .option('--hex', 'the frames are written as hexadecimal digits')
     .option(
       '--count <n>',
-      'send all of them that often',
+      'how often to send all frames',
       parsed((option, text) => parseCount(option, text)),
       1,
     )
-    .option('--interval <time>', 'between frames (default: none)', parsed(parseDuration))
-    .option(
-      '--wait <time>',
-      'print answers that come up to that long behind the last frame',
-      parsed(parseDuration),
-    )
+    .option('--interval <time>', 'time between frames (default: none)', parsed(parseDuration))
+    .option('--wait <time>', 'print answers, up to this long after the last frame', parsed(parseDuration))
     .option('--all', 'with --wait, print everything that arrives')
     .option('--dry-run', 'print the fields of the frames, and send nothing')
     .addOption(
-      new Option('--engine <name>', 'how frames are sent and received; auto is AF_XDP where it works')
+      new Option('--engine <name>', 'how to send and receive frames; auto uses AF_XDP where it works')
         .choices(['auto', 'xdp', 'packet'])
         .default('auto'),
     )
     .option('--netns <name>', 'network namespace of the interface: a name, a process id or a path')
     .option('--json', 'print one JSON object per frame and line')
-    .option('--verbose', 'print where an error comes from')
+    .option('--verbose', 'print the stack of an error')
     .addHelpText(
       'after',
       `
-Layers and fields have the names of etherconn/frames. What is not given is filled in: lengths, types, checksums,
-and as source the interface's MAC address. --dry-run does not look at the interface: it prints 00:00:00:00:00:00.
+Layers and fields have the names of etherconn/frames. The command fills in what you leave out: lengths,
+types, checksums, and the interface's MAC address as the source. --dry-run does not look at the interface: it prints 00:00:00:00:00:00.
 
 Examples:
   etherconn send eth0 --dry-run 'ether/ipv4(source=10.0.0.1,destination=10.0.0.2)/udp(destinationPort=53)/"hello"'

@@ -86,7 +86,11 @@ function sendCommand(): Command {
       'source MAC addresses (default: 02:ec and the IP address)',
       parsed(parseMacRange),
     )
-    .option('--to-mac <macs>', 'MAC addresses of the next hop (default: asked for)', parsed(parseMacRange))
+    .option(
+      '--to-mac <macs>',
+      'MAC addresses of the next hop (default: found by ARP or neighbor discovery)',
+      parsed(parseMacRange),
+    )
     .option('--vlan <ids>', 'VLAN tags, like 100, 100.200 or 100-199', parsed(parseVlanRange))
     .option(
       '--flows <n>',
@@ -108,8 +112,8 @@ function sendCommand(): Command {
         DEFAULT_RATE,
       ),
     )
-    .option('--ramp <time>', 'climb to the rate in this time', parsed(parseDuration))
-    .option('--ramp-from <rate>', 'rate that the ramp begins at (default: none)', parsed(parseRate))
+    .option('--ramp <time>', 'increase the rate to its value in this time', parsed(parseDuration))
+    .option('--ramp-from <rate>', 'rate at which the ramp begins (default: none)', parsed(parseRate))
     .option(
       '--size <bytes>',
       'sizes of frames with FCS: 64, 64,512,1518, 64:7,594:4 or imix (default: the smallest)',
@@ -129,14 +133,14 @@ function sendCommand(): Command {
       'faults of --engine memory: loss=1%,delay=5ms,jitter=1ms …',
       parsed(parseImpairments),
     )
-    .option('--find-rate', 'search the highest rate, up to --rate, that loses at most --loss')
+    .option('--find-rate', 'find the highest rate, up to --rate, at which the loss is at most --loss')
     .option('--loss <percent>', 'loss that --find-rate accepts (default: 0%)', parsed(parseRatio))
     .addOption(defaulted('--trial <time>', 'length of the trials of --find-rate', parseDuration, '2s'));
   return addCommonOptions(command, ['auto', 'xdp', 'packet', 'memory'])
     .addHelpText(
       'after',
       `
-All ranges advance together, flow by flow, and begin again where they end; 1-5x10 keeps each value for ten flows.
+Flow number n uses value number n of every range. A range that ends begins again. 1-5x10 keeps each value for ten flows.
 
 Examples:
   etherconn udp send mem --engine memory --from 10.0.0.10+100 --to 10.0.0.2 --rate 5kpps --duration 3s
@@ -252,10 +256,10 @@ function receiveCommand(name: 'receive' | 'echo', description: string): Command 
       parsed(parseAddressRange),
     )
     .addOption(
-      defaulted('--port <ports>', 'own ports: all of them at each address', parsePortRange, DEFAULT_PORT),
+      defaulted('--port <ports>', 'own ports: each address has all of them', parsePortRange, DEFAULT_PORT),
     )
     .option('--mac <macs>', 'own MAC addresses (default: 02:ec and the IP address)', parsed(parseMacRange))
-    .option('--vlan <ids>', 'VLAN tags: each address in all of them', parsed(parseVlanRange))
+    .option('--vlan <ids>', 'VLAN tags: each address is in all of them', parsed(parseVlanRange))
     .option(
       '--prefix <length>',
       'length of the network prefix (default: 24, 64 with IPv6)',
@@ -270,7 +274,7 @@ function receiveCommand(name: 'receive' | 'echo', description: string): Command 
     )
     .option(
       '--max-flows <n>',
-      'flows that are told apart',
+      'most flows to measure',
       parsed((option, text) => parseCount(option, text, FLOWS_MAX)),
       65_536,
     );
