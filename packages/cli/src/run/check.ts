@@ -4,8 +4,8 @@ import { ScenarioError, ScenarioErrors } from '../scenario/scenario-error.ts';
 import { outlineOf } from './plan.ts';
 
 /**
- * Checks plain data, as it comes over a network: against the schema, and whether it can be run, in one process or by many. Throws ScenarioErrors, one
- * for each thing that is wrong, whose options are paths like 'parts.voice.rate'.
+ * Checks plain data, such as data from a network: against the schema, and whether one process or many can run it. Throws
+ * ScenarioErrors, one for each mistake, whose options are paths like 'parts.voice.rate'.
  */
 export function checkScenario(data: unknown): Scenario {
   const checked = check(data);

@@ -10,17 +10,17 @@ import {
 import type { ClientRange, Part, PartType } from '../scenario/scenario.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 
-/** Parts with more clients are compared as ranges alone. */
+/** Parts with more clients than this are compared only as ranges. */
 const COMPARED_MAX = 2 ** 20;
 
-/** What the clients of a part have on the wire, as functions of their numbers. */
+/** The addresses and ports of a part's clients on the wire, as functions of their numbers. */
 export interface Claim {
   readonly name: string;
   readonly type: PartType;
   readonly own: ClientRange;
   readonly mac: Range<string>;
   readonly vlan: Range<readonly number[]> | null;
-  /** Null for parts that have none. */
+  /** Null for parts without ports. */
   readonly port: Range<number> | null;
 }
 
@@ -46,8 +46,8 @@ function macs(address: string, mac: string | undefined): Range<string> {
 }
 
 /**
- * Parts that cannot be on one network: a machine is a DHCP client of one fleet or has addresses of its own, and a port of it
- * either sends or receives. Where ranges are apart nobody looks at their clients.
+ * Finds parts that cannot share a network: a machine is a DHCP client of one fleet or has addresses of its own, and each of
+ * its ports either sends or receives. Clients are compared only if the ranges overlap.
  */
 export function conflicts(claims: readonly Claim[]): ScenarioError[] {
   const found = new Map<string, ScenarioError>();
@@ -56,7 +56,7 @@ export function conflicts(claims: readonly Claim[]): ScenarioError[] {
       const isFleet = [earlier, later].some(({ type }) => type === 'dhcp');
       if (!isFleet && !portsMatter(earlier, later)) continue;
       if (areApart(earlier, later, !isFleet)) continue;
-      // Of a fleet and another part, the other one is told.
+      // Between a fleet and another part, the error names the other one.
       const [told, other] =
         later.type === 'dhcp' && earlier.type !== 'dhcp' ? [earlier, later] : [later, earlier];
       const why = isFleet ? sameMachine(told, other) : samePort(told, other);
@@ -113,7 +113,7 @@ function tooMany({ name }: Claim): string {
   return `has machines in the same ranges as ${name}, and with more than ${COMPARED_MAX} clients ranges must be apart`;
 }
 
-/** What a client of both has; null when there is none, undefined when there are too many clients to look at. */
+/** What clients of both have in common; null for nothing, undefined if there are too many clients to compare. */
 function firstInCommon(
   told: Claim,
   other: Claim,

@@ -4,13 +4,13 @@ import { payloadsOf } from '../udp/frames.ts';
 import type { PartPlan } from './part-plan.ts';
 import { planOf } from './plan.ts';
 
-/** What a part would do, in the words of `--dry-run`. */
+/** What a part would do, as `--dry-run` prints it. */
 export interface PlannedPart {
   readonly name: string;
   readonly type: string;
   /** '0-49'. */
   readonly clients: string;
-  /** Seconds from the start; no end means that the part ends by itself. */
+  /** Seconds from the start. Without an end, the part ends by itself. */
   readonly begin: number;
   readonly end: number | null;
   /** Names, and what is planned. */
@@ -61,7 +61,7 @@ function plannedOf(part: PartPlan): PlannedPart {
   };
 }
 
-/** Seconds; null when it is not known before. */
+/** Seconds; null if it is not known before the run. */
 function endOf(part: PartPlan): number | null {
   if (part.end !== undefined) return part.end / 1000;
   if (part.type === 'udp-send' && part.schedule.duration !== undefined)
@@ -142,7 +142,7 @@ function detailsOf(part: PartPlan): [string, string][] {
   return rows.filter((row): row is [string, string] => row[1] !== null);
 }
 
-/** 'first … last', or the one. */
+/** 'first … last', or a single value. */
 function span(first: string, last: string): string {
   return first === last ? first : `${first} … ${last}`;
 }

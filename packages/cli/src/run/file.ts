@@ -4,15 +4,15 @@ import { ScenarioError, ScenarioErrors } from '../scenario/scenario-error.ts';
 import { checkScenario } from './check.ts';
 import { keyOffset } from './key-offset.ts';
 
-/** A scenario that was read, and where its keys are. */
+/** A scenario from a file, with the positions of its keys. */
 export interface ScenarioFile {
   readonly scenario: Scenario;
-  /** The same error, saying in which line of the file: for what turns out to be wrong later. */
+  /** Adds the line of the file to an error that is found after reading. */
   locate(error: ScenarioError): ScenarioError;
 }
 
 /**
- * Reads a scenario's YAML (or JSON). Each of `sets` is KEY=VALUE, like 'parts.voice.rate=5kpps', and goes before the file.
+ * Reads a scenario's YAML (or JSON). Each of `sets` is KEY=VALUE, like 'parts.voice.rate=5kpps', and overrides the file.
  * Throws ScenarioErrors that name file, line, column and key.
  */
 export function parseScenarioFile(file: string, text: string, sets: readonly string[] = []): ScenarioFile {

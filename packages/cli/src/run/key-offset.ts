@@ -1,6 +1,6 @@
 import { isMap, isPair, isScalar, isSeq, type Node } from 'yaml';
 
-/** Where a key is in a document, or what is nearest to where it should be. */
+/** The position of a key in a document, or of the nearest thing to it. */
 export function keyOffset(root: Node | null, path: readonly string[]): number {
   let node: unknown = root;
   let offset = root?.range?.[0] ?? 0;

@@ -24,28 +24,28 @@ import {
   type RunningPart,
 } from './running-part.ts';
 
-/** A client that has failed, in which part, and why. */
+/** A client that has failed, with its part and the reason. */
 export interface ClientFailure extends PartFailure {
   readonly part: string;
 }
 
 export interface OpenOptions extends PlanOptions {
-  /** When time 0 of the run is, by the clock of the engine's relay; may be in the future. Default: when it is run. */
+  /** Time 0 of the run by the clock of the engine's relay; may be in the future. Default: the call of `run`. */
   readonly startAt?: number | undefined;
   /** Ends the opening early. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Told each client that fails, by its number in the scenario. Then a client without a next hop is one that fails, unless
-   * none has any: that is an error, as it always is when nobody is told.
+   * Called for each client that fails, with its number in the scenario. With it, a client without a next hop fails alone.
+   * Without it, or if no client has a next hop, opening throws.
    */
   readonly onFailure?: ((failure: ClientFailure) => void) | undefined;
-  /** Writes the files that parts name, such as leases. Default false: scenarios come over networks, too. */
+  /** Writes the files that parts name, such as leases. Default false, because scenarios also come over networks. */
   readonly writesFiles?: boolean | undefined;
 }
 
 /**
- * Opens what the parts of a scenario need on an engine, for all of its clients or some; all parts share its relay. What
- * each part counts is in the deltas of each second under the part's name ({@link Delta.part}), and in the total.
+ * Opens what the parts of a scenario need on an engine, for all or some of its clients. All parts share the relay. The
+ * deltas of each second have the counts of each part under its name (`Delta.part`), and those of all parts in the total.
  */
 export async function openScenario(
   engine: Engine,
@@ -141,7 +141,7 @@ export async function openScenario(
   };
 }
 
-/** The DHCP server of a network in memory: a server of ours belongs on a wire of ours alone. */
+/** The DHCP server of a network in memory. On a real network, this process must not serve. */
 function respond({ farRelay, clock }: Engine, { parts, leaseTime }: ScenarioPlan): DhcpResponder | null {
   if (!(farRelay instanceof MemoryRelay)) return null;
   const stacks = new Map<string, readonly number[]>();
@@ -160,7 +160,7 @@ function respond({ farRelay, clock }: Engine, { parts, leaseTime }: ScenarioPlan
   return new DhcpResponder(farRelay, server, [...stacks.values()]);
 }
 
-/** Only receivers, and none of them has an end: the run goes on until it is interrupted. */
+/** Whether all parts are receivers without an end, so that the run continues until it is interrupted. */
 function waitsForever(parts: readonly OpenPart[]): boolean {
   return parts.every((part) => part instanceof ReceivePart && part.plan.end === undefined);
 }

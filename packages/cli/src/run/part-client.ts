@@ -6,15 +6,15 @@ export interface PartClientOptions {
   /** Milliseconds from the start of the run. Without an end the client ends by itself. */
   readonly begin: number;
   readonly end?: number | undefined;
-  /** Whether its latencies are of one kind with those of all other parts: then they are in the total, too. */
+  /** Whether its latencies are of the same kind as those of all other parts, and so also count in the total. */
   readonly sharesLatency: boolean;
-  /** The run goes on until the end, if there is one, whatever the client wants. */
+  /** Whether the run continues until the end, if there is one, even if the client wants no ticks. */
   readonly holds: boolean;
-  /** Milliseconds from the start of the run at which it gets no more ticks. */
+  /** Milliseconds from the start of the run after which it gets no ticks. */
   readonly cutAt?: number | undefined;
 }
 
-/** A client of a part: it lives from the part's begin to its end, and what it counts goes to the part and to the total. */
+/** A client of a part. It runs from the part's begin to its end, and counts for the part and for the total. */
 export class PartClient implements Client {
   readonly isPatient: boolean;
   readonly #client: Client;
@@ -38,7 +38,7 @@ export class PartClient implements Client {
     const own = now - begin;
     const next = this.#started ? this.#client.tick(own) : this.#client.start(own);
     this.#started = true;
-    // Whoever is cut wants no tick then, but the run goes on until then.
+    // A client that is cut off needs no tick at that time, but the run must last until then.
     if (!holds) return next === Number.POSITIVE_INFINITY ? next : Math.min(begin + next, cutAt);
     return now >= end ? Number.POSITIVE_INFINITY : Math.min(begin + next, end);
   }

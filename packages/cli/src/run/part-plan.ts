@@ -8,10 +8,10 @@ import type { SendPlan } from '../udp/send.ts';
 /** What a part does, for the clients of one run. */
 export interface AnyPartPlan {
   readonly name: string;
-  /** Its clients that are in this run, and how many it has in the whole scenario. */
+  /** Its clients in this run, and how many it has in the whole scenario. */
   readonly clients: ClientRange;
   readonly ofAll: number;
-  /** Milliseconds from the start of the run; without an end the part ends by itself, or with the run. */
+  /** Milliseconds from the start of the run. Without an end, the part ends by itself or with the run. */
   readonly begin: number;
   readonly end?: number | undefined;
 }

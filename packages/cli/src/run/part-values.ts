@@ -2,10 +2,10 @@ import { parseCount, parseDuration } from '../scenario/quantity.ts';
 import type { Text } from '../scenario/scenario.ts';
 import type { AnyPartPlan } from './part-plan.ts';
 
-/** Values of parts, as scenarios have them: a text or a number, or none. */
+/** Values of parts in scenarios: text, a number, or none. */
 
 export const DEFAULT_PORT = 9464;
-/** Milliseconds that a part sends for when nothing says how long. */
+/** Milliseconds that a part sends if the scenario does not say how long. */
 export const DEFAULT_DURATION = 10_000;
 
 export function optionalOf<T>(
@@ -33,7 +33,7 @@ export function startsOf(option: string, text: Text | undefined, otherwise: numb
   return text === 'max' ? Number.POSITIVE_INFINITY : countOf(option, text, otherwise);
 }
 
-/** The share of these clients in a whole number, so that the shares of all clients are the total. */
+/** The share of these clients as a whole number. The shares of all clients add up to the total. */
 export function shareOf(total: number, { clients: { first, count }, ofAll }: AnyPartPlan): number {
   return Math.floor((total * (first + count)) / ofAll) - Math.floor((total * first) / ofAll);
 }

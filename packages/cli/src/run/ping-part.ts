@@ -14,7 +14,7 @@ export function pingOf(part: PingPart, shared: AnyPartPlan): PingPartPlan {
     to: parseAddressRange('to', part.to),
     vlan: optionalOf('vlan', part.vlan, parseVlanRange),
   };
-  // With no clients in this run it is only checked.
+  // Without clients in this run, the part is only checked.
   const machines = new PingMachines(ranges, Math.max(1, clients.count), clients.first);
   if (part.flood === true && part.interval !== undefined)
     throw new ScenarioError('interval', 'does not go with flood');

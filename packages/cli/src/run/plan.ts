@@ -10,14 +10,14 @@ import { pingOf } from './ping-part.ts';
 import { receiveOf, receiversOf } from './udp-receive-part.ts';
 import { sendOf } from './udp-send-part.ts';
 
-/** A scenario as it is run: for all of its clients, or for some. */
+/** The plan of a run: for all clients of a scenario, or for some. */
 export interface ScenarioPlan {
   readonly clients: ClientRange;
   readonly duration?: number | undefined;
-  /** Those that have clients in this run. */
+  /** The parts that have clients in this run. */
   readonly parts: readonly PartPlan[];
   readonly failIf: readonly Threshold[];
-  /** Seconds; of the DHCP server of a network in memory. */
+  /** Seconds, for the DHCP server of a network in memory. */
   readonly leaseTime: number;
 }
 
@@ -30,14 +30,14 @@ export interface PlanOptions {
 
 const DEFAULT_LEASE = 3_600_000;
 
-/** Clients of one run: each has memory of its own, and the transaction ids of a fleet's have 20 bits for its number. */
+/** Most clients of one run: each takes memory, and the transaction ids of a fleet have 20 bits for a client's number. */
 const RUN_MAX = 2 ** 20;
-/** Clients of whom it is checked whether they reach their destinations, before there is a run. */
+/** Clients that are checked before a run: whether they can reach their destinations. */
 const OUTLINE = 2 ** 16;
 
 /**
- * What the clients of a scenario do, as a function of their numbers: two runs with different clients of one scenario do
- * together what one run with all of them does. Throws ScenarioErrors whose options are paths, like 'parts.voice.rate'.
+ * Plans what the clients of a scenario do, as a function of their numbers. Two runs with different clients of a scenario
+ * together do the same as one run with all of them. Throws ScenarioErrors whose options are paths, like 'parts.voice.rate'.
  */
 export function planOf(scenario: Scenario, options: PlanOptions = {}): ScenarioPlan {
   const count = options.clients?.count ?? scenario.clients;
@@ -51,8 +51,8 @@ export function planOf(scenario: Scenario, options: PlanOptions = {}): ScenarioP
 }
 
 /**
- * All parts of a scenario of any size, planned for the first clients; throws as `planOf` does, and for parts that cannot be on
- * one network. The cost does not grow with the clients.
+ * Plans all parts of a scenario of any size, for its first clients. Throws as `planOf` does, and for parts that cannot share
+ * a network. The cost does not grow with the number of clients.
  */
 export function outlineOf(scenario: Scenario): ScenarioPlan {
   const plan = plannedFor(scenario, { clients: { first: 0, count: Math.min(scenario.clients, OUTLINE) } });
@@ -103,7 +103,7 @@ function plannedFor(scenario: Scenario, options: PlanOptions): ScenarioPlan {
   return { clients, duration, parts, failIf, leaseTime };
 }
 
-/** A threshold of a scenario, which may name one of its parts. */
+/** Parses a threshold of a scenario, which may name one of its parts. */
 export function thresholdOf(text: string, scenario: Scenario, option = ''): Threshold {
   const threshold = parseThreshold(option, text);
   const names = Object.keys(scenario.parts);
@@ -112,7 +112,7 @@ export function thresholdOf(text: string, scenario: Scenario, option = ''): Thre
   return threshold;
 }
 
-/** 'parts.voice' and '--from-port' are 'parts.voice.fromPort'. */
+/** Joins 'parts.voice' and '--from-port' to 'parts.voice.fromPort'. */
 function pathOf(path: string, option: string): string {
   const key = option.replace(/^--/, '').replace(/-(.)/g, (_all, letter: string) => letter.toUpperCase());
   return key === '' ? path : `${path}.${key}`;
@@ -143,7 +143,7 @@ function partOf(name: string, part: Part, whole: Whole): PartPlan {
   return part.type === 'udp-send' ? sendOf(part, shared, whole) : receiveOf(part, shared);
 }
 
-/** The clients of a part in the whole scenario: those that it names, or all; of a receiver as many as it has addresses. */
+/** The clients of a part in the whole scenario. By default a receiver has one for each address, any other part has all. */
 function ownOf(part: Part, all: ClientRange): ClientRange {
   if (part.clients !== undefined) return parseClients('clients', `${part.clients}`);
   return part.type === 'udp-receive' || part.type === 'udp-echo' ? receiversOf(part) : all;

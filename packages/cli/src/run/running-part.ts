@@ -20,16 +20,16 @@ import type {
   UdpSendPartPlan,
 } from './part-plan.ts';
 
-/** What latency of a part is: only latencies of one kind may be put together. */
+/** What the latency of a part measures. Only latencies of one kind may be merged. */
 export type LatencyKind = 'exchange' | 'one way' | 'round trip' | 'ping';
 
-/** A part that is opened, before it runs. */
+/** An open part, before it runs. */
 export interface OpenPart {
   readonly plan: PartPlan;
-  /** Null when it measures none. */
+  /** Null if the part measures none. */
   readonly latency: LatencyKind | null;
   readonly flows: number;
-  /** Makes its clients, for a run that begins at `startAt` by the clock. */
+  /** Creates its clients, for a run that begins at `startAt` by the clock. */
   begin(startAt: number, epoch: number): RunningPart;
 }
 
@@ -41,14 +41,14 @@ export interface PartFailure {
 
 export interface RunningPart {
   readonly clients: readonly Client[];
-  /** Whether the run waits for its end, though its clients want no ticks. */
+  /** Whether the run waits for its end, even if its clients want no ticks. */
   readonly holds: boolean;
-  /** Milliseconds from the start of the run at which its clients get no more ticks, if they do not end by themselves. */
+  /** Milliseconds from the start of the run after which its clients get no ticks; absent if they end by themselves. */
   readonly cutAt?: number | undefined;
-  /** What it was, at the end. */
+  /** Its result, at the end. */
   tally(interrupted: boolean): PartTally;
   flowList(): NamedFlow[];
-  /** Clients that are known to have failed only at the end. */
+  /** Clients whose failure is known only at the end. */
   failures?(): Iterable<PartFailure>;
   finish?(): Promise<void>;
 }
@@ -149,7 +149,7 @@ export function openPing(engine: Engine, plan: PingPartPlan, stations: Stations)
   };
 }
 
-/** A receiver takes what comes from its part's begin to its end; an echo answers as long. */
+/** A receiver counts packets, and an echo answers them, from the begin of its part to its end. */
 export class ReceivePart implements OpenPart {
   readonly plan: UdpReceivePartPlan;
   readonly latency = 'one way';

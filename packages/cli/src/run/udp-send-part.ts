@@ -19,7 +19,7 @@ export function sendOf(part: UdpSendPart, shared: AnyPartPlan, { seed }: Whole):
     toMac: optionalOf('toMac', part.toMac, parseMacRange),
     vlan: optionalOf('vlan', part.vlan, parseVlanRange),
   };
-  // With no clients in this run it is only checked.
+  // Without clients in this run, the part is only checked.
   const flows = new FlowPlan(ranges, Math.max(1, clients.count), clients.first);
   const rate = parseRate('rate', part.rate ?? '1kpps');
   const rampFrom = optionalOf('rampFrom', part.rampFrom, parseRate);

@@ -7,7 +7,7 @@ export interface CountedRun extends RunEnd {
   readonly total: Delta;
 }
 
-/** Runs clients on an engine to the end and adds up what they count, and what the engine's links drop. */
+/** Runs clients on an engine to the end. Adds up their counts, and the frames that the engine's links drop. */
 export async function countedRun(engine: Engine, options: Omit<RunnerOptions, 'clock'>): Promise<CountedRun> {
   const total = new Delta();
   const end = await new Runner({

@@ -5,7 +5,7 @@ import type { Delta } from '../metrics/delta.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import type { Client } from './client.ts';
 
-/** By what frames are sent and received: AF_XDP, AF_PACKET, the better of the two, or a network in this process. */
+/** How frames are sent and received: AF_XDP, AF_PACKET, the better of the two, or a network in this process. */
 export type EngineName = 'auto' | 'xdp' | 'packet' | 'memory';
 
 export interface EngineOptions {
@@ -16,16 +16,16 @@ export interface EngineOptions {
   /** A second interface that receives, and its namespace (default: that of the first). */
   readonly receiveOn?: string | undefined;
   readonly receiveNetns?: string | undefined;
-  /** By what it receives (default: as the first one is opened). */
+  /** Engine of the second interface (default: that of the first). */
   readonly receiveEngine?: EngineName | undefined;
   /** Faults of a memory network. */
   readonly impair?: Impairments | undefined;
-  /** Simulated machines that there may be: a relay has room for so many. */
+  /** Most simulated machines: the relay gets room for them. */
   readonly stations?: number | undefined;
   readonly seed: number;
 }
 
-/** Stations that a relay over AF_XDP has room for when nothing is said. */
+/** Stations that a relay over AF_XDP has room for by default. */
 const STATIONS = 131_072;
 
 /** Opened relays. */
@@ -34,14 +34,14 @@ export interface Engine {
   readonly description: string;
   readonly clock: Clock;
   readonly relay: KernelRelay | MemoryRelay;
-  /** What is on the other side of the wire, when this process has that, too. */
+  /** The relay on the other side of the wire, if this process has opened it. */
   readonly farRelay: KernelRelay | MemoryRelay | null;
-  /** Why it is not what would be best. */
+  /** Why the engine is not the best one. */
   readonly notes: readonly string[];
   close(): Promise<void>;
 }
 
-/** Frames of a burst that a memory network's port keeps. */
+/** Frames that the port of a memory network queues. */
 const MEMORY_QUEUE = 262_144;
 
 export async function openEngine(options: EngineOptions): Promise<Engine> {
@@ -112,7 +112,7 @@ function describe(relay: KernelRelay): string {
   return `${mode} on ${info.interfaceName}`;
 }
 
-/** Where a namespace is, by name, process id or path. */
+/** The path of a namespace, from its name, a process id or a path. */
 export function namespacePath(option: string, netns: string | undefined): string | undefined {
   if (netns === undefined) return undefined;
   const path = netns.includes('/')
@@ -129,7 +129,7 @@ export function namespacePath(option: string, netns: string | undefined): string
   return path;
 }
 
-/** Counts what the kernel, or the queue of a memory network's port, has dropped before it came to us: that is our own loss. */
+/** Counts frames that the kernel, or the queue of a memory network's port, drops before we read them: our own loss. */
 export class LinkCounters implements Client {
   readonly isPatient = true;
   readonly #relays: readonly (KernelRelay | MemoryRelay)[];

@@ -3,25 +3,25 @@ import { Delta, type Second } from '../metrics/delta.ts';
 import type { Client } from './client.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
-/** Milliseconds below which a timer of Node's is too coarse: then we look in each turn of the event loop, for who is not patient. */
+/** Milliseconds below which Node's timers are too coarse: for impatient clients we poll in each turn of the event loop. */
 const FINEST_TIMER = 1;
-/** Milliseconds before time 0 from which on we look in each turn: timers may be late by some, and all machines start at once. */
+/** Milliseconds before time 0 at which we begin to poll: timers may be late, but all machines must start at once. */
 const START_WATCH = 2;
 
 /** Turns of the event loop that follow a drain. */
 const LAST_TURNS = 50;
 
 export interface RunnerOptions {
-  /** The relay's clock: all clients of a runner are on one relay, or on relays of one clock. */
+  /** The relay's clock. All clients of a runner use one relay, or relays with one clock. */
   readonly clock: Clock;
   readonly clients: readonly Client[];
-  /** When time 0 is, by the clock; may be in the future. Default now. */
+  /** Time 0 of the run by the clock; may be in the future. Default now. */
   readonly startAt?: number;
   /** Milliseconds after which the run ends. Default: when no client wants another tick. */
   readonly duration?: number | undefined;
-  /** Milliseconds that the run goes on after that, so that what is under way arrives. Default 0. */
+  /** Milliseconds that the run continues after that, so that packets in flight arrive. Default 0. */
   readonly drain?: number;
-  /** Told what happened, once a second and at the end. */
+  /** Receives the counts of each second, and those of the rest at the end. */
   readonly onSecond?: (second: Second) => void;
   /** Ends the run early, as if the duration were over. */
   readonly signal?: AbortSignal;
@@ -35,8 +35,8 @@ export interface RunEnd {
 }
 
 /**
- * Runs clients by one timer wheel, and collects what they count once a second. It assumes nothing of being alone: which
- * clients there are, and when time 0 is, comes from outside.
+ * Runs clients with one timer wheel, and collects their counts once a second. There may be other runners, in this process
+ * or another one: the caller decides which clients run, and when time 0 is.
  */
 export class Runner {
   readonly #options: RunnerOptions;
@@ -52,7 +52,7 @@ export class Runner {
   #immediate: NodeJS.Immediate | null = null;
   #over = false;
   #started = false;
-  /** Time up to which seconds have been told. */
+  /** End of the last second that was reported. */
   #told = 0;
   #endsAt: number;
   #lastTurns: number = LAST_TURNS;
@@ -120,20 +120,20 @@ export class Runner {
     if (this.#immediate !== null) clearImmediate(this.#immediate);
   }
 
-  /** Looks again in the next turn of the event loop. */
+  /** Works again in the next turn of the event loop. */
   #wake(): void {
     this.#sleepNoMore();
     this.#immediate = setImmediate(this.#turn);
   }
 
-  /** Does what is due; returns when there is something to do again, or NaN at the end. */
+  /** Does what is due. Returns the time of the next work, or NaN at the end. */
   #work(now: number): number {
     if (now < 0) return this.#endsAt < 0 ? Number.NaN : 0;
     if (!this.#started) {
       this.#started = true;
       for (const [number, client] of this.#clients.entries()) this.#add(number, client.start(now));
     }
-    // Behind the end clients get no more ticks, but still receive.
+    // After the end, clients get no more ticks, but still receive.
     if (now < this.#endsAt) this.#wheel.advance(now, this.#tick);
     this.#tellWhole(now);
     if (this.#drainedAt === Number.POSITIVE_INFINITY && (now >= this.#endsAt || this.#wheel.size === 0)) {
@@ -141,7 +141,7 @@ export class Runner {
       this.#drainedAt = now + (this.#options.drain ?? 0);
     }
     if (now >= this.#drainedAt) {
-      // A process that was kept from running has not looked yet: what has arrived is still to be taken.
+      // If the process was kept from running, frames that have arrived are still unread.
       if (this.#options.drain === undefined || this.#lastTurns === 0) return Number.NaN;
       this.#lastTurns--;
       return now;

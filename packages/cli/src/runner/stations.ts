@@ -1,6 +1,6 @@
 import { Host, type HostOptions, type PacketRelay } from 'etherconn';
 
-/** A simulated machine as a plan names it. */
+/** A simulated machine, as plans describe it. */
 export interface Station {
   readonly mac: string;
   readonly vlans: readonly number[];
@@ -20,7 +20,7 @@ export interface StationGroup extends StationOptions {
 
 /**
  * One host for each MAC address and VLANs, with all of its addresses, so that it answers ARP, neighbor discovery and ping.
- * Whoever sends or receives on a relay shares them.
+ * All senders and receivers on a relay share them.
  */
 export class Stations {
   readonly #hosts = new Map<string, Host>();

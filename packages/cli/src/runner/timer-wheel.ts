@@ -1,20 +1,20 @@
-/** Slots of the wheel, a millisecond each; what is due later stays for another round. */
+/** Slots of the wheel, a millisecond each. An entry that is due later stays for another round. */
 const SLOTS = 1024;
 const NONE = -1;
 
-/** The list behind the slots is of those who are due before the wheel's time, and the next of those being visited. */
+/** Lists after the slots: entries that are due before the wheel's time, and those that `advance` is visiting. */
 const OVERDUE = SLOTS;
 const VISITED = SLOTS + 1;
 
 /**
- * Who is due when, for any number of clients: putting one in and taking it out are a few integers, whatever the number.
- * It has no timer of its own; times are milliseconds.
+ * Due times of any number of clients. Adding and removing one takes constant time and allocates nothing. The wheel has
+ * no timer of its own. Times are milliseconds.
  */
 export class TimerWheel {
   readonly #lists = new Int32Array(SLOTS + 2).fill(NONE);
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
-  /** The list that each is in; NONE of those who do not wait. */
+  /** The list that each number is in; NONE if it does not wait. */
   readonly #listOf: Int16Array;
   readonly #due: Float64Array;
   /** The next millisecond to look at. */
@@ -30,12 +30,12 @@ export class TimerWheel {
     this.#at = Math.floor(now);
   }
 
-  /** How many are waiting. */
+  /** How many numbers wait. */
   get size(): number {
     return this.#size;
   }
 
-  /** `number` is due at `time`, and no more when it was before; what is in the past is due at once. */
+  /** Makes `number` due at `time`, instead of its earlier time if it had one. A time in the past is due at once. */
   add(number: number, time: number): void {
     this.remove(number);
     this.#due[number] = time;
@@ -43,31 +43,31 @@ export class TimerWheel {
     this.#size++;
   }
 
-  /** `number` waits no more, if it does. */
+  /** Removes `number` if it waits. */
   remove(number: number): void {
     if (this.#listOf[number] === NONE) return;
     this.#unlink(number);
     this.#size--;
   }
 
-  /** Takes out who is due at `now` and calls `each`. Who is added meanwhile waits for the next call. */
+  /** Removes the numbers that are due at `now` and calls `each`. Numbers that are added meanwhile wait for the next call. */
   advance(now: number, each: (number: number) => void): void {
     const end = Math.floor(now);
     const from = Math.max(this.#at, end - SLOTS + 1);
     this.#at = Math.max(this.#at, end + 1);
-    // Of the overdue only those of now: who is added meanwhile is overdue, too.
+    // Only the numbers that are overdue now: those that are added meanwhile are overdue, too.
     this.#visit(OVERDUE, now, each);
     for (let time = from; time <= end; time++) this.#visit(time % SLOTS, now, each);
   }
 
-  /** When {@link advance} has something to do next, at the latest; Infinity when nobody waits. */
+  /** The time of the next call of {@link advance}, at the latest; Infinity if no number waits. */
   nextDue(): number {
     if (this.#size === 0) return Number.POSITIVE_INFINITY;
     const overdue = this.#earliest(OVERDUE);
     if (overdue !== Number.POSITIVE_INFINITY) return overdue;
     for (let time = this.#at; time < this.#at + SLOTS; time++) {
       const due = this.#earliest(time % SLOTS);
-      // Else it is for a later round, and found when the wheel has turned.
+      // Otherwise it is for a later round, and found when the wheel has turned.
       if (due < time + 1) return due;
     }
     return this.#at + SLOTS;
@@ -91,7 +91,7 @@ export class TimerWheel {
     this.#listOf[number] = NONE;
   }
 
-  /** Moves a list to that of the visited first: who is added meanwhile is not among them, who is taken out is not either. */
+  /** Moves a list to the visited list first, so that it leaves out numbers that `each` adds or removes. */
   #visit(list: number, now: number, each: (number: number) => void): void {
     const first = this.#lists[list];
     this.#lists[list] = NONE;

@@ -2,7 +2,7 @@ import { type Clock, VirtualClock } from 'etherconn';
 
 /**
  * Milliseconds since the Unix epoch at time 0 of a relay's clock. Two processes of one machine agree on it to a few
- * microseconds: Date.now() alone knows whole milliseconds, so its next change is waited for.
+ * microseconds: Date.now() has whole milliseconds, so this waits for its next change.
  */
 export function epochOf(clock: Clock): number {
   if (clock instanceof VirtualClock) return clock.wallTime() - clock.now();

@@ -2,31 +2,31 @@ import type { Second } from '../metrics/delta.ts';
 import type { ReplayResult } from '../metrics/replay-result.ts';
 import type { FoundRate, NamedFlow, Tally } from '../metrics/result.ts';
 
-/** What a command does between the opening of its engine and its result. */
+/** The work of a command, between the opening of its engine and its result. */
 export interface Work {
-  /** How many flows there are; 0 when that is not known before. */
+  /** Number of flows; 0 if it is not known before the run. */
   readonly flows: number;
-  /** Clients of a fleet; not there when there is none. */
+  /** Clients of a fleet; absent without one. */
   readonly clients?: number;
-  /** What the reader must know about the figures. */
+  /** Notes on the figures, for their reader. */
   readonly notes: readonly string[];
-  /** What a frame of the run is to its reader, for `--capture`: 'client 7'. */
+  /** The comment of a frame for `--capture`, like 'client 7'. */
   comment?(u8: Uint8Array, offset: number, length: number): string | undefined;
-  /** Runs, telling each second; resolves with what was counted. */
+  /** Runs and reports each second; resolves with the counts. */
   run(onSecond: (second: Second) => void, signal: AbortSignal): Promise<WorkOutcome>;
   close(): Promise<void>;
 }
 
 export interface WorkOutcome extends Tally {
-  /** What became of a capture that was replayed. */
+  /** The result of a replay. */
   readonly replay?: ReplayResult;
   readonly flows: readonly NamedFlow[];
   readonly foundRate?: FoundRate;
-  /** Whether what was asked for was not found, apart from thresholds. */
+  /** Whether the run has failed for reasons other than thresholds. */
   readonly failed?: boolean;
-  /** Exit code when it has failed; default that of a missed threshold. */
+  /** Exit code if it has failed. Default: that of a missed threshold. */
   readonly failedWith?: number;
 }
 
-/** Milliseconds that packets under way are waited for at the end. */
+/** Milliseconds to wait for packets in flight at the end. */
 export const DRAIN = 500;

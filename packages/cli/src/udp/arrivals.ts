@@ -3,19 +3,19 @@ import { type BatchListener, echo } from './endpoints.ts';
 import { PAYLOAD_LENGTH, PayloadReader } from './payload.ts';
 import type { UdpReceiver } from './receiver.ts';
 
-/** Gives what arrives to the receiver of its sender's run, or sends it back. What is of no run goes to the last receiver. */
+/** Hands each packet to the receiver of its sender's run, or sends it back. Packets of no run go to the last receiver. */
 export class Arrivals {
-  /** Null sends back. */
+  /** Null sends the packet back. */
   readonly #byRun = new Map<number, UdpReceiver | null>();
   #last: UdpReceiver | null = null;
 
-  /** What has this run number goes to `receiver`; with null, back to where it came from. */
+  /** Packets with this run number go to `receiver`; with null, back to their source. */
   set(run: number, receiver: UdpReceiver | null): void {
     this.#byRun.set(run, receiver);
     this.#last = receiver ?? this.#last;
   }
 
-  /** A run is over: what is late of it is as if of no run. */
+  /** A run is over: its late packets count as packets of no run. */
   delete(run: number): void {
     this.#byRun.delete(run);
   }

@@ -18,11 +18,11 @@ export interface Target extends Station {
   readonly port: number;
 }
 
-/** The receiving side: a socket for each port of hosts, on all of a host's addresses. */
+/** The receiving side: a socket for each port of a host, on all of the host's addresses. */
 export class Targets {
   readonly #sockets = new Map<string, DgramSocket>();
 
-  /** @param stations of which all targets are */
+  /** @param stations the stations of all targets */
   static async open(
     stations: Stations,
     targets: readonly Target[],
@@ -62,16 +62,16 @@ export function targetsOf(flows: readonly Flow[], macOf: (address: string) => st
   return [...targets.values()];
 }
 
-/** A flow whose next hop was asked for; null when nobody answered. */
+/** A flow with its next hop; null if nobody answered. */
 export type ReadyFlow = Omit<Flow, 'toMac'> & { readonly toMac: string | null };
 
-/** The sending side: a conn for each address and port of hosts, and a peer for each flow. */
+/** The sending side: a conn for each address and port of a host, and a peer for each flow. */
 export class Sources {
   /** In the order of the flows; null for one without a next hop. */
   readonly peers: readonly (UdpPeer | null)[];
   readonly #conns = new Map<string, SharedRUDPConn>();
 
-  /** @param stations of which the sources of all flows are */
+  /** @param stations the stations of the sources of all flows */
   constructor(stations: Stations, flows: readonly ReadyFlow[]) {
     this.peers = flows.map((flow) => {
       if (flow.toMac === null) return null;
@@ -79,7 +79,7 @@ export class Sources {
       let conn = this.#conns.get(key);
       if (conn === undefined) {
         const local = { address: flow.address, port: flow.port };
-        // Flows of one conn may have different next hops: each asks when its peer is made, which is now.
+        // Flows of one conn may have different next hops. A flow looks its own up when its peer is created, which is now.
         conn = new SharedRUDPConn(local, stations.host(flow), { resolveNextHop: () => this.#asking.toMac });
         this.#conns.set(key, conn);
       }

@@ -16,19 +16,19 @@ export interface FindRatePlan extends SendPlan {
   /** Packets per second. */
   readonly from: number;
   readonly to: number;
-  /** Loss that is still good, 0 to 1. */
+  /** Loss that passes, 0 to 1. */
   readonly loss: number;
   /** Milliseconds of a trial. */
   readonly trial: number;
-  /** The answer is exact to this part. */
+  /** Relative precision of the answer. */
   readonly resolution: number;
-  /** Further limits, of latency say. */
+  /** Further limits, for example of latency. */
   readonly thresholds: readonly Threshold[];
 }
 
-/** A sender that gets that much less out than it should is at its own limit, 0 to 1. */
+/** A sender that falls short of its schedule by this share is at its own limit, 0 to 1. */
 const UNSENT_MAX = 0.001;
-/** Milliseconds between trials, for queues to run empty. */
+/** Milliseconds between trials, so that queues drain. */
 const REST = 100;
 
 /** `udp send --find-rate`. Its result is that of the best trial. */

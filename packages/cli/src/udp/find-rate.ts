@@ -2,10 +2,10 @@ import type { Delta } from '../metrics/delta.ts';
 import type { FoundRate, Trial } from '../metrics/result.ts';
 
 export interface FindRateOptions {
-  /** Packets per second that the search begins with, and the most that it tries. */
+  /** Packets per second: where the search begins, and the highest rate that it tries. */
   readonly from: number;
   readonly to: number;
-  /** The search ends when the answer is known to this part. */
+  /** Relative precision at which the search ends. */
   readonly resolution: number;
   /** Tries a rate. */
   readonly attempt: (rate: number) => Promise<Trial>;
@@ -13,8 +13,8 @@ export interface FindRateOptions {
 }
 
 /**
- * The highest rate that passes: doubled from `from` until one fails, then halved in between until it is known to the
- * resolution. When the first one fails, down from there.
+ * Finds the highest rate that passes. Doubles the rate from `from` until one fails, then halves the gap down to the
+ * resolution. If the first rate fails, the search goes down from there.
  */
 export async function findRate(options: FindRateOptions): Promise<FoundRate> {
   const { from, to, resolution, attempt, signal } = options;
@@ -35,7 +35,7 @@ export async function findRate(options: FindRateOptions): Promise<FoundRate> {
   return { rate: passed === 0 ? null : passed, trials };
 }
 
-/** Part of the packets sent that have not arrived, 0 to 1. */
+/** Share of the packets sent that have not arrived, 0 to 1. */
 export function lossOf(delta: Delta): number {
   const sent = delta.get('sent');
   return sent === 0 ? 0 : Math.max(0, sent - delta.get('received')) / sent;

@@ -1,7 +1,7 @@
 import type { NamedFlow } from '../metrics/result.ts';
 import type { UdpReceiver } from './receiver.ts';
 
-/** What has been received of each flow, the worst first: by packets lost, then by the slowest one. */
+/** The counts of each received flow, the worst first: by lost packets, then by the slowest packet. */
 export function flowList(receiver: UdpReceiver): NamedFlow[] {
   const flows: NamedFlow[] = [];
   for (let row = 0; row < receiver.flows.size; row++)

@@ -1,7 +1,7 @@
 import { FrameRecord, IpProtocol, parseFrame } from 'etherconn/wire';
 import { Kind, PAYLOAD_LENGTH, PayloadReader } from './payload.ts';
 
-/** Says of a datagram of `udp send` which flow it belongs to, and which packet of that it is. */
+/** The comment of a datagram of `udp send`: its flow, and its number in the flow. */
 export function flowComment(): (u8: Uint8Array, offset: number, length: number) => string | undefined {
   const record = new FrameRecord();
   return (u8, offset, length) => {

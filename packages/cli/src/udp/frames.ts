@@ -12,8 +12,8 @@ export function overhead(version: 4 | 6, tags: number): number {
 }
 
 /**
- * The payloads of frames of these sizes. The smallest frame has room for our header: sizes of a mix are raised to it,
- * any other that is too small throws a ScenarioError.
+ * The payloads of frames of these sizes. The smallest frame has room for our header. Smaller sizes of a mix grow to it;
+ * any other size that is too small throws a ScenarioError.
  */
 export function payloadsOf(
   sizes: FrameSizes | undefined,

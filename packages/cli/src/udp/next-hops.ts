@@ -6,19 +6,19 @@ export interface NextHopOptions {
   /** Length of the sources' prefix. */
   readonly prefix: number;
   readonly gateway?: string | undefined;
-  /** Some of the destinations may have none, but not all. Default false. */
+  /** Whether some destinations, but not all, may have no next hop. Default false. */
   readonly mayLack?: boolean | undefined;
 }
 
-/** A destination has no MAC address: nobody answered, or no way leads there. */
+/** A destination without a MAC address: nobody answered, or there is no route. */
 export class NoNextHop extends Error {
   override readonly name: string = 'NoNextHop';
 }
 
 /**
- * The MAC address of each flow's next hop: as given, or as it is asked for once for each destination and VLAN, in the name
- * of the first flow that wants it. Throws {@link NoNextHop}; with `mayLack` only when no flow has any, and one without gets
- * null.
+ * The MAC address of each flow's next hop: the given one, or the answer to one question for each destination and VLAN, in
+ * the name of the first flow that needs it. Throws {@link NoNextHop}. With `mayLack`, it throws only if no flow has a next
+ * hop, and a flow without one gets null.
  */
 export async function findNextHops(
   relay: PacketRelay,

@@ -35,12 +35,12 @@ export function microsecondsBetween(earlier: number, later: number): number {
   return units / 10;
 }
 
-/** Writes packets into one buffer that is used again and again. */
+/** Writes packets into one buffer that it reuses. */
 export class PayloadWriter {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
 
-  /** @param length bytes of the longest payload; what is behind the header is filled with a pattern */
+  /** @param length bytes of the longest payload; a pattern fills the bytes after the header */
   constructor(run: number, length: number) {
     this.bytes = new Uint8Array(Math.max(length, PAYLOAD_LENGTH));
     for (let i = PAYLOAD_LENGTH; i < this.bytes.length; i++) this.bytes[i] = i & 0xff;

@@ -16,10 +16,10 @@ export interface ReceivePlan {
   readonly gateway?: string | undefined;
   /** Milliseconds; undefined to go on until interrupted. */
   readonly duration?: number | undefined;
-  /** Ends when that many different packets have come. */
+  /** Ends after this many different packets. */
   readonly count?: number | undefined;
   readonly maxFlows: number;
-  /** Sends everything back as well. */
+  /** Also sends every packet back. */
   readonly echo: boolean;
 }
 
@@ -46,7 +46,7 @@ export async function receiveWork(engine: Engine, plan: ReceivePlan, signal: Abo
       });
       return {
         total,
-        // From the first packet to the last: whoever waits for a sender has not measured a rate.
+        // From the first packet to the last: the wait for a sender is not part of a rate.
         length: receiver.span,
         interrupted: interrupted && duration !== undefined && length < duration,
         sends: false,
@@ -61,11 +61,11 @@ export async function receiveWork(engine: Engine, plan: ReceivePlan, signal: Abo
   };
 }
 
-/** Milliseconds between looks at the count, and between ticks when there is none. */
+/** Milliseconds between checks of the count, and between ticks without a count. */
 const LOOK = 10;
 const IDLE = 60_000;
 
-/** Ends the run once enough has come: as long as it wants ticks, the run goes on. */
+/** Ends the run after enough packets: the run continues as long as this client wants ticks. */
 class CountWatch implements Client {
   readonly isPatient = true;
   readonly #receiver: UdpReceiver;

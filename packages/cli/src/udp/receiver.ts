@@ -10,18 +10,18 @@ import { Kind, microsecondsBetween, PAYLOAD_LENGTH, PayloadReader, timeField } f
 const FCS = 4;
 
 /**
- * Measures what comes of `udp send`'s datagrams, for any number of sockets: `onBatch` is the callback of all of them.
- * Latency is from the time that the packet was scheduled for to the wake-up that brought it.
+ * Measures the datagrams of `udp send` that arrive, for any number of sockets: `onBatch` is the callback of all of them.
+ * Latency runs from the scheduled time of the packet to the wake-up that delivers it.
  */
 export class UdpReceiver implements Client {
   readonly isPatient = true;
   readonly flows: FlowTable;
-  /** Who each flow is, by row. */
+  /** The flow of each row. */
   readonly names: string[] = [];
   readonly #clock: Clock;
   readonly #epoch: number;
   readonly #latency = new LatencyHistogram();
-  /** Time field of this batch, and by the clock when the first and the last one came. */
+  /** Time field of this batch, and the times of the first and the last packet by the clock. */
   #now = 0;
   #firstAt = -1;
   #lastAt = 0;
@@ -47,7 +47,7 @@ export class UdpReceiver implements Client {
     return this.#firstAt < 0 ? 0 : this.#lastAt - this.#firstAt;
   }
 
-  /** A batch begins: all its packets have come now. */
+  /** A batch begins: all its packets arrive now. */
   begin(): void {
     const now = this.#clock.now();
     this.#now = timeField(this.#epoch + now);
@@ -55,14 +55,14 @@ export class UdpReceiver implements Client {
     if (this.#firstAt < 0) this.#firstAt = now;
   }
 
-  /** The packet that the cursor stands on. */
+  /** The packet at the cursor. */
   packet(batch: Batch): void {
     const { flows } = this;
     const { view } = batch.memory;
     const at = batch.payloadOffset;
     const kind = batch.payloadLength < PAYLOAD_LENGTH ? 0 : PayloadReader.kind(view, at);
     if (kind === Kind.DATA) {
-      // Whole numbers of 32 bits: any other would be an object for each packet.
+      // 32-bit integers: other numbers would allocate an object for each packet.
       const latency = Math.round(microsecondsBetween(PayloadReader.time(view, at), this.#now)) | 0;
       const run = PayloadReader.run(view, at);
       const flow = PayloadReader.flow(view, at);

@@ -12,19 +12,19 @@ import { UdpSender } from './sender.ts';
 
 /** What `udp send` sends, from where to where. */
 export interface SendPlan {
-  /** What errors call the sizes of frames. Default '--size'. */
+  /** Name of the frame sizes in errors. Default '--size'. */
   readonly sizeOption?: string;
   readonly flows: FlowPlan;
   readonly prefix: number;
   readonly gateway?: string | undefined;
   readonly sizes?: FrameSizes | undefined;
-  /** The destinations answer, and what comes back is measured. */
+  /** Whether the destinations answer, so that the round trip is measured. */
   readonly roundTrip: boolean;
-  /** Its last 16 bits are the number of the first run: no other sender of this process has it. */
+  /** Its last 16 bits are the number of the first run, which no other sender of this process has. */
   readonly seed: number;
 }
 
-/** A flow of which nothing came, and why. */
+/** A flow that has failed, and why. */
 export interface FlowFailure {
   readonly flow: number;
   readonly reason: string;
@@ -39,9 +39,9 @@ export interface SendRun {
   failures(): Iterable<FlowFailure>;
 }
 
-/** A plan with everything opened that it needs, over which one or more runs go. */
+/** A plan with everything that it needs open, for one or more runs. */
 export class SendSide {
-  /** Whether what is sent is measured when it arrives, here or back. */
+  /** Whether arrivals are measured, on the far side or back on this side. */
   readonly measures: boolean;
   readonly #plan: SendPlan;
   readonly #engine: Engine;
@@ -83,8 +83,8 @@ export class SendSide {
   }
 
   /**
-   * The clients of one run, which begins at `startAt` by the relay's clock. Each run has a number of its own, so that what is
-   * late of an earlier one does not count.
+   * The clients of one run, which begins at `startAt` by the relay's clock. Each run has a number of its own, so that late
+   * packets of an earlier run do not count.
    */
   run(schedule: Omit<ScheduleOptions, 'frameSize'>, startAt: number, epoch: number): SendRun {
     const frames = this.#frames;
@@ -111,7 +111,7 @@ export class SendSide {
   }
 }
 
-/** Why each flow has failed that has. */
+/** The flows that have failed, and why. */
 function* failuresOf(
   { flows, roundTrip }: SendPlan,
   peers: readonly (UdpPeer | null)[],

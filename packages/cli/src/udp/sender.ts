@@ -5,23 +5,23 @@ import type { Client } from '../runner/client.ts';
 import type { Schedule } from '../scenario/schedule.ts';
 import { Kind, PayloadWriter, timeField } from './payload.ts';
 
-/** Packets sent before the event loop may look at other things. */
+/** Most packets to send before the event loop runs other work. */
 const BUDGET = 256;
-/** Milliseconds behind the end of the duration for packets that are late. */
+/** Milliseconds after the end of the duration in which late packets are still sent. */
 const GRACE = 20;
-/** How often the end of each flow is said: it may be lost, too. */
+/** How often the sender announces the end of each flow, since announcements may be lost, too. */
 const END_REPEATS = 2;
 /** Units of the payload's time in a millisecond, and their modulus. */
 const PER_MS = 1e4;
 const MODULUS = 2 ** 48;
 
 export interface UdpSenderOptions {
-  /** One for each flow; the packets of one without are not sent. */
+  /** One for each flow. A flow without a peer sends no packets. */
   readonly peers: readonly (UdpPeer | null)[];
   /** Number of the first flow; the others follow. */
   readonly firstFlow: number;
   readonly schedule: Schedule;
-  /** Sizes of frames with FCS, and of their payloads: sent in turn. */
+  /** Sizes of frames with FCS, and of their payloads; they take turns. */
   readonly frames: readonly { readonly size: number; readonly payload: number }[];
   /** 16 bits. */
   readonly run: number;
@@ -30,8 +30,8 @@ export interface UdpSenderOptions {
 }
 
 /**
- * Sends the packets of many flows in turn, each at its time. What found no room is sent as soon as there is some, and says
- * for when it was scheduled; what has not been sent at the end of the duration is counted as unsent.
+ * Sends the packets of many flows in turn, each at its scheduled time. If a queue is full, a packet is sent as soon as there
+ * is room, and still carries its scheduled time. Packets that are not sent by the end of the duration count as unsent.
  */
 export class UdpSender implements Client {
   readonly #options: UdpSenderOptions;
@@ -41,18 +41,18 @@ export class UdpSender implements Client {
   /** Time field at time 0. */
   readonly #zero: number;
   readonly #behind = new LatencyHistogram();
-  /** Packets whose turn is over, and those of flows that have no peer. */
+  /** Packets whose turn is over, and how many of them belong to flows without a peer. */
   #done = 0;
   #skipped = 0;
   #lastAt = 0;
   #sentBytes = 0;
   #noRoom = 0;
   #unsent = 0;
-  /** Whose turn it is: flow, its sequence number, size. */
+  /** The next packet: its flow, sequence number and size. */
   #flow = 0;
   #sequence = 0;
   #size = 0;
-  /** Ends of flows that have been said. */
+  /** Ends of flows that were announced. */
   #ended = -1;
   #told = { sent: 0, bytes: 0, noRoom: 0, unsent: 0 };
 
@@ -75,7 +75,7 @@ export class UdpSender implements Client {
     return this.#done - this.#skipped;
   }
 
-  /** Packets of a flow, by its place among the peers. */
+  /** Packets of a flow, by the index of its peer. */
   sentOf(place: number): number {
     return this.#options.peers[place] === null ? 0 : this.#sequence + (place < this.#flow ? 1 : 0);
   }
@@ -116,17 +116,17 @@ export class UdpSender implements Client {
     this.#told = now;
   }
 
-  /** Interrupted: the ends of flows are said as far as there is room. */
+  /** After an interruption: announces the ends of flows as far as there is room. */
   stop(): void {
     if (this.#ended >= this.#options.peers.length || this.#done === 0) return;
     try {
       this.#sayEnds(this.#options.peers.length);
     } catch {
-      // The relay is gone already; what was sent has been counted.
+      // The relay is gone already. The packets that it has sent are counted.
     }
   }
 
-  /** Sends what is due, as far as there is room, and not so much that nothing else gets its turn. */
+  /** Sends packets that are due, as far as there is room, but leaves time for other work. */
   #send(due: number, now: number): void {
     const { peers, schedule, firstFlow } = this.#options;
     const isMax = schedule.rate === Number.POSITIVE_INFINITY;
@@ -159,7 +159,7 @@ export class UdpSender implements Client {
     return field >= MODULUS ? field - MODULUS : field;
   }
 
-  /** Says how many packets each flow has sent, a few times; returns when to go on. */
+  /** Announces a few times how many packets each flow has sent. Returns when to continue. */
   #end(now: number): number {
     this.#ended = Math.max(this.#ended, 0);
     const all = END_REPEATS * this.#options.peers.length;

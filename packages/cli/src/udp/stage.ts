@@ -7,7 +7,7 @@ import { type BatchListener, type ReadyFlow, Sources, type Target, Targets, targ
 import { findNextHops } from './next-hops.ts';
 import { type SendPlan, SendSide } from './send.ts';
 
-/** Own stations that receive. */
+/** Stations of our own that receive. */
 export interface ReceiveSide extends StationOptions {
   readonly targets: readonly Target[];
   readonly version: 4 | 6;
@@ -17,13 +17,13 @@ export interface ReceiveSide extends StationOptions {
 const NOBODY = { near: [], far: [] };
 
 /**
- * All UDP senders and receivers of a run, over the same relays: they share hosts and ports, so that two senders may be the
- * same machines.
+ * All UDP senders and receivers of a run, over the same relays. They share hosts and ports, so that one machine may belong to
+ * two senders.
  */
 export class UdpStage {
   /** In the order of the plans. */
   readonly sends: readonly SendSide[];
-  /** Those of our own side. */
+  /** The stations of our own side. */
   readonly near: Stations;
   readonly #stations: readonly Stations[];
 
@@ -34,8 +34,8 @@ export class UdpStage {
   }
 
   /**
-   * Opens everything, and `others`, who neither send nor receive UDP; the destinations, too, when their side of the wire is ours. Finds
-   * next hops, which may take a while; with `mayLack`, flows without one are left out.
+   * Opens everything, and `others`, which neither send nor receive UDP. It also opens the destinations if this process has
+   * their side of the wire. Finds next hops, which may take a while; with `mayLack`, it leaves out flows without one.
    */
   static async open(
     engine: Engine,
@@ -58,7 +58,7 @@ export class UdpStage {
       const flows = plans.map((plan) => plan.flows.flows());
       if (farRelay !== null && plans.length + others.far.length > 0) {
         const groups = plans.map((plan, i) => ({ ...groupOf(plan), stations: targetsOf(flows[i], macOf) }));
-        // Routers are the senders' business: destinations answer where the packets came from.
+        // Only senders use routers: destinations answer to the MAC address that a packet came from.
         const far = open(
           [...groups.map(({ stations: targets, prefix }) => ({ stations: targets, prefix })), ...others.far],
           farRelay,

@@ -5,7 +5,7 @@ import { percent, scaled, time, whole } from '../figures/format.ts';
 import type { Verdict } from '../metrics/threshold.ts';
 import type { Paint } from './summary.ts';
 
-/** Two runs and what was found of them. */
+/** Two runs and their comparison. */
 export interface Comparison {
   readonly a: RunFile;
   readonly b: RunFile;

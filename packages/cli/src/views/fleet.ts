@@ -12,7 +12,7 @@ export function fleetParts(rates: FleetRates, bound: number): string[] {
   return parts;
 }
 
-/** The end of a fleet's run: names, and what to say of them. */
+/** The summary of a fleet's run: names and their texts. */
 export function fleetRows(fleet: FleetResult): [name: string, text: string][] {
   const rows: [string, string][] = [
     [

@@ -5,7 +5,7 @@ import type { LineOutput } from '../line-output.ts';
 import type { Second } from '../metrics/delta.ts';
 import type { RunOutcome, View } from './view.ts';
 
-/** One object at the end. With `perFlow` it has the flows, too. */
+/** One object at the end. With `perFlow`, it includes the flows. */
 export function jsonView(output: LineOutput, perFlow: boolean): View {
   return {
     async end(outcome) {
@@ -16,7 +16,7 @@ export function jsonView(output: LineOutput, perFlow: boolean): View {
   };
 }
 
-/** One object a second and line (`type` 'second'), and the result as the last one (`type` 'result'). */
+/** One line with an object every second (`type` 'second'), then the result (`type` 'result'). */
 export function ndjsonView(output: LineOutput, perFlow: boolean): View {
   let hasFleet = false;
   return {
@@ -47,7 +47,7 @@ function hasParts(second: Second): boolean {
   return partsIn(second).length > 0;
 }
 
-/** The result, with the seconds of the run and of each of its parts: `etherconn compare` reads them. */
+/** The result with the seconds of the run and of each part, for `etherconn compare`. */
 export function resultWithSeconds({ result, series }: RunOutcome): object {
   const parts = Object.entries(result.parts ?? {}).map(([name, part]) => [
     name,

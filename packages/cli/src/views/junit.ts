@@ -3,7 +3,7 @@ import type { RunResult } from '../metrics/result.ts';
 import { checkWritable } from './output-file.ts';
 import type { View } from './view.ts';
 
-/** A JUnit XML file: a test case for each threshold, and one that the run went to its end. */
+/** A JUnit XML file: a test case for each threshold, and one for the completion of the run. */
 export function junitView(path: string): View {
   return {
     begin: () => checkWritable('--junit', path),

@@ -6,7 +6,7 @@ export interface MetricsAddress {
   readonly port: number;
 }
 
-/** ':9464', '9464' or '127.0.0.1:9464'; without a host only this machine is served. Port 0 is any. */
+/** ':9464', '9464' or '127.0.0.1:9464'; without a host, only this machine can connect. Port 0 is any. */
 export function parseMetricsAddress(option: string, text: string): MetricsAddress {
   const match = /^(?:(\[[^\]]+\]|[^:]*):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);

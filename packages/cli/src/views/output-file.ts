@@ -3,7 +3,7 @@ import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 
-/** Throws a ScenarioError when a file cannot be written: told before a run, not behind it. */
+/** Throws a ScenarioError if a file cannot be written: before a run, not after it. */
 export async function checkWritable(option: string, path: string): Promise<void> {
   const existing = await stat(path).catch(() => null);
   if (existing?.isDirectory() === true) throw new ScenarioError(option, `${path} is a folder; name a file`);

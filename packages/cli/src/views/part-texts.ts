@@ -2,9 +2,9 @@ import { scaled, time } from '../figures/format.ts';
 import { partRates } from '../figures/series.ts';
 import type { Second } from '../metrics/delta.ts';
 
-/** What each part of a scenario does in a second, in a few words, and as a number for a sparkline. */
+/** The activity of each part of a scenario in a second, as short text and as a number for a sparkline. */
 export class PartTexts {
-  /** Leases that are held, by part. */
+  /** Leases held, by part. */
   readonly #bound = new Map<string, number>();
 
   texts(second: Second): { readonly name: string; readonly text: string; readonly value: number }[] {

@@ -6,7 +6,7 @@ import { type Paint, thresholdLines } from './summary.ts';
 import type { TextStream } from './terminal.ts';
 import type { RunOutcome, View } from './view.ts';
 
-/** Who pings, for the first line. */
+/** Addresses for the first line. */
 export interface PingTitle {
   readonly to: string;
   readonly from: string;
@@ -16,16 +16,16 @@ export interface PingTitle {
 
 export interface PingLinesOptions {
   readonly title: PingTitle;
-  /** Only the first line and the end. */
+  /** Prints only the first line and the summary. */
   readonly quiet: boolean;
-  /** Says when the next request goes out before the answer to the last one. */
+  /** Reports each request that has no reply when the next one is sent. */
   readonly missing: boolean;
 }
 
 /** Bytes of the headers of a request. */
 const IPV4_AND_ICMP = 28;
 
-/** One machine's pings, in the words of ping (iputils). */
+/** One machine's pings, in the format of ping (iputils). */
 export class PingLines implements View, PingListener {
   readonly #stream: TextStream;
   readonly #paint: Paint;

@@ -20,7 +20,7 @@ const COUNTERS: readonly (readonly [counter: string, name: string, help: string]
   ['linkDropped', 'dropped_frames', 'Frames dropped by the interface because this process was too slow'],
   ['foreign', 'foreign_datagrams', 'Datagrams that no sender of etherconn has sent'],
 ];
-/** Of a fleet. */
+/** Metrics of a fleet. */
 const FLEET_COUNTERS: typeof COUNTERS = [
   ['leases', 'leases', 'Leases acquired'],
   ['renewed', 'renewed_leases', 'Leases renewed'],
@@ -30,14 +30,14 @@ const FLEET_COUNTERS: typeof COUNTERS = [
   ['nak', 'naks', 'Refusals'],
   ['failed', 'failed_attempts', 'Attempts to get a lease that failed'],
 ];
-/** Parts of a scenario that have a label of their own; the others share one, which no part can be called. */
+/** Most parts of a scenario with a label of their own. The others share one that is not a valid name of a part. */
 const PARTS_MAX = 100;
 const OTHERS = '(others)';
 const QUANTILES = [0.5, 0.9, 0.99, 0.999];
 
 /**
- * Serves the run at /metrics in Prometheus' text format. The labels are the command, the interface, and of a scenario the
- * part. What belongs to no part, like frames that the interface has dropped, has no such label: so sums are of the whole.
+ * Serves the run at /metrics in Prometheus' text format. The labels are the command, the interface, and for a scenario the
+ * part. Counts of no part, like frames that the interface has dropped, have no part label, so that a sum is the whole.
  */
 export class PrometheusView implements View {
   readonly #address: MetricsAddress;
@@ -109,7 +109,7 @@ export class PrometheusView implements View {
       });
       server.listen(port, host, resolve);
     });
-    // What serves does not keep the command alive.
+    // The server does not keep the command alive.
     server.unref();
     this.#onListen((server.address() as { port: number }).port);
   }
@@ -134,7 +134,7 @@ export class PrometheusView implements View {
     this.#lost.set(lostIn(total));
   }
 
-  /** What has happened in a second, by the label of the part. */
+  /** The counts of a second, by the label of the part. */
   #partsOf(second: Second): Map<string, Delta> {
     const parts = new Map<string, Delta>();
     for (const name of partsIn(second)) {
@@ -147,7 +147,7 @@ export class PrometheusView implements View {
     return parts;
   }
 
-  /** What is a state by now, of each part. */
+  /** The current state of each part. */
   #setSums(total: Delta): void {
     const sums = new Map<string, { lost: number; bound: number }>();
     for (const [name, label] of this.#labels) {

@@ -2,7 +2,7 @@ import { counted, scaled, time, whole } from '../figures/format.ts';
 import type { ReplayResult } from '../metrics/replay-result.ts';
 import type { SentResult } from '../metrics/result.ts';
 
-/** The end of a replay: names, and what to say of them. */
+/** The summary of a replay: names and their texts. */
 export function replayRows(replay: ReplayResult, sent: SentResult): [name: string, text: string][] {
   const { read, passes, skipped, asked, scheduled, took, backwards, furthest, damage } = replay;
   const again = read === 0 ? ': there is nothing to send' : passes > 1 ? ` in ${whole(passes)} passes` : '';

@@ -6,13 +6,13 @@ import { replayRows } from './replay.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Colours, or none where they are not wanted. */
+/** Colours, or plain text where they are not wanted. */
 export type Paint = (style: Style, text: string) => string;
 
 export const plain: Paint = (_style, text) => text;
 export const coloured: Paint = (style, text) => styleText(style, text, { validateStream: false });
 
-/** The end of a run in a few lines. */
+/** The summary of a run in a few lines. */
 export function summaryLines(result: RunResult, paint: Paint): string[] {
   const lines: string[] = [];
   const label = labelBy(paint);
@@ -33,7 +33,7 @@ export function summaryLines(result: RunResult, paint: Paint): string[] {
     lines.push(`${label('part')}${paint('bold', name)}  ${part.type}${from}`, ...foundLines(part, paint));
   }
   if (parts.length > 0) lines.push(`${label('part')}${paint('bold', 'all together')}`);
-  // What each part has told of its clients is not told again.
+  // Parts have already reported their clients.
   const { fleet: _fleet, ping: _ping, ...together } = result;
   lines.push(...foundLines(parts.length > 0 ? together : result, paint));
   lines.push(...thresholdLines(result, paint));
@@ -64,7 +64,7 @@ function foundLines(found: Found, paint: Paint): string[] {
       `${label('received')}${counted(received.packets, 'packet')}, ${scaled(received.pps, 'pps')}, ${scaled(received.bps, 'bit/s')}`,
     );
     const loss = `${whole(received.lost)}${received.loss === null ? '' : ` (${percent(received.loss)})`}`;
-    // A responder is not told what was sent to it, so it cannot miss anything.
+    // A responder does not know what was sent to it, so it cannot report losses.
     if (found.responder === undefined)
       lines.push(
         `${label('lost')}${received.lost === 0 ? loss : paint('red', loss)}   duplicates ${whole(received.duplicates)}   reordered ${whole(received.reordered)}${

@@ -11,7 +11,7 @@ import type { RunOutcome, View } from './view.ts';
 
 const HISTORY = 200;
 
-/** A stream that lines go to; a terminal says its width and its height. */
+/** A stream for lines; a terminal has a width and a height. */
 export interface TextStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -28,7 +28,7 @@ export function paintFor(stream: TextStream, env: NodeJS.ProcessEnv = process.en
   return stream.isTTY === true ? coloured : plain;
 }
 
-/** On a terminal the view that is drawn in place, else a line a second. */
+/** On a terminal a view that is redrawn in place, otherwise a line every second. */
 export function terminalView(stream: TextStream): View {
   const paint = paintFor(stream);
   return stream.isTTY === true && process.env.TERM !== 'dumb'
@@ -36,13 +36,13 @@ export function terminalView(stream: TextStream): View {
     : new LineView(stream, paint);
 }
 
-/** A line a second, for pipes and logs. */
+/** A line every second, for pipes and logs. */
 export class LineView implements View {
   readonly #stream: TextStream;
   readonly #paint: Paint;
   #hasFleet = false;
   readonly #parts = new PartTexts();
-  /** Leases that are held. */
+  /** Leases held. */
   #bound = 0;
 
   constructor(stream: TextStream, paint: Paint) {
@@ -57,7 +57,7 @@ export class LineView implements View {
 
   second(second: Second): void {
     this.#bound += second.delta.get('bound');
-    // While packets under way are waited for, there may be nothing to say.
+    // While the run waits for packets in flight, there may be nothing to print.
     if (second.delta.counters.size === 0 && second.length < 1000) return;
     const rates = ratesOf(second);
     const parts = [clock(rates.second + second.length / 1000)];
@@ -81,7 +81,7 @@ export class LineView implements View {
   }
 }
 
-/** A few lines that are drawn again each second, in place. */
+/** A few lines that are redrawn in place each second. */
 export class LiveView implements View {
   readonly #stream: TextStream;
   readonly #paint: Paint;
@@ -90,7 +90,7 @@ export class LiveView implements View {
   readonly #partHistory = new Map<string, { text: string; values: number[] }>();
   #info: RunInfo | undefined;
   #total: Delta | undefined;
-  /** Lines on the screen that are ours, and how wide the terminal was when they were drawn. */
+  /** Our lines on the screen, and the width of the terminal when they were drawn. */
   #drawn: string[] = [];
   readonly #onResize = (): void => this.#draw();
 
@@ -108,7 +108,7 @@ export class LiveView implements View {
 
   second(second: Second, total: Delta): void {
     this.#total = total;
-    // While packets under way are waited for, the last figures stay.
+    // While the run waits for packets in flight, the last figures stay.
     if (second.length < 1000 && second.delta.get('sent') === 0 && this.#history.length > 0) return;
     const fleet = this.#info?.clients === undefined ? {} : { fleet: fleetRatesOf(second) };
     this.#history.push({ ...ratesOf(second), ...fleet });
@@ -151,7 +151,7 @@ export class LiveView implements View {
     this.#stream.write(`${lines.join('\n')}\n`);
   }
 
-  /** As many lines as there are rows: what has left the screen cannot be drawn again. */
+  /** At most as many lines as the terminal has rows: lines that have scrolled away cannot be redrawn. */
   #fitting(lines: string[]): string[] {
     const most = Math.max(2, (this.#stream.rows ?? Number.POSITIVE_INFINITY) - 1);
     if (lines.length <= most) return lines;
@@ -159,7 +159,7 @@ export class LiveView implements View {
     return [...lines.slice(0, most - 1), cut(`… ${left} more`, this.#columns - 1)];
   }
 
-  /** After a resize our lines may be wrapped: as many rows are gone up as they take now. */
+  /** After a resize our lines may be wrapped, so the cursor goes up by the rows that they take now. */
   #erase(): void {
     if (this.#drawn.length === 0) return;
     const columns = Math.max(1, this.#columns);
@@ -218,7 +218,7 @@ export class LiveView implements View {
   }
 }
 
-/** How long the exchanges of a fleet have taken in a second. */
+/** The latencies of a fleet's exchanges in a second. */
 function phasesText({ offerP99, ackP99 }: FleetRates): string {
   const phases = { offer: offerP99, ack: ackP99 };
   return Object.entries(phases)
@@ -237,7 +237,7 @@ function cut(text: string, width: number): string {
   return width <= 1 ? text.slice(0, Math.max(0, width)) : `${text.slice(0, width - 1)}…`;
 }
 
-/** Columns that a line takes: without its escape sequences. */
+/** Columns that a line takes, without its escape sequences. */
 function visible(line: string): number {
   return line.replace(ESCAPES, '').length;
 }

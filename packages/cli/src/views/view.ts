@@ -2,22 +2,22 @@ import type { RunSeries } from '../figures/series.ts';
 import type { Delta, Second } from '../metrics/delta.ts';
 import type { NamedFlow, RunInfo, RunResult } from '../metrics/result.ts';
 
-/** Something about a run that has rows: the agents of a campaign. Columns of numbers stand to the right, and sort as numbers. */
+/** A table about a run, such as the agents of a campaign. Columns of numbers are right-aligned and sort as numbers. */
 export interface Table {
   readonly title: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly (string | number)[])[];
-  /** Rows that must be seen, by number. */
+  /** Rows to highlight, by number. */
   readonly marked?: readonly number[];
-  /** Whether it stands behind the plots: what few look for. */
+  /** Whether it comes after the plots, because few readers need it. */
   readonly isDetail?: boolean;
 }
 
-/** What a view is told at the end. */
+/** What a view gets at the end. */
 export interface RunOutcome {
   readonly result: RunResult;
   readonly total: Delta;
-  /** The worst first; a list that is made when it is asked for. */
+  /** The worst first. The list is created on access. */
   readonly flows: readonly NamedFlow[];
   /** Its seconds. */
   readonly series?: RunSeries;
@@ -30,6 +30,6 @@ export interface View {
   begin?(info: RunInfo): void | Promise<void>;
   second?(second: Second, total: Delta): void;
   end?(outcome: RunOutcome): void | Promise<void>;
-  /** Gives back what it holds, also when the run has failed. */
+  /** Releases what it holds, even if the run has failed. */
   close?(): void | Promise<void>;
 }
