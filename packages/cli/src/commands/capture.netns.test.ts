@@ -1,35 +1,28 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { RawSocketRelay } from 'etherconn';
 import { type CapturePacket, readCapture, readCaptureFile } from 'etherconn/capture';
-import { addVethPair, hasCommand, type Namespace, openNamespace, requireNamespaces } from 'etherconn/testing';
-import { endAll, etherconn, objects, RunningCommand } from '../test-support/command.ts';
+import { hasCommand } from 'etherconn/testing';
+import { etherconn, objects, RunningCommand } from '../test-support/command.ts';
 import { filterFrames } from '../test-support/filter-frames.ts';
+import { folderForTests } from '../test-support/folder.ts';
+import { wireForTests } from '../test-support/wire.ts';
 
-const skip = requireNamespaces();
-const folder = mkdtempSync(join(tmpdir(), 'etherconn-'));
-let near: Namespace;
-let far: Namespace;
 let relay: RawSocketRelay;
-
-before(async () => {
-  if (skip !== false) return;
-  [near, far] = [await openNamespace(), await openNamespace()];
-  addVethPair({ namespace: near, name: 'eth0' }, { namespace: far, name: 'eth1' });
-  near.run('ip', 'addr', 'add', '10.0.0.1/24', 'dev', 'eth0');
-  relay = await RawSocketRelay.open('eth1', { netns: far.path });
-});
-after(async () => {
-  endAll();
-  await relay?.close();
-  await near?.close();
-  await far?.close();
-  rmSync(folder, { recursive: true });
-});
+const wire = wireForTests(
+  { name: 'eth0', addresses: ['10.0.0.1/24'] },
+  { name: 'eth1' },
+  {
+    async prepare(each) {
+      relay = each.keep(await RawSocketRelay.open('eth1', { netns: each.far.path }));
+    },
+  },
+);
+const { skip } = wire;
+const folder = folderForTests();
 
 /** A frame of an EtherType for experiments, with a number in it. */
 function frame(number: number, length = 100): Uint8Array {
@@ -41,7 +34,7 @@ function frame(number: number, length = 100): Uint8Array {
 const MINE = 'ether proto 0x88b5';
 
 async function capturing(...args: string[]): Promise<RunningCommand> {
-  const running = new RunningCommand(['capture', 'eth0', '--netns', near.path, ...args]);
+  const running = new RunningCommand(['capture', 'eth0', '--netns', wire.near.path, ...args]);
   await running.says(/capturing on eth0/);
   return running;
 }
@@ -64,7 +57,7 @@ test('-w writes what comes and what goes, with its direction', { skip }, async (
   const file = join(folder, 'both.pcapng');
   const running = await capturing('-w', file, '--json', MINE, 'or', '(arp', 'and', 'host', '10.0.0.77)');
   send(3);
-  near.run('bash', '-c', 'echo > /dev/udp/10.0.0.77/9');
+  wire.near.run('bash', '-c', 'echo > /dev/udp/10.0.0.77/9');
   await new Promise((resolve) => setTimeout(resolve, 300));
   const end = await running.interrupt();
   assert.equal(end.status, 130, end.stderr);
@@ -92,7 +85,7 @@ test('-w writes what comes and what goes, with its direction', { skip }, async (
 const noTcpdump = skip !== false ? skip : hasCommand('tcpdump') ? false : 'tcpdump is not installed';
 test('tcpdump reads -w - live, and a file', { skip: noTcpdump }, async () => {
   const file = join(folder, 'live.pcapng');
-  const command = `exec node ${join(import.meta.dirname, '../../bin/etherconn.js')} capture eth0 --netns ${near.path} -c 5 -w - ${MINE}`;
+  const command = `exec node ${join(import.meta.dirname, '../../bin/etherconn.js')} capture eth0 --netns ${wire.near.path} -c 5 -w - ${MINE}`;
   const { spawn } = await import('node:child_process');
   const pipe = spawn('bash', ['-c', `${command} | tcpdump -n -e -r -`], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -232,12 +225,12 @@ test('--duration, --ndjson and --fail-if', { skip }, async () => {
 test('an interface that is deleted ends the capture with an error, and the file is complete', {
   skip,
 }, async () => {
-  near.run('ip', 'link', 'add', 'dummy7', 'type', 'veth', 'peer', 'name', 'dummy8');
-  near.run('ip', 'link', 'set', 'dummy7', 'up');
+  wire.near.run('ip', 'link', 'add', 'dummy7', 'type', 'veth', 'peer', 'name', 'dummy8');
+  wire.near.run('ip', 'link', 'set', 'dummy7', 'up');
   const file = join(folder, 'gone.pcapng');
-  const running = new RunningCommand(['capture', 'dummy7', '--netns', near.path, '-w', file]);
+  const running = new RunningCommand(['capture', 'dummy7', '--netns', wire.near.path, '-w', file]);
   await running.says(/capturing on dummy7/);
-  near.run('ip', 'link', 'del', 'dummy7');
+  wire.near.run('ip', 'link', 'del', 'dummy7');
   const end = await running.ended;
   assert.equal(end.status, 1);
   assert.match(end.stderr, /dummy7/);
@@ -270,7 +263,7 @@ test('what cannot be is told before anything is opened', async () => {
 });
 
 test('an interface that is not there', { skip }, async () => {
-  const end = await etherconn(['capture', 'eth9', '--netns', near.path]);
+  const end = await etherconn(['capture', 'eth9', '--netns', wire.near.path]);
   assert.equal(end.status, 1);
   assert.match(end.stderr, /no interface 'eth9'/);
 });

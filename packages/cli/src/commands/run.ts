@@ -66,7 +66,7 @@ async function run(
   const engine = isGiven('engine') ? options.engine : (scenario.engine ?? 'auto');
   const name = interfaceName ?? scenario.interface ?? (engine === 'memory' ? 'mem' : undefined);
   if (name === undefined)
-    throw new ScenarioError('interface', 'is missing: give one behind the file, or in the scenario');
+    throw new ScenarioError('interface', 'is missing: give it after the file, or in the scenario');
   if (options.dryRun === true) {
     const { dryRunLines, dryRunOf } = await import('../run/dry-run.ts');
     const network = engine === 'memory' ? 'in memory' : `${name}, engine ${engine}`;

@@ -45,13 +45,13 @@ export class PrometheusView implements View {
   readonly #counters = new Map<string, Counter>();
   readonly #lost = new Gauge({
     name: 'etherconn_lost_packets',
-    help: 'Packets that are known to have been sent and have not been received; falls when they come after all',
+    help: 'Packets that were sent and have not been received; decreases when they arrive late',
     labelNames: ['part'],
     registers: [this.#registry],
   });
   readonly #latency = new Gauge({
     name: 'etherconn_latency_seconds',
-    help: 'Latency of the packets of the last second: that part of them took at most so long',
+    help: 'Latency of the packets of the last second, by percentile',
     labelNames: ['percentile', 'part'],
     registers: [this.#registry],
   });
@@ -81,7 +81,7 @@ export class PrometheusView implements View {
       this.#count(FLEET_COUNTERS);
       this.#bound = new Gauge({
         name: 'etherconn_bound_leases',
-        help: 'Leases that are held now',
+        help: 'Leases held now',
         labelNames: ['part'],
         registers: [this.#registry],
       });
