@@ -19,7 +19,7 @@ import {
   type View,
 } from '@etherconn/cli/parts';
 import { systemClock } from 'etherconn/link';
-import { CampaignError, isOver } from '../coordinator/active-run.ts';
+import { CampaignError } from '../coordinator/active-run.ts';
 import { Coordinator, type CoordinatorOptions } from '../coordinator/coordinator.ts';
 import type { Plan } from '../coordinator/plan.ts';
 import type { Snapshot } from '../coordinator/snapshot.ts';
@@ -31,7 +31,7 @@ import { readCampaign } from '../plan/campaign-file.ts';
 import { infoOf, outcomeOf, Timeline } from '../plan/result.ts';
 import { currentSchema, runSchema } from '../protocol/messages.ts';
 import { bucketOf, CURRENT, Key, REGISTRY, Signal } from '../protocol/names.ts';
-import type { RunRecord } from '../protocol/records.ts';
+import { isOver, type RunRecord } from '../protocol/records.ts';
 import { ResultMerger } from '../results/merger.ts';
 import { brief } from './brief.ts';
 import { addConnectionOptions, type ConnectionOptions, connectAs, DEFAULT_URL } from './connection.ts';

@@ -1,7 +1,7 @@
 import { GoneError, type Hub } from '../hub/hub.ts';
 import { currentSchema, runSchema } from '../protocol/messages.ts';
 import { bucketOf, CURRENT, Key, REGISTRY } from '../protocol/names.ts';
-import type { RunRecord } from '../protocol/records.ts';
+import { isOver, type RunRecord } from '../protocol/records.ts';
 
 /** Something that whoever runs a campaign must know. */
 export class CampaignError extends Error {
@@ -24,8 +24,4 @@ export async function activeRun(hub: Hub): Promise<RunRecord | null> {
     if (error instanceof GoneError) return null;
     throw error;
   }
-}
-
-export function isOver({ phase }: RunRecord): boolean {
-  return phase === 'done' || phase === 'aborted';
 }

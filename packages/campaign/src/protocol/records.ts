@@ -48,6 +48,10 @@ export interface RunRecord {
   readonly reason: string | null;
 }
 
+export function isOver({ phase }: RunRecord): boolean {
+  return phase === 'done' || phase === 'aborted';
+}
+
 export type AgentState = 'idle' | 'preparing' | 'ready' | 'running' | 'draining' | 'failed';
 
 export interface AgentInterface {
