@@ -152,7 +152,7 @@ function check({ engine, impair, leaseTime, flap, duration, vlan, clients }: Dhc
   if (engine !== 'memory' && impair !== undefined)
     throw new ScenarioError('--impair', 'is for --engine memory');
   if (engine !== 'memory' && leaseTime !== undefined)
-    throw new ScenarioError('--lease-time', 'is for --engine memory; other servers say it themselves');
+    throw new ScenarioError('--lease-time', 'is for --engine memory; other servers choose their lease time');
   if (flap !== undefined && duration !== undefined && flap >= duration)
     throw new ScenarioError('--flap', 'must be less than --duration');
   if (vlan !== undefined && vlan.count > clients)

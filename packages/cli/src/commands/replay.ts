@@ -149,11 +149,11 @@ async function replay(file: string, interfaceName: string, options: ReplayOption
 function check(file: string, options: ReplayOptions): void {
   const { engine, listen, listenNetns, impair, loop } = options;
   if (file === '-' && loop > 1)
-    throw new ScenarioError('--loop', 'needs a file: standard input is read once');
+    throw new ScenarioError('--loop', 'needs a file, because standard input can be read only once');
   if (file === '-' && process.stdin.isTTY)
     throw new ScenarioError('FILE', 'standard input is a terminal; give a file, or pipe a capture in');
   if (engine === 'memory' && listen !== undefined)
-    throw new ScenarioError('--listen', 'is not for --engine memory, whose other end is looked at anyway');
+    throw new ScenarioError('--listen', 'is not for --engine memory, which always measures its other end');
   if (listenNetns !== undefined && listen === undefined)
     throw new ScenarioError('--listen-netns', 'needs --listen');
   if (engine !== 'memory' && impair !== undefined)
