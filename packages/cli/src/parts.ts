@@ -49,5 +49,5 @@ export type * from './scenario/scenario.ts';
 export { ScenarioError, ScenarioErrors } from './scenario/scenario-error.ts';
 export { scenarioJsonSchema, scenarioSchema } from './scenario/schema.ts';
 export { reportView } from './views/report/report.ts';
-export { terminalView } from './views/terminal.ts';
+export { type MoreLines, type TextStream, terminalView } from './views/terminal.ts';
 export type { RunOutcome, Table, View } from './views/view.ts';

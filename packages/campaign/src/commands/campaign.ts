@@ -23,6 +23,7 @@ import { CampaignError } from '../coordinator/active-run.ts';
 import { Coordinator, type CoordinatorOptions } from '../coordinator/coordinator.ts';
 import type { Plan } from '../coordinator/plan.ts';
 import type { Snapshot } from '../coordinator/snapshot.ts';
+import { checkSnapshot } from '../coordinator/snapshot-schema.ts';
 import { StateFile } from '../coordinator/state-file.ts';
 import type { Hub } from '../hub/hub.ts';
 import { EmbeddedServer, localServer } from '../hub/nats-server.ts';
@@ -33,10 +34,11 @@ import { currentSchema, runSchema } from '../protocol/messages.ts';
 import { bucketOf, CURRENT, Key, REGISTRY, Signal } from '../protocol/names.ts';
 import { isOver, type RunRecord } from '../protocol/records.ts';
 import { ResultMerger } from '../results/merger.ts';
-import { brief } from './brief.ts';
+import { brief, liveLines } from './brief.ts';
 import { addConnectionOptions, type ConnectionOptions, connectAs, DEFAULT_URL } from './connection.ts';
 import { coordinatorFolder, serverFolder, stateFolder } from './folders.ts';
 import { LocalAgents, localNames } from './local-agents.ts';
+import { isLive, WatchView } from './watch-view.ts';
 
 type Connected = ConnectionOptions & { readonly state?: string; readonly verbose?: true };
 type RunOptions = CommonOptions &
@@ -192,7 +194,15 @@ async function coordinate(
   resumed: string | null,
 ): Promise<number> {
   const { report: reportPath, ...rest } = options;
-  const views: View[] = await makeViews(rest, terminalView(process.stdout));
+  // Below a live view there is room for what is logged; lines on standard error would tear it.
+  let live: Snapshot | null = null;
+  const held: string[] = [];
+  const log = (text: string): void => void (live === null ? say(text) : held.push(text));
+  const notices: string[] = [];
+  const more = (): string[] => (live === null ? [] : [...notices, ...liveLines(live)]);
+  const textView = terminalView(process.stdout, more);
+  const views: View[] = await makeViews(rest, textView);
+  const isDrawn = isLive(process.stdout) && options.json !== true;
   const timeline = new Timeline(plan.step);
   let fresh = new Delta();
   let begun = false;
@@ -202,13 +212,14 @@ async function coordinate(
     clock: systemClock,
     epoch: epochOf(systemClock),
     folder: coordinatorFolder(state),
-    log: say,
+    log,
     onResult: ({ message: { at }, delta }) => {
       timeline.add(at, delta);
       fresh.merge(delta);
     },
     onSnapshot: (snapshot, total) => {
       if (snapshot.startAt === null || snapshot.now < snapshot.startAt) return;
+      if (isDrawn) live = snapshot;
       if (!begun) for (const view of views) void view.begin?.(infoOf(snapshot, scenario, plan.seed));
       begun = true;
       const second = { second: seconds++, length: 1000, delta: fresh };
@@ -226,7 +237,9 @@ async function coordinate(
     const { signal } = interruption;
     const stop = (): void => {
       const { message } = signal.reason as Error;
-      say(`${message}: agents drain; a second signal ends this at once`);
+      const notice = `${message}: agents drain; a second signal ends this at once`;
+      notices.push(notice);
+      log(notice);
       coordinator.stop(message);
     };
     if (signal.aborted) stop();
@@ -240,6 +253,8 @@ async function coordinate(
     return interruption.exitCode ?? code;
   } finally {
     for (const view of views) await view.close?.();
+    live = null;
+    for (const text of held) say(text);
     await hub.close();
     interruption.close();
   }
@@ -276,7 +291,7 @@ async function status(
   try {
     const run = await currentOf(hub, id);
     const entry = await hub.get(bucketOf(run.generation), Key.STATUS);
-    const snapshot = (entry?.value ?? null) as Snapshot | null;
+    const snapshot = entry == null ? null : checkSnapshot(entry.value);
     if (options.json === true) process.stdout.write(`${JSON.stringify({ run, snapshot })}\n`);
     else if (snapshot === null) process.stdout.write(`${run.run} ${run.name}: ${run.phase}\n`);
     else process.stdout.write(`${brief({ ...snapshot, phase: run.phase }).join('\n')}\n`);
@@ -290,15 +305,28 @@ async function watch(id: string | undefined, options: Connected & { readonly jso
   const hub = await connectHere(WATCHER, options);
   const output = new LineOutput(process.stdout);
   const interruption = new Interruption();
+  let view: WatchView | undefined;
   try {
     const run = await currentOf(hub, id);
     if (isOver(run)) return await status(id, options);
-    await new Promise<void>((resolve) => {
-      hub.on(Signal.STATUS, (value) => {
-        const snapshot = value as Snapshot;
-        if (snapshot.run !== run.run) return;
+    if (options.json !== true && isLive(process.stdout))
+      view = new WatchView(process.stdout, checkScenario(run.scenario), run.seed);
+    const show = (snapshot: Snapshot): void => {
+      if (view === undefined)
         void output.line(options.json === true ? JSON.stringify(snapshot) : brief(snapshot)[0]);
-        if (snapshot.phase === 'done' || snapshot.phase === 'aborted') resolve();
+      else if (isOver(snapshot)) view.end(snapshot);
+      else view.show(snapshot);
+    };
+    await new Promise<void>((resolve, reject) => {
+      hub.on(Signal.STATUS, (value) => {
+        try {
+          const snapshot = checkSnapshot(value);
+          if (snapshot.run !== run.run) return;
+          show(snapshot);
+          if (isOver(snapshot)) resolve();
+        } catch (error) {
+          reject(error);
+        }
       });
       interruption.signal.addEventListener('abort', () => resolve());
       if (interruption.signal.aborted) resolve();
@@ -306,6 +334,7 @@ async function watch(id: string | undefined, options: Connected & { readonly jso
     await output.flush();
     return interruption.exitCode ?? ExitCode.OK;
   } finally {
+    view?.close();
     await hub.close();
     interruption.close();
   }

@@ -6,8 +6,11 @@ import type {
   ClockAnswer,
   CoordinatorRecord,
   Current,
+  DeltaData,
   GrantRecord,
   Json,
+  Phase,
+  Policy,
   RangeRecord,
   ResultMessage,
   RunRecord,
@@ -27,11 +30,11 @@ const TIME_MAX = 1e13;
 /** The counter of all of them, which has those for which messages have no room. */
 export const CLIENT_FAILURES = 'clientFailures';
 
-const name = z.string().regex(NAME_PATTERN);
+export const name: z.ZodString = z.string().regex(NAME_PATTERN);
 /** Random words are parts of subjects and of names of files, too. */
-const word = z.string().regex(NAME_PATTERN);
+export const word: z.ZodString = z.string().regex(NAME_PATTERN);
 /** Shown on terminals: what would command them becomes blanks. */
-const text = (max: number): z.ZodType<string> =>
+export const text = (max: number): z.ZodType<string> =>
   z
     .string()
     .max(max)
@@ -40,12 +43,17 @@ const text = (max: number): z.ZodType<string> =>
 /** Names of counters and histograms. */
 const metric = z.string().regex(/^[ -~]{1,100}$/);
 /** What is added up stays a number that is exact. */
-const amount = z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
-const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+export const amount: z.ZodNumber = z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
+export const count: z.ZodInt = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const positive = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
-const time = z.number().min(0).max(TIME_MAX);
-const anyTime = z.number().min(-TIME_MAX).max(TIME_MAX);
-const reason = text(1000).nullable();
+export const time: z.ZodNumber = z.number().min(0).max(TIME_MAX);
+export const anyTime: z.ZodNumber = z.number().min(-TIME_MAX).max(TIME_MAX);
+export const reason: z.ZodType<string | null> = text(1000).nullable();
+
+export const phase: z.ZodType<Phase> = z.enum([
+  ...(['gathering', 'preparing', 'running', 'stopping', 'done', 'aborted'] as const),
+]);
+export const policy: z.ZodType<Policy> = z.enum(['reassign', 'continue', 'abort']);
 
 const spanShape = { first: count, count: positive, epoch: positive };
 const spans = z.array(z.strictObject(spanShape)).max(SPANS_MAX);
@@ -60,12 +68,12 @@ export const runSchema: z.ZodType<RunRecord> = z.strictObject({
   clients: positive,
   clientsPerRange: positive,
   seed: count,
-  policy: z.enum(['reassign', 'continue', 'abort']),
+  policy,
   lease: z.number().min(100),
   margin: z.number().min(0),
   clockLimit: z.number().min(0),
   step: z.number().min(100),
-  phase: z.enum(['gathering', 'preparing', 'running', 'stopping', 'done', 'aborted']),
+  phase,
   startAt: time.nullable(),
   reason,
 });
@@ -121,6 +129,11 @@ const histogram = z.strictObject({
   hdr: z.string().max(200_000),
 });
 
+export const deltaSchema: z.ZodType<DeltaData> = z.strictObject({
+  counters: z.record(metric, amount).refine(fewerThan(COUNTERS_MAX)),
+  histograms: z.record(metric, histogram).refine(fewerThan(HISTOGRAMS_MAX)),
+});
+
 const resultShape = z.strictObject({
   run: word,
   agent: name,
@@ -130,10 +143,7 @@ const resultShape = z.strictObject({
   at: anyTime,
   length: time,
   spans,
-  delta: z.strictObject({
-    counters: z.record(metric, amount).refine(fewerThan(COUNTERS_MAX)),
-    histograms: z.record(metric, histogram).refine(fewerThan(HISTOGRAMS_MAX)),
-  }),
+  delta: deltaSchema,
   finished: spans,
   failures: z.array(z.strictObject({ client: count, part: text(100), reason: text(200) })).max(FAILURES_MAX),
   last: z.boolean(),

@@ -48,7 +48,7 @@ export interface RunRecord {
   readonly reason: string | null;
 }
 
-export function isOver({ phase }: RunRecord): boolean {
+export function isOver({ phase }: Pick<RunRecord, 'phase'>): boolean {
   return phase === 'done' || phase === 'aborted';
 }
 

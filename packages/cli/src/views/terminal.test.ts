@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Delta, Second } from '../metrics/delta.ts';
+import { Delta, type Second } from '../metrics/delta.ts';
 import type { RunInfo } from '../metrics/result.ts';
 import { fleetSecond, INFO, type PartOfRun, runWithParts, udpRun, udpSecond } from '../test-support/runs.ts';
 import { Screen } from '../test-support/screen.ts';
@@ -96,6 +96,27 @@ test('a view is never higher than the terminal, however many parts there are, an
   // What has left the screen upwards cannot be erased; there is one whole view below it.
   assert.equal(screen.lines.at(-2), '… 38 more');
   assert.equal(titles(screen.lines.slice(-10)), 1);
+});
+
+test('lines of who runs it stand below those of the run, and are cut at the edge', () => {
+  for (const columns of [120, 40]) {
+    const screen = new Screen(columns);
+    let more = ['north: running, 25 clients, clock 0.02 ± 0.10 ms, seen 0.4 s ago'];
+    const view = new LiveView(screen, plain, () => more);
+    const run = udpRun();
+    view.begin(info);
+    assert.match(screen.lines.at(-2)!, /^north: running, 25 clients/);
+    for (const second of run.seconds) view.second(second, run.total);
+    more = ['south: lost', 'takeover'];
+    // Nothing was sent in this one; what is below is new all the same.
+    view.second({ second: 20, length: 10, delta: new Delta() }, run.total);
+    assert.deepEqual(screen.lines.slice(-3), ['south: lost', 'takeover', '']);
+    for (const line of screen.lines) assert.ok(line.length < columns, line);
+    assert.equal(titles(screen.lines), 1);
+    view.end({ ...run, flows: [] });
+    assert.doesNotMatch(screen.lines.join('\n'), /takeover/);
+    view.close();
+  }
 });
 
 test('plain lines, colours only where they are wanted', () => {

@@ -28,11 +28,14 @@ export function paintFor(stream: TextStream, env: NodeJS.ProcessEnv = process.en
   return stream.isTTY === true ? coloured : plain;
 }
 
+/** What a live view shows below its own lines. */
+export type MoreLines = () => readonly string[];
+
 /** On a terminal a view that is redrawn in place, otherwise a line every second. */
-export function terminalView(stream: TextStream): View {
+export function terminalView(stream: TextStream, more?: MoreLines): View {
   const paint = paintFor(stream);
   return stream.isTTY === true && process.env.TERM !== 'dumb'
-    ? new LiveView(stream, paint)
+    ? new LiveView(stream, paint, more)
     : new LineView(stream, paint);
 }
 
@@ -85,18 +88,22 @@ export class LineView implements View {
 export class LiveView implements View {
   readonly #stream: TextStream;
   readonly #paint: Paint;
+  readonly #more: MoreLines;
   readonly #history: (SecondRates & { readonly fleet?: FleetRates })[] = [];
   readonly #parts = new PartTexts();
   readonly #partHistory = new Map<string, { text: string; values: number[] }>();
   #info: RunInfo | undefined;
   #total: Delta | undefined;
+  /** Seconds until the end of the last span. */
+  #elapsed = 0;
   /** Our lines on the screen, and the width of the terminal when they were drawn. */
   #drawn: string[] = [];
   readonly #onResize = (): void => this.#draw();
 
-  constructor(stream: TextStream, paint: Paint) {
+  constructor(stream: TextStream, paint: Paint, more: MoreLines = () => []) {
     this.#stream = stream;
     this.#paint = paint;
+    this.#more = more;
   }
 
   begin(info: RunInfo): void {
@@ -109,7 +116,11 @@ export class LiveView implements View {
   second(second: Second, total: Delta): void {
     this.#total = total;
     // While the run waits for packets in flight, the last figures stay.
-    if (second.length < 1000 && second.delta.get('sent') === 0 && this.#history.length > 0) return;
+    if (second.length < 1000 && second.delta.get('sent') === 0 && this.#history.length > 0) {
+      this.#draw();
+      return;
+    }
+    this.#elapsed = second.second + second.length / 1000;
     const fleet = this.#info?.clients === undefined ? {} : { fleet: fleetRatesOf(second) };
     this.#history.push({ ...ratesOf(second), ...fleet });
     if (this.#history.length > HISTORY) this.#history.shift();
@@ -146,7 +157,8 @@ export class LiveView implements View {
   #draw(): void {
     if (this.#info === undefined) return;
     this.#erase();
-    const lines = this.#fitting(this.#lines(this.#columns));
+    const more = this.#more().map((line) => cut(line, this.#columns - 1));
+    const lines = this.#fitting([...this.#lines(this.#columns), ...more]);
     this.#drawn = lines;
     this.#stream.write(`${lines.join('\n')}\n`);
   }
@@ -182,7 +194,7 @@ export class LiveView implements View {
       lines.push(line);
     };
     const total = this.#total;
-    const elapsed = clock(last.second + 1);
+    const elapsed = clock(this.#elapsed);
     const { clients, flows } = this.#info!;
     row('time', `${elapsed}   ${clients === undefined ? `flows ${flows || '-'}` : `clients ${clients}`}`);
     const { fleet } = last;
