@@ -13,7 +13,7 @@ import { Runs } from './runs.ts';
 export interface LifeHost {
   /** The lease is lost. `isSuperseded` says that another agent has the name. */
   readonly onLost: (isSuperseded: boolean) => void;
-  /** The store is not the one that it was. */
+  /** The store is gone. */
   readonly onGone: () => void;
 }
 

@@ -20,9 +20,9 @@ export interface MembershipOptions {
   readonly onRenewed: (fenceAt: number) => void;
   /** The lease is over: all that is run under it stops now. Called once; `superseded` when another has the name. */
   readonly onLost: (why: string, superseded: boolean) => void;
-  /** The store is not the one that it was. */
+  /** The store is gone. */
   readonly onGone: () => void;
-  /** Told what the server says that nobody expects. It is tried again. */
+  /** Gets unexpected errors of the server. The renewal is tried again. */
   readonly onTrouble: (error: Error) => void;
 }
 
@@ -39,14 +39,14 @@ export class Membership {
   #revision = 0;
   #renewal = 0;
   #lastSentAt = Number.NEGATIVE_INFINITY;
-  /** An answer was lost: what is in the store is not known. */
+  /** An answer was lost, so the record in the store is unknown. */
   #uncertain = false;
   #lost = false;
   #joined = false;
   #busy = false;
-  /** Counts joins: what an earlier store answers, or does not, is of no interest any more. */
+  /** Counts joins, so that answers of an earlier store are ignored. */
   #joins = 0;
-  /** Nothing of it is known to be in this store. */
+  /** This store is not known to have a record of this incarnation. */
   #isNewHere = true;
   #again = false;
   #renewTimer: ClockTimer | null = null;
@@ -82,7 +82,7 @@ export class Membership {
     else void this.#renewOnce();
   }
 
-  /** Leaves without a word: the record's lease runs out. */
+  /** Stops renewing, so that the lease runs out. */
   leave(): void {
     this.#lost = true;
     this.#renewTimer?.cancel();
@@ -133,7 +133,7 @@ export class Membership {
   #schedule(): void {
     if (this.#lost) return;
     if (this.#again || this.#uncertain) {
-      // After a lost answer soon, but not in a loop.
+      // Soon after a lost answer, but not in a tight loop.
       const delay = this.#uncertain ? this.#lease.interval / 4 : 0;
       this.#again = false;
       this.#renewTimer = this.#options.clock.setTimer(() => this.renew(), delay);
@@ -164,7 +164,7 @@ export class Membership {
     this.#renewed(sentAt);
   }
 
-  /** The last write may have been applied although nobody said so. */
+  /** Reads the record: the server may have applied a write whose answer was lost. */
   async #readAgain(isCurrent: () => boolean): Promise<void> {
     const { hub, agent, incarnation } = this.#options;
     const entry = await hub.get(this.#bucket, Key.agent(agent));
@@ -194,7 +194,7 @@ export class Membership {
 
   #renewed(sentAt: number): void {
     const { clock, onRenewed } = this.#options;
-    // It came back too late: what ran under the lease has stopped.
+    // The answer came too late: what ran under the lease has stopped.
     if (this.#lost) return;
     this.#lease.renewed(sentAt);
     onRenewed(this.#lease.fenceAt);

@@ -7,7 +7,7 @@ const RESEND = 10_000;
 /** How many of those are sent again, the oldest ones: acknowledgments are of all up to one. */
 const RESEND_MAX = 100;
 
-/** Brings what the outboxes hold to the stream: again when it is not acknowledged, all of it when the store is new. */
+/** Sends what the outboxes hold to the stream: again when it is not acknowledged, and all of it when the store is new. */
 export class Publisher {
   readonly #hub: Hub;
   readonly #clock: Clock;
@@ -22,7 +22,7 @@ export class Publisher {
   /** Messages that became part of another one before anybody had acknowledged them. */
   merged = 0;
 
-  /** @param onTrouble told what the server says that nobody expects; it is tried again */
+  /** @param onTrouble gets unexpected errors of the server; the message is sent again */
   constructor(hub: Hub, clock: Clock, agent: string, onTrouble: (error: Error) => void) {
     this.#hub = hub;
     this.#clock = clock;
@@ -42,7 +42,7 @@ export class Publisher {
     this.#outboxes.set(incarnation, outbox);
   }
 
-  /** From now on into this generation's stream, which has nothing yet. */
+  /** Sends to the stream of this generation from now on. The stream has nothing yet. */
   use(generation: string): void {
     if (generation === this.#generation) return;
     this.#generation = generation;
@@ -84,7 +84,7 @@ export class Publisher {
       }
     } catch (error) {
       if (!(error instanceof NoAnswerError || error instanceof GoneError)) this.#onTrouble(error as Error);
-      // Nobody takes them: the disk has its bound all the same.
+      // The bound on the disk holds although nobody takes the messages.
       for (const outbox of this.#outboxes.values()) await this.#compact(outbox);
     }
   }
@@ -99,7 +99,7 @@ export class Publisher {
     const merged = outbox.merged - before;
     if (merged === 0) return;
     this.merged += merged;
-    // Names of messages that are no more.
+    // The names are those of messages that no longer exist.
     this.#sentAt.clear();
     this.#onTrouble(
       new Error(

@@ -95,14 +95,14 @@ export class Runs {
     return collected;
   }
 
-  /** Ends all runs as if they had come to their end, and resolves when they have. */
+  /** Stops all runs and counts them as finished. Resolves when they have stopped. */
   async finish(): Promise<void> {
     const waiting = [...this.#waiting.values()];
     await this.#stop();
     this.#finished.push(...waiting.map(({ span }) => span));
   }
 
-  /** Ends all runs: somebody else begins them anew. */
+  /** Stops all runs without counting them as finished: another agent begins them anew. */
   async abandon(): Promise<void> {
     this.#abandoned = true;
     await this.#stop();

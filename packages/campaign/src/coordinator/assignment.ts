@@ -1,7 +1,7 @@
 /** An agent that may take ranges. */
 export interface Candidate {
   readonly agent: string;
-  /** Ranges that it has. */
+  /** The number of ranges that it has. */
   readonly load: number;
 }
 
@@ -24,7 +24,7 @@ export function assign(
   return given;
 }
 
-/** Fills up the least loaded first, as water does. */
+/** Fills up the least loaded agents first. */
 function sharesOf(total: number, candidates: readonly Candidate[]): Map<string, number> {
   const shares = new Map(candidates.map(({ agent }) => [agent, 0]));
   const byLoad = [...candidates].sort((a, b) => a.load - b.load || (a.agent < b.agent ? -1 : 1));

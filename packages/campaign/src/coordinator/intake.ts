@@ -8,7 +8,7 @@ import type { ResultCounts } from './snapshot.ts';
 
 const FAILURES_KEPT = 10_000;
 
-/** Takes results in: what is not what it should be is counted and dropped, all other is counted once. */
+/** Takes results in. It drops and counts those that are malformed or rejected, and counts each other one once. */
 export class Intake {
   readonly merger: ResultMerger = new ResultMerger();
   /** Clients that failed, the first ones. */
@@ -35,7 +35,7 @@ export class Intake {
     };
   }
 
-  /** From the network. `sender` is who the server has let send it. Returns the messages that it made count. */
+  /** Takes a message from the network. `sender` is the agent that the server let send it. Returns the messages that now count. */
   came(value: unknown, sender: string): readonly Counted[] {
     const { data: message } = resultSchema.safeParse(value);
     if (message === undefined) {
@@ -54,7 +54,7 @@ export class Intake {
     try {
       counted = this.merger.add(message);
     } catch {
-      // A histogram that is none.
+      // A histogram cannot be decoded.
       this.#malformed++;
       return [];
     }
@@ -68,14 +68,14 @@ export class Intake {
     return counted;
   }
 
-  /** One that stands for many may say again what some of them have said. */
+  /** A message that stands for many may repeat failures that some of them have told. */
   #isKnown({ client, part, reason }: ClientFailure): boolean {
     return this.failures.some(
       (each) => each.client === client && each.part === part && each.reason === reason,
     );
   }
 
-  /** A record that somebody wrote and that is none. */
+  /** Counts a record that is malformed. */
   refuse(): void {
     this.#malformed++;
   }
@@ -89,7 +89,7 @@ export class Intake {
     }
   }
 
-  /** The store is another one: whoever sends into it hears all again. */
+  /** In another store, agents need all acknowledgments again. */
   forgetAcknowledged(): void {
     this.#acknowledged.clear();
   }

@@ -14,7 +14,7 @@ const ATTEMPTS = 5;
 
 /**
  * Writes the keys of one bucket that the coordinator alone writes, each on the revision of its last write. So a
- * coordinator that was believed dead, and is not, changes nothing.
+ * coordinator that has a successor and still runs changes nothing.
  */
 export class Ledger {
   readonly #hub: Hub;
@@ -26,7 +26,7 @@ export class Ledger {
     this.#bucket = bucket;
   }
 
-  /** A write of that revision is known. */
+  /** The key has this revision in the store. */
   know(key: string, revision: number): void {
     this.#revisions.set(key, revision);
   }
@@ -40,7 +40,7 @@ export class Ledger {
         return revision;
       } catch (error) {
         if (!(error instanceof ConflictError || error instanceof NoAnswerError)) throw error;
-        // What nobody has answered may have been applied.
+        // The server may have applied a write whose answer was lost.
         const entry = await this.#hub.get(this.#bucket, key);
         if (entry !== null && entry.revision !== expected) {
           if (JSON.stringify(entry.value) !== JSON.stringify(value)) throw new SupersededError(key);

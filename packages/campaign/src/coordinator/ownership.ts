@@ -1,7 +1,7 @@
 import type { GrantRecord, RangeRecord, ResultMessage, Span } from '../protocol/records.ts';
 import { clientsOf, type Division, numbersOf, rangeCount, toSpans } from '../protocol/spans.ts';
 
-/** Who owns which ranges, and who ever did. What it changes is written to the store by who asks for `unwritten`. */
+/** Who owns which ranges, and who ever did. `unwritten` names the changes that the store lacks. */
 export class Ownership {
   readonly total: number;
   readonly #division: Division;
@@ -68,7 +68,7 @@ export class Ownership {
     return [...(this.#numbers.get(incarnation) ?? [])];
   }
 
-  /** Those that it has not finished. */
+  /** Ranges that an incarnation owns and has not finished. */
   openOf(incarnation: string): number[] {
     return this.numbersOf(incarnation).filter((number) => this.get(number)?.phase === 'given');
   }
@@ -84,7 +84,7 @@ export class Ownership {
   /** Whether the sender had the ranges that a message speaks of, in these epochs. */
   had({ agent, incarnation, spans, finished }: ResultMessage): boolean {
     if (this.#agents.get(incarnation) !== agent) return false;
-    // Or somebody could make us count long.
+    // The bound limits the work that a message can cause.
     for (const each of [spans, finished])
       if (each.reduce((sum, { count }) => sum + count, 0) > this.total) return false;
     for (const span of [...spans, ...finished])
@@ -93,7 +93,7 @@ export class Ownership {
     return true;
   }
 
-  /** Its owner has come to the end of ranges; of those that it still has. */
+  /** An incarnation has finished ranges. Those that it no longer owns stay as they are. */
   finish(span: Span, incarnation: string): void {
     for (const number of numbersOf(span)) {
       const record = this.get(number);
@@ -102,7 +102,7 @@ export class Ownership {
     }
   }
 
-  /** A new owner, in a new epoch. */
+  /** Gives a range to a new owner, in a new epoch. */
   give(number: number, agent: string, incarnation: string, startAt: number | null): void {
     const epoch = (this.get(number)?.epoch ?? 0) + 1;
     this.set(number, { agent, incarnation, epoch, phase: 'given', startAt });
@@ -115,7 +115,7 @@ export class Ownership {
     this.unwritten.ranges.add(number);
   }
 
-  /** The store has none of it. */
+  /** A new store has none of the records. */
   forgetWritten(): void {
     for (const [number, record] of this.#records.entries())
       if (record !== null) this.unwritten.ranges.add(number);

@@ -27,7 +27,7 @@ export class HeldLease {
     this.#renewedAt = Math.max(this.#renewedAt, sentAt);
   }
 
-  /** From then on nothing may be sent. */
+  /** The time from which nothing may be sent. */
   get fenceAt(): number {
     return this.#renewedAt + this.#terms.lease - this.#terms.margin;
   }
@@ -65,7 +65,7 @@ export class WatchedLease {
     return this.#seenAt;
   }
 
-  /** From then on a successor may start, once the store has refused further renewals. */
+  /** The time from which a successor may start, once the store refuses further renewals. */
   get takeoverAt(): number {
     return this.#seenAt + this.#terms.lease + this.#terms.margin;
   }
