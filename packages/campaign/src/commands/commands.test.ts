@@ -183,6 +183,7 @@ test('over a server: agents that wait, any number of watchers, and a stop', { sk
   const status = await start(t, ['campaign', 'status', id, ...as(WATCHER)]).ended;
   assert.equal(status.code, 0, status.stderr);
   assert.match(status.stdout, new RegExp(`^${id} trial: running`));
+  assert.match(status.stdout, /, 2 agents,.*\n {2}a1: .*\n {2}a2: /s);
   const second = await start(t, ['campaign', 'run', file, '--state', state, ...as(COORDINATOR)]).ended;
   assert.equal(second.code, 1);
   assert.match(second.stderr, new RegExp(`campaign ${id} is under way here`));

@@ -10,7 +10,7 @@ import type { Store } from './store.ts';
 const SNAPSHOT = 1000;
 const ANNOUNCE = 5000;
 const ACKNOWLEDGE = 4000;
-/** One in so many snapshots is kept in the store. */
+/** One in so many snapshots is kept in the store, and each with a new phase or other agents. */
 const KEPT = 5;
 
 /** How a campaign ended. */
@@ -27,6 +27,7 @@ export class Reporter {
   readonly #store: Store;
   #nextSnapshot = 0;
   #snapshots = 0;
+  #kept = '';
   #nextAnnounce = 0;
   #nextAcknowledge = 0;
 
@@ -54,7 +55,12 @@ export class Reporter {
     this.#campaign.options.onSnapshot?.(snapshot, total);
     const brief = briefOf(snapshot);
     this.#show(brief);
-    if (this.#snapshots++ % KEPT !== 0) return;
+    const kept = [
+      brief.phase,
+      ...brief.agents.map(({ incarnation, lost }) => `${incarnation} ${lost}`),
+    ].join();
+    if (this.#snapshots++ % KEPT !== 0 && kept === this.#kept) return;
+    this.#kept = kept;
     this.#store.writeStatus(brief).catch(() => {
       // Only watchers that come late miss it. The next write of ownership finds out what is wrong.
     });
