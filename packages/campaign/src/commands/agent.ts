@@ -5,15 +5,16 @@ import {
   guarded,
   Interruption,
   LineOutput,
+  namespacePath,
   Option,
   ScenarioError,
 } from '@etherconn/cli/parts';
-import { systemClock } from 'etherconn/link';
+import { openPacketLink, systemClock } from 'etherconn/link';
 import { Agent } from '../agent/agent.ts';
 import { measureProcessorRate } from '../agent/processor-rate.ts';
 import { ScenarioExecutor } from '../agent/scenario-executor.ts';
-import { COORDINATOR, WATCHER } from '../hub/server-config.ts';
-import { asName, NAME_PATTERN } from '../protocol/names.ts';
+import { agentNameProblem } from '../hub/server-config.ts';
+import { asName } from '../protocol/names.ts';
 import {
   addConnectionOptions,
   type ConnectionOptions,
@@ -64,13 +65,11 @@ Examples:
 
 async function runAgent(interfaces: readonly string[], options: AgentCommandOptions): Promise<number> {
   const name = options.name ?? asName(`${machineName()}-${interfaces[0]}`);
-  if (!NAME_PATTERN.test(name) || name === COORDINATOR || name === WATCHER)
-    throw new ScenarioError(
-      '--name',
-      `must be letters, digits, - and _, at most 64, and no other's, got '${name}'`,
-    );
+  const problem = agentNameProblem(name);
+  if (problem !== null) throw new ScenarioError('--name', problem);
   const output = new LineOutput(process.stderr);
   const log = (text: string): void => void output.line(`${new Date().toISOString()} ${name}: ${text}`);
+  if (options.engine !== 'memory') for (const each of interfaces) tryInterface(each, options.netns);
   const executor = new ScenarioExecutor({
     interfaces,
     engine: options.engine,
@@ -107,4 +106,10 @@ async function runAgent(interfaces: readonly string[], options: AgentCommandOpti
   await output.flush();
   interruption.close();
   return code;
+}
+
+/** Whoever starts an agent learns now, not with the first campaign, that its interface is not there or may not be used. */
+function tryInterface(name: string, netns: string | undefined): void {
+  const path = namespacePath('--netns', netns);
+  openPacketLink(name, path === undefined ? {} : { netns: path }).close();
 }

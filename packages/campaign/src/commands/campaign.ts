@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import {
   addCommonOptions,
@@ -15,6 +15,7 @@ import {
   type RunOutcome,
   reportView,
   type Scenario,
+  ScenarioError,
   terminalView,
   type View,
 } from '@etherconn/cli/parts';
@@ -27,7 +28,7 @@ import { checkSnapshot } from '../coordinator/snapshot-schema.ts';
 import { StateFile } from '../coordinator/state-file.ts';
 import type { Hub } from '../hub/hub.ts';
 import { EmbeddedServer, localServer } from '../hub/nats-server.ts';
-import { COORDINATOR, makeKeys, serverConfig, WATCHER } from '../hub/server-config.ts';
+import { agentNameProblem, COORDINATOR, makeKeys, serverConfig, WATCHER } from '../hub/server-config.ts';
 import { readCampaign } from '../plan/campaign-file.ts';
 import { infoOf, outcomeOf, Timeline } from '../plan/result.ts';
 import { currentSchema, runSchema } from '../protocol/messages.ts';
@@ -154,7 +155,11 @@ async function runCampaign(file: string, options: RunOptions): Promise<number> {
     throw new CampaignError(
       `a campaign is under way in ${state}; wait for its end, or name another folder with --state`,
     );
-  const server = await EmbeddedServer.start(serverFolder(state), localNames(interfaces));
+  const names = localNames(interfaces);
+  const again = interfaces.find((_, i) => names.indexOf(names[i]) < i);
+  if (again !== undefined)
+    throw new ScenarioError('--interfaces', `each must be given once, and '${again}' is there twice`);
+  const server = await EmbeddedServer.start(serverFolder(state), names);
   try {
     const agents = new LocalAgents({
       server,
@@ -387,7 +392,7 @@ interface KeysOptions {
 }
 
 async function keys(folder: string, agents: readonly string[], options: KeysOptions): Promise<number> {
-  const { mkdirSync } = await import('node:fs');
+  for (const [i, name] of agents.entries()) checkAgentName(name, agents.indexOf(name) < i);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const made = Object.fromEntries([COORDINATOR, WATCHER, ...agents].map((name) => [name, makeKeys()]));
   for (const [name, { seed }] of Object.entries(made)) {
@@ -407,4 +412,10 @@ async function keys(folder: string, agents: readonly string[], options: KeysOpti
   await writeFile(`${folder}/nats.conf`, config);
   say(`wrote ${folder}/nats.conf and ${agents.length + 2} keys`);
   return ExitCode.OK;
+}
+
+function checkAgentName(name: string, isAgain: boolean): void {
+  const problem =
+    agentNameProblem(name) ?? (isAgain ? `must be given once, and '${name}' is there twice` : null);
+  if (problem !== null) throw new ScenarioError('agents', problem);
 }

@@ -326,8 +326,48 @@ test('what is wrong is said in a sentence', { skip }, async (t) => {
   assert.match(wrong.stderr, /campaign\.yaml:2:1: lease/);
   const name = await start(t, ['agent', 'eth0', '--name', 'a.b']).ended;
   assert.equal(name.code, 2);
-  assert.match(name.stderr, /--name: must be letters/);
+  assert.match(name.stderr, /--name: must be 1 to 64 letters/);
   const nobody = await start(t, ['campaign', 'status', '--nats', 'nats://127.0.0.1:1']).ended;
   assert.equal(nobody.code, 1);
   assert.match(nobody.stderr, /^etherconn: the NATS server nats:\/\/127\.0\.0\.1:1 cannot be used: /);
+});
+
+test('what is wrong with options is told before anything is opened', { skip }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'etherconn-wrong-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'campaign.yaml');
+  writeFileSync(file, CAMPAIGN.replace('DURATION', '1s'));
+  const missing = join(folder, 'missing.nk');
+  const cases: readonly (readonly [args: readonly string[], code: number, says: RegExp])[] = [
+    [['campaign', 'status', '--nats', 'http://hub'], 2, /^etherconn: --nats: must be nats:.* got 'http:/],
+    [['campaign', 'status', '--creds', missing], 2, /^etherconn: --creds: cannot be read: ENOENT/],
+    [['campaign', 'keys', join(folder, 'a'), 'coordinator'], 2, /^etherconn: agents: must not be 'coord/],
+    [['campaign', 'keys', join(folder, 'b'), 'a.b'], 2, /^etherconn: agents: must be 1 to 64 .* got 'a.b'/],
+    [['campaign', 'keys', join(folder, 'c'), 'a', 'a'], 2, /^etherconn: agents: must be given once/],
+    [
+      ['campaign', 'run', file, '--interfaces', 'a,a'],
+      2,
+      /^etherconn: --interfaces: each must be given once/,
+    ],
+    [['agent', 'eth0', '--name', 'a b'], 2, /^etherconn: --name: must be 1 to 64 .* got 'a b'/],
+    [['agent', 'nobody0'], 1, /^etherconn: .*nobody0/],
+  ];
+  for (const [args, code, says] of cases) {
+    const end = await start(t, args, { XDG_STATE_HOME: folder }).ended;
+    assert.match(end.stderr, says, args.join(' '));
+    assert.doesNotMatch(end.stderr, /bug of etherconn/);
+    assert.equal(end.code, code, args.join(' '));
+  }
+  assert.deepEqual(readdirSync(folder), ['campaign.yaml']);
+});
+
+test('a key that may not ask is told so', { skip }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'etherconn-forbidden-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const server = await EmbeddedServer.start(folder, ['a1']);
+  t.after(() => server.close());
+  const args = ['campaign', 'status', '--nats', server.url, '--creds', server.creds.a1];
+  const { stderr, code } = await start(t, args).ended;
+  assert.match(stderr, /^etherconn: the NATS server has not answered: .* --creds names must be allowed/);
+  assert.equal(code, 1);
 });

@@ -1,5 +1,6 @@
+import { accessSync, constants } from 'node:fs';
 import { hostname } from 'node:os';
-import type { Command } from '@etherconn/cli/parts';
+import { type Command, ScenarioError } from '@etherconn/cli/parts';
 import type { Hub } from '../hub/hub.ts';
 import { connectNats } from '../hub/nats-hub.ts';
 
@@ -31,9 +32,24 @@ export function addConnectionOptions(command: Command, nats: string): Command {
 }
 
 /** @param name who connects; the server knows permissions and the inbox by it */
-export function connectAs(name: string, options: ConnectionOptions, waitForServer = false): Promise<Hub> {
+export async function connectAs(
+  name: string,
+  options: ConnectionOptions,
+  waitForServer = false,
+): Promise<Hub> {
+  const url = options.nats ?? DEFAULT_URL;
+  for (const each of url.split(','))
+    if (!/^(nats|tls):\/\/[^/]+$/.test(each))
+      throw new ScenarioError('--nats', `must be nats://HOST:PORT or tls://HOST:PORT, got '${each}'`);
+  for (const [option, path] of [
+    ['--creds', options.creds],
+    ['--tls-ca', options.tlsCa],
+    ['--tls-cert', options.tlsCert],
+    ['--tls-key', options.tlsKey],
+  ] as const)
+    if (path !== undefined) checkReadable(option, path);
   return connectNats({
-    url: options.nats ?? DEFAULT_URL,
+    url,
     creds: options.creds,
     tlsCa: options.tlsCa,
     tlsCert: options.tlsCert,
@@ -43,6 +59,14 @@ export function connectAs(name: string, options: ConnectionOptions, waitForServe
     pingInterval: PING,
     waitForServer,
   });
+}
+
+function checkReadable(option: string, path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    throw new ScenarioError(option, `cannot be read: ${(error as Error).message}`);
+  }
 }
 
 /** Which machine this is, for names. */

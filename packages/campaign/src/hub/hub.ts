@@ -22,8 +22,12 @@ export class GoneError extends Error {
 
 /** No answer in time. What was asked for may have happened: read again before deciding. */
 export class NoAnswerError extends Error {
+  readonly code: string = 'ERR_NO_ANSWER';
+
   constructor(what: string) {
-    super(`no answer: ${what}`);
+    super(
+      `the NATS server has not answered: ${what}; JetStream must be on, and the key that --creds names must be allowed to ask (etherconn campaign keys makes both)`,
+    );
     this.name = 'NoAnswerError';
   }
 }

@@ -61,9 +61,15 @@ export class ConnectError extends Error {
   readonly code: string = 'ERR_NATS';
 
   constructor(url: string, cause: Error) {
-    super(`the NATS server ${url} cannot be used: ${cause.message}`, { cause });
+    super(`the NATS server ${url} cannot be used: ${cause.message}${remedyOf(cause)}`, { cause });
     this.name = 'ConnectError';
   }
+}
+
+function remedyOf({ message }: Error): string {
+  return /self-signed|unable to (get|verify)/.test(message)
+    ? '; --tls-ca names the certificates that are trusted'
+    : '';
 }
 
 export async function connectNats(options: NatsOptions): Promise<Hub> {

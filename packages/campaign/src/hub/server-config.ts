@@ -1,4 +1,5 @@
 import { createUser } from '@nats-io/nkeys';
+import { NAME_PATTERN } from '../protocol/names.ts';
 
 /** Keys of one who connects: the server knows the public one. */
 export interface Keys {
@@ -14,6 +15,14 @@ export function makeKeys(): Keys {
 /** Names of the clients that are no agents. Agents cannot have them. */
 export const COORDINATOR = 'coordinator';
 export const WATCHER = 'watcher';
+
+/** What is wrong with the name of an agent, or null. */
+export function agentNameProblem(name: string): string | null {
+  if (name === COORDINATOR || name === WATCHER) return `must not be '${name}', which is no agent`;
+  return NAME_PATTERN.test(name)
+    ? null
+    : `must be 1 to 64 letters, digits, hyphens and underscores, got '${name}'`;
+}
 
 export interface ServerConfigOptions {
   /** 'host:port'; port -1 for a free one. */
