@@ -179,8 +179,7 @@ async function lostStore() {
     assertFewStale(await capture.end());
     const { messages, duplicates } = result.campaign.results;
     console.log(`${messages} messages counted, ${duplicates} duplicates not`);
-    // The agents have told the new store all that the coordinator's own journal had already.
-    assert.ok(duplicates > 0, `${duplicates} duplicates`);
+    // How many depends on who is first: agents send all again until the coordinator says what its journal has.
     assert.equal(result.campaign.ranges.done, 100);
     assertTotals(stage, result);
   });

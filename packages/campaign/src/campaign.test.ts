@@ -3,6 +3,7 @@ import { existsSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Outcome } from './coordinator/coordinator.ts';
+import { NoAnswerError } from './hub/hub.ts';
 import { Stage, type StagedClients } from './test-support/stage.ts';
 
 let stage: Stage;
@@ -439,4 +440,20 @@ test('a hundred agents cost the server at most 400 messages a second, answers in
   );
   const total = rates.reduce((sum, [, rate]) => sum + rate, 0);
   assert.ok(total > 100 && total <= 400, `${total}: ${rates.join(', ')}`);
+});
+
+test('an agent whose first question for the time is lost asks again soon, and starts with the others', async () => {
+  const [first] = addFour();
+  const { hub } = first;
+  const ask = hub.request.bind(hub);
+  let lost = 1;
+  hub.request = async (subject, value) => {
+    if (lost-- > 0) throw new NoAnswerError(subject);
+    return ask(subject, value);
+  };
+  await stage.begin();
+  await stage.until(isRunning, 5000);
+  assert.ok(isRunning(), 'all wait for it');
+  assert.ok(stage.clock.now() < 3000, `${stage.clock.now()}`);
+  assertWhole(await stage.end());
 });

@@ -95,7 +95,7 @@ export class Agent {
     this.#isLooking = true;
     this.#timer?.cancel();
     this.#look().then(
-      () => this.#looked(LOOK),
+      () => this.#looked(this.#lacksTime ? RETRY : LOOK),
       (error: unknown) => {
         const isExpected = error instanceof NoAnswerError || error instanceof GoneError;
         if (!isExpected) this.#options.log(`error: ${(error as Error).stack}`);
@@ -103,6 +103,11 @@ export class Agent {
       },
     );
   };
+
+  /** The coordinator has not said its time. Without it the agent gets no clients. */
+  get #lacksTime(): boolean {
+    return this.#engagement !== null && this.#clock.isOld;
+  }
 
   #looked(next: number): void {
     this.#isLooking = false;

@@ -38,6 +38,7 @@ export class CampaignClock {
 
   /** The next campaign may have another coordinator. */
   outdate(): void {
+    this.#offset = null;
     this.#measuredAt = Number.NEGATIVE_INFINITY;
   }
 

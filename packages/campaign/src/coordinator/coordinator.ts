@@ -72,8 +72,12 @@ export class Coordinator {
     });
   }
 
-  /** Closes everything when the preparation fails. */
+  /** Closes everything when the preparation fails. Agents ask for the time as soon as they have heard of the campaign. */
   async #prepared(prepare: () => Promise<void>): Promise<this> {
+    this.#clockService = this.#campaign.options.hub.serve(Signal.clock('*'), () => {
+      const received = this.#campaign.wall();
+      return { received, sent: this.#campaign.wall() };
+    });
     try {
       await prepare();
       return this;
@@ -103,10 +107,6 @@ export class Coordinator {
   /** Coordinates to the end. */
   async coordinate(): Promise<Outcome> {
     this.#store.watch();
-    this.#clockService = this.#campaign.options.hub.serve(Signal.clock('*'), () => {
-      const received = this.#campaign.wall();
-      return { received, sent: this.#campaign.wall() };
-    });
     try {
       while (this.#campaign.endedAt === null) {
         await this.#step();
