@@ -1,6 +1,6 @@
 /**
  * `node scripts/pictures.mjs`, after a build: takes the pictures of the live view and of reports that are in docs/images, from
- * real runs over a network in memory. Needs Debian's chromium, and script of util-linux for the terminal.
+ * real runs over a network in memory. Needs Debian's chromium and pngquant, and script of util-linux for the terminal.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -60,6 +60,7 @@ try {
     const page = await browser.newPage({ colorScheme, viewport: { width: 900, height: height ?? 100 } });
     await page.goto(`file://${join(folder, file)}`);
     await page.screenshot({ path: join(images, picture), fullPage: height === undefined });
+    shrink(join(images, picture));
     await page.close();
   };
   await shoot('live.html', 'dark', 'run-live.png');
@@ -145,4 +146,15 @@ function terminalPage(command, frame) {
     pre { margin: 0; padding: 16px 20px; font: 14.5px/20px "DejaVu Sans Mono", monospace; }
     i { font-style: normal; color: #4fd6be; }
   </style><pre>$ ${command}\n${html}</pre>`;
+}
+
+/** Fewer colors: packages carry the pictures, and have a budget of bytes. */
+function shrink(picture) {
+  const { error, status, stderr } = spawnSync(
+    'pngquant',
+    ['--force', '--ext', '.png', '--strip', '--quality', '80-98', picture],
+    { encoding: 'utf8' },
+  );
+  if (error !== undefined || status !== 0)
+    throw new Error(`pngquant on ${picture}: ${error?.message ?? stderr} (apt-get install pngquant)`);
 }
