@@ -48,6 +48,7 @@ export { parseDuration } from './scenario/quantity.ts';
 export type * from './scenario/scenario.ts';
 export { ScenarioError, ScenarioErrors } from './scenario/scenario-error.ts';
 export { scenarioJsonSchema, scenarioSchema } from './scenario/schema.ts';
+export { SeededRandom } from './seeded-random.ts';
 export { reportView } from './views/report/report.ts';
 export { type MoreLines, type TextStream, terminalView } from './views/terminal.ts';
 export type { RunOutcome, Table, View } from './views/view.ts';

@@ -58,10 +58,6 @@ export class Membership {
     this.#lease = new HeldLease(options.terms);
   }
 
-  get holds(): boolean {
-    return !this.#lost && this.#lease.holds(this.#options.clock.now());
-  }
-
   /** Writes the record into a bucket where this incarnation has none yet, and keeps it renewed. */
   join(bucket: string): void {
     this.#bucket = bucket;

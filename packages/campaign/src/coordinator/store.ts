@@ -154,7 +154,7 @@ export class Store {
       }
     }
     await this.#writeRenewal();
-    options.hub.send(Signal.ANNOUNCE, { run: campaign.run.run, generation });
+    this.announce();
   }
 
   async #listen(generation: string): Promise<void> {

@@ -22,10 +22,8 @@ export type Policy = 'reassign' | 'continue' | 'abort';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** A campaign, and how far it is. */
-export interface RunRecord {
-  readonly run: string;
-  readonly generation: string;
+/** What is run, and on what terms. Times are milliseconds. */
+export interface CampaignTerms {
   readonly name: string;
   /** Checked against the scenario's own schema by who runs it. */
   readonly scenario: Json;
@@ -41,6 +39,12 @@ export interface RunRecord {
   readonly clockLimit: number;
   /** Between messages of results. */
   readonly step: number;
+}
+
+/** A campaign, and how far it is. */
+export interface RunRecord extends CampaignTerms {
+  readonly run: string;
+  readonly generation: string;
   readonly phase: Phase;
   /** When all start; null until it is decided. */
   readonly startAt: number | null;

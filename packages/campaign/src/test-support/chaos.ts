@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Delta } from '@etherconn/cli/parts';
+import { Delta, SeededRandom } from '@etherconn/cli/parts';
 import { VirtualClock } from 'etherconn';
 import { Agent } from '../agent/agent.ts';
 import { CampaignError } from '../coordinator/active-run.ts';
@@ -18,20 +18,17 @@ import { FakeExecutor } from './fake-executor.ts';
 import { type MemoryHub, MemoryServer } from './memory-hub.ts';
 import { VirtualProcess, type VirtualProcessOptions } from './virtual-process.ts';
 
-/** Numbers that follow from a seed (mulberry32). */
+/** Choices that follow from a seed. */
 export class Dice {
-  #state: number;
+  readonly #random: SeededRandom;
 
   constructor(seed: number) {
-    this.#state = seed | 0;
+    this.#random = new SeededRandom(seed);
   }
 
   /** From 0, below 1. */
   get next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    return this.#random.next();
   }
 
   between(low: number, high: number): number {

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { type ClientOption, parseClientOption } from '../dhcp/client-options.ts';
 import { CLIENTS_MAX, DEFAULT_IN_FLIGHT } from '../dhcp/fleet-plan.ts';
 import { parseImpairments } from '../scenario/impairments.ts';
-import { parseCount, parseDuration, parseRatio, parseWhole } from '../scenario/quantity.ts';
+import { parseCount, parseDuration, parseRatio, parseStarts, parseWhole } from '../scenario/quantity.ts';
 import { parseMacRange, parseUnicastMac, parseVlanRange, type Range } from '../scenario/range.ts';
 import { ScenarioError } from '../scenario/scenario-error.ts';
 import { addCommonOptions, type CommonOptions, defaulted, parsed, repeated } from './common-options.ts';
@@ -157,8 +157,4 @@ function check({ engine, impair, leaseTime, flap, duration, vlan, clients }: Dhc
     throw new ScenarioError('--flap', 'must be less than --duration');
   if (vlan !== undefined && vlan.count > clients)
     throw new ScenarioError('--vlan', `must have at most as many values as there are clients (${clients})`);
-}
-
-function parseStarts(option: string, text: string): number {
-  return text === 'max' ? Number.POSITIVE_INFINITY : parseCount(option, text);
 }

@@ -1,4 +1,4 @@
-import { parseCount, parseDuration } from '../scenario/quantity.ts';
+import { parseCount, parseDuration, parseStarts } from '../scenario/quantity.ts';
 import type { Text } from '../scenario/scenario.ts';
 import type { AnyPartPlan } from './part-plan.ts';
 
@@ -30,7 +30,7 @@ export function countOf(option: string, text: Text | undefined, otherwise: numbe
 }
 
 export function startsOf(option: string, text: Text | undefined, otherwise: number): number {
-  return text === 'max' ? Number.POSITIVE_INFINITY : countOf(option, text, otherwise);
+  return optionalOf(option, text, parseStarts) ?? otherwise;
 }
 
 /** The share of these clients as a whole number. The shares of all clients add up to the total. */

@@ -29,6 +29,11 @@ export function parseCount(option: string, text: string, max: number = Number.PO
   return value;
 }
 
+/** A number of clients as {@link parseCount}, or `max` for any number: Infinity. */
+export function parseStarts(option: string, text: string): number {
+  return text === 'max' ? Number.POSITIVE_INFINITY : parseCount(option, text);
+}
+
 /** How fast packets are sent. */
 export interface Rate {
   /** Packets or bits per second; Infinity for as fast as it goes. */

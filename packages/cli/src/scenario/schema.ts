@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseClients } from './client-range.ts';
 import { parseFrameSizes } from './frame-sizes.ts';
 import { parseImpairments } from './impairments.ts';
-import { parseCount, parseDuration, parseRate, parseRatio, SEED_MAX } from './quantity.ts';
+import { parseCount, parseDuration, parseRate, parseRatio, parseStarts, SEED_MAX } from './quantity.ts';
 import {
   parseAddressRange,
   parseMacRange,
@@ -84,7 +84,6 @@ function said(what: string): (issue: { readonly input?: unknown }) => string {
 const duration: Parse = parseDuration;
 const offset: Parse = (option, value) => (/^0(us|ms|s|m|h)?$/.test(value) ? 0 : parseDuration(option, value));
 const count: Parse = (option, value) => parseCount(option, value);
-const starts: Parse = (option, value) => (value === 'max' ? value : parseCount(option, value));
 const address: Parse = (option, value) => {
   if (isIp(value) === 0) throw new ScenarioError(option, `must be an IP address, got '${value}'`);
 };
@@ -118,12 +117,14 @@ const gateway = text(address, 'an IP address', 'Router for addresses outside of 
 const dhcp = {
   type: z.literal('dhcp').meta({ description: 'A fleet of DHCPv4 clients, as etherconn dhcp.' }),
   ...anyPart,
-  rate: digits(starts, 'a whole number, or max', 'Clients that begin in a second, or max. Default: 100.', [
-    100,
-    'max',
-  ]).optional(),
+  rate: digits(
+    parseStarts,
+    'a whole number, or max',
+    'Clients that begin in a second, or max. Default: 100.',
+    [100, 'max'],
+  ).optional(),
   inFlight: digits(
-    starts,
+    parseStarts,
     'a whole number, or max',
     'Clients of a run that ask at once and have no lease yet, at most. Default: max; 256 with rate: max.',
     [1000],
