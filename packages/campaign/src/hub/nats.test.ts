@@ -82,13 +82,22 @@ test('a store with compare-and-set, changes and results, as agents and the coord
   assert.equal(await coordinator.hasGeneration('g2'), false);
 
   const changes: unknown[] = [];
-  coordinator.changes(bucket, Key.agent('*'), (key, entry) => changes.push([key, entry]));
+  let bothCame = (): void => {};
+  const both = new Promise<void>((resolve) => {
+    bothCame = resolve;
+  });
+  coordinator.changes(bucket, Key.agent('*'), (key, entry) => {
+    if (changes.push([key, entry]) === 2) bothCame();
+  });
+  // The server knows of a subscription once it has answered what came behind it.
+  await coordinator.hasGeneration('g1');
   assert.equal(await agent.get(bucket, Key.RUN), null);
   const first = await agent.put(bucket, Key.agent('a1'), { n: 1 }, 0);
   const second = await agent.put(bucket, Key.agent('a1'), { n: 2 }, first);
   await assert.rejects(agent.put(bucket, Key.agent('a1'), { n: 3 }, first), ConflictError);
   await assert.rejects(agent.put(bucket, Key.agent('a1'), { n: 3 }, 0), ConflictError);
   assert.deepEqual(await agent.get(bucket, Key.agent('a1')), { value: { n: 2 }, revision: second });
+  await both;
   assert.deepEqual(changes, [
     ['agents.a1', { value: { n: 1 }, revision: first }],
     ['agents.a1', { value: { n: 2 }, revision: second }],
@@ -117,6 +126,7 @@ test('a store with compare-and-set, changes and results, as agents and the coord
   assert.deepEqual(results, [1, 2, 3, 4]);
 
   coordinator.serve(Signal.clock('*'), () => 'time');
+  await coordinator.hasGeneration('g1');
   assert.equal(await agent.request(Signal.clock('a1'), null), 'time');
 });
 
